@@ -1,0 +1,106 @@
+//! What is wrong with a frame, as a stable code and a sentence.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use thiserror::Error;
+
+/// The stable code of an `error` frame. Names never change; a later version may add some, which read as [`ErrorCode::Unrecognised`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// Not a JSON object of the form its `type` asks for.
+    Malformed,
+    /// A `type` this version does not know.
+    UnknownType,
+    /// A `type` that only the other side sends.
+    WrongDirection,
+    /// A binary WebSocket message; frames are text.
+    BinaryFrame,
+    /// Longer than the stated limit.
+    FrameTooLarge,
+    /// A frame other than `introduction` on a connection that has not introduced itself.
+    IntroductionRequired,
+    /// No introduction within the time for one.
+    IntroductionTimeout,
+    /// A second introduction on one connection.
+    AlreadyIntroduced,
+    /// An introduction without `proof`.
+    ProofRequired,
+    /// A proof that does not hold over this challenge, key, audience and origin.
+    ProofInvalid,
+    /// A public key that is not admitted.
+    KeyRefused,
+    /// Frames came faster than allowed.
+    RateLimited,
+    /// So many errors that the connection is closed.
+    TooManyErrors,
+    /// As many connections as this key may have.
+    TooManyConnections,
+    /// A code of a later version.
+    #[serde(other)]
+    Unrecognised,
+}
+
+impl ErrorCode {
+    /// The code as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownType => "unknown_type",
+            Self::WrongDirection => "wrong_direction",
+            Self::BinaryFrame => "binary_frame",
+            Self::FrameTooLarge => "frame_too_large",
+            Self::IntroductionRequired => "introduction_required",
+            Self::IntroductionTimeout => "introduction_timeout",
+            Self::AlreadyIntroduced => "already_introduced",
+            Self::ProofRequired => "proof_required",
+            Self::ProofInvalid => "proof_invalid",
+            Self::KeyRefused => "key_refused",
+            Self::RateLimited => "rate_limited",
+            Self::TooManyErrors => "too_many_errors",
+            Self::TooManyConnections => "too_many_connections",
+            Self::Unrecognised => "unrecognised",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a text is not a frame of the expected direction.
+#[derive(Debug, Error)]
+pub enum FrameError {
+    /// Longer than `limit` bytes.
+    #[error("frame is {found} bytes, more than {limit}")]
+    TooLarge {
+        /// The most bytes it may have.
+        limit: usize,
+        /// The bytes it has.
+        found: usize,
+    },
+    /// Not JSON, not an object with a `type`, or a field that does not hold what it should.
+    #[error("{0}")]
+    Malformed(#[from] serde_json::Error),
+    /// A type of no version of this protocol known here; cut to a length fit for printing.
+    #[error("unknown type {0:?}")]
+    UnknownType(String),
+    /// A type of the other direction.
+    #[error("{0} is only ever sent the other way")]
+    WrongDirection(&'static str),
+}
+
+impl FrameError {
+    /// The code to answer with.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::TooLarge { .. } => ErrorCode::FrameTooLarge,
+            Self::Malformed(_) => ErrorCode::Malformed,
+            Self::UnknownType(_) => ErrorCode::UnknownType,
+            Self::WrongDirection(_) => ErrorCode::WrongDirection,
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! Every frame of the protocol as a type, read from and written to JSON text.
+
+use crate::{
+    Challenge, ConnectionId, DeviceId, DeviceLabel, ErrorCode, FrameError, Message, PublicKeyBytes, Purpose, Reason,
+    RequestId, RequesterName, Signature, limits::MAX_FRAME_BYTES,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{borrow::Cow, fmt, str::FromStr};
+
+/// A frame from a wallet to a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientFrame {
+    /// Claims a key and proves it.
+    Introduction(Introduction),
+    /// Says how far a request has come on this device.
+    RequestStatus(RequestStatus),
+    /// Answers a request with a signature.
+    SignResponse(SignResponse),
+    /// Declines a request.
+    SignReject(SignReject),
+    /// Asks for a `pong`.
+    Ping(Beat),
+    /// Answers a `ping`.
+    Pong(Beat),
+}
+
+/// A frame from a server to a wallet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerFrame {
+    /// Opens every connection.
+    Challenge(ChallengeFrame),
+    /// Accepts an introduction.
+    Welcome(Welcome),
+    /// Asks for a signature.
+    SignRequest(SignRequest),
+    /// Withdraws a request.
+    RequestCancel(RequestCancel),
+    /// Says what became of an answer.
+    ResponseAck(ResponseAck),
+    /// Says what was wrong with a frame.
+    Error(ErrorFrame),
+    /// Comes before every orderly close.
+    Goodbye(Goodbye),
+    /// Asks for a `pong`.
+    Ping(Beat),
+    /// Answers a `ping`.
+    Pong(Beat),
+}
+
+const CLIENT_TYPES: [&str; 4] = ["introduction", "request_status", "sign_response", "sign_reject"];
+const SERVER_TYPES: [&str; 7] =
+    ["challenge", "welcome", "sign_request", "request_cancel", "response_ack", "error", "goodbye"];
+
+impl ClientFrame {
+    /// Reads a frame that a wallet sent.
+    ///
+    /// # Errors
+    /// [`FrameError`], which names the field or type that was wrong.
+    pub fn parse(text: &str) -> Result<Self, FrameError> {
+        let kind = frame_type(text)?;
+        Ok(match kind.as_ref() {
+            "introduction" => Self::Introduction(body(text)?),
+            "request_status" => Self::RequestStatus(body(text)?),
+            "sign_response" => Self::SignResponse(body(text)?),
+            "sign_reject" => Self::SignReject(body(text)?),
+            "ping" => Self::Ping(body(text)?),
+            "pong" => Self::Pong(body(text)?),
+            other => return Err(unexpected(other, &SERVER_TYPES)),
+        })
+    }
+
+    /// The frame as JSON text.
+    pub fn to_json(&self) -> String {
+        to_json(self)
+    }
+}
+
+impl ServerFrame {
+    /// Reads a frame that a server sent.
+    ///
+    /// # Errors
+    /// [`FrameError`], which names the field or type that was wrong.
+    pub fn parse(text: &str) -> Result<Self, FrameError> {
+        let kind = frame_type(text)?;
+        Ok(match kind.as_ref() {
+            "challenge" => Self::Challenge(body(text)?),
+            "welcome" => Self::Welcome(body(text)?),
+            "sign_request" => Self::SignRequest(body(text)?),
+            "request_cancel" => Self::RequestCancel(body(text)?),
+            "response_ack" => Self::ResponseAck(body(text)?),
+            "error" => Self::Error(body(text)?),
+            "goodbye" => Self::Goodbye(body(text)?),
+            "ping" => Self::Ping(body(text)?),
+            "pong" => Self::Pong(body(text)?),
+            other => return Err(unexpected(other, &CLIENT_TYPES)),
+        })
+    }
+
+    /// The frame as JSON text.
+    pub fn to_json(&self) -> String {
+        to_json(self)
+    }
+}
+
+fn frame_type(text: &str) -> Result<Cow<'_, str>, FrameError> {
+    #[derive(Deserialize)]
+    struct Tagged<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Cow<'a, str>,
+    }
+
+    if text.len() > MAX_FRAME_BYTES {
+        return Err(FrameError::TooLarge { limit: MAX_FRAME_BYTES, found: text.len() });
+    }
+    Ok(serde_json::from_str::<Tagged<'_>>(text)?.kind)
+}
+
+fn body<T: DeserializeOwned>(text: &str) -> Result<T, FrameError> {
+    Ok(serde_json::from_str(text)?)
+}
+
+fn unexpected(kind: &str, of_the_other_side: &[&'static str]) -> FrameError {
+    match of_the_other_side.iter().find(|known| **known == kind) {
+        Some(known) => FrameError::WrongDirection(known),
+        None => FrameError::UnknownType(kind.chars().take(40).collect()),
+    }
+}
+
+/// Frames are objects with string keys and values that cannot fail to serialise, so there is no error to report.
+fn to_json(frame: &impl Serialize) -> String {
+    serde_json::to_string(frame).unwrap_or_default()
+}
+
+/// `challenge`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChallengeFrame {
+    /// What the proof has to be over.
+    pub challenge: Challenge,
+}
+
+/// `introduction`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// The key the wallet holds; admitted by the session, not by the parser.
+    pub public_key: PublicKeyBytes,
+    /// The signature over [`Signable::Introduction`](crate::Signable::Introduction).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Signature>,
+    /// Which of the key's devices this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
+}
+
+/// A device among those that hold one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Stable over reconnects.
+    pub id: DeviceId,
+    /// For people.
+    pub label: DeviceLabel,
+}
+
+/// `welcome`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Names this connection, in logs above all.
+    pub connection_id: ConnectionId,
+    /// The longest a wallet may be silent, in milliseconds, before the server asks and then closes.
+    pub heartbeat_ms: u64,
+    /// What this server allows.
+    pub limits: WelcomeLimits,
+}
+
+/// The limits a server states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WelcomeLimits {
+    /// The longest message it forwards, in bytes.
+    pub max_message_bytes: usize,
+    /// The most requests open on one connection at once.
+    pub max_inflight: usize,
+}
+
+/// `sign_request`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignRequest {
+    /// Names the request, on every device and at every attempt.
+    pub request_id: RequestId,
+    /// What to sign.
+    pub message: Message,
+    /// Time left, in milliseconds from the receipt of this frame: no clocks need agree.
+    pub expires_in_ms: u64,
+    /// 1 at first, one more at every delivery to the same key.
+    pub attempt: u32,
+    /// Who asks.
+    pub requester: Requester,
+    /// Why, as the requester claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+}
+
+/// Who asks for a signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requester {
+    /// The name the operator gave the requester's token.
+    pub name: RequesterName,
+}
+
+/// `request_status`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestStatus {
+    /// The request.
+    pub request_id: RequestId,
+    /// How far it has come.
+    pub state: WalletState,
+}
+
+/// How far a request has come on a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WalletState {
+    /// The wallet has it.
+    Received,
+    /// A human can see it.
+    Displayed,
+}
+
+/// `sign_response`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignResponse {
+    /// The request.
+    pub request_id: RequestId,
+    /// The message as the wallet understood it. The server compares it and returns its own.
+    pub message: Message,
+    /// Over the message.
+    pub signature: Signature,
+    /// Who decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<ApprovedBy>,
+}
+
+/// Who decided to sign: a human, or a rule the human had granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApprovedBy {
+    /// Somebody looked and agreed.
+    Human,
+    /// The rule of this id.
+    Policy(DeviceId),
+}
+
+impl fmt::Display for ApprovedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Human => f.write_str("human"),
+            Self::Policy(id) => write!(f, "policy:{id}"),
+        }
+    }
+}
+
+impl FromStr for ApprovedBy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("policy:") {
+            Some(id) => id.parse().map(Self::Policy).map_err(|error| format!("approved_by: {error}")),
+            None if text == "human" => Ok(Self::Human),
+            None => Err("approved_by is neither \"human\" nor \"policy:<id>\"".into()),
+        }
+    }
+}
+
+crate::text::serde_as_text!(ApprovedBy);
+
+/// `sign_reject`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignReject {
+    /// The request.
+    pub request_id: RequestId,
+    /// Why, for programs.
+    pub code: RejectCode,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// How much the refusal covers.
+    pub scope: RejectScope,
+}
+
+/// Why a wallet declined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectCode {
+    /// A human said no.
+    UserRejected,
+    /// A rule said no, or nothing was there to say yes.
+    PolicyRejected,
+    /// The key is locked.
+    Locked,
+    /// The wallet cannot sign this.
+    Unsupported,
+}
+
+impl RejectCode {
+    /// The code as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserRejected => "user_rejected",
+            Self::PolicyRejected => "policy_rejected",
+            Self::Locked => "locked",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// How much a refusal covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectScope {
+    /// The request is over on every device.
+    Key,
+    /// Only this device will not sign; others may.
+    Device,
+}
+
+/// `request_cancel`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestCancel {
+    /// The request.
+    pub request_id: RequestId,
+    /// Why nobody waits for it here any more.
+    pub cause: CancelCause,
+}
+
+/// Why a request was withdrawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelCause {
+    /// The backend stopped waiting.
+    Cancelled,
+    /// Its time ran out.
+    Expired,
+    /// Another device of the key has answered.
+    AnsweredElsewhere,
+}
+
+/// `response_ack`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseAck {
+    /// The request, as the answer named it.
+    pub request_id: RequestId,
+    /// What became of the answer.
+    pub outcome: AckOutcome,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AckOutcome {
+    /// It ended the request, or was counted for this device.
+    Accepted,
+    /// The request had ended before.
+    Late,
+    /// This connection had answered before.
+    Duplicate,
+    /// The signature does not hold over the stored message.
+    BadSignature,
+    /// The echoed message is not the one that was asked for.
+    MessageMismatch,
+    /// No such request was ever put to this key here, or so long ago that it is forgotten.
+    Unknown,
+}
+
+impl AckOutcome {
+    /// The outcome as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::BadSignature => "bad_signature",
+            Self::MessageMismatch => "message_mismatch",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// `ping` and `pong`: browsers hide the protocol's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// Chosen by the asker and sent back as it came.
+    pub t: u64,
+}
+
+/// `error`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorFrame {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people.
+    pub message: String,
+    /// The request it is about, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+}
+
+/// `goodbye`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Goodbye {
+    /// Why the server is about to close.
+    pub reason: GoodbyeReason,
+    /// How long to wait before connecting again, in milliseconds; add jitter.
+    pub reconnect_after_ms: u64,
+}
+
+/// Why a server closes in good order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoodbyeReason {
+    /// The server is stopping.
+    Shutdown,
+    /// A newer connection has taken this one's place.
+    Superseded,
+    /// Nothing was heard, not even a pong.
+    Idle,
+}

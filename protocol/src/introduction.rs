@@ -1,0 +1,160 @@
+//! What an introduction's proof binds a key to: one challenge, one server address, one web origin.
+
+use crate::{binary::base64_newtype, limits};
+use std::{fmt, str::FromStr};
+use thiserror::Error;
+
+/// 32 random bytes the server sends first; good for one introduction on one connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Challenge([u8; 32]);
+
+base64_newtype!(Challenge, 32, "challenge");
+
+/// The WebSocket URL a wallet dialled, as the URL standard serialises it, without query and fragment.
+///
+/// A proof names it so that a server which lures a wallet cannot pass the proof on to another server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Audience(Box<str>);
+
+/// Why a text is not an audience.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AudienceError {
+    /// Neither `ws://` nor `wss://`.
+    #[error("audience does not start with ws:// or wss://")]
+    Scheme,
+    /// No host, a user name, or a character that the URL standard would have changed.
+    #[error("audience has a host that is empty or not as the URL standard serialises it (lower case, no user name)")]
+    Host,
+    /// The scheme's own port, which the URL standard leaves out, or no number.
+    #[error("audience has a port that is no number or is the scheme's default")]
+    Port,
+    /// No path, or a query or fragment.
+    #[error("audience needs a path, and neither query nor fragment")]
+    Path,
+    /// Over [`MAX_AUDIENCE_BYTES`](limits::MAX_AUDIENCE_BYTES).
+    #[error("audience is over {} bytes", limits::MAX_AUDIENCE_BYTES)]
+    TooLong,
+}
+
+impl Audience {
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Audience {
+    type Err = AudienceError;
+
+    fn from_str(text: &str) -> Result<Self, AudienceError> {
+        if text.len() > limits::MAX_AUDIENCE_BYTES {
+            return Err(AudienceError::TooLong);
+        }
+        let (rest, default_port) = match (text.strip_prefix("ws://"), text.strip_prefix("wss://")) {
+            (Some(rest), _) => (rest, "80"),
+            (None, Some(rest)) => (rest, "443"),
+            (None, None) => return Err(AudienceError::Scheme),
+        };
+        let (authority, path) = rest.split_once('/').ok_or(AudienceError::Path)?;
+        if path.contains(|c: char| matches!(c, '?' | '#') || !c.is_ascii_graphic()) {
+            return Err(AudienceError::Path);
+        }
+        let (host, port) = split_port(authority);
+        if port.is_some_and(|port| port == default_port || !is_port(port)) {
+            return Err(AudienceError::Port);
+        }
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._~[]:".contains(c);
+        if host.is_empty() || !host.chars().all(plain) {
+            return Err(AudienceError::Host);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Splits `host[:port]`, leaving the colons of a bracketed IPv6 address alone.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        Some(_) | None => (authority, None),
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+/// The web origin a wallet runs in, as the browser's handshake states it; empty outside a browser.
+///
+/// A proof names it so that a page of another origin, holding nothing but the user's trust, cannot introduce itself as this one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Origin(Box<str>);
+
+/// An origin that is too long or has characters no header value carries.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("origin is over {} bytes or not printable ASCII", limits::MAX_ORIGIN_BYTES)]
+pub struct OriginError;
+
+impl Origin {
+    /// The origin, or the empty text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let fits = text.len() <= limits::MAX_ORIGIN_BYTES && text.bytes().all(|b| b.is_ascii_graphic());
+        if fits { Ok(Self(text.into())) } else { Err(OriginError) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audience_is_a_serialised_websocket_url() {
+        for text in
+            ["ws://localhost:8080/ws", "wss://sign.example.com/ws", "wss://[2001:db8::1]:8443/a/ws", "ws://127.0.0.1/"]
+        {
+            assert_eq!(text.parse::<Audience>().unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn other_spellings_of_an_audience_are_refused_with_the_cause() {
+        for (text, error) in [
+            ("https://example.com/ws", AudienceError::Scheme),
+            ("WSS://example.com/ws", AudienceError::Scheme),
+            ("wss://Example.com/ws", AudienceError::Host),
+            ("wss://user@example.com/ws", AudienceError::Host),
+            ("wss:///ws", AudienceError::Host),
+            ("wss://example.com:443/ws", AudienceError::Port),
+            ("ws://example.com:80/ws", AudienceError::Port),
+            ("ws://example.com:/ws", AudienceError::Port),
+            ("ws://example.com:99999/ws", AudienceError::Port),
+            ("wss://example.com", AudienceError::Path),
+            ("wss://example.com/ws?x", AudienceError::Path),
+            ("wss://example.com/ws#x", AudienceError::Path),
+        ] {
+            assert_eq!(text.parse::<Audience>(), Err(error), "{text}");
+        }
+        assert_eq!(format!("ws://h/{}", "a".repeat(3000)).parse::<Audience>(), Err(AudienceError::TooLong));
+    }
+
+    #[test]
+    fn an_origin_is_printable_and_bounded() {
+        assert!("".parse::<Origin>().is_ok());
+        assert!("null".parse::<Origin>().is_ok());
+        assert!("https://a b".parse::<Origin>().is_err());
+        assert!("x".repeat(2049).parse::<Origin>().is_err());
+    }
+}

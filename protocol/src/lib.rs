@@ -1,0 +1,37 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod binary;
+mod error;
+mod frame;
+mod introduction;
+mod key;
+mod key_text;
+pub mod limits;
+mod message;
+mod request_id;
+mod signable;
+mod signature;
+mod text;
+
+pub use binary::BinaryError;
+pub use error::{ErrorCode, FrameError};
+pub use frame::{
+    AckOutcome, ApprovedBy, Beat, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, GoodbyeReason,
+    Introduction, RejectCode, RejectScope, RequestCancel, RequestStatus, Requester, ResponseAck, ServerFrame,
+    SignReject, SignRequest, SignResponse, WalletState, Welcome, WelcomeLimits,
+};
+pub use introduction::{Audience, AudienceError, Challenge, Origin, OriginError};
+pub use key::{KeyError, PublicKey, PublicKeyBytes};
+pub use key_text::KeyTextError;
+pub use message::{Message, MessageError, RESERVED_PREFIX};
+pub use request_id::{ConnectionId, IdError, RequestId};
+pub use signable::{INTRODUCTION_CONTEXT, Signable, SignatureMismatch};
+pub use signature::Signature;
+pub use text::{DeviceId, DeviceLabel, Purpose, Reason, RequesterName, Text, TextError};
+
+/// The WebSocket subprotocol: offered by a wallet, echoed by the server when offered, not required.
+pub const SUBPROTOCOL: &str = "countersign.v1";
+
+/// The path of the WebSocket endpoint.
+pub const ENDPOINT: &str = "/ws";

@@ -1,0 +1,76 @@
+//! Identifiers the server makes: of a request and of a connection.
+
+use std::{fmt, str::FromStr};
+use thiserror::Error;
+use uuid::Uuid;
+
+/// A text that is not an identifier in its canonical form.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{what} is not a UUID in lower-case hyphenated form")]
+pub struct IdError {
+    what: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Makes a version 4 UUID (RFC 9562 §5.4) of bytes from a cryptographic random source.
+            pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
+                Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                // One identifier has one text, so that texts may be compared.
+                let canonical = text.len() == 36 && !text.bytes().any(|b| b.is_ascii_uppercase());
+                Uuid::try_parse(text).ok().filter(|_| canonical).map(Self).ok_or(IdError { what: $what })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        crate::text::serde_as_text!($name);
+    };
+}
+
+id! {
+    /// Names one request over its whole life and on every device that is asked.
+    RequestId, "request_id"
+}
+id! {
+    /// Names one WebSocket connection to one server.
+    ConnectionId, "connection_id"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_one_text() {
+        let id = RequestId::from_random_bytes([7; 16]);
+        assert_eq!(id.to_string(), "07070707-0707-4707-8707-070707070707");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for other in ["07070707070747078707070707070707", "{07070707-0707-4707-8707-070707070707}", "", "x"] {
+            assert!(other.parse::<RequestId>().is_err(), "{other}");
+        }
+        assert!("ABCDEF07-0707-4707-8707-070707070707".parse::<RequestId>().is_err());
+    }
+}
