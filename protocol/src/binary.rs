@@ -32,6 +32,9 @@ pub(crate) fn decode(what: &'static str, text: &str) -> Result<Vec<u8>, BinaryEr
 
 /// Decodes exactly `N` bytes without allocating for a text of any other length.
 pub(crate) fn decode_array<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], BinaryError> {
+    if !text.len().is_multiple_of(4) {
+        return Err(BinaryError::NotCanonical { what });
+    }
     if text.len() != N.div_ceil(3) * 4 {
         return Err(BinaryError::Length { what, expected: N, found: text.len() / 4 * 3 });
     }

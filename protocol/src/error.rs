@@ -1,5 +1,6 @@
 //! What is wrong with a frame, as a stable code and a sentence.
 
+use crate::{RequestId, text::printable};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use thiserror::Error;
@@ -71,8 +72,11 @@ impl fmt::Display for ErrorCode {
     }
 }
 
+/// The most characters that [`FrameError::Malformed`] says what is wrong in, however long the frame was.
+pub const MAX_PROBLEM_CHARS: usize = 200;
+
 /// Why a text is not a frame of the expected direction.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FrameError {
     /// Longer than `limit` bytes.
     #[error("frame is {found} bytes, more than {limit}")]
@@ -83,11 +87,17 @@ pub enum FrameError {
         found: usize,
     },
     /// Not JSON, not an object with a `type`, or a field that does not hold what it should.
-    #[error("{0}")]
-    Malformed(#[from] serde_json::Error),
+    #[error("{problem}")]
+    Malformed {
+        /// What is wrong, in at most [`MAX_PROBLEM_CHARS`] printable characters. It may quote the frame: fit for the peer
+        /// that sent it, not for a log.
+        problem: Box<str>,
+        /// The request the frame names, where that much could be read.
+        request_id: Option<RequestId>,
+    },
     /// A type of no version of this protocol known here; cut to a length fit for printing.
-    #[error("unknown type {0:?}")]
-    UnknownType(String),
+    #[error("unknown type \"{0}\"")]
+    UnknownType(Box<str>),
     /// A type of the other direction.
     #[error("{0} is only ever sent the other way")]
     WrongDirection(&'static str),
@@ -98,9 +108,21 @@ impl FrameError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::TooLarge { .. } => ErrorCode::FrameTooLarge,
-            Self::Malformed(_) => ErrorCode::Malformed,
+            Self::Malformed { .. } => ErrorCode::Malformed,
             Self::UnknownType(_) => ErrorCode::UnknownType,
             Self::WrongDirection(_) => ErrorCode::WrongDirection,
         }
+    }
+
+    /// The request that the unreadable frame names, for the `error` or `sign_reject` that answers it.
+    pub fn request_id(&self) -> Option<RequestId> {
+        match self {
+            Self::Malformed { request_id, .. } => *request_id,
+            Self::TooLarge { .. } | Self::UnknownType(_) | Self::WrongDirection(_) => None,
+        }
+    }
+
+    pub(crate) fn malformed(error: &serde_json::Error, request_id: Option<RequestId>) -> Self {
+        Self::Malformed { problem: printable(&error.to_string(), MAX_PROBLEM_CHARS), request_id }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Challenge, ConnectionId, DeviceId, DeviceLabel, ErrorCode, FrameError, Message, PublicKeyBytes, Purpose, Reason,
-    RequestId, RequesterName, Signature, limits::MAX_FRAME_BYTES,
+    RequestId, RequesterName, Signature, limits::MAX_FRAME_BYTES, strict, text::printable,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, fmt, str::FromStr};
@@ -114,17 +114,34 @@ fn frame_type(text: &str) -> Result<Cow<'_, str>, FrameError> {
     if text.len() > MAX_FRAME_BYTES {
         return Err(FrameError::TooLarge { limit: MAX_FRAME_BYTES, found: text.len() });
     }
-    Ok(serde_json::from_str::<Tagged<'_>>(text)?.kind)
+    read_object(text).map(|Tagged { kind }| kind).map_err(|error| FrameError::malformed(&error, None))
 }
 
 fn body<T: DeserializeOwned>(text: &str) -> Result<T, FrameError> {
-    Ok(serde_json::from_str(text)?)
+    read_object(text).map_err(|error| FrameError::malformed(&error, request_id(text)))
+}
+
+/// The request that an unreadable frame names, so that the answer to it can name it too.
+fn request_id(text: &str) -> Option<RequestId> {
+    #[derive(Deserialize)]
+    struct Named {
+        request_id: RequestId,
+    }
+
+    read_object(text).ok().map(|Named { request_id }| request_id)
+}
+
+fn read_object<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = strict::object(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
 }
 
 fn unexpected(kind: &str, of_the_other_side: &[&'static str]) -> FrameError {
     match of_the_other_side.iter().find(|known| **known == kind) {
         Some(known) => FrameError::WrongDirection(known),
-        None => FrameError::UnknownType(kind.chars().take(40).collect()),
+        None => FrameError::UnknownType(printable(kind, 40)),
     }
 }
 
@@ -149,7 +166,7 @@ pub struct Introduction {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Signature>,
     /// Which of the key's devices this is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "strict::optional_object")]
     pub device: Option<Device>,
 }
 
@@ -170,6 +187,7 @@ pub struct Welcome {
     /// The longest a wallet may be silent, in milliseconds, before the server asks and then closes.
     pub heartbeat_ms: u64,
     /// What this server allows.
+    #[serde(deserialize_with = "strict::object")]
     pub limits: WelcomeLimits,
 }
 
@@ -194,6 +212,7 @@ pub struct SignRequest {
     /// 1 at first, one more at every delivery to the same key.
     pub attempt: u32,
     /// Who asks.
+    #[serde(deserialize_with = "strict::object")]
     pub requester: Requester,
     /// Why, as the requester claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,6 +232,7 @@ pub struct RequestStatus {
     /// The request.
     pub request_id: RequestId,
     /// How far it has come.
+    #[serde(deserialize_with = "strict::name")]
     pub state: WalletState,
 }
 
@@ -278,11 +298,13 @@ pub struct SignReject {
     /// The request.
     pub request_id: RequestId,
     /// Why, for programs.
+    #[serde(deserialize_with = "strict::name")]
     pub code: RejectCode,
     /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// How much the refusal covers.
+    #[serde(deserialize_with = "strict::name")]
     pub scope: RejectScope,
 }
 
@@ -328,6 +350,7 @@ pub struct RequestCancel {
     /// The request.
     pub request_id: RequestId,
     /// Why nobody waits for it here any more.
+    #[serde(deserialize_with = "strict::name")]
     pub cause: CancelCause,
 }
 
@@ -349,6 +372,7 @@ pub struct ResponseAck {
     /// The request, as the answer named it.
     pub request_id: RequestId,
     /// What became of the answer.
+    #[serde(deserialize_with = "strict::name")]
     pub outcome: AckOutcome,
 }
 
@@ -395,6 +419,7 @@ pub struct Beat {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorFrame {
     /// For programs.
+    #[serde(deserialize_with = "strict::name")]
     pub code: ErrorCode,
     /// For people.
     pub message: String,
@@ -407,6 +432,7 @@ pub struct ErrorFrame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goodbye {
     /// Why the server is about to close.
+    #[serde(deserialize_with = "strict::name")]
     pub reason: GoodbyeReason,
     /// How long to wait before connecting again, in milliseconds; add jitter.
     pub reconnect_after_ms: u64,
@@ -422,4 +448,57 @@ pub enum GoodbyeReason {
     Superseded,
     /// Nothing was heard, not even a pong.
     Idle,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FrameError, MAX_PROBLEM_CHARS};
+
+    const ID: &str = "07070707-0707-4707-8707-070707070707";
+
+    #[test]
+    fn structs_are_objects_and_names_are_strings() {
+        for text in [
+            r#"["ping"]"#.into(),
+            r#"{"type":{"ping":null},"t":1}"#.into(),
+            format!(r#"{{"type":"introduction","public_key":"{}=","device":["a","b"]}}"#, "A".repeat(43)),
+            format!(r#"{{"type":"request_status","request_id":"{ID}","state":{{"received":null}}}}"#),
+        ] {
+            assert!(matches!(ClientFrame::parse(&text), Err(FrameError::Malformed { .. })), "{text}");
+        }
+        for text in [
+            r#"{"type":"error","code":{"later":null},"message":""}"#.into(),
+            format!(r#"{{"type":"welcome","connection_id":"{ID}","heartbeat_ms":1,"limits":[1,1]}}"#),
+        ] {
+            assert!(matches!(ServerFrame::parse(&text), Err(FrameError::Malformed { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_little_however_much_was_sent() {
+        let long = "\u{202E}\u{7}".repeat(10_000);
+        for text in [
+            format!(r#"{{"type":"ping","t":{}}}"#, serde_json::to_string(&long).unwrap()),
+            format!(r#"{{"type":"request_status","request_id":"{ID}","state":"{}"}}"#, "x".repeat(60_000)),
+            format!(r#"{{"type":"{}"}}"#, "y".repeat(60_000)),
+        ] {
+            let said = ClientFrame::parse(&text).unwrap_err().to_string();
+            assert!(said.chars().count() <= MAX_PROBLEM_CHARS + 1, "{said}");
+            assert!(!said.contains(['\u{202E}', '\u{7}']), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_frame_still_names_its_request() {
+        let text = format!(r#"{{"type":"sign_response","request_id":"{ID}","message":"","signature":""}}"#);
+        assert_eq!(ClientFrame::parse(&text).unwrap_err().request_id(), ID.parse().ok());
+        assert_eq!(ClientFrame::parse(r#"{"type":"sign_response"}"#).unwrap_err().request_id(), None);
+    }
+
+    #[test]
+    fn a_code_of_a_later_version_is_no_error() {
+        let frame = ServerFrame::parse(r#"{"type":"error","code":"of_a_later_version","message":""}"#).unwrap();
+        assert!(matches!(frame, ServerFrame::Error(ErrorFrame { code: ErrorCode::Unrecognised, .. })));
+    }
 }

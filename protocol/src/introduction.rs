@@ -1,7 +1,7 @@
 //! What an introduction's proof binds a key to: one challenge, one server address, one web origin.
 
 use crate::{binary::base64_newtype, limits};
-use std::{fmt, str::FromStr};
+use std::{fmt, net::Ipv6Addr, str::FromStr};
 use thiserror::Error;
 
 /// 32 random bytes the server sends first; good for one introduction on one connection.
@@ -28,8 +28,8 @@ pub enum AudienceError {
     /// The scheme's own port, which the URL standard leaves out, or no number.
     #[error("audience has a port that is no number or is the scheme's default")]
     Port,
-    /// No path, or a query or fragment.
-    #[error("audience needs a path, and neither query nor fragment")]
+    /// No path, a query or fragment, or a path that the URL standard would have changed.
+    #[error("audience needs a path as the URL standard serialises it, and neither query nor fragment")]
     Path,
     /// Over [`MAX_AUDIENCE_BYTES`](limits::MAX_AUDIENCE_BYTES).
     #[error("audience is over {} bytes", limits::MAX_AUDIENCE_BYTES)]
@@ -56,15 +56,14 @@ impl FromStr for Audience {
             (None, None) => return Err(AudienceError::Scheme),
         };
         let (authority, path) = rest.split_once('/').ok_or(AudienceError::Path)?;
-        if path.contains(|c: char| matches!(c, '?' | '#') || !c.is_ascii_graphic()) {
+        if !is_path(path) {
             return Err(AudienceError::Path);
         }
         let (host, port) = split_port(authority);
         if port.is_some_and(|port| port == default_port || !is_port(port)) {
             return Err(AudienceError::Port);
         }
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._~[]:".contains(c);
-        if host.is_empty() || !host.chars().all(plain) {
+        if !is_host(host) {
             return Err(AudienceError::Host);
         }
         Ok(Self(text.into()))
@@ -83,6 +82,23 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         Some(_) | None => (authority, None),
     }
+}
+
+fn is_host(text: &str) -> bool {
+    match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        Some(address) => {
+            address.parse().is_ok_and(|parsed: Ipv6Addr| !address.contains('.') && parsed.to_string() == address)
+        }
+        None => {
+            !text.is_empty() && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'))
+        }
+    }
+}
+
+/// What a parser of URLs leaves alone: printable, nothing it would percent-encode or turn, no segment it would resolve.
+fn is_path(text: &str) -> bool {
+    let kept = |b: u8| b.is_ascii_graphic() && !br#"?#"<>\^`{}"#.contains(&b);
+    text.bytes().all(kept) && !text.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
 fn is_port(text: &str) -> bool {
@@ -138,12 +154,18 @@ mod tests {
             ("wss://user@example.com/ws", AudienceError::Host),
             ("wss:///ws", AudienceError::Host),
             ("wss://example.com:443/ws", AudienceError::Port),
+            ("ws://a:b:81/ws", AudienceError::Host),
+            ("ws://[::1/ws", AudienceError::Host),
+            ("ws://[0:0::1]/ws", AudienceError::Host),
+            ("ws://[localhost]/ws", AudienceError::Host),
             ("ws://example.com:80/ws", AudienceError::Port),
             ("ws://example.com:/ws", AudienceError::Port),
             ("ws://example.com:99999/ws", AudienceError::Port),
             ("wss://example.com", AudienceError::Path),
             ("wss://example.com/ws?x", AudienceError::Path),
             ("wss://example.com/ws#x", AudienceError::Path),
+            ("wss://example.com/a/../ws", AudienceError::Path),
+            ("wss://example.com/\\ws", AudienceError::Path),
         ] {
             assert_eq!(text.parse::<Audience>(), Err(error), "{text}");
         }

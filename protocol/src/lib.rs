@@ -12,10 +12,11 @@ mod message;
 mod request_id;
 mod signable;
 mod signature;
+mod strict;
 mod text;
 
 pub use binary::BinaryError;
-pub use error::{ErrorCode, FrameError};
+pub use error::{ErrorCode, FrameError, MAX_PROBLEM_CHARS};
 pub use frame::{
     AckOutcome, ApprovedBy, Beat, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, GoodbyeReason,
     Introduction, RejectCode, RejectScope, RequestCancel, RequestStatus, Requester, ResponseAck, ServerFrame,

@@ -1,8 +1,8 @@
 //! Short texts that people read: who asks, why, which device, the reason for a refusal.
 
-use crate::limits;
+use crate::{limits, strict};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 use thiserror::Error;
 
 /// Why a short text was refused.
@@ -82,23 +82,29 @@ impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
     }
 }
 
+/// `text` for an error message: at most `limit` characters, and none that could mislead a reader of a log.
+pub(crate) fn printable(text: &str, limit: usize) -> Box<str> {
+    let mut chars = text.chars();
+    let mut cut: String = chars.by_ref().take(limit).map(|c| if misleads(c) { '\u{FFFD}' } else { c }).collect();
+    if chars.next().is_some() {
+        cut.push('…');
+    }
+    cut.into()
+}
+
 fn misleads(c: char) -> bool {
     let reorders =
         matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     c.is_control() || reorders || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}')
 }
 
-/// Reads a JSON string, borrowed where it has no escapes, and parses it.
+/// Reads a JSON string and parses it.
 pub(crate) fn parse<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: fmt::Display>,
 {
-    #[derive(Deserialize)]
-    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    let Borrowed(text) = Borrowed::deserialize(deserializer)?;
-    text.parse().map_err(de::Error::custom)
+    strict::string(deserializer)?.parse().map_err(de::Error::custom)
 }
 
 /// serde by way of `Display` and `FromStr`.
