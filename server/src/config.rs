@@ -1,0 +1,61 @@
+//! What a [`SigningService`](crate::SigningService) is told at its start.
+
+use crate::session::Rules;
+use countersign_protocol::{Audience, limits};
+use std::{num::NonZeroU32, time::Duration};
+
+/// The rules of a service. Every limit has a default that suits a public server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The WebSocket URLs under which wallets reach this server; an introduction's proof has to name one of them.
+    pub audiences: Vec<Audience>,
+    /// Accept introductions without proof: anybody can then pose as any key that is not connected. Off by default.
+    pub allow_unproven: bool,
+    /// The time a new connection has for its introduction. 10 s.
+    pub introduction_timeout: Duration,
+    /// The silence after which a wallet is pinged, and after as much again closed. 20 s.
+    pub heartbeat: Duration,
+    /// The longest one write to a wallet may take. 10 s.
+    pub write_timeout: Duration,
+    /// How long wallets are asked to wait before they connect again. 1 s.
+    pub reconnect_after: Duration,
+    /// The longest message, in bytes; at most the protocol's 64 KiB.
+    pub max_message_bytes: usize,
+    /// The most requests open on one connection. 64.
+    pub max_inflight: usize,
+    /// The most connections of one key. 16.
+    pub max_connections_per_key: usize,
+    /// The most requests open in all. 100,000.
+    pub max_pending: usize,
+    /// The most frames a connection may send per second on average, with bursts of four times as many; none for no limit. 50.
+    pub frames_per_second: Option<NonZeroU32>,
+}
+
+impl Config {
+    /// The defaults, for a server known as `audiences`.
+    pub fn new(audiences: Vec<Audience>) -> Self {
+        Self {
+            audiences,
+            allow_unproven: false,
+            introduction_timeout: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(20),
+            write_timeout: Duration::from_secs(10),
+            reconnect_after: Duration::from_secs(1),
+            max_message_bytes: limits::MAX_MESSAGE_BYTES,
+            max_inflight: 64,
+            max_connections_per_key: 16,
+            max_pending: 100_000,
+            frames_per_second: NonZeroU32::new(50),
+        }
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            audiences: self.audiences.clone(),
+            allow_unproven: self.allow_unproven,
+            introduction_timeout: self.introduction_timeout,
+            heartbeat: self.heartbeat,
+            reconnect_after: self.reconnect_after,
+        }
+    }
+}

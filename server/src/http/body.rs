@@ -1,0 +1,49 @@
+//! Reads a request's JSON body: bounded in size and time, whatever its framing.
+
+use super::problem::Problem;
+use bytes::{Buf, Bytes};
+use futures_util::{Stream, StreamExt};
+use serde::de::DeserializeOwned;
+use std::{pin::pin, time::Duration};
+use warp::http::StatusCode;
+
+/// Reads and parses the body.
+pub(super) async fn read_json<T, B>(
+    content_type: Option<&str>,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+    limit: usize,
+    patience: Duration,
+) -> Result<T, Problem>
+where
+    T: DeserializeOwned,
+    B: Buf,
+{
+    // A browser sends this type across origins only after asking, which this API answers with a refusal.
+    if !content_type.is_some_and(is_json) {
+        let detail = "the body has to be application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+    }
+    let bytes = tokio::time::timeout(patience, collect(body, limit)).await.map_err(|_| {
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "the body did not arrive in time")
+    })??;
+    serde_json::from_slice(&bytes).map_err(|error| Problem::malformed(error.to_string()))
+}
+
+async fn collect<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>, limit: usize) -> Result<Bytes, Problem> {
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        let mut chunk = chunk.map_err(|_| Problem::malformed("the body broke off"))?;
+        if bytes.len() + chunk.remaining() > limit {
+            let detail = format!("the body is over {limit} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail));
+        }
+        bytes.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
+    }
+    Ok(bytes.into())
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}

@@ -1,0 +1,91 @@
+//! How many TCP connections there may be, in all and from one address.
+
+use super::rate::Party;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Counts connections.
+#[derive(Debug)]
+pub(super) struct Cap {
+    most: usize,
+    most_of_one: usize,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    of: HashMap<Party, usize>,
+}
+
+/// A connection's place; given up when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    cap: Arc<Cap>,
+    party: Party,
+}
+
+/// There is no place left, for this reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full(pub(super) &'static str);
+
+impl Cap {
+    pub(super) fn new(most: usize, most_of_one: usize) -> Arc<Self> {
+        Arc::new(Self { most, most_of_one, counts: Mutex::default() })
+    }
+
+    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
+        let party = Party::from(address);
+        let mut counts = self.counts();
+        if counts.all >= self.most {
+            return Err(Full("connections"));
+        }
+        let of_party = counts.of.entry(party).or_default();
+        if *of_party >= self.most_of_one {
+            return Err(Full("ip_connections"));
+        }
+        *of_party += 1;
+        counts.all += 1;
+        Ok(Place { cap: Arc::clone(self), party })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        // Two integers that are changed together cannot be left inconsistent by a panic between them.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.cap.counts();
+        counts.all = counts.all.saturating_sub(1);
+        if let Some(of_party) = counts.of.get_mut(&self.party) {
+            *of_party = of_party.saturating_sub(1);
+            if *of_party == 0 {
+                counts.of.remove(&self.party);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_and_come_back() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let cap = Cap::new(3, 2);
+        let first = cap.take(address("192.0.2.1")).unwrap();
+        let _second = cap.take(address("192.0.2.1")).unwrap();
+        assert_eq!(cap.take(address("192.0.2.1")).unwrap_err(), Full("ip_connections"));
+        let _third = cap.take(address("192.0.2.2")).unwrap();
+        assert_eq!(cap.take(address("192.0.2.3")).unwrap_err(), Full("connections"));
+        drop(first);
+        drop(cap.take(address("192.0.2.3")).unwrap());
+        assert_eq!(cap.counts().of.len(), 2, "no entry for an address without connections");
+    }
+}

@@ -1,0 +1,123 @@
+//! Errors of the API as problem details (RFC 9457) with a stable `code`.
+
+use super::rate::RateExceeded;
+use crate::SigningError;
+use serde::Serialize;
+use std::time::Duration;
+use warp::{
+    Reply,
+    http::{HeaderValue, StatusCode, header},
+    reply::Response,
+};
+
+/// What the caller is told. Nothing in it comes from a log, a path or another caller.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    members: Members,
+    retry_after: Option<Duration>,
+}
+
+/// What some problems have beside the usual members.
+#[derive(Debug, Default, Serialize)]
+struct Members {
+    /// Why the wallet declined, for `rejected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reject_code: Option<&'static str>,
+    /// The wallet's own words, for `rejected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// How far the request had come, for `timeout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'static str>,
+}
+
+/// The members of RFC 9457 §3.1, and `code`.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(flatten)]
+    members: &'a Members,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), members: Members::default(), retry_after: None }
+    }
+
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
+    }
+}
+
+impl From<RateExceeded> for Problem {
+    fn from(exceeded: RateExceeded) -> Self {
+        let detail = format!("more requests than allowed ({})", exceeded.scope);
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+        Self { retry_after: Some(exceeded.retry_after), ..problem }
+    }
+}
+
+impl From<SigningError> for Problem {
+    fn from(error: SigningError) -> Self {
+        let (status, retry_after) = match &error {
+            SigningError::InvalidPublicKey(_) | SigningError::InvalidTimeout(_) => (StatusCode::BAD_REQUEST, None),
+            SigningError::InvalidMessage(_) if error.code() != "message_too_long" => (StatusCode::BAD_REQUEST, None),
+            SigningError::InvalidMessage(_) | SigningError::MessageTooLong { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, None)
+            }
+            SigningError::Rejected { .. } => (StatusCode::FORBIDDEN, None),
+            SigningError::SignerNotConnected => (StatusCode::NOT_FOUND, None),
+            SigningError::TooManyInflight => (StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(1))),
+            SigningError::SignerDisconnected | SigningError::InvalidSignature | SigningError::MessageMismatch => {
+                (StatusCode::BAD_GATEWAY, None)
+            }
+            SigningError::Overloaded | SigningError::Draining | SigningError::Cancelled => {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(Duration::from_secs(1)))
+            }
+            SigningError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, None),
+        };
+        let problem = Self { retry_after, ..Self::new(status, error.code(), error.to_string()) };
+        let members = match error {
+            SigningError::Rejected { code, reason } => Members {
+                reject_code: Some(code.as_str()),
+                reason: reason.map(|reason| reason.to_string()),
+                phase: None,
+            },
+            SigningError::Timeout(phase) => Members { phase: Some(phase.as_str()), ..Members::default() },
+            _ => Members::default(),
+        };
+        Self { members, ..problem }
+    }
+}
+
+impl Reply for Problem {
+    fn into_response(self) -> Response {
+        let document = Document {
+            kind: format!("urn:countersign:error:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            members: &self.members,
+        };
+        let mut response = warp::reply::with_status(warp::reply::json(&document), self.status).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(wait) = self.retry_after {
+            // Whole seconds, rounded up (RFC 9110 §10.2.3).
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000).max(1) as u64));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

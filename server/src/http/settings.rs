@@ -1,0 +1,425 @@
+//! The command's settings: a flag over an environment variable over the TOML file over the default.
+
+use super::{HttpConfig, TlsError, TokenEntry, TokenError, Tokens, tls};
+use crate::Config;
+use clap::{Args, ValueEnum};
+use countersign_protocol::{
+    Audience, AudienceError, ENDPOINT,
+    limits::{MAX_MESSAGE_BYTES, MAX_TIMEOUT_MS},
+};
+use serde::Deserialize;
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use thiserror::Error;
+
+/// Every setting, each as a flag, an environment variable and a key of the TOML file.
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "COUNTERSIGN_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+
+    /// WebSocket URL under which wallets reach this server; may be given several times [default: from --listen]
+    #[arg(long, env = "COUNTERSIGN_AUDIENCE", value_name = "URL", value_delimiter = ',')]
+    pub audience: Vec<String>,
+
+    /// Directory of files to serve at /
+    #[arg(long, env = "COUNTERSIGN_WEB_ROOT", value_name = "DIR")]
+    pub web_root: Option<PathBuf>,
+
+    /// Certificate chain in PEM; serves TLS
+    #[arg(long, env = "COUNTERSIGN_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key in PEM
+    #[arg(long, env = "COUNTERSIGN_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Accept introductions without proof, on a loopback address only: anybody can then pose as any key
+    #[arg(long, env = "COUNTERSIGN_ALLOW_UNPROVEN", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_unproven: Option<bool>,
+
+    /// Lift every rate limit; caps on sizes and connections stay
+    #[arg(long, env = "COUNTERSIGN_NO_RATE_LIMIT", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub no_rate_limit: Option<bool>,
+
+    /// API calls per second and token; bursts of four times as many pass [default: 200]
+    #[arg(long, env = "COUNTERSIGN_REQUESTS_PER_SECOND", value_name = "RATE")]
+    pub requests_per_second: Option<NonZeroU32>,
+
+    /// WebSocket connections per second and address; bursts of four times as many pass [default: 20]
+    #[arg(long, env = "COUNTERSIGN_CONNECTS_PER_SECOND", value_name = "RATE")]
+    pub connects_per_second: Option<NonZeroU32>,
+
+    /// Frames per second and wallet; bursts of four times as many pass [default: 50]
+    #[arg(long, env = "COUNTERSIGN_FRAMES_PER_SECOND", value_name = "RATE")]
+    pub frames_per_second: Option<NonZeroU32>,
+
+    /// Most TCP connections in all [default: 10000]
+    #[arg(long, env = "COUNTERSIGN_MAX_CONNECTIONS", value_name = "COUNT")]
+    pub max_connections: Option<usize>,
+
+    /// Most TCP connections of one address [default: 1000]
+    #[arg(long, env = "COUNTERSIGN_MAX_CONNECTIONS_PER_IP", value_name = "COUNT")]
+    pub max_connections_per_ip: Option<usize>,
+
+    /// Most wallet connections of one key [default: 16]
+    #[arg(long, env = "COUNTERSIGN_MAX_CONNECTIONS_PER_KEY", value_name = "COUNT")]
+    pub max_connections_per_key: Option<usize>,
+
+    /// Most requests open on one wallet connection [default: 64]
+    #[arg(long, env = "COUNTERSIGN_MAX_INFLIGHT", value_name = "COUNT")]
+    pub max_inflight: Option<usize>,
+
+    /// Most requests open in all [default: 100000]
+    #[arg(long, env = "COUNTERSIGN_MAX_PENDING", value_name = "COUNT")]
+    pub max_pending: Option<usize>,
+
+    /// Longest message in bytes, at most 65536 [default: 65536]
+    #[arg(long, env = "COUNTERSIGN_MAX_MESSAGE_BYTES", value_name = "BYTES")]
+    pub max_message_bytes: Option<usize>,
+
+    /// Silence in milliseconds after which a wallet is pinged, and after as much again closed [default: 20000]
+    #[arg(long, env = "COUNTERSIGN_HEARTBEAT_MS", value_name = "MS")]
+    pub heartbeat_ms: Option<u64>,
+
+    /// Time in milliseconds for a TLS handshake, a request's head, its body, and a wallet's introduction, each [default: 10000]
+    #[arg(long, env = "COUNTERSIGN_READ_TIMEOUT_MS", value_name = "MS")]
+    pub read_timeout_ms: Option<u64>,
+
+    /// Time in milliseconds that open requests have after the signal to stop [default: 10000]
+    #[arg(long, env = "COUNTERSIGN_DRAIN_TIMEOUT_MS", value_name = "MS")]
+    pub drain_timeout_ms: Option<u64>,
+
+    /// Form of the log on standard error [default: text]
+    #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", value_name = "FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+
+    /// What to log, as in "info" or "countersign_server=debug" [default: info]
+    #[arg(long, env = "COUNTERSIGN_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+
+    /// Who may use the API: `[[token]]` tables with `name` and `sha256`, in the file only.
+    #[arg(skip)]
+    pub token: Vec<TokenEntry>,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why the settings make no server. Each names the setting.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// The file could not be read.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file is not TOML, or has a key that is no setting.
+    #[error("{path}: {source}")]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// An audience is not a serialised WebSocket URL.
+    #[error("--audience {url}: {source}")]
+    Audience {
+        /// The text.
+        url: String,
+        /// What is wrong with it.
+        source: AudienceError,
+    },
+    /// More audiences than a proof should be checked against.
+    #[error("--audience: {0} are more than {MAX_AUDIENCES}")]
+    TooManyAudiences(usize),
+    /// A setting of the wrong size.
+    #[error("--{setting}: {value} is not from {least} to {most}")]
+    OutOfRange {
+        /// The flag's name.
+        setting: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+    },
+    /// A token entry makes no sense.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A certificate without key or a key without certificate.
+    #[error("--tls-cert and --tls-key go together")]
+    HalfTls,
+    /// Without tokens anybody who reaches the server could ask for signatures.
+    #[error(
+        "--listen {0} is reachable from elsewhere, and no [[token]] is configured; make one with `countersign token NAME`"
+    )]
+    OpenApi(SocketAddr),
+    /// Without proofs anybody who reaches the server could pose as any key.
+    #[error("--allow-unproven is for loopback addresses only, not for {0}")]
+    UnprovenElsewhere(SocketAddr),
+}
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Each audience costs a failed introduction one more verification.
+const MAX_AUDIENCES: usize = 16;
+
+impl Settings {
+    /// Reads a TOML file.
+    ///
+    /// # Errors
+    /// [`SettingsError::Unreadable`] and [`SettingsError::Toml`].
+    pub fn from_file(path: &Path) -> Result<Self, SettingsError> {
+        let text =
+            fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.into(), source })?;
+        toml::from_str(&text).map_err(|source| SettingsError::Toml { path: path.into(), source: Box::new(source) })
+    }
+
+    /// These settings where set, the others where not.
+    pub fn or(self, other: Self) -> Self {
+        let first_filled = |a: Vec<_>, b| if a.is_empty() { b } else { a };
+        Self {
+            listen: self.listen.or(other.listen),
+            audience: first_filled(self.audience, other.audience),
+            web_root: self.web_root.or(other.web_root),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            allow_unproven: self.allow_unproven.or(other.allow_unproven),
+            no_rate_limit: self.no_rate_limit.or(other.no_rate_limit),
+            requests_per_second: self.requests_per_second.or(other.requests_per_second),
+            connects_per_second: self.connects_per_second.or(other.connects_per_second),
+            frames_per_second: self.frames_per_second.or(other.frames_per_second),
+            max_connections: self.max_connections.or(other.max_connections),
+            max_connections_per_ip: self.max_connections_per_ip.or(other.max_connections_per_ip),
+            max_connections_per_key: self.max_connections_per_key.or(other.max_connections_per_key),
+            max_inflight: self.max_inflight.or(other.max_inflight),
+            max_pending: self.max_pending.or(other.max_pending),
+            max_message_bytes: self.max_message_bytes.or(other.max_message_bytes),
+            heartbeat_ms: self.heartbeat_ms.or(other.heartbeat_ms),
+            read_timeout_ms: self.read_timeout_ms.or(other.read_timeout_ms),
+            drain_timeout_ms: self.drain_timeout_ms.or(other.drain_timeout_ms),
+            log_format: self.log_format.or(other.log_format),
+            log: self.log.or(other.log),
+            token: if self.token.is_empty() { other.token } else { self.token },
+        }
+    }
+
+    /// The address to listen on.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or(DEFAULT_LISTEN)
+    }
+
+    /// Whether the server speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls_cert.is_some()
+    }
+
+    /// The service's rules. `bound` is the address the listener really has, port included.
+    ///
+    /// # Errors
+    /// [`SettingsError`], which names the setting.
+    pub fn service(&self, bound: SocketAddr) -> Result<Config, SettingsError> {
+        let allow_unproven = self.allow_unproven.unwrap_or(false);
+        if allow_unproven && !bound.ip().is_loopback() {
+            return Err(SettingsError::UnprovenElsewhere(bound));
+        }
+        let defaults = Config::new(self.audiences(bound)?);
+        let frames_per_second = self.rate(self.frames_per_second, defaults.frames_per_second);
+        let count = |setting, value: Option<usize>, default| in_range(setting, value, default, usize::MAX);
+        Ok(Config {
+            allow_unproven,
+            introduction_timeout: milliseconds("read-timeout-ms", self.read_timeout_ms, defaults.introduction_timeout)?,
+            heartbeat: milliseconds("heartbeat-ms", self.heartbeat_ms, defaults.heartbeat)?,
+            max_message_bytes: in_range(
+                "max-message-bytes",
+                self.max_message_bytes,
+                defaults.max_message_bytes,
+                MAX_MESSAGE_BYTES,
+            )?,
+            max_inflight: count("max-inflight", self.max_inflight, defaults.max_inflight)?,
+            max_connections_per_key: count(
+                "max-connections-per-key",
+                self.max_connections_per_key,
+                defaults.max_connections_per_key,
+            )?,
+            max_pending: count("max-pending", self.max_pending, defaults.max_pending)?,
+            frames_per_second,
+            ..defaults
+        })
+    }
+
+    /// The reference server's rules.
+    ///
+    /// # Errors
+    /// [`SettingsError`], which names the setting.
+    pub fn http(&self, bound: SocketAddr) -> Result<HttpConfig, SettingsError> {
+        let tokens = Tokens::from_entries(&self.token)?;
+        if tokens.is_empty() && !bound.ip().is_loopback() {
+            return Err(SettingsError::OpenApi(bound));
+        }
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificates), Some(key)) => Some(tls::acceptor(certificates, key)?),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(SettingsError::HalfTls),
+        };
+        let defaults = HttpConfig::default();
+        let count = |setting, value: Option<usize>, default| in_range(setting, value, default, usize::MAX);
+        Ok(HttpConfig {
+            web_root: self.web_root.clone(),
+            tokens,
+            tls,
+            max_connections: count("max-connections", self.max_connections, defaults.max_connections)?,
+            max_connections_per_ip: count(
+                "max-connections-per-ip",
+                self.max_connections_per_ip,
+                defaults.max_connections_per_ip,
+            )?,
+            read_timeout: milliseconds("read-timeout-ms", self.read_timeout_ms, defaults.read_timeout)?,
+            drain_timeout: milliseconds("drain-timeout-ms", self.drain_timeout_ms, defaults.drain_timeout)?,
+            connects_per_second: self.rate(self.connects_per_second, defaults.connects_per_second),
+            requests_per_second: self.rate(self.requests_per_second, defaults.requests_per_second),
+            failures_per_second: self.rate(None, defaults.failures_per_second),
+        })
+    }
+
+    fn rate(&self, set: Option<NonZeroU32>, default: Option<NonZeroU32>) -> Option<NonZeroU32> {
+        if self.no_rate_limit.unwrap_or(false) { None } else { set.or(default) }
+    }
+
+    fn audiences(&self, bound: SocketAddr) -> Result<Vec<Audience>, SettingsError> {
+        if self.audience.len() > MAX_AUDIENCES {
+            return Err(SettingsError::TooManyAudiences(self.audience.len()));
+        }
+        let urls = if self.audience.is_empty() { self.default_audiences(bound) } else { self.audience.clone() };
+        urls.into_iter().map(|url| url.parse().map_err(|source| SettingsError::Audience { url, source })).collect()
+    }
+
+    /// The URLs by which a browser on this machine, or one that knows the address, would dial.
+    fn default_audiences(&self, bound: SocketAddr) -> Vec<String> {
+        let (scheme, default_port) = if self.is_tls() { ("wss", 443) } else { ("ws", 80) };
+        let port = if bound.port() == default_port { String::new() } else { format!(":{}", bound.port()) };
+        let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let own = match bound.ip() {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => format!("[{v6}]"),
+        };
+        if !bound.ip().is_unspecified() && !hosts.contains(&own) {
+            hosts.push(own);
+        }
+        hosts.into_iter().map(|host| format!("{scheme}://{host}{port}{ENDPOINT}")).collect()
+    }
+}
+
+fn in_range(setting: &'static str, value: Option<usize>, default: usize, most: usize) -> Result<usize, SettingsError> {
+    let value = value.unwrap_or(default);
+    if (1..=most).contains(&value) {
+        return Ok(value);
+    }
+    Err(SettingsError::OutOfRange { setting, value: value as u64, least: 1, most: most as u64 })
+}
+
+fn milliseconds(setting: &'static str, value: Option<u64>, default: Duration) -> Result<Duration, SettingsError> {
+    let Some(value) = value else { return Ok(default) };
+    if (1..=MAX_TIMEOUT_MS).contains(&value) {
+        return Ok(Duration::from_millis(value));
+    }
+    Err(SettingsError::OutOfRange { setting, value, least: 1, most: MAX_TIMEOUT_MS })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn audiences(settings: &Settings, at: &str) -> Vec<String> {
+        settings.audiences(bound(at)).unwrap().iter().map(Audience::to_string).collect()
+    }
+
+    #[test]
+    fn a_file_has_every_setting_and_no_other() {
+        let file: Settings = toml::from_str(
+            "listen = '0.0.0.0:443'\naudience = ['wss://sign.example/ws']\nlog_format = 'json'\n[[token]]\nname = 'a'\nsha256 = 'b'",
+        )
+        .unwrap();
+        assert_eq!(file.listen(), bound("0.0.0.0:443"));
+        assert_eq!((file.token.len(), file.log_format), (1, Some(LogFormat::Json)));
+        let error = toml::from_str::<Settings>("lisen = '127.0.0.1:1'").unwrap_err();
+        assert!(error.to_string().contains("lisen"), "{error}");
+    }
+
+    #[test]
+    fn what_comes_first_wins() {
+        let flags = Settings { max_inflight: Some(3), ..Settings::default() };
+        let file = Settings { max_inflight: Some(4), max_pending: Some(5), ..Settings::default() };
+        let both = flags.or(file);
+        assert_eq!((both.max_inflight, both.max_pending), (Some(3), Some(5)));
+    }
+
+    #[test]
+    fn audiences_follow_the_listener_unless_given() {
+        let settings = Settings::default();
+        assert_eq!(audiences(&settings, "127.0.0.1:8080"), ["ws://localhost:8080/ws", "ws://127.0.0.1:8080/ws"]);
+        assert_eq!(audiences(&settings, "0.0.0.0:80"), ["ws://localhost/ws", "ws://127.0.0.1/ws"]);
+        assert!(audiences(&settings, "[::1]:81").contains(&"ws://[::1]:81/ws".to_owned()));
+        let tls = Settings { tls_cert: Some("c".into()), tls_key: Some("k".into()), ..Settings::default() };
+        assert_eq!(audiences(&tls, "127.0.0.1:443"), ["wss://localhost/ws", "wss://127.0.0.1/ws"]);
+        let given = Settings { audience: vec!["wss://sign.example/ws".into()], ..Settings::default() };
+        assert_eq!(audiences(&given, "127.0.0.1:8080"), ["wss://sign.example/ws"]);
+        let bad = Settings { audience: vec!["https://sign.example".into()], ..Settings::default() };
+        assert!(matches!(bad.service(bound("127.0.0.1:1")), Err(SettingsError::Audience { .. })));
+    }
+
+    #[test]
+    fn what_would_open_the_server_to_strangers_is_refused() {
+        let settings = Settings::default();
+        assert!(settings.http(bound("127.0.0.1:1")).is_ok());
+        assert!(matches!(settings.http(bound("0.0.0.0:1")), Err(SettingsError::OpenApi(_))));
+        let unproven = Settings { allow_unproven: Some(true), ..Settings::default() };
+        assert!(unproven.service(bound("[::1]:1")).unwrap().allow_unproven);
+        assert!(matches!(unproven.service(bound("0.0.0.0:1")), Err(SettingsError::UnprovenElsewhere(_))));
+    }
+
+    #[test]
+    fn sizes_have_a_range() {
+        let zero = Settings { max_inflight: Some(0), ..Settings::default() };
+        let huge = Settings { max_message_bytes: Some(MAX_MESSAGE_BYTES + 1), ..Settings::default() };
+        for settings in [zero, huge] {
+            assert!(matches!(settings.service(bound("127.0.0.1:1")), Err(SettingsError::OutOfRange { .. })));
+        }
+    }
+
+    #[test]
+    fn without_rate_limits_there_is_none() {
+        let settings =
+            Settings { no_rate_limit: Some(true), frames_per_second: NonZeroU32::new(1), ..Settings::default() };
+        assert_eq!(settings.service(bound("127.0.0.1:1")).unwrap().frames_per_second, None);
+        assert_eq!(settings.http(bound("127.0.0.1:1")).unwrap().connects_per_second, None);
+    }
+}

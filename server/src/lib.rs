@@ -1,0 +1,33 @@
+//! Asks the wallet in somebody's browser for an Ed25519 signature and returns a verified one, or the reason why not.
+//!
+//! An application holds one [`SigningService`], calls [`SigningService::send_to_sign`], and hands every WebSocket of a wallet to
+//! [`connection::drive`]. No web framework occurs in these types; the default feature `http` adds the reference server around
+//! warp's filters, which the binary `countersign` runs.
+//!
+//! *Every request ends exactly once, with a verified signature or a stated reason, and the human is asked at most once.*
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod connection;
+mod error;
+mod limits;
+mod mailbox;
+mod metrics;
+mod pending;
+mod random;
+mod registry;
+mod request;
+mod service;
+mod session;
+
+#[cfg(feature = "http")]
+pub mod http;
+
+pub use config::Config;
+pub use countersign_protocol as protocol;
+pub use error::SigningError;
+pub use metrics::Metrics;
+pub use pending::Phase;
+pub use request::SigningRequest;
+pub use service::{Signed, SigningService};

@@ -1,0 +1,111 @@
+//! The command `countersign`: arguments to settings, settings to a server, signals to its end.
+
+use clap::{Parser, Subcommand};
+use countersign_server::{
+    SigningService,
+    http::{LogFormat, Settings, Tokens, serve},
+};
+use std::{collections::BTreeMap, error::Error, path::PathBuf, process::ExitCode};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use tracing_subscriber::EnvFilter;
+
+/// Asks the wallet in somebody's browser for an Ed25519 signature, and returns a verified one.
+#[derive(Parser)]
+#[command(name = "countersign", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// TOML file with settings; a flag or an environment variable wins over it
+    #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a bearer token for a requester, and the lines for the TOML file
+    Token {
+        /// The name that wallets show
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("countersign: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    if let Some(Command::Token { name }) = arguments.command {
+        return print_token(&name);
+    }
+    let settings = match &arguments.config {
+        Some(path) => arguments.settings.or(Settings::from_file(path)?),
+        None => arguments.settings,
+    };
+    start_log(&settings)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(settings))
+}
+
+async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
+    // Before the first line of output, so that whoever reads it may already send a signal.
+    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let address = settings.listen();
+    let listener = TcpListener::bind(address).await.map_err(|error| format!("--listen {address}: {error}"))?;
+    let bound = listener.local_addr()?;
+    let config = settings.service(bound)?;
+    let http = settings.http(bound)?;
+    if config.allow_unproven {
+        tracing::warn!("introductions are accepted without proof: anybody on this machine can pose as any key");
+    }
+    for audience in &config.audiences {
+        tracing::info!(%audience, "wallets may dial");
+    }
+    announce(&settings, bound);
+    serve(listener, SigningService::new(config), http, either(signals)).await;
+    Ok(())
+}
+
+/// The one line on standard output: where the server listens, port included.
+#[allow(clippy::print_stdout)]
+fn announce(settings: &Settings, bound: std::net::SocketAddr) {
+    let scheme = if settings.is_tls() { "https" } else { "http" };
+    println!("listening on {scheme}://{bound}");
+}
+
+async fn either((mut terminate, mut interrupt): (Signal, Signal)) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn start_log(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let filter =
+        EnvFilter::try_new(settings.log.as_deref().unwrap_or("info")).map_err(|error| format!("--log: {error}"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format.unwrap_or(LogFormat::Text) {
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+#[allow(clippy::print_stdout)]
+fn print_token(name: &str) -> Result<(), Box<dyn Error>> {
+    let (token, entry) = Tokens::generate(name)?;
+    println!("Bearer token, shown this once:\n\n  {token}\n\nFor the TOML file given by --config:\n");
+    print!("{}", toml::to_string(&BTreeMap::from([("token", [entry])]))?);
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! What an operator sees: counters and gauges in the OpenMetrics text format. Never labelled by key.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Upper bounds of the duration histogram, in seconds: from a policy's answer to a human's patience.
+const DURATION_BUCKETS: [f64; 12] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Scope {
+    scope: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Code {
+    code: &'static str,
+}
+
+/// The service's counters. Clones share them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    pub(crate) connections: Gauge,
+    pub(crate) pending: Gauge,
+    requests: Family<Outcome, Counter>,
+    durations: Histogram,
+    answers: Family<Outcome, Counter>,
+    errors: Family<Code, Counter>,
+    rate_limited: Family<Scope, Counter>,
+    pub(crate) proof_failures: Counter,
+    pub(crate) received: Counter,
+    pub(crate) sent: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Arc::default(),
+            connections: Gauge::default(),
+            pending: Gauge::default(),
+            requests: Family::default(),
+            durations: Histogram::new(DURATION_BUCKETS),
+            answers: Family::default(),
+            errors: Family::default(),
+            rate_limited: Family::default(),
+            proof_failures: Counter::default(),
+            received: Counter::default(),
+            sent: Counter::default(),
+        };
+        metrics.registry = Arc::new(metrics.register());
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&self) -> Registry {
+        let mut registry = Registry::with_prefix("countersign");
+        registry.register("connections", "Wallet connections, introduced or not", self.connections.clone());
+        registry.register("pending_requests", "Requests that are open", self.pending.clone());
+        registry.register("requests", "Requests that ended, by outcome", self.requests.clone());
+        registry.register_with_unit(
+            "request_duration",
+            "From a request's start to its end",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
+        registry.register("answers", "Wallets' answers, by what became of them", self.answers.clone());
+        registry.register("protocol_errors", "Errors sent to wallets, by code", self.errors.clone());
+        registry.register("rate_limited", "What came faster than allowed, by scope", self.rate_limited.clone());
+        registry.register("proof_failures", "Introductions whose proof did not hold", self.proof_failures.clone());
+        registry.register_with_unit(
+            "websocket_received",
+            "Text received from wallets",
+            Unit::Bytes,
+            self.received.clone(),
+        );
+        registry.register_with_unit("websocket_sent", "Text sent to wallets", Unit::Bytes, self.sent.clone());
+        registry
+    }
+
+    /// The metrics in OpenMetrics text.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    pub(crate) fn request_ended(&self, outcome: &'static str, took: Duration) {
+        self.requests.get_or_create(&Outcome { outcome }).inc();
+        self.durations.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn answered(&self, outcome: &'static str) {
+        self.answers.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    pub(crate) fn protocol_error(&self, code: &'static str) {
+        self.errors.get_or_create(&Code { code }).inc();
+    }
+
+    pub(crate) fn rate_limited(&self, scope: &'static str) {
+        self.rate_limited.get_or_create(&Scope { scope }).inc();
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_has_what_was_counted() {
+        let metrics = Metrics::default();
+        metrics.request_ended("signed", Duration::from_millis(30));
+        metrics.request_ended("signed", Duration::from_millis(30));
+        metrics.rate_limited("ip");
+        metrics.connections.set(3);
+        let text = metrics.to_text();
+        for line in [
+            "countersign_requests_total{outcome=\"signed\"} 2",
+            "countersign_request_duration_seconds_bucket{le=\"0.1\"} 2",
+            "countersign_rate_limited_total{scope=\"ip\"} 1",
+            "countersign_connections 3",
+        ] {
+            assert!(text.contains(line), "{line} not in\n{text}");
+        }
+    }
+}

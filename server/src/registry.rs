@@ -1,0 +1,159 @@
+//! Which connections hold which key.
+
+use countersign_protocol::{ConnectionId, PublicKeyBytes};
+use std::collections::HashMap;
+
+/// A connection that holds a key. Removed by its id, never by the key: an old socket's end must not take a newer
+/// connection with it.
+#[derive(Debug)]
+struct Holder {
+    connection: ConnectionId,
+    proven: bool,
+}
+
+/// All connections, with a handle `T` for reaching each, and the keys they have introduced themselves with.
+#[derive(Debug)]
+pub(crate) struct Registry<T> {
+    connections: HashMap<ConnectionId, (T, Option<PublicKeyBytes>)>,
+    holders: HashMap<PublicKeyBytes, Vec<Holder>>,
+}
+
+/// Why a connection is not registered under a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The key has as many connections as it may.
+    TooMany,
+    /// The key is held by a connection that has proven it, and this one has not.
+    Unproven,
+    /// The connection is not known, or has a key.
+    NotAStranger,
+}
+
+impl<T> Default for Registry<T> {
+    fn default() -> Self {
+        Self { connections: HashMap::new(), holders: HashMap::new() }
+    }
+}
+
+impl<T> Registry<T> {
+    /// All connections, introduced or not.
+    pub(crate) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(crate) fn handles(&self) -> impl Iterator<Item = &T> {
+        self.connections.values().map(|(handle, _)| handle)
+    }
+
+    pub(crate) fn handle(&self, connection: ConnectionId) -> Option<&T> {
+        self.connections.get(&connection).map(|(handle, _)| handle)
+    }
+
+    /// Adds a connection that has not introduced itself yet.
+    pub(crate) fn add(&mut self, connection: ConnectionId, handle: T) {
+        self.connections.insert(connection, (handle, None));
+    }
+
+    /// Registers a connection under a key, and names the unproven ones that a proven one displaces.
+    pub(crate) fn introduce(
+        &mut self,
+        connection: ConnectionId,
+        key: PublicKeyBytes,
+        proven: bool,
+        most: usize,
+    ) -> Result<Vec<ConnectionId>, Refused> {
+        let Some((_, held @ None)) = self.connections.get_mut(&connection) else { return Err(Refused::NotAStranger) };
+        let holders = self.holders.entry(key).or_insert_with(|| Vec::with_capacity(1));
+        if !proven && holders.iter().any(|holder| holder.proven) {
+            return Err(Refused::Unproven);
+        }
+        let displaced: Vec<_> =
+            holders.iter().filter(|holder| proven && !holder.proven).map(|h| h.connection).collect();
+        if holders.len() - displaced.len() >= most {
+            return Err(Refused::TooMany);
+        }
+        holders.retain(|holder| !displaced.contains(&holder.connection));
+        holders.push(Holder { connection, proven });
+        *held = Some(key);
+        for displaced in &displaced {
+            if let Some((_, key)) = self.connections.get_mut(displaced) {
+                *key = None;
+            }
+        }
+        Ok(displaced)
+    }
+
+    /// Removes a connection and, with its last one, its key.
+    pub(crate) fn remove(&mut self, connection: ConnectionId) {
+        let Some((_, Some(key))) = self.connections.remove(&connection) else { return };
+        let Some(holders) = self.holders.get_mut(&key) else { return };
+        holders.retain(|holder| holder.connection != connection);
+        if holders.is_empty() {
+            self.holders.remove(&key);
+        }
+    }
+
+    /// The connections that hold a key.
+    pub(crate) fn holding(&self, key: &PublicKeyBytes) -> impl Iterator<Item = ConnectionId> {
+        self.holders.get(key).into_iter().flatten().map(|holder| holder.connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u8) -> ConnectionId {
+        ConnectionId::from_random_bytes([n; 16])
+    }
+
+    fn key(n: u8) -> PublicKeyBytes {
+        [n; 32].into()
+    }
+
+    fn registry() -> Registry<u8> {
+        let mut registry = Registry::default();
+        for n in 1..=4 {
+            registry.add(id(n), n);
+        }
+        registry
+    }
+
+    fn holding(registry: &Registry<u8>, key: PublicKeyBytes) -> Vec<ConnectionId> {
+        registry.holding(&key).collect()
+    }
+
+    #[test]
+    fn the_end_of_an_old_connection_leaves_the_new_one() {
+        let (mut registry, key) = (registry(), key(1));
+        assert_eq!(registry.introduce(id(1), key, true, 8), Ok(vec![]));
+        assert_eq!(registry.introduce(id(2), key, true, 8), Ok(vec![]));
+        registry.remove(id(1));
+        registry.remove(id(1));
+        assert_eq!(holding(&registry, key), [id(2)]);
+        registry.remove(id(2));
+        assert!(registry.holders.is_empty());
+        assert_eq!(registry.len(), 2);
+    }
+
+    #[test]
+    fn a_proven_connection_displaces_unproven_ones_and_never_the_other_way() {
+        let (mut registry, key) = (registry(), key(1));
+        assert_eq!(registry.introduce(id(1), key, false, 8), Ok(vec![]));
+        assert_eq!(registry.introduce(id(2), key, true, 8), Ok(vec![id(1)]));
+        assert_eq!(registry.introduce(id(3), key, false, 8), Err(Refused::Unproven));
+        assert_eq!(holding(&registry, key), [id(2)]);
+        registry.remove(id(1));
+        assert_eq!(holding(&registry, key), [id(2)]);
+    }
+
+    #[test]
+    fn connections_per_key_are_bounded_and_a_connection_has_one_key() {
+        let (mut registry, first) = (registry(), key(1));
+        assert!(registry.introduce(id(1), first, true, 2).is_ok());
+        assert!(registry.introduce(id(2), first, true, 2).is_ok());
+        assert_eq!(registry.introduce(id(3), first, true, 2), Err(Refused::TooMany));
+        assert_eq!(registry.introduce(id(1), key(2), true, 2), Err(Refused::NotAStranger));
+        assert!(registry.introduce(id(3), key(2), true, 2).is_ok());
+    }
+}

@@ -1,0 +1,321 @@
+//! The driver over a socket made of channels, with the clock in the test's hand.
+
+// The helpers of a test fail by panicking, as the test itself does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use countersign_protocol::{
+    AckOutcome, Audience, Beat, CancelCause, Challenge, ClientFrame, ErrorCode, GoodbyeReason, Introduction, Message,
+    Origin, PublicKey, ServerFrame, SignRequest, SignResponse, Signable,
+};
+use countersign_server::{
+    Config, Phase, Signed, SigningError, SigningService,
+    connection::{Exit, Halves, Incoming, Outgoing, drive},
+};
+use ed25519_dalek::SigningKey;
+use futures_util::{StreamExt, sink};
+use std::{convert::Infallible, time::Duration};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, advance},
+};
+
+const AUDIENCE: &str = "wss://sign.example/ws";
+
+/// The far end of a driven connection.
+struct Wallet {
+    key: SigningKey,
+    incoming: mpsc::Sender<Incoming<String>>,
+    outgoing: mpsc::Receiver<Outgoing>,
+    exit: JoinHandle<Exit>,
+}
+
+fn service() -> SigningService {
+    SigningService::new(Config::new(vec![AUDIENCE.parse::<Audience>().unwrap()]))
+}
+
+/// Connects with room for `room` frames that the wallet has not read; a write beyond waits.
+fn connect(service: &SigningService, room: usize) -> Wallet {
+    let (incoming, mut from_wallet) = mpsc::channel(8);
+    let (to_wallet, outgoing) = mpsc::channel(room);
+    let service = service.clone();
+    let exit = tokio::spawn(async move {
+        let incoming = futures_util::stream::poll_fn(move |cx| from_wallet.poll_recv(cx)).map(Ok::<_, Infallible>);
+        let outgoing = Box::pin(sink::unfold(to_wallet, |to_wallet, frame| async move {
+            to_wallet.send(frame).await.map(|()| to_wallet)
+        }));
+        drive(&service, Halves { incoming, outgoing }, Origin::default()).await
+    });
+    Wallet { key: SigningKey::from_bytes(&[6; 32]), incoming, outgoing, exit }
+}
+
+impl Wallet {
+    async fn introduced(service: &SigningService, room: usize) -> Self {
+        let mut wallet = connect(service, room);
+        let ServerFrame::Challenge(frame) = wallet.next().await else { panic!("no challenge") };
+        wallet.send(ClientFrame::Introduction(wallet.introduction(&frame.challenge))).await;
+        assert!(matches!(wallet.next().await, ServerFrame::Welcome(_)));
+        wallet
+    }
+
+    fn introduction(&self, challenge: &Challenge) -> Introduction {
+        let public_key = self.public_key().to_bytes();
+        let (audience, origin) = (AUDIENCE.parse().unwrap(), Origin::default());
+        let signable =
+            Signable::Introduction { challenge, public_key: &public_key, audience: &audience, origin: &origin };
+        Introduction { public_key, proof: Some(signable.sign(&self.key)), device: None }
+    }
+
+    fn public_key(&self) -> PublicKey {
+        PublicKey::of(&self.key)
+    }
+
+    async fn receive(&mut self) -> Outgoing {
+        self.outgoing.recv().await.expect("the connection is open")
+    }
+
+    async fn next(&mut self) -> ServerFrame {
+        match self.receive().await {
+            Outgoing::Text(text) => ServerFrame::parse(&text).unwrap(),
+            other => panic!("no text: {other:?}"),
+        }
+    }
+
+    async fn expect_request(&mut self) -> SignRequest {
+        match self.next().await {
+            ServerFrame::SignRequest(request) => request,
+            other => panic!("no request: {other:?}"),
+        }
+    }
+
+    async fn send(&mut self, frame: ClientFrame) {
+        self.incoming.send(Incoming::Text(frame.to_json())).await.unwrap();
+    }
+
+    async fn send_answer(&mut self, request: &SignRequest) {
+        let signature = Signable::Message(&request.message).sign(&self.key);
+        let (request_id, message) = (request.request_id, request.message.clone());
+        self.send(ClientFrame::SignResponse(SignResponse { request_id, message, signature, approved_by: None })).await;
+    }
+
+    async fn expect_ack(&mut self) -> AckOutcome {
+        match self.next().await {
+            ServerFrame::ResponseAck(ack) => ack.outcome,
+            other => panic!("no acknowledgement: {other:?}"),
+        }
+    }
+
+    /// Hangs up and waits for the connection's end.
+    async fn hang_up(self) -> Exit {
+        drop(self.incoming);
+        self.exit.await.unwrap()
+    }
+}
+
+fn ask(service: &SigningService, wallet: &Wallet, timeout: Duration) -> JoinHandle<Result<Signed, SigningError>> {
+    let (service, key) = (service.clone(), wallet.public_key().to_bytes());
+    let message = Message::try_from(&b"hello"[..]).unwrap();
+    tokio::spawn(async move { service.request(key, message).timeout(timeout).send().await })
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test(start_paused = true)]
+async fn a_minute_is_what_a_wallet_gets() {
+    let service = service();
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let started = Instant::now();
+    let asking = tokio::spawn({
+        let (service, key) = (service.clone(), wallet.public_key());
+        async move { service.send_to_sign(&key, b"hello").await }
+    });
+    let request = wallet.expect_request().await;
+    assert_eq!(request.expires_in_ms, 60_000);
+
+    let cancel = loop {
+        match wallet.receive().await {
+            Outgoing::Ping => wallet.incoming.send(Incoming::Control).await.unwrap(),
+            Outgoing::Text(text) => break ServerFrame::parse(&text).unwrap(),
+            Outgoing::Close { .. } => panic!("closed"),
+        }
+    };
+    let ServerFrame::RequestCancel(cancel) = cancel else { panic!("no cancel") };
+    assert_eq!((cancel.request_id, cancel.cause), (request.request_id, CancelCause::Expired));
+    assert_eq!(asking.await.unwrap(), Err(SigningError::Timeout(Phase::Delivered)));
+    assert_eq!(started.elapsed().as_secs(), 60);
+    assert_eq!(service.pending(), 0);
+    wallet.send_answer(&request).await;
+    assert_eq!(wallet.expect_ack().await, AckOutcome::Late);
+    assert_eq!(wallet.hang_up().await, Exit::Peer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_introduction_in_ten_seconds_closes() {
+    let service = service();
+    let started = Instant::now();
+    let mut wallet = connect(&service, 8);
+    assert!(matches!(wallet.next().await, ServerFrame::Challenge(_)));
+    let ServerFrame::Error(error) = wallet.next().await else { panic!("no error") };
+    assert_eq!((error.code, started.elapsed().as_secs()), (ErrorCode::IntroductionTimeout, 10));
+    assert_eq!(wallet.receive().await, Outgoing::Close { code: 1008, reason: "introduction_timeout" });
+    assert_eq!(wallet.exit.await.unwrap(), Exit::Closed("introduction_timeout"));
+    assert_eq!(service.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_in_goodbye() {
+    let service = service();
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let started = Instant::now();
+    assert_eq!(wallet.receive().await, Outgoing::Ping);
+    assert_eq!(started.elapsed().as_secs(), 20);
+    let ServerFrame::Goodbye(goodbye) = wallet.next().await else { panic!("no goodbye") };
+    assert_eq!((goodbye.reason, started.elapsed().as_secs()), (GoodbyeReason::Idle, 40));
+    assert_eq!(wallet.receive().await, Outgoing::Close { code: 1000, reason: "idle" });
+    assert_eq!(wallet.exit.await.unwrap(), Exit::Closed("idle"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wallet_that_does_not_read_is_cut_off_and_its_requests_end() {
+    let service = service();
+    let wallet = Wallet::introduced(&service, 1).await;
+    // One frame finds room; the write of the next waits in vain.
+    let asking: Vec<_> = (0..3).map(|_| ask(&service, &wallet, MINUTE)).collect();
+    let started = Instant::now();
+    for asking in asking {
+        assert_eq!(asking.await.unwrap(), Err(SigningError::SignerDisconnected));
+    }
+    assert_eq!(started.elapsed().as_secs(), 10);
+    assert_eq!(wallet.exit.await.unwrap(), Exit::Stuck);
+    assert_eq!((service.pending(), service.connections()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_at_the_very_deadline_counts_or_does_not_and_both_sides_agree() {
+    let service = service();
+    for answer_first in [true, false].into_iter().cycle().take(50) {
+        let mut wallet = Wallet::introduced(&service, 8).await;
+        let asking = ask(&service, &wallet, Duration::from_secs(1));
+        let request = wallet.expect_request().await;
+        let answer = wallet.send_answer(&request);
+        if answer_first {
+            answer.await;
+            advance(Duration::from_secs(1)).await;
+        } else {
+            advance(Duration::from_secs(1)).await;
+            answer.await;
+        }
+        let result = asking.await.unwrap();
+        let outcome = loop {
+            match wallet.next().await {
+                ServerFrame::RequestCancel(_) => assert!(result.is_err()),
+                ServerFrame::ResponseAck(ack) => break ack.outcome,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(outcome, if result.is_ok() { AckOutcome::Accepted } else { AckOutcome::Late }, "{result:?}");
+        assert_eq!(service.pending(), 0);
+        wallet.hang_up().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_driver_ends_its_requests() {
+    let service = service();
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let asking = ask(&service, &wallet, MINUTE);
+    wallet.expect_request().await;
+    wallet.exit.abort();
+    assert_eq!(asking.await.unwrap(), Err(SigningError::SignerDisconnected));
+    assert_eq!((service.pending(), service.connections()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_come_too_fast_are_not_read_and_then_close() {
+    let service = service();
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let mut limited = 0;
+    loop {
+        // The limiter's clock is the real one, so how many pass is not ours to say; that some are refused is.
+        wallet.send(ClientFrame::Ping(Beat { t: 1 })).await;
+        match wallet.next().await {
+            ServerFrame::Pong(_) => {}
+            ServerFrame::Error(error) if error.code == ErrorCode::RateLimited => limited += 1,
+            ServerFrame::Error(error) => break assert_eq!((error.code, limited), (ErrorCode::TooManyErrors, 15)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(wallet.receive().await, Outgoing::Close { code: 1008, reason: "too_many_errors" });
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_a_key_s_share_of_connections_is_refused() {
+    let mut config = Config::new(vec![AUDIENCE.parse().unwrap()]);
+    config.max_connections_per_key = 1;
+    let service = SigningService::new(config);
+    let first = Wallet::introduced(&service, 8).await;
+    let mut second = connect(&service, 8);
+    let ServerFrame::Challenge(frame) = second.next().await else { panic!("no challenge") };
+    second.send(ClientFrame::Introduction(second.introduction(&frame.challenge))).await;
+    let ServerFrame::Error(error) = second.next().await else { panic!("no error") };
+    assert_eq!(error.code, ErrorCode::TooManyConnections);
+    assert_eq!(second.receive().await, Outgoing::Close { code: 1008, reason: "too_many_connections" });
+    assert_eq!(service.connections_of(&first.public_key().to_bytes()), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_takes_its_share_of_requests_and_the_next_is_refused_at_once() {
+    let mut config = Config::new(vec![AUDIENCE.parse().unwrap()]);
+    config.max_inflight = 2;
+    let service = SigningService::new(config);
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let open = [ask(&service, &wallet, MINUTE), ask(&service, &wallet, MINUTE)];
+    let requests = [wallet.expect_request().await, wallet.expect_request().await];
+    assert_eq!(ask(&service, &wallet, MINUTE).await.unwrap(), Err(SigningError::TooManyInflight));
+    for request in &requests {
+        wallet.send_answer(request).await;
+        assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
+    }
+    for asking in open {
+        assert!(asking.await.unwrap().is_ok());
+    }
+    let again = ask(&service, &wallet, MINUTE);
+    let request = wallet.expect_request().await;
+    wallet.send_answer(&request).await;
+    assert!(again.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_waits_for_open_requests_and_no_longer_than_told() {
+    for answers in [true, false] {
+        let service = service();
+        let mut wallet = Wallet::introduced(&service, 8).await;
+        let asking = ask(&service, &wallet, MINUTE);
+        let request = wallet.expect_request().await;
+        let started = Instant::now();
+        let draining = tokio::spawn({
+            let service = service.clone();
+            async move { service.drain(Duration::from_secs(5)).await }
+        });
+        assert!(matches!(wallet.next().await, ServerFrame::Goodbye(_)));
+        if answers {
+            wallet.send_answer(&request).await;
+            assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
+        }
+        let result = asking.await.unwrap();
+        let waited = started.elapsed().as_secs();
+        match answers {
+            true => assert!(result.is_ok() && waited == 0),
+            false => assert_eq!((result, waited), (Err(SigningError::Draining), 5)),
+        }
+        let close = loop {
+            if let close @ Outgoing::Close { .. } = wallet.receive().await {
+                break close;
+            }
+        };
+        assert_eq!(close, Outgoing::Close { code: 1012, reason: "shutdown" });
+        drop(wallet);
+        draining.await.unwrap();
+        assert!(service.is_draining() && service.connections() == 0);
+    }
+}

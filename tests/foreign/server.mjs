@@ -1,0 +1,38 @@
+// Starts the `countersign` binary for a test, on a port of the system's choice.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const BINARY = process.env.COUNTERSIGN_BIN ?? fileURLToPath(new URL('../../target/debug/countersign', import.meta.url));
+
+/** Resolves to `{ http, ws, stop() }`, where `stop` asks the server to end and resolves to its exit code. */
+export async function startServer(...flags) {
+  if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: cargo build -p countersign-server, or set COUNTERSIGN_BIN`);
+  const child = spawn(BINARY, ['--listen', '127.0.0.1:0', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve(code ?? signal)));
+  let log = '';
+  child.stderr.on('data', (data) => (log += data));
+  const listening = (async () => {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const [, base] = line.match(/listening on (http:\S+)/) ?? [];
+      if (base) return base;
+    }
+    throw new Error(`the server ended with ${await ended}:\n${log}`);
+  })();
+  const http = (await listening).replace(/\/$/, '');
+  child.stdout.resume();
+  const stop = () => {
+    child.kill('SIGTERM');
+    return ended;
+  };
+  return { http, ws: `${http.replace(/^http/, 'ws')}/ws`, stop };
+}
+
+/** Asks for a signature as a backend does; resolves to `{ status, body }`. */
+export async function sendToSign(http, body, signal) {
+  const response = await fetch(`${http}/v1/send_to_sign`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal,
+  });
+  return { status: response.status, body: await response.json() };
+}

@@ -1,0 +1,109 @@
+//! A backend: one HTTP/1.1 connection.
+
+use crate::within;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use countersign_protocol::PublicKeyBytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    HeaderMap, Method, Request, StatusCode,
+    body::Bytes,
+    client::conn::http1::{SendRequest, handshake},
+};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+
+/// A connection to the API.
+#[derive(Debug)]
+pub struct Backend {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+    token: Option<String>,
+}
+
+/// What the API answered.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, where it is JSON.
+    pub json: Value,
+    /// The body as it came.
+    pub text: String,
+}
+
+impl Reply {
+    /// Status and `code`, as tests compare them.
+    pub fn code(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.json["code"].as_str().unwrap_or_default())
+    }
+}
+
+impl Backend {
+    /// Connects.
+    pub async fn connect(address: SocketAddr) -> Self {
+        let stream = within("a connection", TcpStream::connect(address)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self { sender, host: address.to_string(), token: None }
+    }
+
+    /// Sends this bearer token from now on.
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Sends this Host from now on.
+    pub fn with_host(mut self, host: &str) -> Self {
+        self.host = host.into();
+        self
+    }
+
+    /// Asks for a signature over `message`.
+    pub async fn ask(&mut self, key: &PublicKeyBytes, message: &[u8]) -> Reply {
+        self.post(&json!({ "public_key": key.to_string(), "message": STANDARD.encode(message) })).await
+    }
+
+    /// Sends any JSON to `send_to_sign`.
+    pub async fn post(&mut self, body: &Value) -> Reply {
+        self.post_text("application/json", body.to_string()).await
+    }
+
+    /// Sends any body to `send_to_sign`.
+    pub async fn post_text(&mut self, content_type: &str, body: impl Into<Bytes>) -> Reply {
+        let request = Request::post("/v1/send_to_sign").header("content-type", content_type);
+        self.send(request, body.into()).await
+    }
+
+    /// Gets a path.
+    pub async fn get(&mut self, path: &str) -> Reply {
+        self.send(Request::get(path), Bytes::new()).await
+    }
+
+    /// Uses any method on a path.
+    pub async fn call(&mut self, method: Method, path: &str) -> Reply {
+        self.send(Request::builder().method(method).uri(path), Bytes::new()).await
+    }
+
+    async fn send(&mut self, request: hyper::http::request::Builder, body: Bytes) -> Reply {
+        let mut request = request.header("host", &self.host);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(body)).unwrap();
+        within("an answer", async {
+            self.sender.ready().await.unwrap();
+            let response = self.sender.send_request(request).await.unwrap();
+            let (head, body) = response.into_parts();
+            let text = String::from_utf8(body.collect().await.unwrap().to_bytes().into()).unwrap();
+            let json = serde_json::from_str(&text).unwrap_or_default();
+            Reply { status: head.status, headers: head.headers, json, text }
+        })
+        .await
+    }
+}

@@ -1,0 +1,32 @@
+//! What the tests share: a server on a port of its own, a wallet that can also misbehave, a backend.
+
+pub mod actix;
+pub mod backend;
+pub mod process;
+pub mod server;
+pub mod wallet;
+
+pub use backend::{Backend, Reply};
+pub use process::ServerProcess;
+pub use server::TestServer;
+pub use wallet::TestWallet;
+
+use std::time::Duration;
+
+/// No step of a test takes longer, however busy the machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for something, and fails with its name rather than hanging.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("still waiting for {what}"))
+}
+
+/// Waits until a condition holds that nothing announces.
+pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    within(what, async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+}

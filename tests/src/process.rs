@@ -1,0 +1,83 @@
+//! The real binary in a process of its own.
+
+use crate::within;
+use std::{net::SocketAddr, path::PathBuf, process::Stdio};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    process::{Child, ChildStderr, Command},
+};
+
+/// A running `countersign`, killed when dropped.
+#[derive(Debug)]
+pub struct ServerProcess {
+    child: Child,
+    stderr: ChildStderr,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl ServerProcess {
+    /// Where the binary is: beside this test's own, unless `COUNTERSIGN_BIN` says otherwise.
+    pub fn binary() -> PathBuf {
+        if let Some(path) = std::env::var_os("COUNTERSIGN_BIN") {
+            return path.into();
+        }
+        let own = std::env::current_exe().unwrap();
+        let folders = own.ancestors().skip(1).take(2).map(|folder| folder.join("countersign"));
+        folders
+            .into_iter()
+            .find(|path| path.exists())
+            .expect("build the binary first: cargo build -p countersign-server")
+    }
+
+    /// A command that no setting of the surroundings changes.
+    pub fn command(arguments: &[&str]) -> Command {
+        let mut command = Command::new(Self::binary());
+        command.args(arguments).env_clear().kill_on_drop(true);
+        command
+    }
+
+    /// Starts it on a port that the system chooses.
+    pub async fn start(arguments: &[&str]) -> Self {
+        Self::spawn(Self::command(arguments)).await
+    }
+
+    /// Starts a command of [`ServerProcess::command`] on a port that the system chooses.
+    pub async fn spawn(mut command: Command) -> Self {
+        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line =
+            within("the first line", lines.next_line()).await.unwrap().expect("the server says where it listens");
+        let address = line.rsplit('/').next().and_then(|address| address.parse().ok()).expect("an address");
+        let stderr = child.stderr.take().unwrap();
+        Self { child, stderr, address }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Sends a signal by name.
+    pub async fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().await.unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end; the log it wrote, if it ended well.
+    pub async fn wait(mut self) -> String {
+        let mut log = String::new();
+        within("the log", self.stderr.read_to_string(&mut log)).await.unwrap();
+        let status = within("the process's end", self.child.wait()).await.unwrap();
+        assert!(status.success(), "{status}: {log}");
+        log
+    }
+}

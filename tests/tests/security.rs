@@ -1,0 +1,520 @@
+//! What a hostile wallet, backend or network gets: a named error or a close, and never somebody else's signature.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use countersign_protocol::{
+    AckOutcome, ClientFrame, ErrorCode, Message, PublicKey, RequestId, SignResponse, Signable,
+    limits::MAX_MESSAGE_BYTES,
+};
+use countersign_server::http::{TokenEntry, Tokens};
+use countersign_tests::{Backend, TestServer, TestWallet, eventually, within};
+use ed25519_dalek::SigningKey;
+use hyper::Method;
+use serde_json::json;
+use std::num::NonZeroU32;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_tungstenite::tungstenite::{
+    self,
+    protocol::frame::{
+        Frame,
+        coding::{CloseCode, Data, OpCode},
+    },
+};
+
+/// Sends text over a bare TCP connection and returns all that comes back until the server closes.
+async fn raw(server: &TestServer, text: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset is a close too.
+    let _ = within("the server's close", stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+// Introductions.
+
+#[tokio::test]
+async fn a_proof_of_anything_else_is_refused() {
+    let server = TestServer::start().await;
+    let elsewhere = TestServer::start().await;
+    for case in 0..5 {
+        let mut wallet = TestWallet::dial(&server.url(), 1).await;
+        let challenge = wallet.challenge().await;
+        let proof = match case {
+            // A proof made for another server, passed on by it.
+            0 => TestWallet::dial(&elsewhere.url(), 1).await.prove(&challenge),
+            // Another page's.
+            1 => {
+                let key = wallet.key.clone();
+                TestWallet::dial_from(&server.url(), "https://evil.example", key).await.prove(&challenge)
+            }
+            // Over another connection's challenge: a replay.
+            2 => wallet.prove(&TestWallet::dial(&server.url(), 1).await.challenge().await),
+            // By another key.
+            3 => TestWallet::dial(&server.url(), 2).await.prove(&challenge),
+            _ => {
+                let mut bytes = *wallet.prove(&challenge).as_bytes();
+                bytes[40] ^= 1;
+                bytes.into()
+            }
+        };
+        wallet.send(&wallet.introduction(Some(proof))).await;
+        assert_eq!(wallet.expect_error().await, ErrorCode::ProofInvalid, "case {case}");
+        assert_eq!(wallet.expect_close().await, CloseCode::Policy);
+    }
+    elsewhere.finish(()).await;
+    server.finish(()).await;
+}
+
+#[tokio::test]
+async fn a_browser_s_origin_is_part_of_the_proof() {
+    let server = TestServer::start().await;
+    let key = SigningKey::from_bytes(&[3; 32]);
+    let mut wallet = TestWallet::dial_from(&server.url(), "https://wallet.example", key).await;
+    wallet.introduce().await;
+    assert_eq!(server.service.connections_of(&wallet.public_key()), 1);
+    server.finish(wallet).await;
+}
+
+#[tokio::test]
+async fn a_bare_introduction_is_told_what_it_lacks() {
+    let server = TestServer::start().await;
+    let mut wallet = TestWallet::dial(&server.url(), 4).await;
+    wallet.challenge().await;
+    wallet.send(&wallet.introduction(None)).await;
+    assert_eq!(wallet.expect_error().await, ErrorCode::ProofRequired);
+    assert_eq!(wallet.expect_close().await, CloseCode::Policy);
+    server.finish(wallet).await;
+}
+
+#[tokio::test]
+async fn where_allowed_a_bare_introduction_yields_to_a_proven_one() {
+    let server = TestServer::with(|settings| settings.allow_unproven = Some(true)).await;
+    let mut squatter = TestWallet::dial(&server.url(), 5).await;
+    squatter.challenge().await;
+    squatter.send(&squatter.introduction(None)).await;
+    assert!(matches!(squatter.next().await, countersign_protocol::ServerFrame::Welcome(_)));
+
+    let mut owner = server.wallet(5).await;
+    assert!(matches!(squatter.next().await, countersign_protocol::ServerFrame::Goodbye(_)));
+    assert_eq!(squatter.expect_close().await, CloseCode::Normal);
+
+    let mut late = TestWallet::dial(&server.url(), 5).await;
+    late.challenge().await;
+    late.send(&late.introduction(None)).await;
+    assert_eq!(late.expect_error().await, ErrorCode::ProofRequired);
+
+    let (mut backend, key) = (server.backend().await, owner.public_key());
+    let (reply, outcome) = tokio::join!(backend.ask(&key, b"hello"), owner.sign_next());
+    assert_eq!((reply.status.as_u16(), outcome), (200, AckOutcome::Accepted));
+    server.finish((squatter, owner, late, backend)).await;
+}
+
+#[tokio::test]
+async fn a_key_that_would_be_a_weakness_is_refused() {
+    let server = TestServer::start().await;
+    // The neutral point, the point of order two, and one that is no point at all.
+    let keys = [
+        "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "7P///////////////////////////////////////38=",
+        "AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    ];
+    for key in keys {
+        let mut wallet = TestWallet::dial(&server.url(), 6).await;
+        wallet.challenge().await;
+        let proof = STANDARD.encode([0; 64]);
+        wallet.send_text(&json!({ "type": "introduction", "public_key": key, "proof": proof }).to_string()).await;
+        assert_eq!(wallet.expect_error().await, ErrorCode::KeyRefused, "{key}");
+        assert_eq!(wallet.expect_close().await, CloseCode::Policy);
+
+        let mut backend = server.backend().await;
+        let reply = backend.post(&json!({ "public_key": key, "message": "aGk=" })).await;
+        assert_eq!(reply.code(), (400, "invalid_public_key"));
+    }
+    server.finish(()).await;
+}
+
+// Frames.
+
+#[tokio::test]
+async fn broken_frames_get_named_errors() {
+    let server = TestServer::with(|settings| settings.frames_per_second = NonZeroU32::new(1000)).await;
+    let deep = format!(r#"{{"type":"ping","t":1,"x":{}}}"#, "[".repeat(20_000));
+    let id = "07070707-0707-4707-8707-070707070707";
+    let cases = [
+        ("{".to_owned(), ErrorCode::Malformed),
+        ("[1]".to_owned(), ErrorCode::Malformed),
+        (deep, ErrorCode::Malformed),
+        (r#"{"type":"ping","t":1,"t":1}"#.to_owned(), ErrorCode::Malformed),
+        (r#"{"type":"ping","type":"pong","t":1}"#.to_owned(), ErrorCode::Malformed),
+        (r#"{"type":"ping","t":-1}"#.to_owned(), ErrorCode::Malformed),
+        (format!(r#"{{"type":"request_status","request_id":"{id}","state":"signed"}}"#), ErrorCode::Malformed),
+        (
+            format!(r#"{{"type":"sign_response","request_id":"{id}","message":"aGk","signature":""}}"#),
+            ErrorCode::Malformed,
+        ),
+        (r#"{"type":"nonsense"}"#.to_owned(), ErrorCode::UnknownType),
+        (format!(r#"{{"type":"response_ack","request_id":"{id}","outcome":"accepted"}}"#), ErrorCode::WrongDirection),
+    ];
+    let mut wallet = server.wallet(7).await;
+    for (text, code) in &cases {
+        wallet.send_text(text).await;
+        assert_eq!(wallet.expect_error().await, *code, "{text:.60}");
+    }
+    let frame = wallet.introduction(None);
+    wallet.send(&frame).await;
+    assert_eq!(wallet.expect_error().await, ErrorCode::AlreadyIntroduced);
+
+    // After all that the connection still serves.
+    let (mut backend, key) = (server.backend().await, wallet.public_key());
+    let (reply, _) = tokio::join!(backend.ask(&key, b"hello"), wallet.sign_next());
+    assert_eq!(reply.status, 200);
+    server.finish((wallet, backend)).await;
+}
+
+#[tokio::test]
+async fn before_its_introduction_a_wallet_can_do_nothing() {
+    let server = TestServer::start().await;
+    let mut stranger = TestWallet::dial(&server.url(), 8).await;
+    stranger.challenge().await;
+    let message = Message::try_from(&b"x"[..]).unwrap();
+    let frame = stranger.answer_with(RequestId::from_random_bytes([1; 16]), &message);
+    stranger.send(&frame).await;
+    assert_eq!(stranger.expect_error().await, ErrorCode::IntroductionRequired);
+    stranger.send_text(&format!(r#"{{"type":"introduction","x":"{}"}}"#, "x".repeat(5000))).await;
+    assert_eq!(stranger.expect_error().await, ErrorCode::FrameTooLarge);
+    assert_eq!(stranger.expect_close().await, CloseCode::Size);
+    server.finish(stranger).await;
+}
+
+#[tokio::test]
+async fn binary_oversized_and_fragmented_floods_close() {
+    let server = TestServer::start().await;
+    let mut wallet = server.wallet(9).await;
+    wallet.send_raw(tungstenite::Message::binary(vec![0; 10])).await;
+    assert_eq!(wallet.expect_error().await, ErrorCode::BinaryFrame);
+    assert_eq!(wallet.expect_close().await, CloseCode::Unsupported);
+
+    let mut wallet = server.wallet(9).await;
+    wallet.send_text(&"x".repeat(MAX_MESSAGE_BYTES * 2)).await;
+    assert_eq!(wallet.expect_error().await, ErrorCode::FrameTooLarge);
+    assert_eq!(wallet.expect_close().await, CloseCode::Size);
+
+    let mut wallet = server.wallet(9).await;
+    let fragment = |opcode| Frame::message(vec![b'x'; 1000], OpCode::Data(opcode), false);
+    wallet.send_raw(tungstenite::Message::Frame(fragment(Data::Text))).await;
+    for _ in 0..100 {
+        wallet.send_raw(tungstenite::Message::Frame(fragment(Data::Continue))).await;
+    }
+    assert_eq!(wallet.expect_error().await, ErrorCode::FrameTooLarge);
+    server.finish(wallet).await;
+}
+
+#[tokio::test]
+async fn endless_empty_fragments_do_not_keep_a_connection_alive() {
+    let server = TestServer::with(|settings| settings.heartbeat_ms = Some(50)).await;
+    let mut stream = server.wallet(10).await.into_stream();
+    // An opening fragment, then continuations that never finish: masked, empty.
+    stream.write_all(&[0x01, 0x80, 1, 2, 3, 4]).await.unwrap();
+    let flood = async { while stream.write_all(&[0x00, 0x80, 1, 2, 3, 4].repeat(512)).await.is_ok() {} };
+    within("the server's close", flood).await;
+    eventually("it is gone", || server.service.connections() == 0).await;
+    server.finish(()).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_frames_is_limited_and_then_closed() {
+    let server = TestServer::with(|settings| settings.frames_per_second = NonZeroU32::new(1)).await;
+    let mut wallet = server.wallet(11).await;
+    for _ in 0..40 {
+        wallet.send_text(r#"{"type":"ping","t":1}"#).await;
+    }
+    let mut limited = 0;
+    loop {
+        match wallet.next().await {
+            countersign_protocol::ServerFrame::Pong(_) => {}
+            countersign_protocol::ServerFrame::Error(error) if error.code == ErrorCode::RateLimited => limited += 1,
+            countersign_protocol::ServerFrame::Error(error) => break assert_eq!(error.code, ErrorCode::TooManyErrors),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((limited, wallet.expect_close().await), (15, CloseCode::Policy));
+    assert!(server.service.metrics().to_text().contains("countersign_rate_limited_total{scope=\"connection\"} 16"));
+    server.finish(wallet).await;
+}
+
+// Answers.
+
+#[tokio::test]
+async fn no_false_answer_ever_reaches_the_backend() {
+    let server = TestServer::start().await;
+    let mut wallet = server.wallet(12).await;
+    let mut backend = server.backend().await;
+    let key = wallet.public_key();
+    let other_message = Message::try_from(&b"pay 1000"[..]).unwrap();
+
+    // A signature that does not hold.
+    let (reply, ()) = tokio::join!(backend.ask(&key, b"pay 1"), async {
+        let request = wallet.expect_request().await;
+        let (request_id, message) = (request.request_id, request.message.clone());
+        let signature = Signable::Message(&other_message).sign(&wallet.key);
+        wallet
+            .send(&ClientFrame::SignResponse(SignResponse { request_id, message, signature, approved_by: None }))
+            .await;
+        assert_eq!(wallet.expect_ack(request_id).await, AckOutcome::BadSignature);
+        // Having answered, it does not get a second try.
+        wallet.send(&wallet.answer(&request)).await;
+        assert_eq!(wallet.expect_ack(request_id).await, AckOutcome::Duplicate);
+    });
+    assert_eq!(reply.code(), (502, "invalid_signature"));
+
+    // A valid signature over another message.
+    let (reply, ()) = tokio::join!(backend.ask(&key, b"pay 1"), async {
+        let request = wallet.expect_request().await;
+        wallet.send(&wallet.answer_with(request.request_id, &other_message)).await;
+        assert_eq!(wallet.expect_ack(request.request_id).await, AckOutcome::MessageMismatch);
+    });
+    assert_eq!(reply.code(), (502, "message_mismatch"));
+
+    // A valid signature by another key, over the right message.
+    let stranger = SigningKey::from_bytes(&[99; 32]);
+    let (reply, ()) = tokio::join!(backend.ask(&key, b"pay 1"), async {
+        let SignRequestParts { request_id, message } = wallet.expect_request().await.into();
+        let signature = Signable::Message(&message).sign(&stranger);
+        wallet
+            .send(&ClientFrame::SignResponse(SignResponse { request_id, message, signature, approved_by: None }))
+            .await;
+        assert_eq!(wallet.expect_ack(request_id).await, AckOutcome::BadSignature);
+    });
+    assert_eq!(reply.code(), (502, "invalid_signature"));
+    server.finish((wallet, backend)).await;
+}
+
+struct SignRequestParts {
+    request_id: RequestId,
+    message: Message,
+}
+
+impl From<countersign_protocol::SignRequest> for SignRequestParts {
+    fn from(request: countersign_protocol::SignRequest) -> Self {
+        Self { request_id: request.request_id, message: request.message }
+    }
+}
+
+#[tokio::test]
+async fn another_wallet_s_request_is_as_unknown_as_none() {
+    let server = TestServer::start().await;
+    let mut wallet = server.wallet(13).await;
+    let mut thief = server.wallet(14).await;
+    let mut backend = server.backend().await;
+    let key = wallet.public_key();
+    let (reply, ()) = tokio::join!(backend.ask(&key, b"hello"), async {
+        let request = wallet.expect_request().await;
+        thief.send(&thief.answer(&request)).await;
+        assert_eq!(thief.expect_ack(request.request_id).await, AckOutcome::Unknown);
+        let nowhere = RequestId::from_random_bytes([7; 16]);
+        thief.send(&thief.answer_with(nowhere, &request.message)).await;
+        assert_eq!(thief.expect_ack(nowhere).await, AckOutcome::Unknown);
+        wallet.send(&wallet.answer(&request)).await;
+        assert_eq!(wallet.expect_ack(request.request_id).await, AckOutcome::Accepted);
+    });
+    assert_eq!(reply.json["public_key"], key.to_string());
+    server.finish((wallet, thief, backend)).await;
+}
+
+// The API.
+
+#[tokio::test]
+async fn every_bad_body_gets_its_code() {
+    let server = TestServer::start().await;
+    let mut backend = server.backend().await;
+    let key = PublicKey::of(&SigningKey::from_bytes(&[15; 32])).to_string();
+    let reserved = STANDARD.encode(b"\xFFcountersign/v1/introduction\0");
+    let too_long = STANDARD.encode(vec![0; MAX_MESSAGE_BYTES + 1]);
+    let cases = [
+        (json!({}), 400, "malformed"),
+        (json!({ "public_key": key }), 400, "malformed"),
+        (json!({ "public_key": key, "message": 5 }), 400, "malformed"),
+        (json!({ "public_key": key, "message": "aGk=", "timeout": 5 }), 400, "malformed"),
+        (json!({ "public_key": key, "message": "aGk=", "timeout_ms": -5 }), 400, "malformed"),
+        (json!({ "public_key": "x", "message": "aGk=" }), 400, "invalid_public_key"),
+        (json!({ "public_key": key, "message": "aGk" }), 400, "invalid_message"),
+        (json!({ "public_key": key, "message": "" }), 400, "invalid_message"),
+        (json!({ "public_key": key, "message": reserved }), 400, "reserved_prefix"),
+        (json!({ "public_key": key, "message": too_long }), 413, "message_too_long"),
+        (json!({ "public_key": key, "message": "x".repeat(200_000) }), 413, "payload_too_large"),
+        (json!({ "public_key": key, "message": "aGk=", "timeout_ms": 999 }), 400, "invalid_timeout"),
+        (json!({ "public_key": key, "message": "aGk=", "timeout_ms": 604_800_001 }), 400, "invalid_timeout"),
+        (json!({ "public_key": key, "message": "aGk=", "purpose": "" }), 400, "invalid_purpose"),
+        (json!({ "public_key": key, "message": "aGk=", "purpose": "a\nb" }), 400, "invalid_purpose"),
+        (json!({ "public_key": key, "message": "aGk=", "purpose": "x".repeat(257) }), 400, "invalid_purpose"),
+        (json!({ "public_key": key, "message": "aGk=" }), 404, "signer_not_connected"),
+    ];
+    for (body, status, code) in cases {
+        let reply = backend.post(&body).await;
+        assert_eq!(reply.code(), (status, code), "{:.100}", body.to_string());
+        assert_eq!(reply.json["status"], status);
+        assert_eq!(reply.json["type"], format!("urn:countersign:error:{code}"));
+        // A server closes after a body it did not read to its end.
+        backend = server.backend().await;
+    }
+    for (content_type, body, expected) in [
+        ("text/plain", "{}".to_owned(), (415, "unsupported_media_type")),
+        ("application/json", "{".to_owned(), (400, "malformed")),
+        ("application/json; charset=utf-8", format!(r#"{{"x":{}}}"#, "[".repeat(50_000)), (400, "malformed")),
+    ] {
+        assert_eq!(backend.post_text(content_type, body).await.code(), expected);
+    }
+    assert_eq!(backend.call(Method::DELETE, "/v1/send_to_sign").await.code(), (405, "method_not_allowed"));
+    assert_eq!(backend.call(Method::OPTIONS, "/v1/send_to_sign").await.code(), (405, "method_not_allowed"));
+    assert_eq!(backend.get("/nothing").await.code(), (404, "not_found"));
+    assert_eq!(backend.get("/v1/signers/nobody").await.code(), (400, "invalid_public_key"));
+    assert_eq!(backend.get("/ws").await.code(), (426, "upgrade_required"));
+    server.finish(backend).await;
+}
+
+#[tokio::test]
+async fn tokens_name_the_requester_and_nothing_goes_without() {
+    let (token, entry) = Tokens::generate("Example Bank").unwrap();
+    let server = TestServer::with(|settings| settings.token = vec![entry]).await;
+    let mut wallet = server.wallet(16).await;
+    let key = wallet.public_key();
+    for backend in [server.backend().await, server.backend().await.with_token("cs_wrong")] {
+        let mut backend = backend;
+        let reply = backend.ask(&key, b"hello").await;
+        assert_eq!(reply.code(), (401, "unauthorized"));
+        assert_eq!(reply.headers["www-authenticate"], "Bearer");
+        assert_eq!(backend.get(&format!("/v1/signers/{}", "00".repeat(32))).await.code(), (401, "unauthorized"));
+    }
+    let mut backend = server.backend().await.with_token(&token);
+    let (reply, name) = tokio::join!(backend.ask(&key, b"hello"), async {
+        let request = wallet.expect_request().await;
+        wallet.send(&wallet.answer(&request)).await;
+        wallet.expect_ack(request.request_id).await;
+        request.requester.name
+    });
+    assert_eq!((reply.status.as_u16(), name.as_str()), (200, "Example Bank"));
+    server.finish((wallet, backend)).await;
+}
+
+#[tokio::test]
+async fn guessing_tokens_and_asking_too_fast_is_slowed_down() {
+    let (token, entry): (String, TokenEntry) = Tokens::generate("a").unwrap();
+    let server = TestServer::with(|settings| {
+        settings.token = vec![entry];
+        settings.requests_per_second = NonZeroU32::new(1);
+    })
+    .await;
+    let mut guesser = server.backend().await.with_token("cs_guess");
+    let mut codes = Vec::new();
+    for _ in 0..40 {
+        codes.push(guesser.ask(&[1; 32].into(), b"x").await.status.as_u16());
+    }
+    assert_eq!((codes.first(), codes.last()), (Some(&401), Some(&429)));
+
+    let mut hasty = server.backend().await.with_token(&token);
+    let reply = loop {
+        let reply = hasty.ask(&[3; 32].into(), b"x").await;
+        if reply.code() == (429, "rate_limited") {
+            break reply;
+        }
+    };
+    assert!(reply.headers["retry-after"].to_str().unwrap().parse::<u32>().unwrap() >= 1);
+    server.finish((guesser, hasty)).await;
+}
+
+#[tokio::test]
+async fn a_web_page_cannot_reach_an_open_api_by_rebinding_its_name() {
+    let server = TestServer::start().await;
+    let mut page = Backend::connect(server.address).await.with_host("evil.example");
+    assert_eq!(page.ask(&[1; 32].into(), b"x").await.code(), (403, "host_not_allowed"));
+    server.finish(page).await;
+}
+
+// The transport.
+
+#[tokio::test]
+async fn half_sent_requests_and_silent_sockets_are_closed() {
+    let server = TestServer::with(|settings| settings.read_timeout_ms = Some(100)).await;
+    assert_eq!(raw(&server, "").await, "", "a silent socket");
+    raw(&server, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: ").await;
+    let half = "POST /v1/send_to_sign HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{";
+    let answer = raw(&server, half).await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
+
+    let mut wallet = TestWallet::dial(&server.url(), 17).await;
+    wallet.challenge().await;
+    assert_eq!(wallet.expect_error().await, ErrorCode::IntroductionTimeout);
+    assert_eq!(wallet.expect_close().await, CloseCode::Policy);
+    server.finish(wallet).await;
+}
+
+#[tokio::test]
+async fn odd_request_lines_get_an_answer() {
+    let server = TestServer::start().await;
+    for (line, status) in [
+        ("CONNECT example.com:443 HTTP/1.1", "405"),
+        ("OPTIONS * HTTP/1.1", "405"),
+        ("GET http://example.com/healthz HTTP/1.1", "200"),
+        ("GET /../../etc/passwd HTTP/1.1", "404"),
+        ("GET /v1/signers/%ff HTTP/1.1", "400"),
+        ("BREW / HTTP/1.1", "404"),
+        ("nonsense", "400"),
+    ] {
+        let answer = raw(&server, &format!("{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+    }
+    let huge = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Huge: {}\r\n\r\n", "x".repeat(100_000));
+    assert!(raw(&server, &huge).await.starts_with("HTTP/1.1 431 "));
+    server.finish(()).await;
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_read_and_bounded() {
+    let server = TestServer::start().await;
+    let head = "POST /v1/send_to_sign HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    let answer = raw(&server, &format!("{head}2\r\n{{}}\r\n0\r\n\r\n")).await;
+    assert!(answer.contains("missing field `public_key`"), "{answer}");
+    let endless = format!("{head}{}", format!("1000\r\n{}\r\n", "x".repeat(0x1000)).repeat(64));
+    let answer = raw(&server, &endless).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    server.finish(()).await;
+}
+
+#[tokio::test]
+async fn connections_are_capped_in_all_and_told_so() {
+    let server = TestServer::with(|settings| settings.max_connections_per_ip = Some(2)).await;
+    let held = (server.wallet(18).await, server.wallet(19).await);
+    assert!(raw(&server, "").await.starts_with("HTTP/1.1 503 "));
+    drop(held);
+    within("a free place", async {
+        while !raw(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.contains("ok") {}
+    })
+    .await;
+    server.finish(()).await;
+}
+
+#[tokio::test]
+async fn handshakes_come_no_faster_than_allowed() {
+    let server = TestServer::with(|settings| settings.connects_per_second = NonZeroU32::new(1)).await;
+    let handshake = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    let mut held = Vec::new();
+    let status = within("the limit", async {
+        loop {
+            let mut stream = TcpStream::connect(server.address).await.unwrap();
+            stream.write_all(handshake.as_bytes()).await.unwrap();
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.unwrap();
+            match std::str::from_utf8(&answer).unwrap() {
+                "HTTP/1.1 101" => held.push(stream),
+                other => break other.to_owned(),
+            }
+        }
+    })
+    .await;
+    assert_eq!(status, "HTTP/1.1 429");
+    assert!(held.len() >= 4);
+    server.finish(held).await;
+}
