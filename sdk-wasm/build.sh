@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Builds the npm package: Rust to WebAssembly, TypeScript to JavaScript, both packed into countersign-<version>.tgz.
+# Needs Rust (rustup), Node.js 20 or later and network access on the first run. Respects CARGO_TARGET_DIR.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+target=${CARGO_TARGET_DIR:-$root/target}
+tools=$root/target/tools
+wasm=$target/wasm32-unknown-unknown/wasm/countersign_wasm.wasm
+cd "$here"
+
+say() { printf 'sdk-wasm: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+check_target() {
+  [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ] && return
+  command -v rustup >/dev/null || die "Rust has no target wasm32-unknown-unknown here, and there is no rustup to add it"
+  rustup target add wasm32-unknown-unknown || die "could not add the Rust target: run 'rustup target add wasm32-unknown-unknown' and try again"
+}
+
+# The bindings are only readable by the tool of the very same version.
+install_wasm_bindgen() {
+  local version
+  version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/"/, "", $3); print $3 }' "$root/Cargo.lock")
+  [ -n "$version" ] || die "Cargo.lock names no wasm-bindgen"
+  [ "$("$tools/bin/wasm-bindgen" --version 2>/dev/null)" = "wasm-bindgen $version" ] && return
+  say "installing wasm-bindgen $version into target/tools, once"
+  cargo install wasm-bindgen-cli --version "=$version" --root "$tools" --force
+}
+
+install_npm() {
+  [ node_modules/.package-lock.json -nt package-lock.json ] && return
+  npm ci --no-audit --no-fund
+}
+
+build_wasm() {
+  cargo build --manifest-path "$root/Cargo.toml" -p countersign-wasm --lib --target wasm32-unknown-unknown --profile wasm
+  [ dist/countersign.wasm -nt "$wasm" ] && [ dist/core.js -nt "$wasm" ] && return
+  mkdir -p dist
+  "$tools/bin/wasm-bindgen" --target web --omit-default-module-path --remove-name-section --remove-producers-section \
+    --out-dir dist --out-name core "$wasm"
+  # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more.
+  node_modules/.bin/wasm-opt -Oz --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext -o dist/countersign.wasm dist/core_bg.wasm
+  rm dist/core_bg.wasm dist/core_bg.wasm.d.ts
+}
+
+pack() {
+  cp "$root"/LICENSE-* . 2>/dev/null || say "no LICENSE files at the root of the repository, so none in the package"
+  npm pack --silent
+  rm -f LICENSE-*
+}
+
+check_target
+install_wasm_bindgen
+install_npm
+build_wasm
+node_modules/.bin/tsc -p .
+pack
+say "dist/countersign.wasm is $(wc -c <dist/countersign.wasm) bytes, $(gzip -9c dist/countersign.wasm | wc -c) gzipped"

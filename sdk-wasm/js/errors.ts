@@ -1,0 +1,43 @@
+/** The stable code of a {@link CountersignError}. Names never change; later versions may add some. */
+export type ErrorCode =
+  // Setting up
+  | 'invalid_seed' | 'invalid_public_key' | 'invalid_signature' | 'invalid_message' | 'invalid_url' | 'invalid_device'
+  | 'invalid_answer' | 'invalid_key' | 'key_freed' | 'no_randomness' | 'no_websocket'
+  | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked'
+  // Connecting
+  | 'dial_refused' | 'connect_timeout' | 'heartbeat_timeout' | 'connection_lost' | 'refused' | 'superseded' | 'closed' | 'aborted'
+  // Said by the server
+  | 'proof_invalid' | 'proof_required' | 'key_refused' | 'introduction_required' | 'introduction_timeout'
+  | 'already_introduced' | 'rate_limited' | 'too_many_errors' | 'too_many_connections' | 'malformed' | 'unknown_type'
+  | 'wrong_direction' | 'binary_frame' | 'frame_too_large' | 'unrecognised'
+  // Said of the server
+  | 'bad_frame' | 'protocol_error'
+  // About one request
+  | 'not_open' | 'already_answered' | 'cancelled' | 'expired' | 'answered_elsewhere' | 'late' | 'bad_signature'
+  | 'message_mismatch' | 'unknown_request' | 'unconfirmed'
+  | (string & {});
+
+/** Every error of this package. Programs look at `code`; the message is for people, and says what to do where that is known. */
+export class CountersignError extends Error {
+  /** What went wrong, for programs. */
+  readonly code: ErrorCode;
+
+  /** @internal */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'CountersignError';
+    this.code = code;
+  }
+}
+
+/** Calls into WebAssembly, whose errors carry a code of their own. @internal */
+export function guarded<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
+      throw new CountersignError(error.code, error.message);
+    }
+    throw error;
+  }
+}

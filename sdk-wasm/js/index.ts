@@ -1,0 +1,23 @@
+import { verify as coreVerify } from './core.js';
+import { guarded } from './errors.js';
+import { init } from './runtime.js';
+
+export { CountersignError, type ErrorCode } from './errors.js';
+export { Key } from './key.js';
+export { SignRequest, type Approval, type Rejection, type RequestState } from './request.js';
+export { init, type WasmSource, type WebSocketConstructor } from './runtime.js';
+export {
+  Wallet, type ConnectionState, type Device, type FrameEvent, type StateEvent, type WalletEvents, type WalletOptions,
+} from './wallet.js';
+
+/**
+ * Whether a signature holds over a message, by the strictest rules in use (RFC 8032, canonical encodings, no point of small order).
+ *
+ * @param publicKey 32 bytes in base64
+ * @param signature 64 bytes in base64
+ * @throws {CountersignError} `invalid_public_key`, `invalid_signature`, `invalid_message` for what cannot even be read.
+ */
+export async function verify(publicKey: string, message: Uint8Array, signature: string): Promise<boolean> {
+  await init();
+  return guarded(() => coreVerify(publicKey, message, signature));
+}

@@ -1,0 +1,98 @@
+import initCore from './core.js';
+import { CountersignError } from './errors.js';
+
+/** Any constructor with the interface of the browser's `WebSocket`, such as that of the package `ws`. */
+export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => unknown;
+
+/** Where the WebAssembly comes from: an address, its bytes, or the compiled module. */
+export type WasmSource = string | URL | BufferSource | WebAssembly.Module;
+
+/** What differs between a browser and Node.js. @internal */
+export interface Platform {
+  /** Where the package's own `.wasm` lies. */
+  readonly wasm: URL;
+  read(url: string | URL): Promise<BufferSource>;
+  webSocket(): WebSocketConstructor | undefined;
+  /** What to call this device when nobody said. */
+  label(): string;
+}
+
+let platform: Platform | undefined;
+let loading: Promise<void> | undefined;
+
+/** Called once, by the entry. @internal */
+export function install(own: Platform): void {
+  platform = own;
+}
+
+/** @internal */
+export function here(): Platform {
+  if (platform === undefined) throw new Error("import 'countersign', not a file inside it");
+  return platform;
+}
+
+/**
+ * Loads the WebAssembly. There is no need to call this: whatever needs it loads it, from beside the package's own script.
+ * Call it first, with a `source`, where the file lies elsewhere. Once loaded, further calls have no effect.
+ *
+ * @throws {CountersignError} `wasm_not_found`, `wasm_invalid`, `wasm_blocked`
+ */
+export function init(source?: WasmSource): Promise<void> {
+  loading ??= load(source).catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+async function load(source: WasmSource | undefined): Promise<void> {
+  const module = source instanceof WebAssembly.Module ? source : await compile(await bytes(source));
+  await initCore({ module_or_path: module });
+}
+
+function bytes(source: string | URL | BufferSource | undefined): BufferSource | Promise<BufferSource> {
+  if (source === undefined) return here().read(here().wasm);
+  if (typeof source === 'string' || source instanceof URL) return here().read(source);
+  return source;
+}
+
+async function compile(source: BufferSource): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(source);
+  } catch (cause) {
+    if (String(cause).includes('unsafe-eval')) {
+      throw new CountersignError(
+        'wasm_blocked',
+        "The page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src.",
+        { cause },
+      );
+    }
+    throw new CountersignError('wasm_invalid', `countersign.wasm does not compile: ${String(cause)}`, { cause });
+  }
+}
+
+const CURE = 'Serve dist/countersign.wasm of the package there, or say where it is with init(url).';
+
+/** @internal */
+export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (cause) {
+    throw new CountersignError('wasm_not_found', `${String(url)} could not be fetched (${String(cause)}). ${CURE}`, { cause });
+  }
+  if (!response.ok) {
+    throw new CountersignError('wasm_not_found', `${String(url)} was answered with status ${response.status}. ${CURE}`);
+  }
+  const body = await response.arrayBuffer();
+  if (!isWasm(body)) {
+    const type = response.headers.get('content-type') ?? 'no content type';
+    throw new CountersignError('wasm_invalid', `${String(url)} is not WebAssembly (it came as ${type}). ${CURE}`);
+  }
+  return body;
+}
+
+/** Looks at the first four bytes, "\0asm": a web server with the wrong content type still serves the right file. */
+function isWasm(body: ArrayBuffer): boolean {
+  return body.byteLength > 4 && new DataView(body).getUint32(0) === 0x0061_736d;
+}

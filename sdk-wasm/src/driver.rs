@@ -1,0 +1,260 @@
+//! Drives a [`Wallet`] with the platform's socket, clock and timer, and with a key that signs at once.
+
+use crate::{
+    backoff::Jitter,
+    effect::{Event, SignTask, State, Transmit},
+    error::Error,
+    host::{Host, performance_now},
+    keys::Key,
+    socket::{Socket, SocketEvent},
+    time::Timestamp,
+    timer::Timer,
+    wallet::{Closed, Config, Incoming, Wallet},
+};
+use countersign_protocol::{RequestId, SignRequest, limits::MAX_FRAME_BYTES};
+use js_sys::{Function, JsString, Uint8Array};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+use wasm_bindgen::{JsCast, JsValue};
+
+/// No borrow of `wallet`, `socket` or `timer` outlives the statement it is made in: every call into JavaScript may call back.
+pub(crate) struct Driver {
+    wallet: RefCell<Wallet>,
+    key: Key,
+    host: Host,
+    web_socket: Function,
+    url: String,
+    socket: RefCell<Option<Socket>>,
+    /// Counts sockets, so that a late event of an old one is recognised.
+    generation: Cell<u32>,
+    timer: RefCell<Option<Timer>>,
+    draining: Cell<bool>,
+    shows_frames: Cell<bool>,
+}
+
+impl Driver {
+    pub(crate) fn new(config: Config, key: Key, host: Host, web_socket: Function, url: String) -> Rc<Self> {
+        Rc::new(Self {
+            wallet: RefCell::new(Wallet::new(config)),
+            key,
+            host,
+            web_socket,
+            url,
+            socket: RefCell::new(None),
+            generation: Cell::new(0),
+            timer: RefCell::new(None),
+            draining: Cell::new(false),
+            shows_frames: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn show_frames(&self, show: bool) {
+        self.shows_frames.set(show);
+    }
+
+    /// Gives the wallet one input and carries out all that follows from it.
+    pub(crate) fn input<T>(self: &Rc<Self>, input: impl FnOnce(&mut Wallet, Timestamp) -> T) -> T {
+        let output = input(&mut self.wallet.borrow_mut(), now());
+        self.drain();
+        output
+    }
+
+    /// Carries out what the wallet asks until it asks for nothing more. Called again from within, it leaves the work to the
+    /// call that is already at it, so that things happen one after another.
+    fn drain(self: &Rc<Self>) {
+        if self.draining.replace(true) {
+            return;
+        }
+        while self.carry_out_one() {}
+        self.draining.set(false);
+        self.arm_timer();
+    }
+
+    fn carry_out_one(self: &Rc<Self>) -> bool {
+        let task = self.wallet.borrow_mut().poll_sign();
+        if let Some(task) = task {
+            self.sign(&task);
+            return true;
+        }
+        let transmit = self.wallet.borrow_mut().poll_transmit();
+        if let Some(transmit) = transmit {
+            self.transmit(transmit);
+            return true;
+        }
+        let event = self.wallet.borrow_mut().poll_event();
+        event.inspect(|event| self.tell(event)).is_some()
+    }
+
+    fn sign(&self, task: &SignTask) {
+        let signed = self.key.sign(task.signable());
+        let mut wallet = self.wallet.borrow_mut();
+        match signed {
+            Ok(signature) => wallet.handle_signed(now(), task.id, signature),
+            Err(error) => wallet.handle_sign_failed(task.id, error),
+        }
+    }
+
+    fn transmit(self: &Rc<Self>, transmit: Transmit) {
+        match transmit {
+            Transmit::Dial => self.dial(),
+            Transmit::Frame(frame) => {
+                let text = frame.to_json();
+                self.show_frame("out", &text);
+                if let Some(socket) = self.socket.borrow().as_ref() {
+                    socket.send(&text);
+                }
+            }
+            Transmit::Close(code) => {
+                let socket = self.socket.take();
+                if let Some(socket) = socket {
+                    socket.close(code.as_u16());
+                }
+                self.closed(Closed::AsAsked);
+            }
+        }
+    }
+
+    fn dial(self: &Rc<Self>) {
+        let generation = self.generation.get().wrapping_add(1);
+        self.generation.set(generation);
+        let driver = Rc::clone(self);
+        let report = move |event| driver.handle_socket(generation, event);
+        match Socket::open(&self.web_socket, &self.url, self.host.ignore(), report) {
+            Ok(socket) => drop(self.socket.replace(Some(socket))),
+            Err(error) => self.closed(Closed::NotMade(describe(&error))),
+        }
+    }
+
+    fn handle_socket(self: &Rc<Self>, generation: u32, event: SocketEvent) {
+        if generation != self.generation.get() || self.socket.borrow().is_none() {
+            return;
+        }
+        match event {
+            SocketEvent::Opened => self.wallet.borrow_mut().handle_opened(),
+            SocketEvent::Message(data) => self.handle_message(&data),
+            SocketEvent::Closed { code, reason } => {
+                drop(self.socket.take());
+                self.closed(Closed::Code(code, reason));
+            }
+        }
+        self.drain();
+    }
+
+    fn handle_message(&self, data: &JsValue) {
+        let Some(text) = data.dyn_ref::<JsString>() else {
+            return self.incoming(Incoming::Binary);
+        };
+        // UTF-8 is never shorter than UTF-16 counts, so this refuses nothing that would fit, before copying it.
+        let units = text.length() as usize;
+        if units > MAX_FRAME_BYTES {
+            return self.incoming(Incoming::TooLong(units));
+        }
+        let text = String::from(text);
+        self.show_frame("in", &text);
+        self.incoming(Incoming::Text(&text));
+    }
+
+    fn incoming(&self, incoming: Incoming<'_>) {
+        self.wallet.borrow_mut().handle_incoming(now(), incoming);
+    }
+
+    fn closed(&self, closed: Closed) {
+        self.wallet.borrow_mut().handle_closed(now(), closed, Jitter::new(js_sys::Math::random()));
+    }
+
+    fn arm_timer(self: &Rc<Self>) {
+        let due = self.wallet.borrow().poll_timeout();
+        match due {
+            None => drop(self.timer.take()),
+            Some(at) if self.timer.borrow().as_ref().is_some_and(|timer| timer.covers(at)) => {}
+            Some(at) => {
+                let driver = Rc::clone(self);
+                let timer = Timer::arm(now(), at, move || {
+                    drop(driver.timer.take());
+                    driver.input(Wallet::handle_timeout);
+                });
+                drop(self.timer.replace(Some(timer)));
+            }
+        }
+    }
+
+    fn show_frame(&self, direction: &str, text: &str) {
+        if self.shows_frames.get() {
+            quietly(self.host.frame(direction, text));
+        }
+    }
+
+    fn tell(&self, event: &Event) {
+        let host = &self.host;
+        quietly(match event {
+            Event::State(state) => self.tell_state(state),
+            Event::Request(request) => self.tell_request(request),
+            Event::Repeated { request_id, attempt, expires_in } => {
+                host.repeated(&request_id.to_string(), *attempt, milliseconds(expires_in.0))
+            }
+            Event::Answered(request_id) => host.answered(&request_id.to_string()),
+            Event::Ended { request_id, end } => {
+                let (code, message) = parts(end.error().as_ref());
+                host.ended(&request_id.to_string(), end.as_str(), code, message)
+            }
+            Event::Error(error) => host.error(error.code(), &error.to_string()),
+        });
+    }
+
+    fn tell_state(&self, state: &State) -> Result<(), JsValue> {
+        let (retry_in, connection_id, error) = match state {
+            State::Connecting | State::Introducing => (None, None, None),
+            State::Connected(id) => (None, Some(id.to_string()), None),
+            State::Reconnecting { retry_in, error } => (Some(milliseconds(retry_in.0)), None, Some(error)),
+            State::Closed(error) => (None, None, error.as_ref()),
+        };
+        let (code, message) = parts(error);
+        self.host.state(state.as_str(), retry_in, connection_id, code, message)
+    }
+
+    fn tell_request(&self, request: &SignRequest) -> Result<(), JsValue> {
+        self.host.request(
+            &request.request_id.to_string(),
+            Uint8Array::from(request.message.as_bytes()),
+            request.requester.name.as_str(),
+            request.purpose.as_ref().map(ToString::to_string),
+            request.attempt,
+            milliseconds(request.expires_in_ms),
+        )
+    }
+}
+
+/// Reads a request's id as the TypeScript side got it from here.
+pub(crate) fn request_id(text: &str) -> Result<RequestId, Error> {
+    text.parse().map_err(|_| Error::NotOpen)
+}
+
+/// The TypeScript side reports what its listeners throw; nothing of it may stop the wallet.
+fn quietly(told: Result<(), JsValue>) {
+    drop(told);
+}
+
+fn parts(error: Option<&Error>) -> (Option<String>, Option<String>) {
+    (error.map(|error| error.code().into()), error.map(ToString::to_string))
+}
+
+fn now() -> Timestamp {
+    // Positive, and exact far beyond the life of a page.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Timestamp::from_millis(performance_now() as u64)
+}
+
+/// Exact below 2^53 ms, 285,000 years.
+#[allow(clippy::cast_precision_loss)]
+fn milliseconds(ms: u64) -> f64 {
+    ms as f64
+}
+
+fn describe(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => error.message().into(),
+        None => "the WebSocket constructor threw".into(),
+    }
+}

@@ -1,0 +1,203 @@
+//! The Countersign wallet for browsers and Node.js.
+//!
+//! [`wallet`] is the protocol's client side as a pure state machine, free of socket, clock, randomness and key; it runs and
+//! is tested natively. This file binds it to JavaScript; the npm package `countersign` wraps the bindings in TypeScript.
+
+pub mod backoff;
+mod driver;
+pub mod effect;
+pub mod error;
+mod heartbeat;
+#[allow(missing_docs, unreachable_pub)] // the macro's output, not an interface anybody sees
+mod host;
+pub mod keys;
+mod request;
+mod socket;
+pub mod time;
+mod timer;
+pub mod wallet;
+
+use crate::{
+    backoff::BackoffLimits,
+    driver::{Driver, request_id},
+    error::Error,
+    host::{Host, Options, fill_with_random},
+    keys::{Key, Seed},
+    time::{Millis, Timestamp},
+    wallet::{Config, Wallet},
+};
+use countersign_protocol::{
+    Device, Message, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
+};
+use js_sys::{Reflect, Uint8Array};
+use serde::Deserialize;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+
+/// A key, as JavaScript holds it.
+#[wasm_bindgen]
+pub struct CoreKey(Key);
+
+#[wasm_bindgen]
+impl CoreKey {
+    /// A new key, of bytes the platform draws straight into WebAssembly memory.
+    ///
+    /// # Errors
+    /// [`Error::NoRandomness`]
+    pub fn generate() -> Result<CoreKey, JsValue> {
+        let mut seed = Seed::default();
+        fill_with_random(&mut *seed).map_err(|_| thrown(Error::NoRandomness))?;
+        Ok(Self(Key::from_seed(&seed)))
+    }
+
+    /// The key of a seed of 32 bytes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSeed`]
+    pub fn from_seed(seed: &Uint8Array) -> Result<CoreKey, JsValue> {
+        let mut copy = Seed::default();
+        if seed.length() as usize != copy.len() {
+            return Err(thrown(Error::InvalidSeed(seed.length())));
+        }
+        seed.copy_to(&mut *copy);
+        Ok(Self(Key::from_seed(&copy)))
+    }
+
+    /// The public key in base64.
+    pub fn public_key(&self) -> String {
+        self.0.public_key().to_string()
+    }
+
+    /// A copy of the seed in JavaScript's memory.
+    ///
+    /// # Errors
+    /// [`Error::KeyFreed`]
+    pub fn export_seed(&self) -> Result<Uint8Array, JsValue> {
+        let seed = self.0.seed().map_err(thrown)?;
+        Ok(Uint8Array::from(seed.as_slice()))
+    }
+
+    /// Overwrites the secret, for wallets that use it too.
+    pub fn destroy(&self) {
+        self.0.free();
+    }
+}
+
+/// A wallet, as JavaScript holds it.
+#[wasm_bindgen]
+pub struct CoreWallet(Rc<Driver>);
+
+#[wasm_bindgen]
+impl CoreWallet {
+    /// A wallet that has not connected yet.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUrl`], [`Error::InvalidDevice`]
+    #[wasm_bindgen(constructor)]
+    pub fn new(key: &CoreKey, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
+        let config = configure(key, options).map_err(thrown)?;
+        Ok(Self(Driver::new(config, key.0.clone(), host, options.web_socket(), options.url())))
+    }
+
+    /// Starts connecting.
+    pub fn connect(&self) {
+        self.0.input(Wallet::connect);
+    }
+
+    /// Ends the connection and all open requests.
+    pub fn close(&self) {
+        self.0.input(|wallet, _| wallet.close());
+    }
+
+    /// Says whether frames are to be shown to the host.
+    pub fn show_frames(&self, show: bool) {
+        self.0.show_frames(show);
+    }
+
+    /// Takes note that a human sees a request.
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`]
+    pub fn displayed(&self, id: &str) -> Result<(), JsValue> {
+        self.attempt(|wallet, _| wallet.displayed(request_id(id)?))
+    }
+
+    /// Signs and answers a request.
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`], [`Error::AlreadyAnswered`], [`Error::InvalidAnswer`]
+    pub fn approve(&self, id: &str, approved_by: &str) -> Result<(), JsValue> {
+        self.attempt(|wallet, now| {
+            let approved_by = approved_by.parse().map_err(Error::InvalidAnswer)?;
+            wallet.approve(now, request_id(id)?, approved_by)
+        })
+    }
+
+    /// Declines a request.
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`], [`Error::AlreadyAnswered`], [`Error::InvalidAnswer`]
+    pub fn reject(&self, id: &str, code: &str, reason: Option<String>, scope: &str) -> Result<(), JsValue> {
+        self.attempt(|wallet, _| {
+            let code: RejectCode = named("code", code)?;
+            let scope: RejectScope = named("scope", scope)?;
+            let reason = reason.map(|text| text.parse::<Reason>()).transpose();
+            wallet.reject(request_id(id)?, code, reason.map_err(|error| invalid("reason", error))?, scope)
+        })
+    }
+
+    fn attempt(&self, attempt: impl FnOnce(&mut Wallet, Timestamp) -> Result<(), Error>) -> Result<(), JsValue> {
+        self.0.input(attempt).map_err(thrown)
+    }
+}
+
+/// Whether a signature holds over a message, by the protocol's strict rules.
+///
+/// # Errors
+/// [`Error::InvalidPublicKey`], [`Error::InvalidSignature`], [`Error::InvalidMessage`] for what cannot be read; a key that can
+/// be read and is not admitted verifies nothing.
+#[wasm_bindgen]
+pub fn verify(public_key: &str, message: &[u8], signature: &str) -> Result<bool, JsValue> {
+    let bytes: PublicKeyBytes =
+        public_key.parse().map_err(|error| thrown(Error::InvalidPublicKey(format!("{error}"))))?;
+    let signature: Signature =
+        signature.parse().map_err(|error| thrown(Error::InvalidSignature(format!("{error}"))))?;
+    let message = Message::try_from(message).map_err(|error| thrown(Error::InvalidMessage(error.to_string())))?;
+    Ok(PublicKey::admit(bytes).is_ok_and(|key| Signable::Message(&message).verify(&key, &signature).is_ok()))
+}
+
+fn configure(key: &CoreKey, options: &Options) -> Result<Config, Error> {
+    let invalid_url = |error: &dyn std::fmt::Display| Error::InvalidUrl(error.to_string());
+    let device = Device {
+        id: options.device_id().parse().map_err(|error| Error::InvalidDevice(format!("id: {error}")))?,
+        label: options.device_label().parse().map_err(|error| Error::InvalidDevice(format!("label: {error}")))?,
+    };
+    // A float becomes the nearest whole number there is, and NaN becomes 0.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let millis = |ms: f64| Millis(ms as u64);
+    Ok(Config {
+        public_key: key.0.public_key().clone(),
+        audience: options.audience().parse().map_err(|error| invalid_url(&error))?,
+        origin: options.origin().parse().map_err(|error| invalid_url(&error))?,
+        device: Some(device),
+        backoff: BackoffLimits { initial: millis(options.backoff_initial_ms()), max: millis(options.backoff_max_ms()) },
+    })
+}
+
+/// Reads one of the wire's own names.
+fn named<T: for<'de> Deserialize<'de>>(what: &str, name: &str) -> Result<T, Error> {
+    let name = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name);
+    T::deserialize(name).map_err(|error| invalid(what, error))
+}
+
+fn invalid(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::InvalidAnswer(format!("{what}: {error}"))
+}
+
+/// An error as JavaScript gets it: an `Error` with a `code`.
+fn thrown(error: Error) -> JsValue {
+    let thrown = js_sys::Error::new(&error.to_string());
+    // Setting a property of an object made one line above cannot fail.
+    let _ = Reflect::set(&thrown, &"code".into(), &error.code().into());
+    thrown.into()
+}

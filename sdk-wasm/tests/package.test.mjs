@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { CountersignError, directory, installed, Key, verify, Wallet } from './package.mjs';
+import { FakeServer, holds, introductionBytes } from './server.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const vectors = join(dirname(root), 'protocol', 'vectors');
+
+const code = (expected) => (error) => {
+  assert.ok(error instanceof CountersignError, String(error));
+  assert.equal(error.code, expected, error.message);
+  return true;
+};
+
+/** Runs a script beside the installed package; answers what it wrote, once it has ended by itself. */
+async function run(name, script) {
+  writeFileSync(join(directory, name), script);
+  const child = spawn(process.execPath, [name], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'], timeout: 20_000 });
+  let output = '';
+  child.stdout.on('data', (data) => (output += data));
+  const [exit] = await once(child, 'close');
+  assert.equal(exit, 0, `${name} ended with ${exit}`);
+  return output.trim();
+}
+
+test('the package holds what it needs and nothing else', () => {
+  const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
+  const wanted = ['address.js', 'browser.js', 'core.js', 'countersign.wasm', 'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts',
+    'index.js', 'key.d.ts', 'key.js', 'node.js', 'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'wallet.d.ts', 'wallet.js',
+    'README.md', 'package.json'];
+  assert.deepEqual(files.filter((name) => !name.startsWith('LICENSE-')).sort(), wanted.sort());
+  assert.deepEqual(Object.keys(JSON.parse(readFileSync(join(installed, 'package.json'))).dependencies), ['ws']);
+});
+
+test('the types stand on their own and show nothing of the inside', () => {
+  for (const name of readdirSync(join(installed, 'dist')).filter((name) => name.endsWith('.d.ts'))) {
+    const types = readFileSync(join(installed, 'dist', name), 'utf8');
+    assert.doesNotMatch(types, /core|Core|wbg|emitter|Actions|Platform/, name);
+  }
+  writeFileSync(join(directory, 'use.ts'), `
+    import { CountersignError, Key, Wallet, init, verify, type SignRequest, type StateEvent } from 'countersign';
+    await init();
+    using key: Key = await Key.fromSeed(new Uint8Array(32));
+    using wallet = new Wallet({ key, url: new URL('wss://example.com/ws'), device: { id: 'a', label: 'b' } });
+    const off: () => void = wallet.on('request', async (request: SignRequest) => {
+      request.displayed();
+      if (request.state === 'open' && request.message.length < 10) await request.approve();
+      else await request.reject({ code: 'locked', scope: 'device' });
+    });
+    wallet.on('state', ({ state, retryInMs }: StateEvent) => console.log(state, retryInMs));
+    await wallet.connect({ signal: AbortSignal.timeout(1) }).catch((error: CountersignError) => error.code);
+    const holds: boolean = await verify(key.publicKey, key.exportSeed(), '');
+    // @ts-expect-error: made by wallets only
+    new SignRequest();
+    // @ts-expect-error: made by Key.generate() and Key.fromSeed() only
+    new Key();
+    // @ts-expect-error: no such event
+    wallet.on('requests', () => {});
+    export { off, holds };
+  `);
+  const options = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--lib', 'es2023,dom,esnext.disposable', '--types', ''];
+  const tsc = join(root, 'node_modules', '.bin', 'tsc');
+  try {
+    execFileSync(tsc, [...options, 'use.ts'], { cwd: directory, encoding: 'utf8' });
+  } catch (error) {
+    assert.fail(error.stdout);
+  }
+});
+
+test('the process ends by itself once the wallet is closed, and not before', async () => {
+  const server = await FakeServer.start();
+  const script = run('ends.js', `
+    import { Key, Wallet } from 'countersign';
+    const key = await Key.generate();
+    const wallet = new Wallet({ key, url: ${JSON.stringify(server.url)} });
+    wallet.on('request', async (request) => {
+      await request.approve();
+      wallet.close();
+      console.log('closed');
+    });
+    await wallet.connect();
+  `);
+  const peer = await server.peer();
+  const { introduction } = await peer.welcome();
+  const id = await peer.ask('hello');
+  const response = await peer.next('sign_response');
+  assert.ok(holds(introduction.public_key, Buffer.from('hello'), response.signature));
+  peer.acknowledge(id, 'accepted');
+  assert.equal(await script, 'closed');
+  await server.stop();
+});
+
+test('reconnecting many times keeps nothing of the old sockets', async () => {
+  const server = await FakeServer.start();
+  const script = run('reconnects.js', `
+    import { Key, Wallet } from 'countersign';
+    let open = 0;
+    const finalised = new FinalizationRegistry(() => open--);
+    class Counted extends globalThis.Socket {
+      constructor(...args) { super(...args); open++; finalised.register(this, 0); }
+    }
+    const wallet = new Wallet({ key: await Key.generate(), url: ${JSON.stringify(server.url)}, WebSocket: Counted, backoff: { initialMs: 0, maxMs: 0 } });
+    let welcomes = 0;
+    wallet.on('state', ({ state }) => { if (state === 'connected' && ++welcomes === 50) setTimeout(check, 100); });
+    async function check() {
+      for (let i = 0; i < 20 && open > 5; i++) { gc(); await new Promise((resolve) => setTimeout(resolve, 50)); }
+      wallet.close();
+      console.log(open <= 5 ? 'few' : open);
+    }
+    await wallet.connect();
+  `.replace("import { Key", "import Ws from 'ws';\nimport v8 from 'node:v8';\nimport vm from 'node:vm';\nglobalThis.Socket = Ws;\nv8.setFlagsFromString('--expose-gc');\nconst gc = vm.runInNewContext('gc');\nimport { Key"));
+  for (let i = 0; i < 50; i++) {
+    const peer = await server.peer();
+    await peer.welcome();
+    if (i < 49) peer.drop();
+  }
+  assert.equal(await script, 'few');
+  await server.stop();
+});
+
+test('keys are made, taken in, given out and freed', async () => {
+  const key = await Key.generate();
+  assert.notEqual((await Key.generate()).publicKey, key.publicKey);
+  const seed = key.exportSeed();
+  assert.equal(seed.length, 32);
+  assert.equal((await Key.fromSeed(seed)).publicKey, key.publicKey);
+  key.free();
+  key[Symbol.dispose]();
+  assert.throws(() => key.exportSeed(), code('key_freed'));
+  for (const bad of [new Uint8Array(31), new Uint8Array(64), 'seed', undefined, [1]]) {
+    await assert.rejects(Key.fromSeed(bad), code('invalid_seed'));
+  }
+});
+
+test('what cannot be a wallet is refused with the reason', async () => {
+  const key = await Key.generate();
+  assert.throws(() => new Wallet({ key: {}, url: 'wss://example.com/ws' }), code('invalid_key'));
+  assert.throws(() => new Wallet(), code('invalid_key'));
+  for (const url of [undefined, '/ws', 'nonsense', 'ftp://example.com/ws', 'wss://me:secret@example.com/ws', 'ws://example.com/ws', 'http://10.0.0.1/ws']) {
+    assert.throws(() => new Wallet({ key, url }), code('invalid_url'), url);
+  }
+  for (const url of ['ws://localhost/ws', 'ws://[::1]:1/ws', 'http://127.0.0.1/', 'wss://EXAMPLE.com:443/a%20b', 'https://bücher.example/ws']) {
+    new Wallet({ key, url });
+  }
+  const device = (device) => () => new Wallet({ key, url: 'wss://example.com/ws', device });
+  assert.throws(device({ id: '', label: 'x' }), code('invalid_device'));
+  assert.throws(device({ id: 'x', label: 'x'.repeat(65) }), code('invalid_device'));
+});
+
+test('a .wasm that cannot be had says where it was looked for and what to do', async () => {
+  const web = createServer((request, response) => {
+    response.writeHead(request.url === '/missing.wasm' ? 404 : 200, { 'content-type': 'text/html' });
+    response.end('<!doctype html>');
+  }).listen(0, '127.0.0.1');
+  await once(web, 'listening');
+  const base = `http://127.0.0.1:${web.address().port}`;
+  const output = await run('nowasm.js', `
+    import { init, Key } from 'countersign';
+    for (const source of ['${base}/missing.wasm', '${base}/page', 'http://127.0.0.1:1/x.wasm', new URL('file:///nowhere/x.wasm'), new Uint8Array([1, 2])]) {
+      await init(source).catch((error) => console.log(error.code, error.message.includes('init(url)')));
+    }
+    await Key.generate();
+    console.log('loaded');
+  `);
+  web.close();
+  assert.deepEqual(output.split('\n'), [
+    'wasm_not_found true', 'wasm_invalid true', 'wasm_not_found true', 'wasm_not_found true', 'wasm_invalid false', 'loaded',
+  ]);
+});
+
+test('verifies strictly', async () => {
+  const [{ public_key: publicKey, message, signature }] = read('proofs.json').messages;
+  const bytes = Buffer.from(message, 'base64');
+  assert.equal(await verify(publicKey, bytes, signature), true);
+  assert.equal(await verify((await Key.generate()).publicKey, bytes, signature), false);
+  assert.equal(await verify(publicKey, Buffer.concat([bytes, Buffer.from('.')]), signature), false);
+  await assert.rejects(verify('AAAA', bytes, signature), code('invalid_public_key'));
+  await assert.rejects(verify(publicKey, bytes, 'AAAA'), code('invalid_signature'));
+  await assert.rejects(verify(publicKey, new Uint8Array(), signature), code('invalid_message'));
+});
+
+test('what the golden vectors refuse does not verify', { skip: !existsSync(vectors) }, async () => {
+  for (const { name, public_key: publicKey, message, signature } of read('refused.json').signatures) {
+    const result = await verify(publicKey, Buffer.from(message, 'base64'), signature).catch((error) => error);
+    assert.ok(result === false || result.code === 'invalid_message', `${name}: ${result}`);
+  }
+});
+
+function read(name) {
+  return JSON.parse(readFileSync(join(vectors, name), 'utf8'));
+}
+
+function keyOf({ seed }) {
+  return Key.fromSeed(Buffer.from(seed, 'hex'));
+}
+
+test('the keys and proofs of the golden vectors are those of this package and of OpenSSL', { skip: !existsSync(vectors) }, async () => {
+  for (const proof of read('proofs.json').proofs) {
+    assert.equal((await keyOf(proof)).publicKey, proof.public_key, proof.name);
+    const bytes = introductionBytes({ ...proof, publicKey: proof.public_key });
+    assert.equal(bytes.toString('hex'), proof.signed, proof.name);
+    assert.ok(holds(proof.public_key, bytes, proof.proof), proof.name);
+  }
+  for (const { name, public_key: publicKey, message, signature } of read('proofs.json').messages) {
+    assert.equal(await verify(publicKey, Buffer.from(message, 'base64'), signature), true, name);
+  }
+});
