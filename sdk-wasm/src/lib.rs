@@ -15,6 +15,8 @@ mod request;
 mod socket;
 pub mod time;
 mod timer;
+mod unreadable;
+mod verdict;
 pub mod wallet;
 
 use crate::{

@@ -10,15 +10,15 @@ use crate::{
     heartbeat::Heartbeat,
     request::{Answer, Delivery, Requests},
     time::{Millis, Timestamp},
+    unreadable::UnreadableRequest,
+    verdict::after_close,
 };
 use countersign_protocol::{
-    ApprovedBy, Audience, Beat, Challenge, ClientFrame, Device, ErrorCode, ErrorFrame, FrameError, Goodbye,
-    GoodbyeReason, Introduction, Message, MessageError, Origin, PublicKey, Reason, RejectCode, RejectScope,
-    RequestCancel, RequestId, RequestStatus, ResponseAck, ServerFrame, SignReject, SignRequest, Signature, WalletState,
-    Welcome, WelcomeLimits,
+    ApprovedBy, Audience, Beat, Challenge, ClientFrame, Device, ErrorFrame, FrameError, Goodbye, GoodbyeReason,
+    Introduction, Origin, PublicKey, Reason, RejectCode, RejectScope, RequestCancel, RequestId, RequestStatus,
+    ResponseAck, ServerFrame, SignReject, SignRequest, Signature, WalletState, Welcome, WelcomeLimits,
     limits::{MAX_FRAME_BYTES, MAX_INTRODUCTION_FRAME_BYTES, MAX_TIMEOUT_MS},
 };
-use serde::Deserialize;
 use std::collections::VecDeque;
 
 /// The longest from dialling to the welcome.
@@ -558,58 +558,6 @@ impl Live {
     fn is_stable(&self, now: Timestamp) -> bool {
         now - self.since >= STABLE_AFTER
     }
-}
-
-/// What of a `sign_request` can still be read when the whole cannot.
-#[derive(Deserialize)]
-struct UnreadableRequest {
-    #[serde(rename = "type")]
-    kind: String,
-    request_id: RequestId,
-    message: Option<String>,
-}
-
-impl UnreadableRequest {
-    fn find(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok().filter(|request: &Self| request.kind == "sign_request")
-    }
-
-    /// No device may ever sign a message with the reserved prefix; another device may read what this one cannot.
-    fn scope(&self) -> RejectScope {
-        match self.message.as_deref().map(str::parse::<Message>) {
-            Some(Err(MessageError::ReservedPrefix)) => RejectScope::Key,
-            Some(Ok(_) | Err(_)) | None => RejectScope::Device,
-        }
-    }
-}
-
-/// Why a connection closed by the other side is over, and whether to try again (specification §10).
-fn after_close(code: u16, reason: &str, told: Option<Error>) -> (Error, bool) {
-    let told_code = match &told {
-        Some(Error::Server { code, .. }) => Some(*code),
-        Some(_) | None => None,
-    };
-    let again = match (code, told_code) {
-        // The same introduction would fail in the same way, even where the close that says so got lost.
-        (_, Some(ErrorCode::ProofRequired | ErrorCode::ProofInvalid | ErrorCode::KeyRefused)) => false,
-        // These pass with time.
-        (
-            close::POLICY_VIOLATION,
-            Some(ErrorCode::TooManyConnections | ErrorCode::RateLimited | ErrorCode::IntroductionTimeout),
-        ) => true,
-        (close::UNSUPPORTED_DATA | close::POLICY_VIOLATION | close::TOO_BIG, _) => false,
-        (_, _) => true,
-    };
-    let reason = printable(reason);
-    let unsaid = || if again { Error::ConnectionLost { code, reason } } else { Error::Refused(reason) };
-    (told.unwrap_or_else(unsaid), again)
-}
-
-/// Close codes (RFC 6455 §7.4.1) that say the wallet did something wrong.
-mod close {
-    pub(super) const UNSUPPORTED_DATA: u16 = 1003;
-    pub(super) const POLICY_VIOLATION: u16 = 1008;
-    pub(super) const TOO_BIG: u16 = 1009;
 }
 
 fn status(request_id: RequestId, state: WalletState) -> ClientFrame {

@@ -5,7 +5,7 @@ use crate::{
     request::{ACK_GRACE, MEMORY},
 };
 use countersign_protocol::{
-    AckOutcome, CancelCause, ChallengeFrame, ConnectionId, Requester, Signable,
+    AckOutcome, CancelCause, ChallengeFrame, ConnectionId, ErrorCode, Message, Requester, Signable,
 };
 
 const HEARTBEAT: Millis = Millis(20_000);
