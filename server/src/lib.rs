@@ -31,3 +31,8 @@ pub use metrics::Metrics;
 pub use pending::Phase;
 pub use request::SigningRequest;
 pub use service::{Signed, SigningService};
+
+/// Compiles the examples of the front page.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct FrontPage;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 #[must_use = "nobody is asked until `send`"]
 pub struct SigningRequest<'a> {
     service: &'a SigningService,
+    id: RequestId,
     public_key: PublicKeyBytes,
     message: Message,
     requester: Option<RequesterName>,
@@ -23,10 +24,16 @@ pub struct SigningRequest<'a> {
 impl<'a> SigningRequest<'a> {
     pub(crate) fn new(service: &'a SigningService, public_key: PublicKeyBytes, message: Message) -> Self {
         let timeout = Duration::from_millis(DEFAULT_TIMEOUT_MS);
-        Self { service, public_key, message, requester: None, purpose: None, timeout }
+        let id = RequestId::from_random_bytes(random::bytes());
+        Self { service, id, public_key, message, requester: None, purpose: None, timeout }
     }
 
-    /// Who asks, as the wallet shows it. "this server" if not set.
+    /// Names the request in logs, to wallets and in its [`Signed`], from now on.
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// Who asks, as the wallet shows it. "this application" if not set.
     pub fn requester(mut self, name: RequesterName) -> Self {
         self.requester = Some(name);
         self
@@ -52,27 +59,26 @@ impl<'a> SigningRequest<'a> {
     /// # Cancel safety
     /// Dropping the future withdraws the request.
     pub async fn send(self) -> Result<Signed, SigningError> {
-        let request_id = RequestId::from_random_bytes(random::bytes());
         let mut account = Account {
             metrics: self.service.metrics().clone(),
-            request_id,
+            request_id: self.id,
             key: self.public_key.fingerprint(),
             started: Instant::now(),
             outcome: "cancelled",
         };
-        let result = self.ask(request_id).await;
+        let result = self.ask().await;
         account.outcome = result.as_ref().map_or_else(SigningError::code, |_| "signed");
         result
     }
 
-    async fn ask(self, request_id: RequestId) -> Result<Signed, SigningError> {
-        let Self { service, public_key, message, requester, purpose, timeout } = self;
+    async fn ask(self) -> Result<Signed, SigningError> {
+        let Self { service, id: request_id, public_key, message, requester, purpose, timeout } = self;
         let expires_in_ms = milliseconds(timeout)?;
         let limit = service.config().max_message_bytes;
         if message.len() > limit {
             return Err(SigningError::MessageTooLong { limit, found: message.len() });
         }
-        let requester = Requester { name: requester.map_or_else(this_server, Ok)? };
+        let requester = Requester { name: requester.map_or_else(this_application, Ok)? };
         let message = Arc::new(message);
         let request = SignRequest {
             request_id,
@@ -99,9 +105,9 @@ fn milliseconds(timeout: Duration) -> Result<u64, SigningError> {
         .ok_or(SigningError::InvalidTimeout(timeout))
 }
 
-fn this_server() -> Result<RequesterName, SigningError> {
+fn this_application() -> Result<RequesterName, SigningError> {
     // A constant that parses, as every test sees; the error stands in for a panic.
-    "this server".parse().map_err(|_| SigningError::Overloaded)
+    "this application".parse().map_err(|_| SigningError::Overloaded)
 }
 
 /// Counts and logs a request exactly once, also when its future is dropped.

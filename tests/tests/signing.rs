@@ -37,7 +37,7 @@ async fn a_backend_gets_a_verified_signature() {
         request
     });
     assert_eq!(request.purpose.unwrap().as_str(), "Sign in");
-    assert_eq!((request.attempt, request.requester.name.as_str()), (1, "this server"));
+    assert_eq!((request.attempt, request.requester.name.as_str()), (1, "local backend"));
     assert!((1..=5000).contains(&request.expires_in_ms));
 
     assert_eq!(reply.status, 200, "{}", reply.text);
@@ -138,6 +138,7 @@ async fn no_answer_in_time_is_a_timeout_that_says_how_far_it_came() {
     });
     assert_eq!(reply.code(), (504, "timeout"));
     assert_eq!(reply.json["phase"], "displayed");
+    assert!(reply.json["request_id"].is_string());
     server.finish((wallet, backend)).await;
 }
 

@@ -70,7 +70,7 @@ impl Tokens {
     pub(super) fn requester(&self, authorization: Option<&str>, host: Option<&str>) -> Result<Requester, Problem> {
         if self.is_empty() {
             if host.is_some_and(is_loopback) {
-                return Ok(Requester { key: RequesterKey::Anybody, name: None });
+                return Ok(Requester { key: RequesterKey::Anybody, name: anybody()? });
             }
             let detail = "without tokens the API answers on localhost only";
             return Err(Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail));
@@ -78,7 +78,7 @@ impl Tokens {
         let token = authorization.and_then(bearer);
         let known = token.map(hash).and_then(|hash| self.0.get(&hash).map(|name| (hash, name)));
         match known {
-            Some((hash, name)) => Ok(Requester { key: RequesterKey::Token(hash), name: Some(name.clone()) }),
+            Some((hash, name)) => Ok(Requester { key: RequesterKey::Token(hash), name: name.clone() }),
             None => {
                 let detail = if token.is_some() { "the token is not known here" } else { "a bearer token is needed" };
                 Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
@@ -97,8 +97,8 @@ impl fmt::Debug for Tokens {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Requester {
     pub(super) key: RequesterKey,
-    /// None where there are no tokens.
-    pub(super) name: Option<RequesterName>,
+    /// What wallets show.
+    pub(super) name: RequesterName,
 }
 
 /// What a requester's rate is counted under.
@@ -106,6 +106,11 @@ pub(super) struct Requester {
 pub(super) enum RequesterKey {
     Anybody,
     Token([u8; 32]),
+}
+
+/// The requester where there are no tokens: some program on this machine.
+fn anybody() -> Result<RequesterName, Problem> {
+    "local backend".parse().map_err(|error| Problem::malformed(format!("requester: {error}")))
 }
 
 fn bearer(authorization: &str) -> Option<&str> {
@@ -157,7 +162,7 @@ mod tests {
         let tokens = Tokens::from_entries(std::slice::from_ref(&entry)).unwrap();
         assert!(!entry.sha256.contains(&token) && !format!("{tokens:?}").contains(&entry.sha256));
         let requester = tokens.requester(Some(&format!("bearer {token}")), Some("any.example")).unwrap();
-        assert_eq!(requester.name.unwrap().as_str(), "Example Bank");
+        assert_eq!(requester.name.as_str(), "Example Bank");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::rate::RateExceeded;
 use crate::SigningError;
+use countersign_protocol::RequestId;
 use serde::Serialize;
 use std::time::Duration;
 use warp::{
@@ -16,13 +17,17 @@ pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
-    members: Members,
+    /// Boxed, so that the results of all the functions that may fail stay small.
+    members: Box<Members>,
     retry_after: Option<Duration>,
 }
 
 /// What some problems have beside the usual members.
 #[derive(Debug, Default, Serialize)]
 struct Members {
+    /// Where a request had been made; the log names it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<RequestId>,
     /// Why the wallet declined, for `rejected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reject_code: Option<&'static str>,
@@ -49,7 +54,13 @@ struct Document<'a> {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), members: Members::default(), retry_after: None }
+        Self { status, code, detail: detail.into(), members: Box::default(), retry_after: None }
+    }
+
+    /// Names the request that came to nothing.
+    pub(super) fn about(mut self, request_id: RequestId) -> Self {
+        self.members.request_id = Some(request_id);
+        self
     }
 
     pub(super) fn malformed(detail: impl Into<String>) -> Self {
@@ -89,12 +100,12 @@ impl From<SigningError> for Problem {
             SigningError::Rejected { code, reason } => Members {
                 reject_code: Some(code.as_str()),
                 reason: reason.map(|reason| reason.to_string()),
-                phase: None,
+                ..Members::default()
             },
             SigningError::Timeout(phase) => Members { phase: Some(phase.as_str()), ..Members::default() },
             _ => Members::default(),
         };
-        Self { members, ..problem }
+        Self { members: Box::new(members), ..problem }
     }
 }
 

@@ -46,10 +46,10 @@ pub(super) async fn send_to_sign(app: &App, requester: Requester, ask: Ask) -> R
     if let Some(purpose) = ask.purpose {
         request = request.purpose(parse_purpose(&purpose)?);
     }
-    if let Some(name) = requester.name {
-        request = request.requester(name);
-    }
-    let Signed { request_id, public_key, message, signature, approved_by } = request.send().await?;
+    request = request.requester(requester.name);
+    let request_id = request.id();
+    let signed = request.send().await.map_err(|error| Problem::from(error).about(request_id))?;
+    let Signed { request_id, public_key, message, signature, approved_by } = signed;
     let message = std::sync::Arc::unwrap_or_clone(message);
     Ok(Answer { request_id, public_key, message, signature, approved_by })
 }

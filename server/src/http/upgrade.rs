@@ -53,8 +53,11 @@ pub(super) fn upgrade(app: &Arc<App>, peer: Peer, headers: &HeaderMap, on_upgrad
 }
 
 async fn serve(app: &App, upgraded: Upgraded, origin: Origin, peer: Peer) -> Option<Exit> {
-    // Taking the stream back out of hyper's box lets go of all its buffers but what was read ahead.
     let parts = upgraded.downcast::<TokioIo<Io>>().ok()?;
+    let io = parts.io.into_inner();
+    // Copied, because hyper's 8 KiB buffer would otherwise stay for the connection's whole life.
+    let ahead = parts.read_buf.to_vec();
+    drop(parts.read_buf);
     let longest = frame_bytes(app.service.config().max_message_bytes);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -62,8 +65,7 @@ async fn serve(app: &App, upgraded: Upgraded, origin: Origin, peer: Peer) -> Opt
         .max_write_buffer_size(longest * 4)
         .max_message_size(Some(longest))
         .max_frame_size(Some(longest));
-    let io = parts.io.into_inner();
-    let socket = WebSocketStream::from_partially_read(io, parts.read_buf.into(), Role::Server, Some(config)).await;
+    let socket = WebSocketStream::from_partially_read(io, ahead, Role::Server, Some(config)).await;
     let socket = socket.with(|outgoing| future::ok::<_, tungstenite::Error>(message(outgoing))).map(incoming);
     let exit = drive(&app.service, socket, origin).await;
     // The place among the connections is given up with the peer, not before.
