@@ -1,0 +1,114 @@
+// Starts the real server and a real Chromium, and ends both.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { after, before } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { until } from './until.mjs';
+
+const ROOT = new URL('../../', import.meta.url);
+const inRepository = (path) => fileURLToPath(new URL(path, ROOT));
+
+const BINARY = process.env.COUNTERSIGN_BIN ?? inRepository('target/debug/countersign');
+const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
+const CHROMIUM_FLAGS = [
+  '--headless=new',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** The page as it is served. */
+export const WEB_ROOT = inRepository('web-demo/dist');
+
+/** A running `countersign`. */
+export class Server {
+  #process;
+  #log = '';
+
+  constructor(process) {
+    this.#process = process;
+    process.stderr.on('data', (chunk) => { this.#log += chunk; });
+  }
+
+  /** Starts one and waits until it listens. `port` 0 has the system choose; `args` are further arguments. */
+  static async start({ port = 0, webRoot = WEB_ROOT, args = [] } = {}) {
+    const child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, '--web-root', webRoot, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const server = new Server(child);
+    server.url = await Promise.race([listening(child.stdout), once(child, 'error').then(([error]) => Promise.reject(error))]);
+    if (!server.url) throw new Error(`${BINARY} did not start`, { cause: server.report() });
+    server.port = Number(new URL(server.url).port);
+    return server;
+  }
+
+  /** Whether it has ended, and the last it logged, as an addition to an error. */
+  report() {
+    const { exitCode, signalCode } = this.#process;
+    const ended = exitCode ?? signalCode;
+    return `${ended === null ? '' : `\n  the server ended: ${ended}`}${this.#log.split('\n').slice(-6).map((line) => `\n  ${line}`).join('')}`;
+  }
+
+  /** Ends it and waits until it is gone. */
+  async stop(signal = 'SIGTERM') {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, 'exit');
+    this.#process.kill(signal);
+    await gone;
+  }
+
+  /** Calls the API as a backend would. */
+  async sendToSign(body) {
+    const response = await fetch(`${this.url}/v1/send_to_sign`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, body: await response.json() };
+  }
+
+  /** How many connections a key has. */
+  async connections(publicKey) {
+    const response = await fetch(`${this.url}/v1/signers/${encodeURIComponent(publicKey)}`);
+    return (await response.json()).connections;
+  }
+
+  /** Waits until no request is open: none may be left behind. */
+  async untilIdle() {
+    await until('no request is pending', async () => {
+      const metrics = await (await fetch(`${this.url}/metrics`)).text();
+      return /^countersign_pending_requests 0$/m.test(metrics);
+    });
+  }
+}
+
+/** The address that a starting server names on its standard output; null if it ends without one. */
+async function listening(stdout) {
+  for await (const line of createInterface({ input: stdout })) {
+    const url = line.match(/^listening on (http:\/\/\S+)/)?.[1];
+    if (url) return url;
+  }
+  return null;
+}
+
+/** A real Chromium. */
+export const launchChromium = () => chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+
+/** A server and a browser for all tests of a file. */
+export function world(serverOptions) {
+  const world = {};
+  before(async () => {
+    world.server = await Server.start(serverOptions);
+    world.browser = await launchChromium();
+  });
+  after(async () => {
+    await world.browser?.close();
+    await world.server?.stop();
+  });
+  return world;
+}

@@ -1,0 +1,57 @@
+// The page's modules that need no page.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { fromBase64, fromHex, toBase64, toText } from '../../web-demo/src/js/bytes.js';
+import { shellQuote } from '../../web-demo/src/js/curl.js';
+import { byteCount, duration, sentence, shortKey, timeLeft } from '../../web-demo/src/js/format.js';
+import { honestRuns } from '../../web-demo/src/js/honest-text.js';
+
+const named = (text) => honestRuns(text).filter((run) => run.named).map((run) => run.named);
+
+test('what people write is shown as it is', () => {
+  for (const text of ['Pay 10 €\n\tto Zoë', '契約 №7', '⚠️ 🦊', 'שלום', '']) assert.deepEqual(named(text), [], text);
+});
+
+test('what hides or reorders is named', () => {
+  for (const [text, name] of [
+    ['a\u202Eb', 'U+202E'], ['a\u2066b', 'U+2066'], ['a\u200Bb', 'U+200B'], ['a\u00ADb', 'U+00AD'], ['a\rb', 'U+000D'],
+    ['a\u0000b', 'U+0000'], ['a\u00A0b', 'U+00A0'], ['a\u3164b', 'U+3164'], ['a\u{E0041}b', 'U+E0041'],
+    ['a\uE000b', 'U+E000'], ['\uFEFFa', 'U+FEFF'], ['a\u2028b', 'U+2028'], ['a\u{E0100}b', 'U+E0100'],
+  ]) assert.deepEqual(named(text), [name]);
+});
+
+test('no character is lost on the way to the reader', () => {
+  const text = 'a\u202Eb\u200B\u{1F98A}\n';
+  assert.equal(honestRuns(text).map((run) => run.text ?? String.fromCodePoint(Number.parseInt(run.named.slice(2), 16))).join(''), text);
+});
+
+test('bytes that are no UTF-8 are no text, and a byte order mark is kept', () => {
+  assert.equal(toText(Uint8Array.of(0xff, 0xfe)), null);
+  assert.equal(toText(Uint8Array.of(0xed, 0xa0, 0x80)), null);
+  assert.equal(toText(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61)), '\uFEFFa');
+});
+
+test('hex and base64 are read or refused', () => {
+  assert.deepEqual(fromHex(' DE ad\nbe ef '), Uint8Array.of(0xde, 0xad, 0xbe, 0xef));
+  assert.deepEqual(fromHex(''), new Uint8Array());
+  for (const text of ['abc', 'zz', '0x00', 'a b c']) assert.equal(fromHex(text), null, text);
+  assert.deepEqual(fromBase64('-_8='), Uint8Array.of(0xfb, 0xff));
+  assert.equal(fromBase64('a*'), null);
+  assert.equal(toBase64(Uint8Array.of(0xfb, 0xff)), '+/8=');
+});
+
+test('times and sizes are said in a human way', () => {
+  assert.deepEqual([60_000, 59_001, 999, 0, -5, 3_600_000, 604_800_000].map(timeLeft), ['1:00', '1:00', '0:01', '0:00', '0:00', '1:00:00', '7 d 0 h']);
+  assert.deepEqual([1, 0, 65_536].map(byteCount), ['1 byte', '0 bytes', '65,536 bytes']);
+  assert.deepEqual([12.4, 2_345].map(duration), ['12 ms', '2.3 s']);
+  assert.equal(shortKey('11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='), '11qYAY…cHURo=');
+  assert.equal(sentence('no wallet is connected'), 'No wallet is connected.');
+});
+
+test('a shell hands on exactly what was quoted', () => {
+  for (const text of [`it's`, `'`, `''`, '$HOME `id` \\ "x" !', 'a\nb', '🦊', '-n']) {
+    assert.equal(execFileSync('sh', ['-c', `printf %s ${shellQuote(text)}`], { encoding: 'utf8' }), text);
+  }
+});

@@ -1,0 +1,131 @@
+// A visit to the demo page, in the words of what a person sees and does there.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Watch } from './watch.mjs';
+
+/** One half of the page, or the page. */
+class Part {
+  constructor(locator) {
+    this.locator = locator;
+  }
+
+  /** Waits until this text can be seen. */
+  async sees(text) {
+    await this.locator.getByText(text).filter({ visible: true }).first().waitFor();
+  }
+
+  button(name) {
+    return this.locator.getByRole('button', { name, exact: true });
+  }
+
+  field(label) {
+    return this.locator.getByLabel(label, { exact: false });
+  }
+}
+
+/** One tab with the page open and its wallet connected. */
+export class Tab {
+  constructor(page) {
+    this.page = page;
+    this.wallet = new Part(page.getByRole('region', { name: 'Wallet' }));
+    this.backend = new Part(page.getByRole('region', { name: 'Backend' }));
+  }
+
+  /** Waits until the wallet is connected, or fails with what it says is wrong. */
+  async connected() {
+    const problem = this.wallet.locator.getByRole('alert');
+    await this.wallet.locator.getByText('Connected', { exact: true }).or(problem).first().waitFor();
+    assert.deepEqual(await problem.allInnerTexts(), []);
+    return this;
+  }
+
+  /** The wallet's key, as the form was filled with it. */
+  publicKey() {
+    return this.backend.field("Signer's public key").inputValue();
+  }
+
+  /** Fills the form and asks. */
+  async ask({ message, hex = false, purpose, seconds } = {}) {
+    if (hex) await this.backend.locator.getByText('Hex', { exact: true }).click();
+    if (message !== undefined) await this.backend.field('Message').first().fill(message);
+    if (purpose !== undefined) await this.backend.field('Purpose').fill(purpose);
+    if (seconds !== undefined) await this.backend.field('Wait, in seconds').fill(String(seconds));
+    await this.backend.button('Ask for a signature').click();
+  }
+
+  /** Presses Approve as soon as the wallet takes it. */
+  approve() {
+    return this.wallet.button('Approve').click();
+  }
+
+  /** Presses Tab until `locator` has the focus, and checks at each stop that the focus can be seen. */
+  async tabTo(locator, key = 'Tab') {
+    await locator.waitFor();
+    for (let stop = 0; stop < 40; stop += 1) {
+      await this.page.keyboard.press(key);
+      assert.ok(await this.page.evaluate(focusShows), 'the focus cannot be seen');
+      if (await locator.evaluate((element) => element === document.activeElement)) return;
+    }
+    assert.fail(`the keyboard does not reach ${locator}`);
+  }
+
+  /** How many prompts were put before the human since the page was loaded. */
+  prompts() {
+    return this.page.evaluate(() => window.__prompts);
+  }
+}
+
+/**
+ * A test in a fresh browser context. Afterwards nothing may have gone wrong unseen, and no request may be left open.
+ *
+ * @param world     of the harness
+ * @param body      gets { tab, context, world }
+ * @param options   of the browser context, and `tolerated`: patterns of console errors the test causes on purpose
+ */
+export function scenario(world, name, body, { tolerated, ...options } = {}) {
+  test(name, async () => {
+    const { server, browser } = world;
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const watch = new Watch(server.url, tolerated);
+    try {
+      await watch.attach(context);
+      await context.addInitScript(countPrompts);
+      const tab = await openTab(context, server.url);
+      await body({ tab, context, world });
+      await world.server.untilIdle();
+    } catch (error) {
+      // What was said elsewhere is mostly why the page did not show what was waited for.
+      error.message += watch.report() + world.server.report();
+      throw error;
+    } finally {
+      await context.close();
+    }
+    watch.assertClean();
+  });
+}
+
+/** Opens the page in a tab of its own. */
+export async function openTab(context, url) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  await page.goto(url);
+  return new Tab(page).connected();
+}
+
+function countPrompts() {
+  window.__prompts = 0;
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) {
+      for (const node of addedNodes) window.__prompts += node.querySelectorAll?.('article.request').length ?? 0;
+    }
+  }).observe(document, { childList: true, subtree: true });
+}
+
+function focusShows() {
+  const focused = document.activeElement;
+  // A radio button is drawn by the label beside it.
+  const drawn = focused.type === 'radio' ? focused.nextElementSibling : focused;
+  const style = getComputedStyle(drawn);
+  return focused === document.body || (style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) > 0);
+}

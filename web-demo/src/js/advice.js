@@ -1,0 +1,28 @@
+const ADVICE = {
+  malformed: 'Correct the request and ask again.',
+  invalid_public_key: 'Paste a public key as a wallet shows it, or use the key of the wallet on this page.',
+  invalid_message: 'Give a message of 1 to 65,536 bytes.',
+  reserved_prefix: 'Choose another message: these first bytes are kept for the protocol itself.',
+  invalid_timeout: 'Wait between 1 second and 7 days.',
+  invalid_purpose: 'Shorten the purpose, and leave out control characters.',
+  unauthorized: 'Enter a bearer token of this server and ask again.',
+  rejected: 'The person said no. Ask again only if something has changed.',
+  signer_not_connected: 'Open the wallet that holds this key, see that it is connected, and ask again.',
+  signer_disconnected: 'The wallet went away before it answered. When it is back, ask again.',
+  message_too_long: 'Shorten the message to at most 65,536 bytes.',
+  payload_too_large: 'Shorten the message to at most 65,536 bytes.',
+  rate_limited: 'Wait a little and ask again.',
+  invalid_signature: 'The wallet sent a wrong signature, so none was passed on. Check that wallet.',
+  message_mismatch: 'The wallet signed something else, so nothing was passed on. Check that wallet.',
+  host_not_allowed: 'Open this page as localhost, or configure a bearer token on the server.',
+  too_many_inflight: 'Wait until the wallet has decided on what it was asked before.',
+  draining: 'The server is stopping. Ask again in a moment.',
+  overloaded: 'The server is busy. Ask again in a moment.',
+  timeout: 'Nobody decided in time. Ask again, perhaps with a longer wait.',
+};
+
+/** What to do about an answer that is no signature. */
+export function advice(code, retryAfter) {
+  if (retryAfter) return `Ask again in ${retryAfter} s.`;
+  return ADVICE[code] ?? 'See the detail above.';
+}

@@ -1,0 +1,31 @@
+import { byId, partsOf } from './dom.js';
+import { sentence } from './format.js';
+
+const TEXT = {
+  idle: 'Starting',
+  connecting: 'Connecting…',
+  introducing: 'Proving the key…',
+  connected: 'Connected',
+  reconnecting: 'Reconnecting…',
+  closed: 'Closed',
+};
+
+/** Shows the wallet's connection state, and why it was closed if the server refused it. */
+export function showConnection({ state, error }) {
+  const badge = byId('connection');
+  badge.dataset.state = state;
+  partsOf(badge).text.textContent = TEXT[state] ?? state;
+  showProblem(state === 'closed' ? error : undefined);
+}
+
+/** Shows an error of the wallet with what to do about it, or takes it away. */
+export function showProblem(error) {
+  const problem = byId('wallet-problem');
+  problem.hidden = !error;
+  problem.textContent = error ? `${sentence(error.message)} ${CURE[error.code] ?? 'Reload the page to try again.'}` : '';
+}
+
+const CURE = {
+  proof_invalid: 'The server may not expect this address: start it with --audience and the /ws URL of this page.',
+  key_refused: 'Use “New key”.',
+};

@@ -1,0 +1,12 @@
+/** One argument for a POSIX shell, whatever it holds. */
+export const shellQuote = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+/** The command that sends exactly this request. A token is named, not shown: command lines end up in histories. */
+export function curlCommand(url, body, withToken) {
+  return [
+    `curl -sS ${shellQuote(url)}`,
+    `-H 'content-type: application/json'`,
+    ...(withToken ? ['-H "authorization: Bearer $COUNTERSIGN_TOKEN"'] : []),
+    `-d ${shellQuote(JSON.stringify(body))}`,
+  ].join(' ');
+}

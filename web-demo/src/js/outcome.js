@@ -1,0 +1,35 @@
+import { sentence } from './format.js';
+
+/**
+ * How a request stands, as one honest sentence, an icon and a tone; null while it waits for a decision.
+ *
+ * @param request   the SDK's request
+ * @param failure   the error that ended it, where there was one
+ */
+export function outcomeOf(request, failure) {
+  switch (request.state) {
+    case 'open':
+      return null;
+    case 'answered':
+      return { sentence: 'Answered. Waiting for the server to confirm.', icon: 'clock', tone: 'waiting' };
+    case 'accepted':
+      return { sentence: 'Signed and delivered.', icon: 'check', tone: 'good' };
+    case 'declined':
+      return { sentence: 'Declined. Nothing was signed.', icon: 'cross', tone: 'calm' };
+    case 'cancelled':
+      return { sentence: 'Withdrawn by the requester.', icon: 'back', tone: 'calm' };
+    case 'expired':
+      return { sentence: 'Expired. Nobody answered in time.', icon: 'clock', tone: 'calm' };
+    case 'answered_elsewhere':
+      return { sentence: 'Answered in another tab or on another device.', icon: 'check', tone: 'calm' };
+    case 'late':
+      return { sentence: 'Not used: the requester stopped waiting.', icon: 'clock', tone: 'calm' };
+    case 'failed':
+      return { sentence: sentence(`Not delivered: ${failure?.message ?? 'the server refused the answer'}`), icon: 'alert', tone: 'bad' };
+    default:
+      return { sentence: `Ended: ${request.state}.`, icon: 'alert', tone: 'calm' };
+  }
+}
+
+/** Whether nothing more can happen to it. */
+export const hasEnded = (request) => request.state !== 'open' && request.state !== 'answered';
