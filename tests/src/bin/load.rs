@@ -143,7 +143,12 @@ async fn sign_all(mut wallet: TestWallet) {
 }
 
 /// The times of the requests that were signed, and what became of the others.
-async fn ask_all(mut backend: Backend, keys: &[PublicKeyBytes], n: u32, until: Instant) -> (Vec<Duration>, Vec<String>) {
+async fn ask_all(
+    mut backend: Backend,
+    keys: &[PublicKeyBytes],
+    n: u32,
+    until: Instant,
+) -> (Vec<Duration>, Vec<String>) {
     let (mut times, mut errors) = (Vec::new(), Vec::new());
     for round in 0u32.. {
         let started = Instant::now();
