@@ -60,9 +60,9 @@ impl<'a> SigningRequest<'a> {
     /// Dropping the future withdraws the request.
     pub async fn send(self) -> Result<Signed, SigningError> {
         let mut account = Account {
-            metrics: self.service.metrics().clone(),
+            metrics: self.service.metrics(),
             request_id: self.id,
-            key: self.public_key.fingerprint(),
+            key: self.public_key,
             started: Instant::now(),
             outcome: "cancelled",
         };
@@ -111,19 +111,19 @@ fn this_application() -> Result<RequesterName, SigningError> {
 }
 
 /// Counts and logs a request exactly once, also when its future is dropped.
-struct Account {
-    metrics: Metrics,
+struct Account<'a> {
+    metrics: &'a Metrics,
     request_id: RequestId,
-    key: String,
+    key: PublicKeyBytes,
     started: Instant,
     outcome: &'static str,
 }
 
-impl Drop for Account {
+impl Drop for Account<'_> {
     fn drop(&mut self) {
         let Self { metrics, request_id, key, started, outcome } = self;
         let took = started.elapsed();
         metrics.request_ended(outcome, took);
-        tracing::info!(request = %request_id, key, outcome, ms = took.as_millis(), "request ended");
+        tracing::info!(request = %request_id, key = key.fingerprint(), outcome, ms = took.as_millis(), "request ended");
     }
 }
