@@ -103,7 +103,7 @@ pub enum Exit {
     Peer,
     /// The server closed it, for this reason.
     Closed(&'static str),
-    /// A write failed or took too long.
+    /// A write failed or took too long, or the wallet let too much mail pile up.
     Stuck,
     /// The server was about to stop and took no more connections.
     Draining,
@@ -190,10 +190,9 @@ where
         match mail {
             Some(Mail::Text(text)) => self.write(text).await,
             Some(Mail::Close(close)) => self.close(*close).await,
-            None => {
-                let reconnect_after = self.service.config().reconnect_after;
-                self.close(Close::goodbye(GoodbyeReason::Superseded, reconnect_after, close::NORMAL)).await
-            }
+            // It let its mail pile up, and reads the rest of it now. No goodbye has a word for that: as after any other break,
+            // the wallet comes back.
+            None => Err(Exit::Stuck),
         }
     }
 
@@ -275,6 +274,7 @@ where
     }
 
     async fn close(&mut self, close: Close) -> Step {
+        self.service.retire(self.guard.id);
         self.send(&close.frame).await?;
         let reason = close.reason();
         self.put(Outgoing::Close { code: close.code, reason }).await?;

@@ -5,10 +5,11 @@ use countersign_server::{
     SigningService,
     http::{LogFormat, Settings, Tokens, serve},
 };
-use std::{collections::BTreeMap, error::Error, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, error::Error, path::PathBuf, pin::pin, process::ExitCode};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -60,7 +61,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 
 async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
     // Before the first line of output, so that whoever reads it may already send a signal.
-    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let address = settings.listen();
     let listener = TcpListener::bind(address).await.map_err(|error| format!("--listen {address}: {error}"))?;
     let bound = listener.local_addr()?;
@@ -73,8 +74,22 @@ async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
         tracing::info!(%audience, "wallets may dial");
     }
     announce(&settings, bound);
-    serve(listener, SigningService::new(config), http, either(signals)).await;
-    Ok(())
+    let (stop, stopped) = oneshot::channel();
+    let mut serving = pin!(serve(listener, SigningService::new(config), http, async {
+        // Were the sender gone, stopping would be right too.
+        let _ = stopped.await;
+    }));
+    tokio::select! {
+        () = &mut serving => return Ok(()),
+        () = either(&mut signals) => {}
+    }
+    // The server still runs: nothing else drops the receiver.
+    let _ = stop.send(());
+    tokio::select! {
+        () = serving => Ok(()),
+        // Whoever asks twice does not want to wait.
+        () = either(&mut signals) => Err("stopped by a second signal before open requests had ended".into()),
+    }
 }
 
 /// The one line on standard output: where the server listens, port included.
@@ -84,7 +99,7 @@ fn announce(settings: &Settings, bound: std::net::SocketAddr) {
     println!("listening on {scheme}://{bound}");
 }
 
-async fn either((mut terminate, mut interrupt): (Signal, Signal)) {
+async fn either((terminate, interrupt): &mut (Signal, Signal)) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -85,7 +85,13 @@ impl<T> Registry<T> {
 
     /// Removes a connection and, with its last one, its key.
     pub(crate) fn remove(&mut self, connection: ConnectionId) {
-        let Some((_, Some(key))) = self.connections.remove(&connection) else { return };
+        self.retire(connection);
+        self.connections.remove(&connection);
+    }
+
+    /// Takes its key from a connection, which stays connected.
+    pub(crate) fn retire(&mut self, connection: ConnectionId) {
+        let Some(key) = self.connections.get_mut(&connection).and_then(|(_, key)| key.take()) else { return };
         let Some(holders) = self.holders.get_mut(&key) else { return };
         holders.retain(|holder| holder.connection != connection);
         if holders.is_empty() {

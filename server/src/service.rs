@@ -206,12 +206,13 @@ impl SigningService {
         let mut text = frame.to_json();
         let mut asked = Vec::with_capacity(holding.len());
         for (index, &connection) in holding.iter().enumerate() {
-            if state.pending.inflight(connection) >= config.max_inflight {
+            let inflight = state.pending.inflight(connection);
+            if inflight >= config.max_inflight {
                 continue;
             }
             let last = index + 1 == holding.len();
             let text = if last { std::mem::take(&mut text) } else { text.clone() };
-            match state.registry.handle(connection).is_some_and(|mailbox| mailbox.post(Mail::Text(text))) {
+            match state.registry.handle(connection).is_some_and(|mailbox| mailbox.post_request(text, inflight)) {
                 true => asked.push(connection),
                 // It has let its mail pile up: letting go of its mailbox ends it.
                 false => self.forget(&mut state, connection),
@@ -289,7 +290,7 @@ impl SigningService {
         id: ConnectionId,
         now: Instant,
     ) -> Option<Connected> {
-        let (sender, mailbox) = Mailbox::new();
+        let (sender, mailbox) = Mailbox::new(self.0.config.max_inflight);
         let (session, challenge) = Session::new(Arc::clone(&self.0.rules), origin, challenge, now);
         let mut state = self.state();
         if state.draining {
@@ -321,6 +322,16 @@ impl SigningService {
             heartbeat_ms: u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX),
             limits: WelcomeLimits { max_message_bytes: config.max_message_bytes, max_inflight: config.max_inflight },
         })
+    }
+
+    /// Takes a connection that is being closed out of its key's, so that it is asked nothing more while it says farewell, and
+    /// ends the requests that only it could have answered.
+    pub(crate) fn retire(&self, id: ConnectionId) {
+        let mut state = self.state();
+        state.registry.retire(id);
+        for ended in state.pending.handle_disconnected(id) {
+            self.settle(&state, ended);
+        }
     }
 
     pub(crate) fn handle_status(&self, id: ConnectionId, status: RequestStatus) {

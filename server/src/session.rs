@@ -128,7 +128,7 @@ pub(crate) struct Session {
 impl Session {
     /// Starts a session; the frame is the first to send.
     pub(crate) fn new(rules: Arc<Rules>, origin: Origin, challenge: Challenge, now: Instant) -> (Self, ServerFrame) {
-        let until = now + rules.introduction_timeout;
+        let until = after(now, rules.introduction_timeout);
         let state = State::Introducing { challenge: Some(challenge), until };
         let session = Self { rules, origin, state, errors: 0, errors_since: now, last_heard: now, pinged: false };
         (session, ServerFrame::Challenge(ChallengeFrame { challenge }))
@@ -214,7 +214,9 @@ impl Session {
     pub(crate) fn poll_timeout(&self) -> Instant {
         match self.state {
             State::Introducing { until, .. } => until,
-            State::Introduced => self.last_heard + self.rules.heartbeat * if self.pinged { 2 } else { 1 },
+            State::Introduced => {
+                after(self.last_heard, self.rules.heartbeat.saturating_mul(if self.pinged { 2 } else { 1 }))
+            }
         }
     }
 
@@ -265,6 +267,12 @@ impl Session {
         }
         Action::Send(ServerFrame::Error(error))
     }
+}
+
+/// The instant `wait` after `now`. An application may configure a wait that no clock reaches, and means never.
+fn after(now: Instant, wait: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    now.checked_add(wait).unwrap_or_else(|| now + NEVER)
 }
 
 fn refused_key(problem: &KeyError) -> Close {

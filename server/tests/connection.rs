@@ -319,3 +319,89 @@ async fn draining_waits_for_open_requests_and_no_longer_than_told() {
         assert!(service.is_draining() && service.connections() == 0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_as_many_requests_as_may_be_open_reaches_the_wallet() {
+    let mut config = Config::new(vec![AUDIENCE.parse().unwrap()]);
+    config.max_inflight = 500;
+    config.frames_per_second = None;
+    let service = SigningService::new(config);
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let asking: Vec<_> = (0..500).map(|_| ask(&service, &wallet, MINUTE)).collect();
+    let mut requests = Vec::new();
+    for _ in &asking {
+        requests.push(wallet.expect_request().await);
+    }
+    for request in &requests {
+        wallet.send_answer(request).await;
+        assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
+    }
+    for asking in asking {
+        assert!(asking.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_that_piles_up_ends_the_connection_and_never_as_superseded() {
+    let mut config = Config::new(vec![AUDIENCE.parse().unwrap()]);
+    config.max_inflight = 1;
+    let service = SigningService::new(config);
+    let mut wallet = Wallet::introduced(&service, 1).await;
+    let mut asked = 0;
+    // Asked and withdrawn over and over, without the wallet's reading any of it.
+    while service.connections() == 1 {
+        let asking = ask(&service, &wallet, MINUTE);
+        while !asking.is_finished() && service.pending() == 0 {
+            tokio::task::yield_now().await;
+        }
+        asking.abort();
+        while service.pending() > 0 {
+            tokio::task::yield_now().await;
+        }
+        asked += 1;
+        assert!(asked < 100, "the mail is bounded");
+    }
+    // What had been taken in comes in pairs: no request without its withdrawal.
+    let (mut requests, mut cancels) = (0, 0);
+    while let Some(Outgoing::Text(text)) = wallet.outgoing.recv().await {
+        match ServerFrame::parse(&text).unwrap() {
+            ServerFrame::SignRequest(_) => requests += 1,
+            ServerFrame::RequestCancel(_) => cancels += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(requests > 1 && requests == cancels, "{requests} requests, {cancels} withdrawn");
+    assert_eq!(wallet.exit.await.unwrap(), Exit::Stuck);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_being_closed_is_asked_nothing_more() {
+    let service = service();
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let started = Instant::now();
+    let open = ask(&service, &wallet, MINUTE);
+    wallet.expect_request().await;
+    assert_eq!(open.await.unwrap(), Err(SigningError::SignerDisconnected));
+    // Pinged in vain, it is told goodbye. Its answer to the close frame is still awaited, and nobody else waits for that.
+    assert_eq!(started.elapsed().as_secs(), 40);
+    assert_eq!((service.connections(), service.connections_of(&wallet.public_key().to_bytes())), (1, 0));
+    assert_eq!(ask(&service, &wallet, MINUTE).await.unwrap(), Err(SigningError::SignerNotConnected));
+    assert_eq!(wallet.exit.await.unwrap(), Exit::Closed("idle"));
+    assert_eq!(service.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_that_no_clock_reaches_are_for_ever() {
+    let mut config = Config::new(vec![AUDIENCE.parse().unwrap()]);
+    for wait in [&mut config.heartbeat, &mut config.introduction_timeout, &mut config.write_timeout] {
+        *wait = Duration::MAX;
+    }
+    let service = SigningService::new(config);
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let asking = ask(&service, &wallet, MINUTE);
+    let request = wallet.expect_request().await;
+    tokio::time::sleep(MINUTE / 2).await;
+    wallet.send_answer(&request).await;
+    assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
+    assert!(asking.await.unwrap().is_ok());
+}

@@ -1,7 +1,11 @@
 //! The real binary in a process of its own.
 
 use crate::within;
-use std::{net::SocketAddr, path::PathBuf, process::Stdio};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     process::{Child, ChildStderr, Command},
@@ -74,11 +78,17 @@ impl ServerProcess {
     }
 
     /// Waits for its end; the log it wrote, if it ended well.
-    pub async fn wait(mut self) -> String {
+    pub async fn wait(self) -> String {
+        let (status, log) = self.end().await;
+        assert!(status.success(), "{status}: {log}");
+        log
+    }
+
+    /// Waits for its end, however it ends; its status and the log it wrote.
+    pub async fn end(mut self) -> (ExitStatus, String) {
         let mut log = String::new();
         within("the log", self.stderr.read_to_string(&mut log)).await.unwrap();
         let status = within("the process's end", self.child.wait()).await.unwrap();
-        assert!(status.success(), "{status}: {log}");
-        log
+        (status, log)
     }
 }

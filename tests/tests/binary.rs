@@ -138,6 +138,8 @@ async fn a_signal_stops_it_in_good_order_and_the_log_holds_no_secret() {
         let message = b"a message for two pairs of eyes";
         let (reply, _) = tokio::join!(backend.ask(&key, message), wallet.sign_next());
         assert_eq!(reply.status, 200);
+        let hex: String = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(backend.get(&format!("/v1/signers/{hex}")).await.json["connected"], true);
 
         server.signal(signal).await;
         assert!(matches!(wallet.next().await, ServerFrame::Goodbye(_)));
@@ -155,11 +157,28 @@ async fn a_signal_stops_it_in_good_order_and_the_log_holds_no_secret() {
             reply.json["message"].as_str().unwrap(),
             "cs_not-a-token-but-secret",
             &key.to_string(),
+            &hex,
             &signature[..20],
         ] {
             assert!(!log.contains(secret), "{secret} in the log");
         }
     }
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_it_at_once() {
+    let server = ServerProcess::start(&["--drain-timeout-ms", "600000"]).await;
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 3).await;
+    let mut backend = Backend::connect(server.address).await;
+    let key = wallet.public_key();
+    let asking = tokio::spawn(async move { backend.ask(&key, b"hello").await });
+    wallet.expect_request().await;
+    server.signal("INT").await;
+    assert!(matches!(wallet.next().await, ServerFrame::Goodbye(_)));
+    server.signal("INT").await;
+    let (status, log) = server.end().await;
+    assert!(!status.success() && log.contains("second signal"), "{status}: {log}");
+    asking.abort();
 }
 
 #[tokio::test]
@@ -175,6 +194,10 @@ async fn the_page_is_served_confined_and_nothing_beside_it() {
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe-inline"), "{policy}");
     assert_eq!(page.headers["x-content-type-options"], "nosniff");
     assert_eq!(browser.get("/x.wasm").await.headers["content-type"], "application/wasm");
+    let too_long = format!("/{}", "x".repeat(300));
+    for odd in ["/%00", &too_long, "/index.html/x", "/%ff"] {
+        assert_eq!(browser.get(odd).await.code(), (404, "not_found"), "{odd}");
+    }
     for outside in ["/../Cargo.toml", "/%2e%2e/Cargo.toml", "/..%2fCargo.toml", "//etc/passwd"] {
         assert_eq!(browser.get(outside).await.status.as_u16(), 404, "{outside}");
     }

@@ -363,6 +363,7 @@ async fn every_bad_body_gets_its_code() {
     for (content_type, body, expected) in [
         ("text/plain", "{}".to_owned(), (415, "unsupported_media_type")),
         ("application/json", "{".to_owned(), (400, "malformed")),
+        ("application/json", format!(r#"["{key}", "aGk="]"#), (400, "malformed")),
         ("application/json; charset=utf-8", format!(r#"{{"x":{}}}"#, "[".repeat(50_000)), (400, "malformed")),
     ] {
         assert_eq!(backend.post_text(content_type, body).await.code(), expected);
@@ -371,7 +372,12 @@ async fn every_bad_body_gets_its_code() {
     assert_eq!(backend.call(Method::OPTIONS, "/v1/send_to_sign").await.code(), (405, "method_not_allowed"));
     assert_eq!(backend.get("/nothing").await.code(), (404, "not_found"));
     assert_eq!(backend.get("/v1/signers/nobody").await.code(), (400, "invalid_public_key"));
-    assert_eq!(backend.get("/ws").await.code(), (426, "upgrade_required"));
+    let reply = backend.get("/ws").await;
+    assert_eq!(reply.code(), (426, "upgrade_required"));
+    assert_eq!(
+        (&reply.headers["upgrade"], &reply.headers["connection"]),
+        (&"websocket".parse().unwrap(), &"upgrade".parse().unwrap())
+    );
     server.finish(backend).await;
 }
 

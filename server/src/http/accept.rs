@@ -8,6 +8,7 @@ use super::{
     problem::Problem,
     rate::Party,
     routes::routes,
+    stall::Impatient,
 };
 use crate::SigningService;
 use hyper::{
@@ -34,6 +35,9 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 64;
+
+/// How long a peer may take nothing of an answer. Generous: where much is on its way, a slow network frees room in steps.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to wait after the system could give no socket, for instance because no file descriptor was left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -158,7 +162,7 @@ async fn serve_connection(shared: &Arc<Shared>, io: Io, peer: Peer) {
             .header_read_timeout(shared.config.read_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(io), service)
+            .serve_connection(TokioIo::new(Impatient::new(io, STALL_TIMEOUT)), service)
             .with_upgrades()
     );
     let mut stop = shared.stop.clone();

@@ -143,7 +143,7 @@ fn encode_hex(bytes: &[u8]) -> String {
 
 fn decode_hex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     for (index, byte) in bytes.iter_mut().enumerate() {
@@ -189,7 +189,7 @@ mod tests {
     fn a_bad_entry_is_named() {
         let entry = |name: &str, sha256: &str| [TokenEntry { name: name.into(), sha256: sha256.into() }];
         assert!(matches!(Tokens::from_entries(&entry("", &"0".repeat(64))), Err(TokenError::Name(..))));
-        for hash in ["", "00", &"g".repeat(64), &"é".repeat(32)] {
+        for hash in ["", "00", &"g".repeat(64), &"+f".repeat(32), &"é".repeat(32)] {
             assert_eq!(Tokens::from_entries(&entry("a", hash)).unwrap_err(), TokenError::Hash("a".into()));
         }
     }

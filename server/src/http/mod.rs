@@ -16,6 +16,7 @@ mod routes;
 mod send_to_sign;
 mod settings;
 mod signers;
+mod stall;
 mod tls;
 mod upgrade;
 

@@ -16,10 +16,11 @@ use bytes::Buf;
 use futures_util::Stream;
 use hyper::upgrade::OnUpgrade;
 use serde::Serialize;
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, path::Path, sync::Arc};
 use warp::{
     Filter, Rejection, Reply,
     filters::BoxedFilter,
+    filters::path::Tail,
     http::{HeaderMap, StatusCode},
     reject::MethodNotAllowed,
     reply::Response,
@@ -41,27 +42,36 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .and(warp::header::optional::<String>("content-type"))
         .and(warp::body::stream())
         .then(post_send_to_sign);
-    let signers = warp::path!("v1" / "signers" / String).and(warp::get()).and(with(app)).and(caller()).map(
-        |key: String, app: Arc<App>, caller: Caller| {
-            reply(
-                admit(&app, &caller)
-                    .and_then(|_| signer(&app, &key).map_err(|problem| refused(&app, &caller, problem))),
-            )
-        },
-    );
+    // Not `String`: warp writes such a segment to its trace, and a whole key has no place in a log.
+    let signers =
+        warp::path!("v1" / "signers" / ..).and(warp::path::tail()).and(warp::get()).and(with(app)).and(caller()).map(
+            |key: Tail, app: Arc<App>, caller: Caller| {
+                reply(
+                    admit(&app, &caller)
+                        .and_then(|_| signer(&app, key.as_str()).map_err(|problem| refused(&app, &caller, problem))),
+                )
+            },
+        );
     let health = warp::path!("healthz").and(warp::get()).map(|| operations::healthz().into_response());
     let ready = warp::path!("readyz").and(warp::get()).and(with(app)).map(|app: Arc<App>| operations::readyz(&app));
     let metrics = warp::path!("metrics").and(warp::get()).and(with(app)).map(|app: Arc<App>| operations::metrics(&app));
     let own = websocket.or(ask).unify().or(signers).unify().or(health).unify().or(ready).unify().or(metrics).unify();
     match &config.web_root {
         Some(root) => own
-            .or(warp::fs::dir(root.clone()).map(|file: warp::fs::File| confine(file.into_response())))
+            .or(page(root).map(|file: warp::fs::File| confine(file.into_response())))
             .unify()
             .recover(no_route)
             .unify()
             .boxed(),
         None => own.recover(no_route).unify().boxed(),
     }
+}
+
+/// The files below `root`. A path that names none of them is not found, whatever else may be odd about it.
+fn page(root: &Path) -> impl Filter<Extract = (warp::fs::File,), Error = Rejection> + Clone + use<> {
+    warp::fs::dir(root.to_path_buf()).or_else(|rejection: Rejection| async {
+        Err(if rejection.find::<MethodNotAllowed>().is_some() { rejection } else { warp::reject::not_found() })
+    })
 }
 
 fn with(app: &Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Infallible> + Clone + use<> {

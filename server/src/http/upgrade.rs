@@ -1,6 +1,6 @@
 //! `GET /ws`: the WebSocket handshake (RFC 6455 §4.2), and the socket it leads to.
 
-use super::{App, accept::Peer, io::Io, problem::Problem};
+use super::{App, accept::Peer, io::Io, problem::Problem, stall::Impatient};
 use crate::connection::{Exit, Incoming, Outgoing, drive};
 use countersign_protocol::{Origin, SUBPROTOCOL, limits::frame_bytes};
 use futures_util::{SinkExt, StreamExt, future};
@@ -53,8 +53,9 @@ pub(super) fn upgrade(app: &Arc<App>, peer: Peer, headers: &HeaderMap, on_upgrad
 }
 
 async fn serve(app: &App, upgraded: Upgraded, origin: Origin, peer: Peer) -> Option<Exit> {
-    let parts = upgraded.downcast::<TokioIo<Io>>().ok()?;
-    let io = parts.io.into_inner();
+    let parts = upgraded.downcast::<TokioIo<Impatient<Io>>>().ok()?;
+    // The driver has a time limit of its own for each frame.
+    let io = parts.io.into_inner().into_inner();
     // Copied, because hyper's 8 KiB buffer would otherwise stay for the connection's whole life.
     let ahead = parts.read_buf.to_vec();
     drop(parts.read_buf);
@@ -106,6 +107,8 @@ fn upgrade_required() -> Response {
     let detail = "this is a WebSocket endpoint: version 13, by GET with Upgrade: websocket";
     let mut response = Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", detail).into_response();
     let answer = response.headers_mut();
+    // Whoever sends Upgrade names it as an option of the connection (RFC 9110 §7.8).
+    answer.typed_insert(Connection::upgrade());
     answer.typed_insert(Upgrade::websocket());
     answer.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     response
