@@ -6,6 +6,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 /// The rules of a service. Every limit has a default that suits a public server.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// The WebSocket URLs under which wallets reach this server; an introduction's proof has to name one of them.
     pub audiences: Vec<Audience>,

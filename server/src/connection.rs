@@ -262,8 +262,8 @@ where
                 self.close(Close { frame, code: close::POLICY }).await
             }
             Err(Refused::TooMany | Refused::NotAStranger) => {
-                let action = self.session.handle_too_many_connections();
-                if let Action::Close(close) = action { self.close(close).await } else { Ok(()) }
+                let close = self.session.handle_too_many_connections();
+                self.close(close).await
             }
         }
     }

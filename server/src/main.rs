@@ -13,6 +13,9 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
+/// warp reports every odd path that a stranger asks for as a warning or worse.
+const DEFAULT_LOG: &str = "info,warp::filters::fs=off";
+
 /// Asks the wallet in somebody's browser for an Ed25519 signature, and returns a verified one.
 #[derive(Parser)]
 #[command(name = "countersign", version)]
@@ -56,6 +59,7 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         None => arguments.settings,
     };
     start_log(&settings)?;
+    raise_descriptor_limit();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(settings))
 }
 
@@ -72,6 +76,9 @@ async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
     }
     for audience in &config.audiences {
         tracing::info!(%audience, "wallets may dial");
+    }
+    if bound.ip().is_unspecified() && settings.audience.is_empty() {
+        tracing::warn!("no --audience is set: wallets on other machines will be refused with proof_invalid");
     }
     announce(&settings, bound);
     let (stop, stopped) = oneshot::channel();
@@ -92,6 +99,14 @@ async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// Each connection takes a file descriptor, and many systems start a process with 1,024.
+fn raise_descriptor_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "file descriptors"),
+        Err(error) => tracing::warn!(%error, "the limit on file descriptors could not be raised"),
+    }
+}
+
 /// The one line on standard output: where the server listens, port included.
 #[allow(clippy::print_stdout)]
 fn announce(settings: &Settings, bound: std::net::SocketAddr) {
@@ -107,8 +122,8 @@ async fn either((terminate, interrupt): &mut (Signal, Signal)) {
 }
 
 fn start_log(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    let filter =
-        EnvFilter::try_new(settings.log.as_deref().unwrap_or("info")).map_err(|error| format!("--log: {error}"))?;
+    let filter = EnvFilter::try_new(settings.log.as_deref().unwrap_or(DEFAULT_LOG))
+        .map_err(|error| format!("--log: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format.unwrap_or(LogFormat::Text) {
         LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),

@@ -35,6 +35,7 @@ pub struct Metrics {
     durations: Histogram,
     answers: Family<Outcome, Counter>,
     errors: Family<Code, Counter>,
+    api_errors: Family<Code, Counter>,
     rate_limited: Family<Scope, Counter>,
     pub(crate) proof_failures: Counter,
     pub(crate) received: Counter,
@@ -51,6 +52,7 @@ impl Default for Metrics {
             durations: Histogram::new(DURATION_BUCKETS),
             answers: Family::default(),
             errors: Family::default(),
+            api_errors: Family::default(),
             rate_limited: Family::default(),
             proof_failures: Counter::default(),
             received: Counter::default(),
@@ -75,6 +77,7 @@ impl Metrics {
         );
         registry.register("answers", "Wallets' answers, by what became of them", self.answers.clone());
         registry.register("protocol_errors", "Errors sent to wallets, by code", self.errors.clone());
+        registry.register("api_errors", "Errors answered to backends, by code", self.api_errors.clone());
         registry.register("rate_limited", "What came faster than allowed, by scope", self.rate_limited.clone());
         registry.register("proof_failures", "Introductions whose proof did not hold", self.proof_failures.clone());
         registry.register_with_unit(
@@ -106,6 +109,11 @@ impl Metrics {
 
     pub(crate) fn protocol_error(&self, code: &'static str) {
         self.errors.get_or_create(&Code { code }).inc();
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn api_error(&self, code: &'static str) {
+        self.api_errors.get_or_create(&Code { code }).inc();
     }
 
     pub(crate) fn rate_limited(&self, scope: &'static str) {

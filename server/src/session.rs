@@ -183,12 +183,8 @@ impl Session {
     }
 
     /// Refuses an introduction that was in order because the key has as many connections as it may.
-    pub(crate) fn handle_too_many_connections(&mut self) -> Action {
-        Action::Close(Close::error(
-            ErrorCode::TooManyConnections,
-            "this key has as many connections as it may",
-            close::POLICY,
-        ))
+    pub(crate) fn handle_too_many_connections(&self) -> Close {
+        Close::error(ErrorCode::TooManyConnections, "this key has as many connections as it may", close::POLICY)
     }
 
     /// What is due at `now`.

@@ -68,11 +68,13 @@ async fn a_wrong_setting_ends_with_its_name() {
     let folder = Folder::new("settings");
     let config = folder.file("countersign.toml", "lisen = '127.0.0.1:0'");
     let token = folder.file("token.toml", "[[token]]\nname = 'a'\nsha256 = 'b'");
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["--listen", "nowhere"], "--listen"),
         (&["--listen", "192.0.2.1:1"], "--listen 192.0.2.1:1"),
         (&["--listen", "0.0.0.0:0"], "countersign token"),
         (&["--listen", "127.0.0.1:0", "--audience", "http://x"], "--audience http://x"),
+        (&["--listen", "127.0.0.1:0", "--audience", "wss://sign.example/ws"], "countersign token"),
+        (&["--listen", "127.0.0.1:0", "--web-root", "/nowhere"], "--web-root /nowhere"),
         (&["--listen", "127.0.0.1:0", "--max-inflight", "0"], "--max-inflight"),
         (&["--listen", "127.0.0.1:0", "--tls-cert", "a.pem"], "--tls-key"),
         (&["--config", &config], "lisen"),

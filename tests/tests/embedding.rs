@@ -20,6 +20,7 @@ async fn with_application<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr, 
     let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(actix::routes))
         .workers(1)
         .disable_signals()
+        .h1_allow_half_closed(false)
         .listen(listener)
         .unwrap()
         .run();
@@ -65,6 +66,21 @@ async fn a_controller_gets_a_signature_or_the_reason() {
         wallet.close().await;
         eventually("the wallet is gone", || service.connections() == 0).await;
         assert_eq!(post(address, path, "a third").await, (502, "no wallet with this key is connected".into()));
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_client_that_hangs_up_withdraws_the_prompt() {
+    with_application(|address, _| async move {
+        let mut wallet = TestWallet::introduced(&format!("ws://{address}/wallet"), 3).await;
+        let path = format!("/contracts/{}", hex(&wallet));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 3\r\n\r\nyes");
+        tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+        let request = wallet.expect_request().await;
+        drop(stream);
+        assert_eq!(wallet.expect_cancel().await.request_id, request.request_id);
     })
     .await;
 }

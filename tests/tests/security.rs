@@ -368,7 +368,9 @@ async fn every_bad_body_gets_its_code() {
     ] {
         assert_eq!(backend.post_text(content_type, body).await.code(), expected);
     }
-    assert_eq!(backend.call(Method::DELETE, "/v1/send_to_sign").await.code(), (405, "method_not_allowed"));
+    let reply = backend.call(Method::DELETE, "/v1/send_to_sign").await;
+    assert_eq!((reply.code(), reply.headers["allow"].to_str().unwrap()), ((405, "method_not_allowed"), "POST"));
+    assert_eq!(backend.call(Method::HEAD, "/healthz").await.status, 200);
     assert_eq!(backend.call(Method::OPTIONS, "/v1/send_to_sign").await.code(), (405, "method_not_allowed"));
     assert_eq!(backend.get("/nothing").await.code(), (404, "not_found"));
     assert_eq!(backend.get("/v1/signers/nobody").await.code(), (400, "invalid_public_key"));
@@ -499,6 +501,23 @@ async fn connections_are_capped_in_all_and_told_so() {
         while !raw(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.contains("ok") {}
     })
     .await;
+    server.finish(()).await;
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_has_a_rate_of_its_own() {
+    let (_, entry) = Tokens::generate("a").unwrap();
+    let server = TestServer::with(|settings| {
+        settings.token = vec![entry];
+        settings.trusted_proxy = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let guess = |client: &str| {
+        format!("GET /v1/signers/x HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\nConnection: close\r\n\r\n")
+    };
+    let guesser = guess("192.0.2.1");
+    within("the limit", async { while !raw(&server, &guesser).await.starts_with("HTTP/1.1 429 ") {} }).await;
+    assert!(raw(&server, &guess("192.0.2.2")).await.starts_with("HTTP/1.1 401 "));
     server.finish(()).await;
 }
 

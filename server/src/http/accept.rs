@@ -6,6 +6,7 @@ use super::{
     io::Io,
     page::harden,
     problem::Problem,
+    proxy::client,
     rate::Party,
     routes::routes,
     stall::Impatient,
@@ -21,14 +22,28 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use socket2::{SockRef, TcpKeepalive};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::{mpsc, watch},
     time::{sleep, timeout},
 };
-use warp::{Reply, filters::BoxedFilter, http::StatusCode, reply::Response};
+use warp::{
+    Reply,
+    filters::BoxedFilter,
+    http::{HeaderValue, StatusCode, header},
+    reply::Response,
+};
 
 /// The longest request head, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -39,6 +54,10 @@ const MAX_HEADERS: usize = 64;
 /// How long a peer may take nothing of an answer. Generous: where much is on its way, a slow network frees room in steps.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A silent peer is asked for a sign of life after a minute, and given up after some more without one.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(10)).with_retries(3);
+
 /// How long to wait after the system could give no socket, for instance because no file descriptor was left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -48,6 +67,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The other end of a connection. As long as a clone of this lives, so does its place among the connections.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
+    address: IpAddr,
+    /// Who a request's rate is counted under.
     pub(super) party: Party,
     _place: Arc<Place>,
 }
@@ -111,9 +132,11 @@ pub async fn serve(
 }
 
 fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, alive: mpsc::Sender<Infallible>) {
-    match shared.cap.take(address.ip()) {
+    let address = address.ip().to_canonical();
+    let proxy = shared.config.trusted_proxies.contains(&address);
+    match shared.cap.take((!proxy).then_some(address)) {
         Ok(place) => {
-            let peer = Peer { party: address.ip().into(), _place: Arc::new(place) };
+            let peer = Peer { address, party: address.into(), _place: Arc::new(place) };
             let shared = Arc::clone(shared);
             tokio::spawn(async move {
                 if let Some(io) = handshake(&shared, stream).await {
@@ -145,6 +168,8 @@ async fn turn_away(mut stream: TcpStream, tls: bool) -> io::Result<()> {
 async fn handshake(shared: &Shared, stream: TcpStream) -> Option<Io> {
     // Frames are small and somebody waits for each.
     stream.set_nodelay(true).ok()?;
+    // A host that vanishes without a word would otherwise keep its wallets' prompts open until they expire.
+    SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE).ok()?;
     match &shared.config.tls {
         None => Some(Io::Plain(stream)),
         Some(tls) => {
@@ -180,14 +205,24 @@ async fn serve_connection(shared: &Arc<Shared>, io: Io, peer: Peer) {
 }
 
 async fn answer(shared: &Shared, peer: &Peer, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+    let allowed = allowed_methods(request.uri().path());
     // warp takes for granted that a path starts with a slash, which CONNECT's authority and OPTIONS' asterisk do not.
     let mut response = if request.method() == Method::CONNECT || !request.uri().path().starts_with('/') {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this is no proxy").into_response()
     } else {
-        request.extensions_mut().insert(peer.clone());
+        let party = client(peer.address, request.headers(), &shared.config.trusted_proxies).into();
+        request.extensions_mut().insert(Peer { party, ..peer.clone() });
         let filter = TowerToHyperService::new(warp::service(shared.filter.clone()));
         filter.call(request).await?
     };
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    }
     harden(&mut response);
     Ok(response)
+}
+
+/// What a 405 has to say is allowed instead (RFC 9110 §15.5.6).
+fn allowed_methods(path: &str) -> &'static str {
+    if path == "/v1/send_to_sign" { "POST" } else { "GET, HEAD" }
 }

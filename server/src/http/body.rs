@@ -30,7 +30,17 @@ where
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte != b'{') {
         return Err(Problem::malformed("the body has to be a JSON object"));
     }
-    serde_json::from_slice(&bytes).map_err(|error| Problem::malformed(error.to_string()))
+    serde_json::from_slice(&bytes).map_err(|error| Problem::malformed(shortened(error.to_string())))
+}
+
+/// serde quotes what it did not expect, however long.
+fn shortened(mut text: String) -> String {
+    const MOST_BYTES: usize = 200;
+    if text.len() > MOST_BYTES {
+        text.truncate(text.floor_char_boundary(MOST_BYTES));
+        text.push('…');
+    }
+    text
 }
 
 async fn collect<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>, limit: usize) -> Result<Bytes, Problem> {

@@ -25,7 +25,7 @@ struct Counts {
 #[derive(Debug)]
 pub(super) struct Place {
     cap: Arc<Cap>,
-    party: Party,
+    party: Option<Party>,
 }
 
 /// There is no place left, for this reason.
@@ -37,17 +37,20 @@ impl Cap {
         Arc::new(Self { most, most_of_one, counts: Mutex::default() })
     }
 
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
-        let party = Party::from(address);
+    /// Takes a place. Without an address the connection counts among all of them only: it is a proxy's.
+    pub(super) fn take(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Place, Full> {
+        let party = address.map(Party::from);
         let mut counts = self.counts();
         if counts.all >= self.most {
             return Err(Full("connections"));
         }
-        let of_party = counts.of.entry(party).or_default();
-        if *of_party >= self.most_of_one {
-            return Err(Full("ip_connections"));
+        if let Some(party) = party {
+            let of_party = counts.of.entry(party).or_default();
+            if *of_party >= self.most_of_one {
+                return Err(Full("ip_connections"));
+            }
+            *of_party += 1;
         }
-        *of_party += 1;
         counts.all += 1;
         Ok(Place { cap: Arc::clone(self), party })
     }
@@ -62,10 +65,11 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.cap.counts();
         counts.all = counts.all.saturating_sub(1);
-        if let Some(of_party) = counts.of.get_mut(&self.party) {
+        let Some(party) = self.party else { return };
+        if let Some(of_party) = counts.of.get_mut(&party) {
             *of_party = of_party.saturating_sub(1);
             if *of_party == 0 {
-                counts.of.remove(&self.party);
+                counts.of.remove(&party);
             }
         }
     }
@@ -77,11 +81,12 @@ mod tests {
 
     #[test]
     fn places_are_bounded_and_come_back() {
-        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let address = |text: &str| Some(text.parse::<IpAddr>().unwrap());
         let cap = Cap::new(3, 2);
         let first = cap.take(address("192.0.2.1")).unwrap();
         let _second = cap.take(address("192.0.2.1")).unwrap();
         assert_eq!(cap.take(address("192.0.2.1")).unwrap_err(), Full("ip_connections"));
+        assert!(cap.take(None).is_ok(), "a proxy's connections are everybody's");
         let _third = cap.take(address("192.0.2.2")).unwrap();
         assert_eq!(cap.take(address("192.0.2.3")).unwrap_err(), Full("connections"));
         drop(first);

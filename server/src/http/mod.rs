@@ -11,6 +11,7 @@ mod io;
 mod operations;
 mod page;
 mod problem;
+mod proxy;
 mod rate;
 mod routes;
 mod send_to_sign;
@@ -26,11 +27,12 @@ pub use settings::{LogFormat, Settings, SettingsError};
 pub use tls::TlsError;
 
 use crate::SigningService;
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use tokio_rustls::TlsAcceptor;
 
 /// What the reference server is told at its start, beside the service's own [`Config`](crate::Config).
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct HttpConfig {
     /// The files served at `/`; none for none.
     pub web_root: Option<PathBuf>,
@@ -38,6 +40,8 @@ pub struct HttpConfig {
     pub tokens: Tokens,
     /// Serves TLS instead of plain HTTP.
     pub tls: Option<TlsAcceptor>,
+    /// Proxies whose `X-Forwarded-For` is believed. Their connections are not counted per address.
+    pub trusted_proxies: Vec<IpAddr>,
     /// The most TCP connections in all. 10,000.
     pub max_connections: usize,
     /// The most TCP connections of one address (an IPv6 /64 counts as one). 1,000.
@@ -60,6 +64,7 @@ impl Default for HttpConfig {
             web_root: None,
             tokens: Tokens::default(),
             tls: None,
+            trusted_proxies: Vec::new(),
             max_connections: 10_000,
             max_connections_per_ip: 1_000,
             read_timeout: Duration::from_secs(10),

@@ -57,6 +57,10 @@ impl Problem {
         Self { status, code, detail: detail.into(), members: Box::default(), retry_after: None }
     }
 
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// Names the request that came to nothing.
     pub(super) fn about(mut self, request_id: RequestId) -> Self {
         self.members.request_id = Some(request_id);

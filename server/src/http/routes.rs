@@ -21,7 +21,7 @@ use warp::{
     Filter, Rejection, Reply,
     filters::BoxedFilter,
     filters::path::Tail,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     reject::MethodNotAllowed,
     reply::Response,
 };
@@ -44,17 +44,18 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .then(post_send_to_sign);
     // Not `String`: warp writes such a segment to its trace, and a whole key has no place in a log.
     let signers =
-        warp::path!("v1" / "signers" / ..).and(warp::path::tail()).and(warp::get()).and(with(app)).and(caller()).map(
+        warp::path!("v1" / "signers" / ..).and(warp::path::tail()).and(readable()).and(with(app)).and(caller()).map(
             |key: Tail, app: Arc<App>, caller: Caller| {
                 reply(
+                    &app,
                     admit(&app, &caller)
                         .and_then(|_| signer(&app, key.as_str()).map_err(|problem| refused(&app, &caller, problem))),
                 )
             },
         );
-    let health = warp::path!("healthz").and(warp::get()).map(|| operations::healthz().into_response());
-    let ready = warp::path!("readyz").and(warp::get()).and(with(app)).map(|app: Arc<App>| operations::readyz(&app));
-    let metrics = warp::path!("metrics").and(warp::get()).and(with(app)).map(|app: Arc<App>| operations::metrics(&app));
+    let health = warp::path!("healthz").and(readable()).map(|| operations::healthz().into_response());
+    let ready = warp::path!("readyz").and(readable()).and(with(app)).map(|app: Arc<App>| operations::readyz(&app));
+    let metrics = warp::path!("metrics").and(readable()).and(with(app)).map(|app: Arc<App>| operations::metrics(&app));
     let own = websocket.or(ask).unify().or(signers).unify().or(health).unify().or(ready).unify().or(metrics).unify();
     match &config.web_root {
         Some(root) => own
@@ -72,6 +73,10 @@ fn page(root: &Path) -> impl Filter<Extract = (warp::fs::File,), Error = Rejecti
     warp::fs::dir(root.to_path_buf()).or_else(|rejection: Rejection| async {
         Err(if rejection.find::<MethodNotAllowed>().is_some() { rejection } else { warp::reject::not_found() })
     })
+}
+
+fn readable() -> impl Filter<Extract = (), Error = Rejection> + Copy {
+    warp::get().or(warp::head()).unify()
 }
 
 fn with(app: &Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Infallible> + Clone + use<> {
@@ -107,7 +112,7 @@ async fn post_send_to_sign<B: Buf>(
             .map_err(|problem| refused(&app, &caller, problem))?;
         send_to_sign(&app, requester, ask).await
     };
-    reply(answer.await)
+    reply(&app, answer.await)
 }
 
 /// Finds out who calls and whether the rate allows it.
@@ -123,7 +128,7 @@ fn admit(app: &App, caller: &Caller) -> Result<Requester, Problem> {
     Ok(requester)
 }
 
-/// Counts a refusal against its address, so that guessing tokens is slow.
+/// Counts a refusal against its address: one that keeps sending what is refused hears 429 instead.
 fn refused(app: &App, caller: &Caller, problem: Problem) -> Problem {
     match app.failures.check(&caller.peer.party) {
         Ok(()) => problem,
@@ -134,11 +139,17 @@ fn refused(app: &App, caller: &Caller, problem: Problem) -> Problem {
     }
 }
 
-fn reply(result: Result<impl Serialize, Problem>) -> Response {
-    match result {
+fn reply(app: &App, result: Result<impl Serialize, Problem>) -> Response {
+    let mut response = match result {
         Ok(answer) => warp::reply::json(&answer).into_response(),
-        Err(problem) => problem.into_response(),
-    }
+        Err(problem) => {
+            app.service.metrics().api_error(problem.code());
+            problem.into_response()
+        }
+    };
+    // For one caller, once.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn no_route(rejection: Rejection) -> Result<Response, Infallible> {

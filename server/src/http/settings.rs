@@ -35,19 +35,23 @@ pub struct Settings {
     pub web_root: Option<PathBuf>,
 
     /// Certificate chain in PEM; serves TLS
-    #[arg(long, env = "COUNTERSIGN_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(long, env = "COUNTERSIGN_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
     /// Private key in PEM
-    #[arg(long, env = "COUNTERSIGN_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, env = "COUNTERSIGN_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
+    /// Address of a proxy whose X-Forwarded-For is believed; may be given several times
+    #[arg(long, env = "COUNTERSIGN_TRUSTED_PROXY", value_name = "ADDRESS", value_delimiter = ',')]
+    pub trusted_proxy: Vec<IpAddr>,
+
     /// Accept introductions without proof, on a loopback address only: anybody can then pose as any key
-    #[arg(long, env = "COUNTERSIGN_ALLOW_UNPROVEN", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, env = "COUNTERSIGN_ALLOW_UNPROVEN", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub allow_unproven: Option<bool>,
 
     /// Lift every rate limit; caps on sizes and connections stay
-    #[arg(long, env = "COUNTERSIGN_NO_RATE_LIMIT", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, env = "COUNTERSIGN_NO_RATE_LIMIT", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub no_rate_limit: Option<bool>,
 
     /// API calls per second and token; bursts of four times as many pass [default: 200]
@@ -178,12 +182,23 @@ pub enum SettingsError {
         "--listen {0} is reachable from elsewhere, and no [[token]] is configured; make one with `countersign token NAME`"
     )]
     OpenApi(SocketAddr),
+    /// A server that wallets reach from elsewhere has a proxy in front of it, whose calls all come from this machine.
+    #[error(
+        "--audience {0} is reachable from elsewhere, and no [[token]] is configured; make one with `countersign token NAME`"
+    )]
+    OpenApiBehindProxy(String),
+    /// The directory of the page is not there.
+    #[error("--web-root {0}: not a directory")]
+    WebRoot(PathBuf),
     /// Without proofs anybody who reaches the server could pose as any key.
     #[error("--allow-unproven is for loopback addresses only, not for {0}")]
     UnprovenElsewhere(SocketAddr),
 }
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// More would not fit a connection's queue, where each request needs room for its withdrawal too.
+const MAX_INFLIGHT: usize = 16_384;
 
 /// Each audience costs a failed introduction one more verification.
 const MAX_AUDIENCES: usize = 16;
@@ -201,13 +216,13 @@ impl Settings {
 
     /// These settings where set, the others where not.
     pub fn or(self, other: Self) -> Self {
-        let first_filled = |a: Vec<_>, b| if a.is_empty() { b } else { a };
         Self {
             listen: self.listen.or(other.listen),
             audience: first_filled(self.audience, other.audience),
             web_root: self.web_root.or(other.web_root),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
+            trusted_proxy: first_filled(self.trusted_proxy, other.trusted_proxy),
             allow_unproven: self.allow_unproven.or(other.allow_unproven),
             no_rate_limit: self.no_rate_limit.or(other.no_rate_limit),
             requests_per_second: self.requests_per_second.or(other.requests_per_second),
@@ -224,7 +239,7 @@ impl Settings {
             drain_timeout_ms: self.drain_timeout_ms.or(other.drain_timeout_ms),
             log_format: self.log_format.or(other.log_format),
             log: self.log.or(other.log),
-            token: if self.token.is_empty() { other.token } else { self.token },
+            token: first_filled(self.token, other.token),
         }
     }
 
@@ -260,7 +275,7 @@ impl Settings {
                 defaults.max_message_bytes,
                 MAX_MESSAGE_BYTES,
             )?,
-            max_inflight: count("max-inflight", self.max_inflight, defaults.max_inflight)?,
+            max_inflight: in_range("max-inflight", self.max_inflight, defaults.max_inflight, MAX_INFLIGHT)?,
             max_connections_per_key: count(
                 "max-connections-per-key",
                 self.max_connections_per_key,
@@ -281,6 +296,14 @@ impl Settings {
         if tokens.is_empty() && !bound.ip().is_loopback() {
             return Err(SettingsError::OpenApi(bound));
         }
+        if tokens.is_empty()
+            && let Some(public) = self.audience.iter().find(|audience| !is_loopback_audience(audience))
+        {
+            return Err(SettingsError::OpenApiBehindProxy(public.clone()));
+        }
+        if let Some(missing) = self.web_root.as_ref().filter(|root| !root.is_dir()) {
+            return Err(SettingsError::WebRoot(missing.clone()));
+        }
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificates), Some(key)) => Some(tls::acceptor(certificates, key)?),
             (None, None) => None,
@@ -292,6 +315,7 @@ impl Settings {
             web_root: self.web_root.clone(),
             tokens,
             tls,
+            trusted_proxies: self.trusted_proxy.iter().map(IpAddr::to_canonical).collect(),
             max_connections: count("max-connections", self.max_connections, defaults.max_connections)?,
             max_connections_per_ip: count(
                 "max-connections-per-ip",
@@ -332,6 +356,16 @@ impl Settings {
         }
         hosts.into_iter().map(|host| format!("{scheme}://{host}{port}{ENDPOINT}")).collect()
     }
+}
+
+/// Whether a WebSocket URL names this machine.
+fn is_loopback_audience(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    super::auth::is_loopback(authority)
+}
+
+fn first_filled<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {
+    if first.is_empty() { second } else { first }
 }
 
 fn in_range(setting: &'static str, value: Option<usize>, default: usize, most: usize) -> Result<usize, SettingsError> {
@@ -401,6 +435,10 @@ mod tests {
         let settings = Settings::default();
         assert!(settings.http(bound("127.0.0.1:1")).is_ok());
         assert!(matches!(settings.http(bound("0.0.0.0:1")), Err(SettingsError::OpenApi(_))));
+        let proxied = Settings { audience: vec!["wss://sign.example/ws".into()], ..Settings::default() };
+        assert!(matches!(proxied.http(bound("127.0.0.1:1")), Err(SettingsError::OpenApiBehindProxy(_))));
+        let local = Settings { audience: vec!["ws://localhost:81/ws".into()], ..Settings::default() };
+        assert!(local.http(bound("127.0.0.1:1")).is_ok());
         let unproven = Settings { allow_unproven: Some(true), ..Settings::default() };
         assert!(unproven.service(bound("[::1]:1")).unwrap().allow_unproven);
         assert!(matches!(unproven.service(bound("0.0.0.0:1")), Err(SettingsError::UnprovenElsewhere(_))));
