@@ -1,29 +1,21 @@
 //! Drives one wallet connection over any stream and sink of text frames, on the caller's task and without `Send`.
+//!
+//! What is said is decided in [`Conversation`]; here it is only read and written. The futures are kept small on purpose: there is
+//! one for every wallet, and most of its life a wallet is idle.
 
 use crate::{
     SigningService,
-    limits::FrameRate,
-    mailbox::Mail,
-    random,
-    registry::Refused,
-    service::{Connected, ConnectionGuard},
-    session::{Action, Close, Introduced, Session, close},
+    conversation::{Conversation, Todo},
+    mailbox::Inbox,
 };
-use countersign_protocol::{
-    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, GoodbyeReason, Origin, PublicKey, RequestId,
-    ResponseAck, ServerFrame,
-};
+use countersign_protocol::Origin;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use std::{
     pin::{Pin, pin},
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a peer has to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -113,217 +105,97 @@ pub enum Exit {
 ///
 /// `origin` is the handshake's `Origin` header, empty where there was none. The socket should refuse frames longer than
 /// [`limits::frame_bytes`](countersign_protocol::limits::frame_bytes) of the configured message size, before it buffers them.
-pub async fn drive<S, T, E>(service: &SigningService, socket: S, origin: Origin) -> Exit
+pub async fn drive<S, T, E>(service: &SigningService, mut socket: S, origin: Origin) -> Exit
 where
-    S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing>,
+    S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
     T: AsRef<str>,
 {
-    let mut socket = pin!(socket);
-    let id = ConnectionId::from_random_bytes(random::bytes());
-    let challenge = Challenge::from(random::bytes());
-    let now = Instant::now().into_std();
-    let Some(Connected { guard, mailbox, session, challenge }) = service.connect(origin, challenge, id, now) else {
-        return refuse_while_draining(service, socket).await;
-    };
-    let frames = FrameRate::new(service.config().frames_per_second);
-    let mut connection = Connection { service, socket: socket.as_mut(), guard, session, key: None, frames };
-    let exit = connection.run(mailbox, challenge).await;
-    tracing::debug!(connection = %id, ?exit, "wallet disconnected");
-    exit
-}
-
-struct Connection<'a, S> {
-    service: &'a SigningService,
-    socket: S,
-    guard: ConnectionGuard,
-    session: Session,
-    key: Option<Arc<PublicKey>>,
-    frames: FrameRate,
+    match Conversation::begin(service, origin) {
+        Ok((mut conversation, mut inbox, challenge)) => {
+            let exit = converse(&mut socket, &mut conversation, &mut inbox, challenge).await;
+            tracing::debug!(connection = %conversation.id(), ?exit, "wallet disconnected");
+            exit
+        }
+        Err(goodbye) => match perform(&mut socket, goodbye, CLOSE_TIMEOUT).await {
+            Err(Exit::Closed(_)) | Ok(()) => {
+                await_close(&mut socket).await;
+                Exit::Draining
+            }
+            Err(exit) => exit,
+        },
+    }
 }
 
 /// A step of the loop either goes on or has reached the end.
 type Step = Result<(), Exit>;
 
-impl<S, T, E> Connection<'_, S>
+async fn converse<S, T, E>(
+    socket: &mut S,
+    conversation: &mut Conversation<'_>,
+    inbox: &mut Inbox,
+    challenge: Todo,
+) -> Exit
 where
     S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
     T: AsRef<str>,
 {
-    async fn run(&mut self, mut mailbox: mpsc::Receiver<Mail>, challenge: ServerFrame) -> Exit {
-        let step = self.send(&challenge).await;
-        let exit = match step {
-            Ok(()) => self.serve(&mut mailbox).await,
-            Err(exit) => exit,
+    let patience = conversation.write_timeout();
+    // One timer, armed anew when it fires: a frame moves the deadline, but that costs no timer operation.
+    let mut timer = pin!(sleep_until(conversation.poll_timeout().into()));
+    let mut todo = challenge;
+    loop {
+        if let Err(exit) = perform(socket, todo, patience).await {
+            if let Exit::Closed(_) = exit {
+                await_close(socket).await;
+            }
+            return exit;
+        }
+        // An introduction may bring the deadline forward.
+        let due = conversation.poll_timeout().into();
+        if timer.is_elapsed() || due < timer.deadline() {
+            timer.as_mut().reset(due);
+        }
+        // The timer goes first, so that a peer which never lets the socket run dry cannot starve it.
+        todo = tokio::select! {
+            biased;
+            () = &mut timer => conversation.handle_timeout(Instant::now().into_std()),
+            mail = inbox.recv() => conversation.handle_mail(mail),
+            incoming = socket.next() => match incoming {
+                Some(Ok(incoming)) => conversation.handle_incoming(incoming, Instant::now().into_std()),
+                Some(Err(_)) | None => Todo::End(Exit::Peer),
+            },
         };
-        if let Exit::Closed(_) = exit {
-            self.await_close().await;
-        }
-        exit
-    }
-
-    async fn serve(&mut self, mailbox: &mut mpsc::Receiver<Mail>) -> Exit {
-        // One timer, armed anew when it fires: a frame moves the deadline, but that costs no timer operation.
-        let mut timer = pin!(sleep_until(self.session.poll_timeout().into()));
-        loop {
-            // The timer goes first, so that a peer which never lets the socket run dry cannot starve it.
-            let step = tokio::select! {
-                biased;
-                () = &mut timer => {
-                    let action = self.session.handle_timeout(Instant::now().into_std());
-                    self.act(action).await
-                }
-                mail = mailbox.recv() => self.deliver(mail).await,
-                incoming = self.socket.next() => self.take(incoming).await,
-            };
-            if let Err(exit) = step {
-                return exit;
-            }
-            // An introduction may bring the deadline forward.
-            let due = self.session.poll_timeout().into();
-            if timer.is_elapsed() || due < timer.deadline() {
-                timer.as_mut().reset(due);
-            }
-        }
-    }
-
-    async fn deliver(&mut self, mail: Option<Mail>) -> Step {
-        match mail {
-            Some(Mail::Text(text)) => self.write(text).await,
-            Some(Mail::Close(close)) => self.close(*close).await,
-            // It let its mail pile up, and reads the rest of it now. No goodbye has a word for that: as after any other break,
-            // the wallet comes back.
-            None => Err(Exit::Stuck),
-        }
-    }
-
-    async fn take(&mut self, incoming: Option<Result<Incoming<T>, E>>) -> Step {
-        let Some(Ok(incoming)) = incoming else { return Err(Exit::Peer) };
-        let now = Instant::now().into_std();
-        if !self.frames.allows() {
-            self.service.metrics().rate_limited("connection");
-            let action = self.session.handle_rate_limited(now);
-            return self.act(action).await;
-        }
-        let action = match incoming {
-            Incoming::Text(text) => {
-                self.service.metrics().received.inc_by(text.as_ref().len() as u64);
-                self.session.handle_text(text.as_ref(), now)
-            }
-            Incoming::Binary => self.session.handle_binary(),
-            Incoming::Control => {
-                self.session.handle_activity(now);
-                Action::Nothing
-            }
-            Incoming::TooLarge => self.session.handle_too_large(),
-            // The socket's library answers it, and then ends the stream.
-            Incoming::Close => Action::Nothing,
-        };
-        self.act(action).await
-    }
-
-    async fn act(&mut self, action: Action) -> Step {
-        match (action, self.key.clone()) {
-            (Action::Nothing, _) => Ok(()),
-            (Action::Send(frame), _) => self.send(&frame).await,
-            (Action::Ping, _) => self.put(Outgoing::Ping).await,
-            (Action::Close(close), _) => self.close(close).await,
-            (Action::Introduced(introduced), _) => self.introduce(introduced).await,
-            (Action::Status(status), _) => {
-                self.service.handle_status(self.guard.id, status);
-                Ok(())
-            }
-            (Action::Answer(response), Some(key)) => {
-                let request_id = response.request_id;
-                let outcome = self.service.handle_answer(self.guard.id, &key, response);
-                self.acknowledge(request_id, outcome).await
-            }
-            (Action::Reject(reject), Some(key)) => {
-                let request_id = reject.request_id;
-                let outcome = self.service.handle_reject(self.guard.id, &key, reject);
-                self.acknowledge(request_id, outcome).await
-            }
-            // The session lets no answer through before an introduction, and that sets the key.
-            (Action::Answer(_) | Action::Reject(_), None) => Ok(()),
-        }
-    }
-
-    async fn introduce(&mut self, introduced: Introduced) -> Step {
-        let fingerprint = introduced.key.to_bytes().fingerprint();
-        match self.service.introduce(self.guard.id, &introduced) {
-            Ok(welcome) => {
-                tracing::debug!(connection = %self.guard.id, key = fingerprint, proven = introduced.proven, "wallet introduced");
-                self.key = Some(introduced.key);
-                self.send(&ServerFrame::Welcome(welcome)).await
-            }
-            Err(Refused::Unproven) => {
-                let message = "a connection that has proven this key is here".into();
-                let frame =
-                    ServerFrame::Error(ErrorFrame { code: ErrorCode::ProofRequired, message, request_id: None });
-                self.close(Close { frame, code: close::POLICY }).await
-            }
-            Err(Refused::TooMany | Refused::NotAStranger) => {
-                let close = self.session.handle_too_many_connections();
-                self.close(close).await
-            }
-        }
-    }
-
-    async fn acknowledge(&mut self, request_id: RequestId, outcome: AckOutcome) -> Step {
-        self.service.metrics().answered(outcome.as_str());
-        self.send(&ServerFrame::ResponseAck(ResponseAck { request_id, outcome })).await
-    }
-
-    async fn close(&mut self, close: Close) -> Step {
-        self.service.retire(self.guard.id);
-        self.send(&close.frame).await?;
-        let reason = close.reason();
-        self.put(Outgoing::Close { code: close.code, reason }).await?;
-        Err(Exit::Closed(reason))
-    }
-
-    async fn send(&mut self, frame: &ServerFrame) -> Step {
-        if let ServerFrame::Error(error) = frame {
-            self.service.metrics().protocol_error(error.code.as_str());
-            if error.code == ErrorCode::ProofInvalid {
-                self.service.metrics().proof_failures.inc();
-            }
-        }
-        self.write(frame.to_json()).await
-    }
-
-    async fn write(&mut self, text: String) -> Step {
-        self.service.metrics().sent.inc_by(text.len() as u64);
-        self.put(Outgoing::Text(text)).await
-    }
-
-    async fn put(&mut self, outgoing: Outgoing) -> Step {
-        match timeout(self.service.config().write_timeout, self.socket.send(outgoing)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Exit::Stuck),
-        }
-    }
-
-    /// Reads on until the peer's close frame, so that the last frames are not lost to a reset.
-    async fn await_close(&mut self) {
-        let drained = async {
-            while let Some(Ok(Incoming::Text(_) | Incoming::Binary | Incoming::Control)) = self.socket.next().await {}
-        };
-        // However it ends, the socket is dropped next.
-        let _ = timeout(CLOSE_TIMEOUT, drained).await;
     }
 }
 
-async fn refuse_while_draining<S, T, E>(service: &SigningService, mut socket: S) -> Exit
-where
-    S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
-{
-    let goodbye = Close::goodbye(GoodbyeReason::Shutdown, service.config().reconnect_after, close::SERVICE_RESTART);
-    let farewell = async {
-        // The peer may be gone; then there is nobody left to tell.
-        let _ = socket.send(Outgoing::Text(goodbye.frame.to_json())).await;
-        let _ = socket.send(Outgoing::Close { code: goodbye.code, reason: goodbye.reason() }).await;
-        while let Some(Ok(Incoming::Text(_) | Incoming::Binary | Incoming::Control)) = socket.next().await {}
+async fn perform<S: Sink<Outgoing> + Unpin>(socket: &mut S, todo: Todo, patience: Duration) -> Step {
+    let (first, close) = match todo {
+        Todo::Nothing => return Ok(()),
+        Todo::End(exit) => return Err(exit),
+        Todo::Ping => (Outgoing::Ping, None),
+        Todo::Text(text) => (Outgoing::Text(text), None),
+        Todo::Close { text, code, reason } => (Outgoing::Text(text), Some((code, reason))),
     };
-    let _ = timeout(CLOSE_TIMEOUT, farewell).await;
-    Exit::Draining
+    write(socket, first, patience).await?;
+    let Some((code, reason)) = close else { return Ok(()) };
+    write(socket, Outgoing::Close { code, reason }, patience).await?;
+    Err(Exit::Closed(reason))
+}
+
+async fn write<S: Sink<Outgoing> + Unpin>(socket: &mut S, outgoing: Outgoing, patience: Duration) -> Step {
+    match timeout(patience, socket.send(outgoing)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Exit::Stuck),
+    }
+}
+
+/// Reads on until the peer's close frame, so that the last frames are not lost to a reset.
+async fn await_close<S, T, E>(socket: &mut S)
+where
+    S: Stream<Item = Result<Incoming<T>, E>> + Unpin,
+{
+    let drained =
+        async { while let Some(Ok(Incoming::Text(_) | Incoming::Binary | Incoming::Control)) = socket.next().await {} };
+    // However it ends, the socket is dropped next.
+    let _ = timeout(CLOSE_TIMEOUT, drained).await;
 }

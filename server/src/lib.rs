@@ -10,6 +10,7 @@
 
 pub mod config;
 pub mod connection;
+mod conversation;
 mod error;
 mod limits;
 mod mailbox;

@@ -3,7 +3,7 @@
 use crate::{
     config::Config,
     error::SigningError,
-    mailbox::{Mail, Mailbox},
+    mailbox::{Inbox, Mail, Mailbox},
     metrics::Metrics,
     pending::{End, Ended, Pending, Phase, Verdict},
     registry::{Refused, Registry},
@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 /// A signature that has been verified over the message that was asked for, under the key that was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Connected {
     pub(crate) guard: ConnectionGuard,
-    pub(crate) mailbox: mpsc::Receiver<Mail>,
+    pub(crate) inbox: Inbox,
     pub(crate) session: Session,
     pub(crate) challenge: ServerFrame,
 }
@@ -153,7 +153,7 @@ impl SigningService {
         &self.0.config
     }
 
-    fn goodbye(&self) -> Close {
+    pub(crate) fn goodbye(&self) -> Close {
         Close::goodbye(GoodbyeReason::Shutdown, self.0.config.reconnect_after, close::SERVICE_RESTART)
     }
 
@@ -290,15 +290,15 @@ impl SigningService {
         id: ConnectionId,
         now: Instant,
     ) -> Option<Connected> {
-        let (sender, mailbox) = Mailbox::new(self.0.config.max_inflight);
+        let (mailbox, inbox) = Mailbox::new(self.0.config.max_inflight);
         let (session, challenge) = Session::new(Arc::clone(&self.0.rules), origin, challenge, now);
         let mut state = self.state();
         if state.draining {
             return None;
         }
-        state.registry.add(id, sender);
+        state.registry.add(id, mailbox);
         self.0.metrics.connections.set(gauge(state.registry.len()));
-        Some(Connected { guard: ConnectionGuard { service: self.clone(), id }, mailbox, session, challenge })
+        Some(Connected { guard: ConnectionGuard { service: self.clone(), id }, inbox, session, challenge })
     }
 
     pub(crate) fn introduce(&self, id: ConnectionId, introduced: &Introduced) -> Result<Welcome, Refused> {

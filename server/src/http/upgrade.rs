@@ -1,11 +1,11 @@
 //! `GET /ws`: the WebSocket handshake (RFC 6455 §4.2), and the socket it leads to.
 
 use super::{App, accept::Peer, io::Io, problem::Problem, stall::Impatient};
-use crate::connection::{Exit, Incoming, Outgoing, drive};
+use crate::connection::{Incoming, Outgoing, drive};
 use countersign_protocol::{Origin, SUBPROTOCOL, limits::frame_bytes};
-use futures_util::{SinkExt, StreamExt, future};
+use futures_util::{Sink, SinkExt, Stream, StreamExt, future};
 use headers::{Connection, HeaderMapExt, SecWebsocketAccept, SecWebsocketKey, Upgrade};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use tokio_tungstenite::{
@@ -37,9 +37,11 @@ pub(super) fn upgrade(app: &Arc<App>, peer: Peer, headers: &HeaderMap, on_upgrad
     let app = Arc::clone(app);
     tokio::spawn(async move {
         // An upgrade that fails leaves no one to tell.
-        if let Ok(upgraded) = on_upgrade.await {
-            serve(&app, upgraded, origin, peer).await;
+        if let Some(socket) = socket(on_upgrade, app.service.config().max_message_bytes).await {
+            drive(&app.service, socket, origin).await;
         }
+        // The place among the connections is given up with the peer, not before.
+        drop(peer);
     });
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let answer = response.headers_mut();
@@ -52,14 +54,17 @@ pub(super) fn upgrade(app: &Arc<App>, peer: Peer, headers: &HeaderMap, on_upgrad
     response
 }
 
-async fn serve(app: &App, upgraded: Upgraded, origin: Origin, peer: Peer) -> Option<Exit> {
-    let parts = upgraded.downcast::<TokioIo<Impatient<Io>>>().ok()?;
+/// The socket that the handshake led to, in small buffers.
+async fn socket(
+    on_upgrade: OnUpgrade,
+    max_message_bytes: usize,
+) -> Option<impl Stream<Item = Result<Incoming<Utf8Bytes>, tungstenite::Error>> + Sink<Outgoing> + Unpin> {
+    let parts = on_upgrade.await.ok()?.downcast::<TokioIo<Impatient<Io>>>().ok()?;
     // The driver has a time limit of its own for each frame.
     let io = parts.io.into_inner().into_inner();
     // Copied, because hyper's 8 KiB buffer would otherwise stay for the connection's whole life.
     let ahead = parts.read_buf.to_vec();
-    drop(parts.read_buf);
-    let longest = frame_bytes(app.service.config().max_message_bytes);
+    let longest = frame_bytes(max_message_bytes);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
@@ -67,11 +72,7 @@ async fn serve(app: &App, upgraded: Upgraded, origin: Origin, peer: Peer) -> Opt
         .max_message_size(Some(longest))
         .max_frame_size(Some(longest));
     let socket = WebSocketStream::from_partially_read(io, ahead, Role::Server, Some(config)).await;
-    let socket = socket.with(|outgoing| future::ok::<_, tungstenite::Error>(message(outgoing))).map(incoming);
-    let exit = drive(&app.service, socket, origin).await;
-    // The place among the connections is given up with the peer, not before.
-    drop(peer);
-    Some(exit)
+    Some(socket.with(|outgoing| future::ok::<_, tungstenite::Error>(message(outgoing))).map(incoming))
 }
 
 fn incoming(message: Result<Message, tungstenite::Error>) -> Result<Incoming<Utf8Bytes>, tungstenite::Error> {
