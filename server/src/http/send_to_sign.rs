@@ -48,7 +48,10 @@ pub(super) async fn send_to_sign(app: &App, requester: Requester, ask: Ask) -> R
     }
     request = request.requester(requester.name);
     let request_id = request.id();
-    let signed = request.send().await.map_err(|error| Problem::from(error).about(request_id))?;
+    let answer = request.send().await;
+    // As in the driver of a connection: verifications first, then everybody's writes together.
+    tokio::task::yield_now().await;
+    let signed = answer.map_err(|error| Problem::from(error).about(request_id))?;
     let Signed { request_id, public_key, message, signature, approved_by } = signed;
     let message = std::sync::Arc::unwrap_or_clone(message);
     Ok(Answer { request_id, public_key, message, signature, approved_by })
