@@ -1,25 +1,32 @@
-# Two commands to know: `make demo` and `make test`. Each line is one a person could type.
+# Three commands to know: `make demo`, `make test` and `make bench`. Each line is one a person could type.
 # Needed beforehand: Rust (rustup), Node.js 20 or later, and apt where Chromium has to be installed for the tests.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build sdk page lint rust-tests foreign-tests sdk-tests readme-tests browser-tests load-test
+.PHONY: help demo test build tested-build sdk page lint rust-tests foreign-tests sdk-tests readme-tests browser-tests load-test bench
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
+# What `make bench` does: everything, unless told otherwise, as in BENCH="--peers countersign,verify --seconds 3 --rounds 2".
+BENCH ?= --write tests/bench
 
 help:
 	@echo "make demo   build everything, start the server, print the address of the demo page"
 	@echo "make test   check and test everything, in real Chromium too"
+	@echo "make bench  measure the server against what people would use instead; needs two idle cores"
 
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist
 
-test: lint build rust-tests foreign-tests sdk-tests readme-tests browser-tests load-test
+test: lint tested-build rust-tests foreign-tests sdk-tests readme-tests browser-tests load-test
 	@echo "all tests passed"
 
 build:
 	cargo build -p countersign-server --bin countersign
+
+# The same selection of packages as the tests', so that nothing is compiled twice for other features.
+tested-build:
+	cargo build --workspace --exclude countersign-bench --bins
 
 sdk:
 	sdk-wasm/build.sh
@@ -33,23 +40,31 @@ lint:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	scripts/check-dependencies.sh
 
-rust-tests:
-	cargo test --workspace
+rust-tests: tested-build
+	cargo test --workspace --exclude countersign-bench
 
-foreign-tests: build
+foreign-tests: tested-build
 	node --test tests/foreign/
 
 sdk-tests: sdk
 	npm test --prefix sdk-wasm
 
-readme-tests: build sdk
+readme-tests: tested-build sdk
 	node --test tests/readme/
 
-browser-tests: build page
+browser-tests: tested-build page
 	scripts/ensure-chromium.sh
 	npm ci --prefix tests/browser --no-audit --no-fund
 	npm test --prefix tests/browser
 
-load-test: build
-	cargo build -p countersign-tests --bin load
+load-test: tested-build
 	target/debug/load --idle 5000 --wallets 1000 --backends 64 --seconds 10
+
+# The server is built by itself, as its users build it: together with others it would get their features too.
+bench:
+	scripts/ensure-nats.sh
+	npm ci --prefix tests/bench/peers --no-audit --no-fund
+	cargo build --release -p countersign-server --bin countersign
+	cargo build --release -p countersign-bench
+	cargo test --release -p countersign-bench --quiet
+	cargo run --release -p countersign-bench --bin countersign-bench -- $(BENCH)

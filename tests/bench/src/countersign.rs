@@ -1,0 +1,34 @@
+//! The server this project is about, with its limits raised and none removed.
+
+use crate::{
+    Fallible,
+    load::Dialect,
+    process::{Announces, Server, on_server_core},
+};
+use std::{net::SocketAddr, path::Path};
+
+/// Where backends ask.
+pub(crate) const PATH: &str = "/v1/send_to_sign";
+
+const LIMITS: [&str; 8] = [
+    "--listen=127.0.0.1:0",
+    "--requests-per-second=1000000",
+    "--connects-per-second=100000",
+    "--frames-per-second=100000",
+    "--max-connections=20000",
+    "--max-connections-per-ip=20000",
+    "--max-inflight=64",
+    "--log=warn",
+];
+
+/// Starts it.
+pub(crate) async fn start(binary: &Path) -> Fallible<Server> {
+    let mut command = on_server_core(binary);
+    command.args(LIMITS);
+    Server::start(command, Announces::Stdout).await
+}
+
+/// How its wallets talk.
+pub(crate) fn dialect(address: SocketAddr) -> Fallible<Dialect> {
+    Ok(Dialect::Countersign(format!("ws://{address}/ws").parse()?))
+}

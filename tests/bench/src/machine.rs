@@ -1,0 +1,57 @@
+//! The machine: which core does what, what it costs, how busy others are.
+
+use crate::Fallible;
+use std::{fs, process::Command, thread, time::Duration};
+
+/// The core of the server under test.
+pub(crate) const SERVER_CORE: &str = "0";
+
+/// The core of everything else.
+const LOAD_CORE: &str = "1";
+
+/// The kernel counts processor time in this unit for every program (`USER_HZ`, proc(5)).
+const TICKS_PER_SECOND: u64 = 100;
+
+/// Moves this process to the core of the load. Threads and processes that it starts stay there unless told otherwise.
+pub(crate) fn pin_load() -> Fallible<()> {
+    if thread::available_parallelism()?.get() < 2 {
+        return Err("two cores are needed: one for the server, one for the load".into());
+    }
+    let own = std::process::id().to_string();
+    let output =
+        Command::new("taskset").args(["-cp", LOAD_CORE, &own]).output().map_err(|e| format!("taskset: {e}"))?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into()) }
+}
+
+/// The processor time of a process so far, all its threads together, user and kernel.
+pub(crate) fn cpu(pid: u32) -> Fallible<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is a name that may hold anything, parentheses too.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no name in stat")?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+/// The resident memory of a process, in bytes.
+pub(crate) fn resident(pid: u32) -> Fallible<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let kib: u64 = line.trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024)
+}
+
+/// How many processes want a core, averaged over the last minute.
+pub(crate) fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().unwrap_or("?").to_owned()
+}
+
+/// The processor's name and how many there are, which says all that a reader may compare.
+pub(crate) fn description() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let values = |name: &'static str| {
+        text.lines().filter_map(|line| line.split_once(':')).filter(move |(key, _)| key.trim() == name)
+    };
+    let model = values("model name").next().map_or("unknown processor", |(_, model)| model.trim());
+    format!("{model}, {} cores", values("processor").count())
+}

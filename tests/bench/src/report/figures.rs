@@ -1,0 +1,108 @@
+//! The figures that have goals.
+
+use crate::{
+    peer::Peer,
+    results::Results,
+    sample::Sample,
+    scenario::{memory, mib, paced},
+};
+
+/// A figure beside its goal.
+struct Figure {
+    name: &'static str,
+    goal: String,
+    measured: String,
+    holds: Option<bool>,
+}
+
+/// The goals as a Markdown table.
+pub(super) fn table(results: &Results) -> String {
+    let mut text = "| figure | goal | measured | holds |\n|---|---|---|---|\n".to_owned();
+    for Figure { name, goal, measured, holds } in figures(results) {
+        let holds = match holds {
+            Some(true) => "yes",
+            Some(false) => "**no**",
+            None => "–",
+        };
+        text.push_str(&format!("| {name} | {goal} | {measured} | {holds} |\n"));
+    }
+    text
+}
+
+fn figures(results: &Results) -> [Figure; 9] {
+    let (ours, verify) = (Peer::Countersign, Peer::Verify);
+    [
+        against(results, "server CPU per signature over HTTP, against the actix plan", (ours, Peer::ActixPlan), 0.85),
+        against(results, "… against Node ws", (ours, Peer::NodeWs), 0.42),
+        against(results, "… against bare verify_strict", (ours, verify), 1.75),
+        against(results, "in-process `send_to_sign`, against bare verify_strict", (Peer::InProcess, verify), 1.45),
+        idle(results),
+        crowd(results),
+        introductions(results),
+        Figure {
+            name: "durable accepts",
+            goal: "at least 5,000 per second, p99 at most 25 ms".into(),
+            measured: "n/a: no durable store yet".into(),
+            holds: None,
+        },
+        paced(results),
+    ]
+}
+
+/// A figure that was measured, or one that was not.
+fn figure<T>(name: &'static str, goal: &str, found: Option<T>, judge: impl Fn(T) -> (String, bool)) -> Figure {
+    let goal = goal.to_owned();
+    match found.map(judge) {
+        Some((measured, holds)) => Figure { name, goal, measured, holds: Some(holds) },
+        None => Figure { name, goal, measured: "not measured".into(), holds: None },
+    }
+}
+
+fn against(results: &Results, name: &'static str, (ours, theirs): (Peer, Peer), most: f64) -> Figure {
+    let found = results.against(ours, theirs).zip(results.cost(ours)).zip(results.cost(theirs));
+    figure(name, &format!("at most {most}"), found, |((ratio, ours), theirs)| {
+        (format!("{ratio:.2} ({ours:.1} µs : {theirs:.1} µs)"), ratio <= most)
+    })
+}
+
+fn idle(results: &Results) -> Figure {
+    let name = "resident per idle introduced connection, 5,000 held";
+    figure(name, "at most 4 KiB", results.memory.as_ref(), |memory| {
+        (format!("{:.2} KiB ({} held)", memory.kib_each, memory::HELD), memory.kib_each <= 4.0)
+    })
+}
+
+fn crowd(results: &Results) -> Figure {
+    let name = "CPU per signature with 10,000 wallets connected, against 100";
+    figure(name, "at most 1.15", results.crowding(|crowd| &crowd.many), |ratio| {
+        let same = results.crowding(|crowd| &crowd.few_of_many).unwrap_or(f64::NAN);
+        (format!("{ratio:.2} with all 10,000 asked, {same:.2} with the same 100 asked"), ratio <= 1.15)
+    })
+}
+
+fn introductions(results: &Results) -> Figure {
+    let name = "introductions with proof, one core";
+    let goal = "at least 2,000 per second, memory back to where it was afterwards";
+    figure(name, goal, results.introductions.as_ref(), |found| {
+        // A page here and there is the allocator's business; more than a tenth would be ours.
+        let is_back = found.after as f64 <= found.before as f64 * 1.1;
+        let measured = format!(
+            "{:.0} per second, {:.1} MiB before, {:.1} MiB afterwards",
+            found.per_second,
+            mib(found.before),
+            mib(found.after)
+        );
+        (measured, found.per_second >= 2000.0 && is_back)
+    })
+}
+
+fn paced(results: &Results) -> Figure {
+    let name = "round trips at a fixed 2,000 per second";
+    let found = results.paced.as_ref().and_then(|sample| Some((sample, sample.percentile(0.99)?)));
+    figure(name, "p99 at most 10 ms, lost 0", found, |(sample, p99): (&Sample, f64)| {
+        let lost = sample.errors.len();
+        let kept_up = sample.per_second() >= paced::PER_SECOND * 0.99;
+        let measured = format!("{:.0} per second, p99 {p99:.1} ms, lost {lost}", sample.per_second());
+        (measured, p99 <= 10.0 && lost == 0 && kept_up)
+    })
+}
