@@ -1,6 +1,6 @@
 //! Drives one wallet connection over any stream and sink of text frames, on the caller's task and without `Send`.
 //!
-//! What is said is decided in [`Conversation`]; here it is only read and written. The futures are kept small on purpose: there is
+//! What is said is decided in `Conversation`; here it is only read and written. The futures are kept small on purpose: there is
 //! one for every wallet, and most of its life a wallet is idle.
 
 use crate::{
