@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
+export CHROMIUM_BIN ?= /usr/bin/chromium
 # What `make bench` does: everything, unless told otherwise, as in BENCH="--peers countersign,verify --seconds 3 --rounds 2".
 BENCH ?= --write tests/bench
 
@@ -53,7 +54,7 @@ readme-tests: tested-build sdk
 	node --test tests/readme/
 
 browser-tests: tested-build page
-	scripts/ensure-chromium.sh
+	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
 	npm ci --prefix tests/browser --no-audit --no-fund
 	npm test --prefix tests/browser
 
@@ -62,7 +63,7 @@ load-test: tested-build
 
 # The server is built by itself, as its users build it: together with others it would get their features too.
 bench:
-	scripts/ensure-nats.sh
+	scripts/ensure-program.sh nats-server nats-server
 	npm ci --prefix tests/bench/peers --no-audit --no-fund
 	cargo build --release -p countersign-server --bin countersign
 	cargo build --release -p countersign-bench

@@ -108,6 +108,7 @@ pub enum Exit {
 ///
 /// `origin` is the handshake's `Origin` header, empty where there was none. The socket should refuse frames longer than
 /// [`limits::frame_bytes`](countersign_protocol::limits::frame_bytes) of the configured message size, before it buffers them.
+/// It is read and written in place, hence `Unpin`: `Box::pin` one that is not.
 pub async fn drive<S, T, E>(service: &SigningService, mut socket: S, origin: Origin) -> Exit
 where
     S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,

@@ -18,7 +18,7 @@ const REMEMBERED: usize = 16 * 1024;
 /// How far a request has come. Phases may be skipped, never revisited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Written to at least one wallet's connection.
+    /// Handed to at least one wallet's connection.
     Delivered,
     /// A wallet has said that it has it.
     Received,
