@@ -1,8 +1,8 @@
 //! Every frame of the protocol as a type, read from and written to JSON text.
 
 use crate::{
-    Challenge, ConnectionId, DeviceId, DeviceLabel, ErrorCode, FrameError, Message, PublicKeyBytes, Purpose, Reason,
-    RequestId, RequesterName, Signature, limits::MAX_FRAME_BYTES, strict, text::printable,
+    BatchId, Challenge, ConnectionId, DeviceId, DeviceLabel, ErrorCode, FrameError, Message, PublicKeyBytes, Purpose,
+    Reason, RequestId, RequesterName, Signature, limits::MAX_FRAME_BYTES, strict, text::printable,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, fmt, str::FromStr};
@@ -217,6 +217,20 @@ pub struct SignRequest {
     /// Why, as the requester claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
+    /// Its place among requests that are shown together.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "strict::optional_object")]
+    pub batch: Option<Batch>,
+}
+
+/// A request's place in a batch: requests that are shown to a human in one prompt, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Names the batch, on every device and at every attempt.
+    pub id: BatchId,
+    /// This request's place in this delivery, from 0.
+    pub index: u32,
+    /// How many requests of the batch this delivery consists of, sent one right after the other.
+    pub size: u32,
 }
 
 /// Who asks for a signature.

@@ -18,15 +18,15 @@ mod text;
 pub use binary::BinaryError;
 pub use error::{ErrorCode, FrameError, MAX_PROBLEM_CHARS};
 pub use frame::{
-    AckOutcome, ApprovedBy, Beat, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, GoodbyeReason,
-    Introduction, RejectCode, RejectScope, RequestCancel, RequestStatus, Requester, ResponseAck, ServerFrame,
-    SignReject, SignRequest, SignResponse, WalletState, Welcome, WelcomeLimits,
+    AckOutcome, ApprovedBy, Batch, Beat, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye,
+    GoodbyeReason, Introduction, RejectCode, RejectScope, RequestCancel, RequestStatus, Requester, ResponseAck,
+    ServerFrame, SignReject, SignRequest, SignResponse, WalletState, Welcome, WelcomeLimits,
 };
 pub use introduction::{Audience, AudienceError, Challenge, Origin, OriginError};
 pub use key::{KeyError, PublicKey, PublicKeyBytes};
 pub use key_text::KeyTextError;
 pub use message::{Message, MessageError, RESERVED_PREFIX};
-pub use request_id::{ConnectionId, IdError, RequestId};
+pub use request_id::{BatchId, ConnectionId, IdError, RequestId};
 pub use signable::{INTRODUCTION_CONTEXT, Signable, SignatureMismatch};
 pub use signature::Signature;
 pub use text::{DeviceId, DeviceLabel, Purpose, Reason, RequesterName, Text, TextError};

@@ -40,6 +40,12 @@ pub const MAX_TIMEOUT_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// The time a request gets when its backend names none, in milliseconds.
 pub const DEFAULT_TIMEOUT_MS: u64 = 60_000;
 
+/// The time within which a wallet has to say that it has received a request, when its backend names none, in milliseconds.
+pub const DEFAULT_DELIVERY_TIMEOUT_MS: u64 = 10_000;
+
+/// The most requests in a batch: one prompt shows no more.
+pub const MAX_BATCH: usize = 16;
+
 /// The longest frame needed for messages of up to `message_bytes`: base64 of it, and 4 KiB for
 /// the JSON around it.
 pub const fn frame_bytes(message_bytes: usize) -> usize {

@@ -1,4 +1,4 @@
-//! Identifiers the server makes: of a request and of a connection.
+//! Identifiers the server makes: of a request, a batch and a connection.
 
 use std::{fmt, str::FromStr};
 use thiserror::Error;
@@ -53,6 +53,10 @@ macro_rules! id {
 id! {
     /// Names one request over its whole life and on every device that is asked.
     RequestId, "request_id"
+}
+id! {
+    /// Names requests that are shown together.
+    BatchId, "batch.id"
 }
 id! {
     /// Names one WebSocket connection to one server.

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, Beat, CancelCause, ChallengeFrame, ClientFrame, ConnectionId, Device, ErrorCode,
-    ErrorFrame, Goodbye, GoodbyeReason, Introduction, MAX_PROBLEM_CHARS, Message, RESERVED_PREFIX, RejectCode,
-    RejectScope, RequestCancel, RequestId, RequestStatus, Requester, ResponseAck, ServerFrame, SignReject, SignRequest,
-    SignResponse, Text, WalletState, Welcome, WelcomeLimits,
+    AckOutcome, ApprovedBy, Batch, BatchId, Beat, CancelCause, ChallengeFrame, ClientFrame, ConnectionId, Device,
+    ErrorCode, ErrorFrame, Goodbye, GoodbyeReason, Introduction, MAX_PROBLEM_CHARS, Message, RESERVED_PREFIX,
+    RejectCode, RejectScope, RequestCancel, RequestId, RequestStatus, Requester, ResponseAck, ServerFrame, SignReject,
+    SignRequest, SignResponse, Text, WalletState, Welcome, WelcomeLimits,
     limits::{MAX_FRAME_BYTES, MAX_MESSAGE_BYTES},
 };
 use proptest::{
@@ -104,14 +104,20 @@ fn welcome() -> impl Strategy<Value = Welcome> {
 }
 
 fn request() -> impl Strategy<Value = SignRequest> {
-    (id(), message(), any::<u64>(), any::<u32>(), text(), option::of(text())).prop_map(
-        |(request_id, message, expires_in_ms, attempt, name, purpose)| SignRequest {
+    let batch = (any::<[u8; 16]>(), any::<u32>(), any::<u32>()).prop_map(|(id, index, size)| Batch {
+        id: BatchId::from_random_bytes(id),
+        index,
+        size,
+    });
+    (id(), message(), any::<u64>(), any::<u32>(), text(), option::of(text()), option::of(batch)).prop_map(
+        |(request_id, message, expires_in_ms, attempt, name, purpose, batch)| SignRequest {
             request_id,
             message,
             expires_in_ms,
             attempt,
             requester: Requester { name },
             purpose,
+            batch,
         },
     )
 }

@@ -228,9 +228,9 @@ fn the_worked_proof_of_the_specification_is_golden() {
 #[test]
 fn every_length_of_the_specification_is_that_of_the_code() {
     use countersign_protocol::limits::{
-        DEFAULT_TIMEOUT_MS, MAX_AUDIENCE_BYTES, MAX_DEVICE_ID_BYTES, MAX_DEVICE_LABEL_BYTES, MAX_FRAME_BYTES,
-        MAX_INTRODUCTION_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_ORIGIN_BYTES, MAX_PURPOSE_BYTES, MAX_REASON_BYTES,
-        MAX_REQUESTER_NAME_BYTES, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS,
+        DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, MAX_AUDIENCE_BYTES, MAX_BATCH, MAX_DEVICE_ID_BYTES,
+        MAX_DEVICE_LABEL_BYTES, MAX_FRAME_BYTES, MAX_INTRODUCTION_FRAME_BYTES, MAX_MESSAGE_BYTES, MAX_ORIGIN_BYTES,
+        MAX_PURPOSE_BYTES, MAX_REASON_BYTES, MAX_REQUESTER_NAME_BYTES, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS,
     };
     let specification = read_text("README.md");
     let section = specification.split("\n## ").find(|section| section.contains("Limits\n")).unwrap();
@@ -248,6 +248,8 @@ fn every_length_of_the_specification_is_that_of_the_code() {
         ("shortest time of a request", usize::try_from(MIN_TIMEOUT_MS).unwrap()),
         ("longest time of a request", usize::try_from(MAX_TIMEOUT_MS).unwrap()),
         ("time of a request whose backend names none", usize::try_from(DEFAULT_TIMEOUT_MS).unwrap()),
+        ("requests in a batch", MAX_BATCH),
+        ("delivery time of a request whose backend names none", usize::try_from(DEFAULT_DELIVERY_TIMEOUT_MS).unwrap()),
     ] {
         let row = section.lines().find(|line| line.starts_with(&format!("| {what} |"))).expect(what);
         let digits: String = row.split('|').nth(2).unwrap().chars().filter(char::is_ascii_digit).collect();

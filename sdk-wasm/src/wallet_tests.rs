@@ -204,6 +204,7 @@ fn request(n: u16) -> SignRequest {
         attempt: 1,
         requester: Requester { name: "Example Shop".parse().unwrap() },
         purpose: Some("Order 1042".parse().unwrap()),
+        batch: None,
     }
 }
 

@@ -87,6 +87,7 @@ impl<'a> SigningRequest<'a> {
             attempt: 1,
             requester,
             purpose,
+            batch: None,
         };
         let open = service.open(request_id, public_key, &message, &ServerFrame::SignRequest(request))?;
         match open.wait(timeout).await {

@@ -1,11 +1,13 @@
 //! Frames: every message, in its shortest and its longest form, and other texts that mean the same.
 
-use super::{AUDIENCE, CHALLENGE, CONNECTION_ID, MESSAGE, ORIGIN, REQUEST_ID, proofs, public_key, signing_key};
+use super::{
+    AUDIENCE, BATCH_ID, CHALLENGE, CONNECTION_ID, MESSAGE, ORIGIN, REQUEST_ID, proofs, public_key, signing_key,
+};
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, Beat, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorCode, ErrorFrame, Goodbye,
-    GoodbyeReason, Introduction, Message, RejectCode, RejectScope, RequestCancel, RequestId, RequestStatus, Requester,
-    ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Signable, WalletState, Welcome, WelcomeLimits,
-    limits,
+    AckOutcome, ApprovedBy, Batch, Beat, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorCode, ErrorFrame,
+    Goodbye, GoodbyeReason, Introduction, Message, RejectCode, RejectScope, RequestCancel, RequestId, RequestStatus,
+    Requester, ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Signable, WalletState, Welcome,
+    WelcomeLimits, limits,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -76,7 +78,7 @@ fn introductions() -> Vec<FrameVector> {
 }
 
 fn requests() -> Vec<FrameVector> {
-    let request = |message: Message, expires_in_ms, attempt, name: &str, purpose: Option<&str>| {
+    let in_batch = |batch, message: Message, expires_in_ms, attempt, name: &str, purpose: Option<&str>| {
         ServerFrame::SignRequest(SignRequest {
             request_id: id(),
             message,
@@ -84,12 +86,17 @@ fn requests() -> Vec<FrameVector> {
             attempt,
             requester: Requester { name: name.parse().unwrap() },
             purpose: purpose.map(|purpose| purpose.parse().unwrap()),
+            batch,
         })
     };
+    let request =
+        |message, expires_in_ms, attempt, name, purpose| in_batch(None, message, expires_in_ms, attempt, name, purpose);
+    let batch = Some(Batch { id: BATCH_ID.parse().unwrap(), index: 1, size: 3 });
     let every_byte = Message::try_from((0..=255).collect::<Vec<u8>>()).unwrap();
     let cancel = |cause| ServerFrame::RequestCancel(RequestCancel { request_id: id(), cause });
     vec![
-        server("sign_request, minimal", request(message(), 60_000, 1, "Example Shop", None)).with(r#","purpose":null"#),
+        server("sign_request, minimal", request(message(), 60_000, 1, "Example Shop", None))
+            .with(r#","purpose":null,"batch":null"#),
         server("sign_request, full", request(message(), 60_000, 1, "Example Shop", Some("Order 1042"))).escaped(),
         server(
             "sign_request, repeated, seven days left, every byte",
@@ -97,6 +104,11 @@ fn requests() -> Vec<FrameVector> {
         )
         .escaped(),
         server("sign_request, no time left", request(Message::try_from(vec![0]).unwrap(), 0, u32::MAX, "x", None)),
+        server(
+            "sign_request, the second of a batch of three",
+            in_batch(batch, message(), 60_000, 1, "Example Shop", Some("Orders of May")),
+        )
+        .escaped(),
         server("request_cancel, cancelled", cancel(CancelCause::Cancelled)).escaped(),
         server("request_cancel, expired", cancel(CancelCause::Expired)),
         server("request_cancel, answered_elsewhere", cancel(CancelCause::AnsweredElsewhere)),
