@@ -17,10 +17,14 @@ mod mailbox;
 mod metrics;
 mod pending;
 mod random;
+#[allow(dead_code, unreachable_pub)]
+mod record;
 mod registry;
 mod request;
 mod service;
 mod session;
+#[allow(dead_code, unreachable_pub)]
+mod time;
 
 #[cfg(feature = "http")]
 pub mod http;

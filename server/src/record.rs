@@ -1,0 +1,150 @@
+//! A request as it is kept and shown: what was asked, how far it has come, how it ended. Plain data; who changes it is elsewhere.
+
+use crate::time::Timestamp;
+use countersign_protocol::{
+    ApprovedBy, Batch, Device, Message, PublicKeyBytes, Purpose, Reason, RejectCode, RequestId, RequesterName, Signature,
+};
+use std::sync::Arc;
+
+/// How far an open request has come. Phases may be skipped, never revisited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Waits for a wallet to connect.
+    Queued,
+    /// Handed to at least one wallet's connection.
+    Delivered,
+    /// A wallet has said that it has it.
+    Received,
+    /// A wallet has said that a human can see it.
+    Displayed,
+}
+
+impl Phase {
+    /// The phase as the API names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Delivered => "delivered",
+            Self::Received => "received",
+            Self::Displayed => "displayed",
+        }
+    }
+}
+
+/// When a request came to each of its phases; none where it skipped one or has not come there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PhaseTimes {
+    /// When it was asked for.
+    pub queued: Timestamp,
+    /// When it was first handed to a wallet's connection.
+    pub delivered: Option<Timestamp>,
+    /// When a wallet first said that it has it.
+    pub received: Option<Timestamp>,
+    /// When a wallet first said that a human can see it.
+    pub displayed: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+}
+
+impl PhaseTimes {
+    /// Those of a request that has just been asked for.
+    pub fn asked_at(now: Timestamp) -> Self {
+        Self { queued: now, delivered: None, received: None, displayed: None, ended: None }
+    }
+}
+
+/// How a request ended. Set once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// With a signature that was verified over the stored message.
+    Signed {
+        /// The signature.
+        signature: Signature,
+        /// Who decided, as the wallet says.
+        approved_by: Option<ApprovedBy>,
+        /// The device that signed, as it calls itself.
+        device: Option<Arc<Device>>,
+    },
+    /// Declined for the whole key, or by the last device asked.
+    Rejected {
+        /// Why, for programs.
+        code: RejectCode,
+        /// Why, in the wallet's words.
+        reason: Option<Reason>,
+    },
+    /// The last device asked answered with something that does not verify.
+    InvalidSignature,
+    /// The last device asked answered for another message.
+    MessageMismatch,
+    /// No wallet said in time that it has the request.
+    DeliveryTimeout,
+    /// Its time ran out in this phase, with a wallet of the key connected.
+    Timeout(Phase),
+    /// Its time ran out in this phase, with no wallet of the key connected any more.
+    Disconnected(Phase),
+    /// The requester withdrew it, or stopped waiting.
+    Cancelled,
+    /// The server stopped, and nothing of the request was to outlive it.
+    Draining,
+}
+
+impl End {
+    /// The final state, as the API names it: `signed`, `rejected`, `expired` or `cancelled`.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self::Signed { .. } => "signed",
+            Self::Rejected { .. } | Self::InvalidSignature | Self::MessageMismatch => "rejected",
+            Self::DeliveryTimeout | Self::Timeout(_) | Self::Disconnected(_) => "expired",
+            Self::Cancelled | Self::Draining => "cancelled",
+        }
+    }
+}
+
+/// Everything about one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// Names it.
+    pub id: RequestId,
+    /// The key that has to sign.
+    pub public_key: PublicKeyBytes,
+    /// What it has to sign.
+    pub message: Arc<Message>,
+    /// Who asks; a request is shown to its requester only.
+    pub requester: RequesterName,
+    /// Why, in the requester's words.
+    pub purpose: Option<Purpose>,
+    /// Its place among requests that are shown together.
+    pub batch: Option<Batch>,
+    /// A wallet has to have said by then that it has it.
+    pub deliver_by: Timestamp,
+    /// It has to be answered by then.
+    pub expires_at: Timestamp,
+    /// Where its end is to be told.
+    pub webhook: Option<Box<str>>,
+    /// When it came to each phase.
+    pub times: PhaseTimes,
+    /// How often it has been handed to wallets.
+    pub attempt: u32,
+    /// How it ended; none while it is open.
+    pub end: Option<End>,
+}
+
+impl Record {
+    /// How far it has come; for one that has ended, how far it had.
+    pub fn phase(&self) -> Phase {
+        let PhaseTimes { delivered, received, displayed, .. } = self.times;
+        match (delivered, received, displayed) {
+            (_, _, Some(_)) => Phase::Displayed,
+            (_, Some(_), None) => Phase::Received,
+            (Some(_), None, None) => Phase::Delivered,
+            (None, None, None) => Phase::Queued,
+        }
+    }
+
+    /// Its state as the API names it: its phase, or how it ended.
+    pub fn state(&self) -> &'static str {
+        self.end.as_ref().map_or_else(|| self.phase().as_str(), End::state)
+    }
+}

@@ -1,0 +1,57 @@
+//! Points in time as the pure core counts them, and the clock that tells them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// Milliseconds since the Unix epoch (1970-01-01T00:00:00Z).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The point so many milliseconds after the epoch.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// The point `wait` later, to the millisecond.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long it is from `earlier` until this; zero if that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Tells the time of day, and never goes back: the system's clock is looked at once, and from then on the monotonic one counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    epoch: Timestamp,
+    started: Instant,
+}
+
+impl Clock {
+    /// A clock that agrees with the system's now.
+    pub(crate) fn new() -> Self {
+        // A system whose clock stands before 1970 gets times since its start.
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { epoch: Timestamp(0).after(since_epoch), started: Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.epoch.after(self.started.elapsed())
+    }
+
+    /// When the clock will show `time`; now, if it has.
+    pub(crate) fn instant_of(&self, time: Timestamp) -> Instant {
+        let wait = time.since(self.epoch);
+        self.started.checked_add(wait).unwrap_or_else(Instant::now)
+    }
+}
