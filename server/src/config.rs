@@ -1,6 +1,6 @@
 //! What a [`SigningService`](crate::SigningService) is told at its start.
 
-use crate::session::Rules;
+use crate::{dispatch::Limits, session::Rules};
 use countersign_protocol::{Audience, limits};
 use std::{num::NonZeroU32, time::Duration};
 
@@ -28,6 +28,10 @@ pub struct Config {
     pub max_connections_per_key: usize,
     /// The most requests open in all. 100,000.
     pub max_pending: usize,
+    /// The most requests open for one key. 1,000.
+    pub max_pending_per_key: usize,
+    /// The most bytes that the messages of all open requests may have together. 256 MiB.
+    pub max_pending_bytes: usize,
     /// The most frames a connection may send per second on average, with bursts of four times as many; none for no limit. 50.
     pub frames_per_second: Option<NonZeroU32>,
 }
@@ -46,7 +50,19 @@ impl Config {
             max_inflight: 64,
             max_connections_per_key: 16,
             max_pending: 100_000,
+            max_pending_per_key: 1_000,
+            max_pending_bytes: 256 * 1024 * 1024,
             frames_per_second: NonZeroU32::new(50),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            max_inflight: self.max_inflight,
+            max_connections_per_key: self.max_connections_per_key,
+            max_pending: self.max_pending,
+            max_pending_per_key: self.max_pending_per_key,
+            max_pending_bytes: self.max_pending_bytes,
         }
     }
 

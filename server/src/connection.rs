@@ -5,10 +5,11 @@
 
 use crate::{
     SigningService,
-    conversation::{Conversation, Todo},
+    conversation::{Conversation, Newcomer, Todo},
     mailbox::Inbox,
+    random,
 };
-use countersign_protocol::Origin;
+use countersign_protocol::{Challenge, ConnectionId, Origin};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use std::{
     pin::{Pin, pin},
@@ -104,7 +105,8 @@ pub enum Exit {
     Draining,
 }
 
-/// Serves one wallet until its connection ends. Spawns nothing; dropping the future ends the connection's requests.
+/// Serves one wallet until its connection ends. Spawns nothing; dropping the future ends the connection, and its requests wait for
+/// the wallet to come back.
 ///
 /// `origin` is the handshake's `Origin` header, empty where there was none. The socket should refuse frames longer than
 /// [`limits::frame_bytes`](countersign_protocol::limits::frame_bytes) of the configured message size, before it buffers them.
@@ -114,7 +116,13 @@ where
     S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
     T: AsRef<str>,
 {
-    match Conversation::begin(service, origin) {
+    let newcomer = Newcomer {
+        id: ConnectionId::from_random_bytes(random::bytes()),
+        challenge: Challenge::from(random::bytes()),
+        origin,
+        now: Instant::now().into_std(),
+    };
+    match Conversation::begin(service, newcomer) {
         Ok((mut conversation, mut inbox, challenge)) => {
             let exit = converse(&mut socket, &mut conversation, &mut inbox, challenge).await;
             tracing::debug!(connection = %conversation.id(), ?exit, "wallet disconnected");

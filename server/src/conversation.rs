@@ -3,15 +3,14 @@
 use crate::{
     SigningService,
     connection::{Exit, Incoming},
+    dispatch::Refused,
     limits::FrameRate,
     mailbox::{Inbox, Mail},
-    random,
-    registry::Refused,
-    service::{Connected, ConnectionGuard},
+    service::ConnectionGuard,
     session::{Action, Close, Introduced, Session, close},
 };
 use countersign_protocol::{
-    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, Origin, PublicKey, RequestId, ResponseAck, ServerFrame,
+    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, Origin, PublicKey, RequestId, ServerFrame,
 };
 use std::{
     sync::Arc,
@@ -20,7 +19,8 @@ use std::{
 
 /// What the connection's task has to do next.
 #[derive(Debug)]
-pub(crate) enum Todo {
+pub enum Todo {
+    /// Wait for the next thing.
     Nothing,
     /// Send a text frame.
     Text(String),
@@ -28,17 +28,33 @@ pub(crate) enum Todo {
     Ping,
     /// Send a text frame and a close frame.
     Close {
+        /// The frame.
         text: String,
+        /// RFC 6455 §7.4.
         code: u16,
+        /// Of the close frame.
         reason: &'static str,
     },
     /// Let go of the socket.
     End(Exit),
 }
 
+/// A connection that has just been made.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// Names it.
+    pub id: ConnectionId,
+    /// What its proof has to be over.
+    pub challenge: Challenge,
+    /// The handshake's `Origin`.
+    pub origin: Origin,
+    /// When it was made.
+    pub now: Instant,
+}
+
 /// A connection that the service knows, introduced or not.
 #[derive(Debug)]
-pub(crate) struct Conversation<'a> {
+pub struct Conversation<'a> {
     service: &'a SigningService,
     guard: ConnectionGuard,
     session: Session,
@@ -48,13 +64,10 @@ pub(crate) struct Conversation<'a> {
 
 impl<'a> Conversation<'a> {
     /// Makes the connection known, and gives its inbox and the first thing to do; or, while draining, the only one.
-    pub(crate) fn begin(service: &'a SigningService, origin: Origin) -> Result<(Self, Inbox, Todo), Todo> {
-        let id = ConnectionId::from_random_bytes(random::bytes());
-        let challenge = Challenge::from(random::bytes());
-        let now = tokio::time::Instant::now().into_std();
-        let Some(Connected { guard, inbox, session, challenge }) = service.connect(origin, challenge, id, now) else {
-            return Err(farewell(service, service.goodbye()));
-        };
+    pub fn begin(service: &'a SigningService, newcomer: Newcomer) -> Result<(Self, Inbox, Todo), Todo> {
+        let Newcomer { id, challenge, origin, now } = newcomer;
+        let Some((guard, inbox)) = service.connect(id) else { return Err(farewell(service, service.goodbye())) };
+        let (session, challenge) = Session::new(service.rules(), origin, challenge, now);
         let frames = FrameRate::new(service.config().frames_per_second);
         let conversation = Self { service, guard, session, key: None, frames };
         let first = conversation.send(&challenge);
@@ -62,26 +75,28 @@ impl<'a> Conversation<'a> {
     }
 
     /// Names the connection in logs.
-    pub(crate) fn id(&self) -> ConnectionId {
+    pub fn id(&self) -> ConnectionId {
         self.guard.id
     }
 
     /// The longest one write may take.
-    pub(crate) fn write_timeout(&self) -> Duration {
+    pub fn write_timeout(&self) -> Duration {
         self.service.config().write_timeout
     }
 
     /// When [`Conversation::handle_timeout`] is due.
-    pub(crate) fn poll_timeout(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Instant {
         self.session.poll_timeout()
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Todo {
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) -> Todo {
         let action = self.session.handle_timeout(now);
         self.act(action)
     }
 
-    pub(crate) fn handle_mail(&mut self, mail: Option<Mail>) -> Todo {
+    /// Takes what the rest of the service has for the wallet; `None` when that has let go.
+    pub fn handle_mail(&mut self, mail: Option<Mail>) -> Todo {
         match mail {
             Some(Mail::Text(text)) => self.text(text),
             Some(Mail::Close(close)) => self.close(*close),
@@ -91,7 +106,8 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    pub(crate) fn handle_incoming<T: AsRef<str>>(&mut self, incoming: Incoming<T>, now: Instant) -> Todo {
+    /// Takes what came in on the socket.
+    pub fn handle_incoming<T: AsRef<str>>(&mut self, incoming: Incoming<T>, now: Instant) -> Todo {
         if !self.frames.allows() {
             self.service.metrics().rate_limited("connection");
             let action = self.session.handle_rate_limited(now);
@@ -157,9 +173,12 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn acknowledge(&self, request_id: RequestId, outcome: AckOutcome) -> Todo {
-        self.service.metrics().answered(outcome.as_str());
-        self.send(&ServerFrame::ResponseAck(ResponseAck { request_id, outcome }))
+    /// Nothing is said as long as the answer is not on disk.
+    fn acknowledge(&self, request_id: RequestId, outcome: Option<AckOutcome>) -> Todo {
+        match outcome {
+            Some(outcome) => self.send(&self.service.acknowledgement(request_id, outcome)),
+            None => Todo::Nothing,
+        }
     }
 
     fn close(&self, close: Close) -> Todo {

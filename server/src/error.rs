@@ -1,7 +1,7 @@
 //! Why a request ended without a signature.
 
-use crate::pending::{End, Phase};
-use countersign_protocol::{KeyError, MessageError, Reason, RejectCode};
+use crate::record::{End, Phase};
+use countersign_protocol::{KeyError, MessageError, Reason, RejectCode, limits::MAX_BATCH};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -28,12 +28,21 @@ pub enum SigningError {
     /// The deadline is under a second or over seven days.
     #[error("timeout is {0:?}; it has to be from 1 s to 7 days")]
     InvalidTimeout(Duration),
+    /// The time for the delivery is over a request's own, or none.
+    #[error("delivery timeout is {0:?}; it has to be from 1 s to the timeout")]
+    InvalidDeliveryTimeout(Duration),
+    /// A batch of no messages, or of more than one prompt shows.
+    #[error("a batch has {0} messages; it has to be from 1 to {MAX_BATCH}")]
+    InvalidBatch(usize),
     /// No wallet with this key is connected. (Elsewhere called: connection not found.)
     #[error("no wallet with this key is connected")]
     SignerNotConnected,
-    /// Every wallet that had been asked went away before it answered. (Elsewhere called: channel closed.)
-    #[error("the wallet disconnected before it answered")]
-    SignerDisconnected,
+    /// The wallet went away and did not come back in time. (Elsewhere called: channel closed.)
+    #[error("the wallet disconnected, and did not come back in time; the request was {}", .0.as_str())]
+    SignerDisconnected(Phase),
+    /// No wallet said in time that it has the request: it sleeps, or its network does.
+    #[error("no wallet said in time that it has the request")]
+    DeliveryTimeout,
     /// The time ran out.
     #[error("no answer in time; the request was {}", .0.as_str())]
     Timeout(Phase),
@@ -60,9 +69,21 @@ pub enum SigningError {
     /// The server is stopping.
     #[error("the server is shutting down")]
     Draining,
-    /// The waiting side gave up. Only ever seen by metrics: the caller that would get it is gone.
+    /// The requester withdrew the request, or stopped waiting.
     #[error("cancelled by the requester")]
     Cancelled,
+    /// The request would have to outlive the process, and this service keeps nothing.
+    #[error("this server keeps no requests")]
+    NoStore,
+    /// The disk is full or has failed, so nothing can be promised.
+    #[error("the server cannot write requests down at present")]
+    StorageUnavailable,
+    /// The idempotency key has been used for another request.
+    #[error("the idempotency key has been used for another request")]
+    IdempotencyKeyReused,
+    /// There is no such request, or it is not this requester's, or it ended so long ago that it is forgotten.
+    #[error("no such request is known")]
+    UnknownRequest,
 }
 
 impl SigningError {
@@ -75,7 +96,10 @@ impl SigningError {
             Self::InvalidMessage(MessageError::Empty | MessageError::Encoding(_)) => "invalid_message",
             Self::InvalidTimeout(_) => "invalid_timeout",
             Self::SignerNotConnected => "signer_not_connected",
-            Self::SignerDisconnected => "signer_disconnected",
+            Self::InvalidDeliveryTimeout(_) => "invalid_delivery_timeout",
+            Self::InvalidBatch(_) => "invalid_batch",
+            Self::SignerDisconnected(_) => "signer_disconnected",
+            Self::DeliveryTimeout => "delivery_timeout",
             Self::Timeout(_) => "timeout",
             Self::Rejected { .. } => "rejected",
             Self::InvalidSignature => "invalid_signature",
@@ -84,6 +108,25 @@ impl SigningError {
             Self::Overloaded => "overloaded",
             Self::Draining => "draining",
             Self::Cancelled => "cancelled",
+            Self::NoStore => "no_store",
+            Self::StorageUnavailable => "storage_unavailable",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::UnknownRequest => "unknown_request",
+        }
+    }
+
+    /// The name of an end: `signed`, or the code of the error it stands for.
+    pub(crate) fn code_of(end: &End) -> &'static str {
+        match end {
+            End::Signed { .. } => "signed",
+            End::Rejected { .. } => "rejected",
+            End::InvalidSignature => "invalid_signature",
+            End::MessageMismatch => "message_mismatch",
+            End::DeliveryTimeout => "delivery_timeout",
+            End::Timeout(_) => "timeout",
+            End::Disconnected(_) => "signer_disconnected",
+            End::Cancelled => "cancelled",
+            End::Draining => "draining",
         }
     }
 }
@@ -97,9 +140,32 @@ impl From<End> for SigningError {
             End::Rejected { code, reason } => Self::Rejected { code, reason },
             End::InvalidSignature => Self::InvalidSignature,
             End::MessageMismatch => Self::MessageMismatch,
-            End::Disconnected => Self::SignerDisconnected,
-            End::Expired(phase) => Self::Timeout(phase),
+            End::DeliveryTimeout => Self::DeliveryTimeout,
+            End::Disconnected(phase) => Self::SignerDisconnected(phase),
+            End::Timeout(phase) => Self::Timeout(phase),
             End::Draining => Self::Draining,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_and_its_error_have_one_name() {
+        let ends = [
+            End::Rejected { code: RejectCode::Locked, reason: None },
+            End::InvalidSignature,
+            End::MessageMismatch,
+            End::DeliveryTimeout,
+            End::Timeout(Phase::Displayed),
+            End::Disconnected(Phase::Received),
+            End::Cancelled,
+            End::Draining,
+        ];
+        for end in ends {
+            assert_eq!(SigningError::code_of(&end), SigningError::from(end.clone()).code());
         }
     }
 }

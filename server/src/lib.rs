@@ -11,31 +11,37 @@
 pub mod config;
 pub mod connection;
 mod conversation;
+mod dispatch;
 mod error;
+mod few;
+mod fingerprint;
+mod idempotency;
 mod limits;
 mod mailbox;
 mod metrics;
-mod pending;
 mod random;
-#[allow(dead_code, unreachable_pub)]
 mod record;
-mod registry;
 mod request;
 mod service;
 mod session;
-#[allow(dead_code, unreachable_pub)]
 mod time;
 
 #[cfg(feature = "http")]
 pub mod http;
+#[doc(hidden)]
+pub mod simulation;
+pub mod storage;
 
 pub use config::Config;
 pub use countersign_protocol as protocol;
+pub use dispatch::Accepted;
 pub use error::SigningError;
+pub use idempotency::{IdempotencyKey, IdempotencyKeyError};
 pub use metrics::Metrics;
-pub use pending::Phase;
+pub use record::{End, Phase, PhaseTimes, Record};
 pub use request::SigningRequest;
-pub use service::{Signed, SigningService};
+pub use service::{Signed, SigningService, Subscription};
+pub use time::Timestamp;
 
 /// Compiles the examples of the front page.
 #[cfg(doctest)]

@@ -22,7 +22,7 @@ const KEPT: usize = 8;
 
 /// Something for a connection's task to do.
 #[derive(Debug)]
-pub(crate) enum Mail {
+pub enum Mail {
     /// Send this frame.
     Text(String),
     /// Send this and close.
@@ -65,7 +65,7 @@ pub(crate) struct Mailbox(Arc<Shared>);
 
 /// The receiving side, kept by the connection's task.
 #[derive(Debug)]
-pub(crate) struct Inbox(Arc<Shared>);
+pub struct Inbox(Arc<Shared>);
 
 impl Mailbox {
     /// A mailbox for a connection that may have `max_inflight` requests open: all of them may come at once, and each may have
@@ -119,7 +119,8 @@ impl Inbox {
         poll_fn(|cx| self.poll_recv(cx))
     }
 
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Mail>> {
+    /// The next mail, if there is any: `Ready(None)` when the registry has let go, too.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Mail>> {
         let mut queue = self.0.queue();
         if let Some(mail) = queue.mail.pop_front() {
             return Poll::Ready(Some(mail));

@@ -103,6 +103,11 @@ impl Metrics {
         self.durations.observe(took.as_secs_f64());
     }
 
+    /// Counts a request that was refused before anybody was asked.
+    pub(crate) fn request_refused(&self, outcome: &'static str) {
+        self.requests.get_or_create(&Outcome { outcome }).inc();
+    }
+
     pub(crate) fn answered(&self, outcome: &'static str) {
         self.answers.get_or_create(&Outcome { outcome }).inc();
     }

@@ -2,7 +2,8 @@
 
 use crate::time::Timestamp;
 use countersign_protocol::{
-    ApprovedBy, Batch, Device, Message, PublicKeyBytes, Purpose, Reason, RejectCode, RequestId, RequesterName, Signature,
+    ApprovedBy, Batch, CancelCause, Device, Message, PublicKeyBytes, Purpose, Reason, RejectCode, RequestId,
+    RequesterName, Signature,
 };
 use std::sync::Arc;
 
@@ -90,6 +91,15 @@ pub enum End {
 }
 
 impl End {
+    /// What the devices that still show the request are told.
+    pub(crate) fn cause(&self) -> CancelCause {
+        match self {
+            Self::Signed { .. } | Self::Rejected { .. } => CancelCause::AnsweredElsewhere,
+            Self::DeliveryTimeout | Self::Timeout(_) | Self::Disconnected(_) => CancelCause::Expired,
+            Self::InvalidSignature | Self::MessageMismatch | Self::Cancelled | Self::Draining => CancelCause::Cancelled,
+        }
+    }
+
     /// The final state, as the API names it: `signed`, `rejected`, `expired` or `cancelled`.
     pub fn state(&self) -> &'static str {
         match self {

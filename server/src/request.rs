@@ -1,54 +1,197 @@
-//! One request on its way: furnished, sent, waited for, counted.
+//! One request on its way: furnished, sent, waited for.
 
-use crate::{Metrics, SigningService, error::SigningError, pending::End, random, service::Signed};
-use countersign_protocol::{
-    Message, PublicKeyBytes, Purpose, RequestId, Requester, RequesterName, ServerFrame, SignRequest,
-    limits::{DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
+use crate::{
+    SigningService,
+    dispatch::Accepted,
+    error::SigningError,
+    few::Few,
+    fingerprint::fingerprint,
+    idempotency::IdempotencyKey,
+    random,
+    record::{End, PhaseTimes, Record},
+    service::Signed,
+    storage::Idempotency,
+    time::Timestamp,
 };
+use countersign_protocol::{
+    Batch, BatchId, Message, PublicKeyBytes, Purpose, RequestId, RequesterName,
+    limits::{DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, MAX_BATCH, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
+};
+use futures_util::future::join_all;
+use smallvec::smallvec;
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
 
-/// A request for a signature, made by [`SigningService::request`].
+/// A request for a signature, made by [`SigningService::request`], or for several in one prompt, made by [`SigningService::batch`].
 #[derive(Debug)]
-#[must_use = "nobody is asked until `send`"]
-pub struct SigningRequest<'a> {
-    service: &'a SigningService,
-    id: RequestId,
-    public_key: PublicKeyBytes,
-    message: Message,
-    requester: Option<RequesterName>,
-    purpose: Option<Purpose>,
-    timeout: Duration,
+#[must_use = "nobody is asked until it is sent"]
+pub struct SigningRequest<'a, M = Message> {
+    ask: Ask<'a>,
+    messages: M,
 }
 
-impl<'a> SigningRequest<'a> {
-    pub(crate) fn new(service: &'a SigningService, public_key: PublicKeyBytes, message: Message) -> Self {
-        let timeout = Duration::from_millis(DEFAULT_TIMEOUT_MS);
-        let id = RequestId::from_random_bytes(random::bytes());
-        Self { service, id, public_key, message, requester: None, purpose: None, timeout }
-    }
+/// Everything but the messages.
+#[derive(Debug)]
+struct Ask<'a> {
+    service: &'a SigningService,
+    id: RequestId,
+    terms: Terms,
+}
 
-    /// Names the request in logs, to wallets and in its [`Signed`], from now on.
-    pub fn id(&self) -> RequestId {
-        self.id
+/// What is asked beside the message.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) public_key: PublicKeyBytes,
+    pub(crate) requester: Option<RequesterName>,
+    pub(crate) purpose: Option<Purpose>,
+    pub(crate) timeout: Duration,
+    pub(crate) delivery_timeout: Option<Duration>,
+    pub(crate) queue: bool,
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
+    pub(crate) webhook: Option<Box<str>>,
+}
+
+impl<'a, M> SigningRequest<'a, M> {
+    pub(crate) fn new(service: &'a SigningService, public_key: PublicKeyBytes, messages: M) -> Self {
+        let terms = Terms {
+            public_key,
+            requester: None,
+            purpose: None,
+            timeout: Duration::from_millis(DEFAULT_TIMEOUT_MS),
+            delivery_timeout: None,
+            queue: false,
+            idempotency_key: None,
+            webhook: None,
+        };
+        Self { ask: Ask { service, id: RequestId::from_random_bytes(random::bytes()), terms }, messages }
     }
 
     /// Who asks, as the wallet shows it. "this application" if not set.
     pub fn requester(mut self, name: RequesterName) -> Self {
-        self.requester = Some(name);
+        self.ask.terms.requester = Some(name);
         self
     }
 
     /// Why, as the wallet shows it: a claim of the requester.
     pub fn purpose(mut self, purpose: Purpose) -> Self {
-        self.purpose = Some(purpose);
+        self.ask.terms.purpose = Some(purpose);
         self
     }
 
     /// How long the wallet has, from 1 s to 7 days. One minute if not set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.ask.terms.timeout = timeout;
         self
+    }
+
+    /// How long it may take until a wallet says that it has the request, from 1 s to the timeout; a human's time does not count. Ten
+    /// seconds if not set, or as long as the timeout where the request may wait for a wallet to connect.
+    pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
+        self.ask.terms.delivery_timeout = Some(timeout);
+        self
+    }
+
+    /// Lets the request wait for a wallet to connect. It is durable then, and needs a store.
+    pub fn queue(mut self) -> Self {
+        self.ask.terms.queue = true;
+        self
+    }
+
+    /// Makes no second request when the same requester sends the same again under the same key. It is durable then, and needs a store.
+    pub fn idempotency_key(mut self, key: IdempotencyKey) -> Self {
+        self.ask.terms.idempotency_key = Some(key);
+        self
+    }
+
+    /// Where the reference server tells the end. It is durable then, and needs a store. Which addresses are allowed is the caller's to
+    /// decide.
+    pub fn webhook(mut self, url: &str) -> Self {
+        self.ask.terms.webhook = Some(url.into());
+        self
+    }
+}
+
+impl Ask<'_> {
+    /// Whether it has to outlive the process.
+    fn is_durable(&self) -> bool {
+        self.terms.queue || self.terms.idempotency_key.is_some() || self.terms.webhook.is_some()
+    }
+
+    fn records(&self, messages: Few<Arc<Message>>) -> Result<Few<Box<Record>>, SigningError> {
+        let limit = self.service.config().max_message_bytes;
+        if let Some(found) = messages.iter().map(|message| message.len()).find(|found| *found > limit) {
+            return Err(SigningError::MessageTooLong { limit, found });
+        }
+        if !(1..=MAX_BATCH.min(self.service.config().max_inflight)).contains(&messages.len()) {
+            return Err(SigningError::InvalidBatch(messages.len()));
+        }
+        let Terms { public_key, requester, purpose, webhook, .. } = &self.terms;
+        let requester = requester.clone().map_or_else(this_application, Ok)?;
+        let now = self.service.now();
+        let (deliver_by, expires_at) = self.terms.deadlines(now)?;
+        let batch = (messages.len() > 1).then(|| BatchId::from_random_bytes(random::bytes()));
+        let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        let record = |(index, message): (u32, Arc<Message>)| {
+            Box::new(Record {
+                id: if index == 0 { self.id } else { RequestId::from_random_bytes(random::bytes()) },
+                public_key: *public_key,
+                message,
+                requester: requester.clone(),
+                purpose: purpose.clone(),
+                batch: batch.map(|id| Batch { id, index, size }),
+                deliver_by,
+                expires_at,
+                webhook: webhook.clone(),
+                times: PhaseTimes::asked_at(now),
+                attempt: 0,
+                end: None,
+            })
+        };
+        Ok((0..).zip(messages).map(record).collect())
+    }
+
+    async fn accept(&self, messages: Few<Arc<Message>>) -> Result<Accepted, SigningError> {
+        let records = self.records(messages)?;
+        let idempotency = self.terms.idempotency_key.clone().map(|key| Idempotency {
+            key,
+            fingerprint: fingerprint(&self.terms, records.iter().map(|record| record.message.as_ref())),
+        });
+        self.service
+            .ask_durably(records.into_iter().map(|record| *record).collect(), idempotency, self.terms.queue)
+            .await
+    }
+
+    async fn end_of(&self, id: RequestId) -> Result<Signed, SigningError> {
+        let requester = self.terms.requester.clone().map_or_else(this_application, Ok)?;
+        // Its own deadline ends it; this is only longer than any.
+        signed(self.service.wait(&requester, id, Duration::from_millis(2 * MAX_TIMEOUT_MS)).await?)
+    }
+
+    /// Counts a refusal on its way out.
+    fn counted<T>(&self, result: Result<T, SigningError>) -> Result<T, SigningError> {
+        result.inspect_err(|error| self.service.refused(error))
+    }
+}
+
+impl Terms {
+    fn deadlines(&self, now: Timestamp) -> Result<(Timestamp, Timestamp), SigningError> {
+        let (least, most) = (Duration::from_millis(MIN_TIMEOUT_MS), Duration::from_millis(MAX_TIMEOUT_MS));
+        if !(least..=most).contains(&self.timeout) {
+            return Err(SigningError::InvalidTimeout(self.timeout));
+        }
+        let patience = if self.queue { self.timeout } else { Duration::from_millis(DEFAULT_DELIVERY_TIMEOUT_MS) };
+        let delivery = self.delivery_timeout.unwrap_or(patience.min(self.timeout));
+        if !(least..=self.timeout).contains(&delivery) {
+            return Err(SigningError::InvalidDeliveryTimeout(delivery));
+        }
+        Ok((now.after(delivery), now.after(self.timeout)))
+    }
+}
+
+impl SigningRequest<'_> {
+    /// Names the request in logs, to wallets and in its [`Signed`], from now on; unless an idempotency key turns out to name an earlier
+    /// one.
+    pub fn id(&self) -> RequestId {
+        self.ask.id
     }
 
     /// Asks, and waits for the end.
@@ -57,74 +200,75 @@ impl<'a> SigningRequest<'a> {
     /// [`SigningError`], always with the reason.
     ///
     /// # Cancel safety
-    /// Dropping the future withdraws the request.
+    /// Dropping the future withdraws the request; a durable one goes on until its end.
     pub async fn send(self) -> Result<Signed, SigningError> {
-        let mut account = Account {
-            metrics: self.service.metrics(),
-            request_id: self.id,
-            key: self.public_key,
-            started: Instant::now(),
-            outcome: "cancelled",
-        };
-        let result = self.ask().await;
-        account.outcome = result.as_ref().map_or_else(SigningError::code, |_| "signed");
-        result
+        let Self { ask, messages } = self;
+        let messages = smallvec![Arc::new(messages)];
+        if ask.is_durable() {
+            let accepted = ask.counted(ask.accept(messages).await)?;
+            let id = accepted.request_ids.first().copied().unwrap_or(ask.id);
+            return ask.end_of(id).await;
+        }
+        let waiting = ask.counted(ask.records(messages).and_then(|records| ask.service.ask(records)))?;
+        match waiting.into_iter().next() {
+            Some(waiting) => signed(*waiting.wait().await?),
+            None => Err(SigningError::InvalidBatch(0)),
+        }
     }
 
-    async fn ask(self) -> Result<Signed, SigningError> {
-        let Self { service, id: request_id, public_key, message, requester, purpose, timeout } = self;
-        let expires_in_ms = milliseconds(timeout)?;
-        let limit = service.config().max_message_bytes;
-        if message.len() > limit {
-            return Err(SigningError::MessageTooLong { limit, found: message.len() });
-        }
-        let requester = Requester { name: requester.map_or_else(this_application, Ok)? };
-        let message = Arc::new(message);
-        let request = SignRequest {
-            request_id,
-            message: Message::clone(&message),
-            expires_in_ms,
-            attempt: 1,
-            requester,
-            purpose,
-            batch: None,
-        };
-        let open = service.open(request_id, public_key, &message, &ServerFrame::SignRequest(request))?;
-        match open.wait(timeout).await {
-            End::Signed { signature, approved_by } => {
-                Ok(Signed { request_id, public_key, message, signature, approved_by })
-            }
-            end => Err(end.into()),
-        }
+    /// Has the request written down, and returns once it is on disk. What becomes of it is told by
+    /// [`SigningService::wait`] and [`SigningService::subscribe`].
+    ///
+    /// # Errors
+    /// [`SigningError`], always with the reason.
+    pub async fn submit(self) -> Result<Accepted, SigningError> {
+        let Self { ask, messages } = self;
+        ask.counted(ask.accept(smallvec![Arc::new(messages)]).await)
     }
 }
 
-fn milliseconds(timeout: Duration) -> Result<u64, SigningError> {
-    u64::try_from(timeout.as_millis())
-        .ok()
-        .filter(|ms| (MIN_TIMEOUT_MS..=MAX_TIMEOUT_MS).contains(ms))
-        .ok_or(SigningError::InvalidTimeout(timeout))
+impl SigningRequest<'_, Vec<Message>> {
+    /// Asks, waits for every end, and gives them in the order of the messages.
+    ///
+    /// # Errors
+    /// [`SigningError`] where nobody was asked.
+    ///
+    /// # Cancel safety
+    /// Dropping the future withdraws what is open; durable requests go on until their end.
+    pub async fn send(self) -> Result<Vec<Result<Signed, SigningError>>, SigningError> {
+        let Self { ask, messages } = self;
+        let messages = messages.into_iter().map(Arc::new).collect();
+        if ask.is_durable() {
+            let accepted = ask.counted(ask.accept(messages).await)?;
+            return Ok(join_all(accepted.request_ids.into_iter().map(|id| ask.end_of(id))).await);
+        }
+        let waiting = ask.counted(ask.records(messages).and_then(|records| ask.service.ask(records)))?;
+        Ok(join_all(waiting.into_iter().map(async |waiting| signed(*waiting.wait().await?))).await)
+    }
+
+    /// Has all of the requests written down, or none, and returns once they are on disk.
+    ///
+    /// # Errors
+    /// [`SigningError`], always with the reason.
+    pub async fn submit(self) -> Result<Accepted, SigningError> {
+        let Self { ask, messages } = self;
+        ask.counted(ask.accept(messages.into_iter().map(Arc::new).collect()).await)
+    }
+}
+
+/// The signature that a request ended with, or the reason why there is none.
+pub(crate) fn signed(record: Record) -> Result<Signed, SigningError> {
+    let Record { id, public_key, message, times, end, .. } = record;
+    match end {
+        Some(End::Signed { signature, approved_by, device: _ }) => {
+            Ok(Signed { request_id: id, public_key, message, signature, approved_by, times })
+        }
+        Some(end) => Err(end.into()),
+        None => Err(SigningError::Draining),
+    }
 }
 
 fn this_application() -> Result<RequesterName, SigningError> {
     // A constant that parses, as every test sees; the error stands in for a panic.
     "this application".parse().map_err(|_| SigningError::Overloaded)
-}
-
-/// Counts and logs a request exactly once, also when its future is dropped.
-struct Account<'a> {
-    metrics: &'a Metrics,
-    request_id: RequestId,
-    key: PublicKeyBytes,
-    started: Instant,
-    outcome: &'static str,
-}
-
-impl Drop for Account<'_> {
-    fn drop(&mut self) {
-        let Self { metrics, request_id, key, started, outcome } = self;
-        let took = started.elapsed();
-        metrics.request_ended(outcome, took);
-        tracing::info!(request = %request_id, key = key.fingerprint(), outcome, ms = took.as_millis(), "request ended");
-    }
 }

@@ -3,9 +3,9 @@
 //! Each input yields one [`Action`]. The connection's task carries it out; see [`drive`](crate::connection::drive).
 
 use countersign_protocol::{
-    Audience, Beat, Challenge, ChallengeFrame, ClientFrame, ErrorCode, ErrorFrame, FrameError, Goodbye, GoodbyeReason,
-    Introduction, KeyError, Origin, PublicKey, RequestStatus, ServerFrame, SignReject, SignResponse, Signable,
-    limits::MAX_INTRODUCTION_FRAME_BYTES,
+    Audience, Beat, Challenge, ChallengeFrame, ClientFrame, Device, ErrorCode, ErrorFrame, FrameError, Goodbye,
+    GoodbyeReason, Introduction, KeyError, Origin, PublicKey, RequestStatus, ServerFrame, SignReject, SignResponse,
+    Signable, limits::MAX_INTRODUCTION_FRAME_BYTES,
 };
 use std::{
     sync::Arc,
@@ -63,14 +63,17 @@ pub(crate) enum Action {
 #[derive(Debug)]
 pub(crate) struct Introduced {
     pub(crate) key: Arc<PublicKey>,
+    pub(crate) device: Option<Arc<Device>>,
     pub(crate) proven: bool,
 }
 
 /// How to close, and why.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Close {
-    pub(crate) frame: ServerFrame,
-    pub(crate) code: u16,
+pub struct Close {
+    /// The last frame.
+    pub frame: ServerFrame,
+    /// The code of the close frame.
+    pub code: u16,
 }
 
 impl Close {
@@ -247,7 +250,7 @@ impl Session {
             return Action::Close(Close::error(ErrorCode::ProofInvalid, message, close::POLICY));
         }
         self.state = State::Introduced;
-        Action::Introduced(Introduced { key, proven })
+        Action::Introduced(Introduced { key, device: introduction.device.map(Arc::new), proven })
     }
 
     /// Answers an error, or closes when there were too many.

@@ -1,6 +1,12 @@
 //! Points in time as the pure core counts them, and the clock that tells them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::time::Instant;
 
 /// Milliseconds since the Unix epoch (1970-01-01T00:00:00Z).
@@ -31,10 +37,12 @@ impl Timestamp {
 }
 
 /// Tells the time of day, and never goes back: the system's clock is looked at once, and from then on the monotonic one counts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Clock {
     epoch: Timestamp,
     started: Instant,
+    /// What a simulation has the clock show instead, in milliseconds since the epoch.
+    simulated: Option<Arc<AtomicU64>>,
 }
 
 impl Clock {
@@ -42,11 +50,19 @@ impl Clock {
     pub(crate) fn new() -> Self {
         // A system whose clock stands before 1970 gets times since its start.
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { epoch: Timestamp(0).after(since_epoch), started: Instant::now() }
+        Self { epoch: Timestamp(0).after(since_epoch), started: Instant::now(), simulated: None }
+    }
+
+    /// A clock that shows what somebody sets it to.
+    pub(crate) fn simulated(millis: Arc<AtomicU64>) -> Self {
+        Self { epoch: Timestamp(0), started: Instant::now(), simulated: Some(millis) }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.epoch.after(self.started.elapsed())
+        match &self.simulated {
+            Some(millis) => Timestamp(millis.load(Ordering::Relaxed)),
+            None => self.epoch.after(self.started.elapsed()),
+        }
     }
 
     /// When the clock will show `time`; now, if it has.

@@ -5,7 +5,7 @@
 
 use countersign_protocol::{
     AckOutcome, Audience, Beat, CancelCause, Challenge, ClientFrame, ErrorCode, GoodbyeReason, Introduction, Message,
-    Origin, PublicKey, ServerFrame, SignRequest, SignResponse, Signable,
+    Origin, PublicKey, RequestStatus, ServerFrame, SignRequest, SignResponse, Signable, WalletState,
 };
 use countersign_server::{
     Config, Phase, Signed, SigningError, SigningService,
@@ -92,6 +92,11 @@ impl Wallet {
         self.incoming.send(Incoming::Text(frame.to_json())).await.unwrap();
     }
 
+    async fn send_received(&mut self, request: &SignRequest) {
+        let (request_id, state) = (request.request_id, WalletState::Received);
+        self.send(ClientFrame::RequestStatus(RequestStatus { request_id, state })).await;
+    }
+
     async fn send_answer(&mut self, request: &SignRequest) {
         let signature = Signable::Message(&request.message).sign(&self.key);
         let (request_id, message) = (request.request_id, request.message.clone());
@@ -131,6 +136,7 @@ async fn a_minute_is_what_a_wallet_gets() {
     });
     let request = wallet.expect_request().await;
     assert_eq!(request.expires_in_ms, 60_000);
+    wallet.send_received(&request).await;
 
     let cancel = loop {
         match wallet.receive().await {
@@ -141,7 +147,7 @@ async fn a_minute_is_what_a_wallet_gets() {
     };
     let ServerFrame::RequestCancel(cancel) = cancel else { panic!("no cancel") };
     assert_eq!((cancel.request_id, cancel.cause), (request.request_id, CancelCause::Expired));
-    assert_eq!(asking.await.unwrap(), Err(SigningError::Timeout(Phase::Delivered)));
+    assert_eq!(asking.await.unwrap(), Err(SigningError::Timeout(Phase::Received)));
     assert_eq!(started.elapsed().as_secs(), 60);
     assert_eq!(service.pending(), 0);
     wallet.send_answer(&request).await;
@@ -176,14 +182,14 @@ async fn silence_ends_in_goodbye() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wallet_that_does_not_read_is_cut_off_and_its_requests_end() {
+async fn a_wallet_that_does_not_read_is_cut_off_and_its_requests_end_undelivered() {
     let service = service();
     let wallet = Wallet::introduced(&service, 1).await;
     // One frame finds room; the write of the next waits in vain.
     let asking: Vec<_> = (0..3).map(|_| ask(&service, &wallet, MINUTE)).collect();
     let started = Instant::now();
     for asking in asking {
-        assert_eq!(asking.await.unwrap(), Err(SigningError::SignerDisconnected));
+        assert_eq!(asking.await.unwrap(), Err(SigningError::DeliveryTimeout));
     }
     assert_eq!(started.elapsed().as_secs(), 10);
     assert_eq!(wallet.exit.await.unwrap(), Exit::Stuck);
@@ -220,14 +226,63 @@ async fn an_answer_at_the_very_deadline_counts_or_does_not_and_both_sides_agree(
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_driver_ends_its_requests() {
+async fn a_request_outlives_its_connection_and_waits_for_the_wallet() {
     let service = service();
     let mut wallet = Wallet::introduced(&service, 8).await;
     let asking = ask(&service, &wallet, MINUTE);
-    wallet.expect_request().await;
-    wallet.exit.abort();
-    assert_eq!(asking.await.unwrap(), Err(SigningError::SignerDisconnected));
+    let first = wallet.expect_request().await;
+    wallet.send_received(&first).await;
+    wallet.incoming.send(Incoming::Control).await.unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(wallet.hang_up().await, Exit::Peer);
+    assert_eq!((service.pending(), service.connections()), (1, 0));
+
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let again = wallet.expect_request().await;
+    assert_eq!((again.request_id, again.attempt), (first.request_id, 2));
+    wallet.send_answer(&again).await;
+    assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
+    assert!(asking.await.unwrap().is_ok());
+    assert_eq!(service.pending(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wallet_that_does_not_come_back_is_waited_for_until_the_deadline() {
+    let service = service();
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let started = Instant::now();
+    let asking = ask(&service, &wallet, MINUTE);
+    let request = wallet.expect_request().await;
+    wallet.send_received(&request).await;
+    wallet.hang_up().await;
+    assert_eq!(asking.await.unwrap(), Err(SigningError::SignerDisconnected(Phase::Received)));
+    assert_eq!(started.elapsed().as_secs(), 60);
     assert_eq!((service.pending(), service.connections()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wallet_that_does_not_say_that_it_has_a_request_is_not_waited_for() {
+    let service = service();
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let started = Instant::now();
+    let asking = ask(&service, &wallet, MINUTE);
+    let request = wallet.expect_request().await;
+    assert_eq!(asking.await.unwrap(), Err(SigningError::DeliveryTimeout));
+    assert_eq!(started.elapsed().as_secs(), 10);
+    let ServerFrame::RequestCancel(cancel) = wallet.next().await else { panic!("no cancel") };
+    assert_eq!((cancel.request_id, cancel.cause), (request.request_id, CancelCause::Expired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_caller_withdraws_the_request() {
+    let service = service();
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let asking = ask(&service, &wallet, MINUTE);
+    let request = wallet.expect_request().await;
+    asking.abort();
+    let ServerFrame::RequestCancel(cancel) = wallet.next().await else { panic!("no cancel") };
+    assert_eq!((cancel.request_id, cancel.cause), (request.request_id, CancelCause::Cancelled));
+    assert_eq!(service.pending(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -379,10 +434,9 @@ async fn a_connection_that_is_being_closed_is_asked_nothing_more() {
     let service = service();
     let mut wallet = Wallet::introduced(&service, 8).await;
     let started = Instant::now();
-    let open = ask(&service, &wallet, MINUTE);
-    wallet.expect_request().await;
-    assert_eq!(open.await.unwrap(), Err(SigningError::SignerDisconnected));
     // Pinged in vain, it is told goodbye. Its answer to the close frame is still awaited, and nobody else waits for that.
+    assert_eq!(wallet.receive().await, Outgoing::Ping);
+    assert!(matches!(wallet.next().await, ServerFrame::Goodbye(_)));
     assert_eq!(started.elapsed().as_secs(), 40);
     assert_eq!((service.connections(), service.connections_of(&wallet.public_key().to_bytes())), (1, 0));
     assert_eq!(ask(&service, &wallet, MINUTE).await.unwrap(), Err(SigningError::SignerNotConnected));
@@ -400,6 +454,7 @@ async fn waits_that_no_clock_reaches_are_for_ever() {
     let mut wallet = Wallet::introduced(&service, 8).await;
     let asking = ask(&service, &wallet, MINUTE);
     let request = wallet.expect_request().await;
+    wallet.send_received(&request).await;
     tokio::time::sleep(MINUTE / 2).await;
     wallet.send_answer(&request).await;
     assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);

@@ -83,21 +83,27 @@ impl From<RateExceeded> for Problem {
 impl From<SigningError> for Problem {
     fn from(error: SigningError) -> Self {
         let (status, retry_after) = match &error {
-            SigningError::InvalidPublicKey(_) | SigningError::InvalidTimeout(_) => (StatusCode::BAD_REQUEST, None),
+            SigningError::InvalidPublicKey(_)
+            | SigningError::InvalidTimeout(_)
+            | SigningError::InvalidDeliveryTimeout(_)
+            | SigningError::InvalidBatch(_) => (StatusCode::BAD_REQUEST, None),
             SigningError::InvalidMessage(_) if error.code() != "message_too_long" => (StatusCode::BAD_REQUEST, None),
             SigningError::InvalidMessage(_) | SigningError::MessageTooLong { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, None)
             }
             SigningError::Rejected { .. } => (StatusCode::FORBIDDEN, None),
-            SigningError::SignerNotConnected => (StatusCode::NOT_FOUND, None),
+            SigningError::SignerNotConnected | SigningError::UnknownRequest => (StatusCode::NOT_FOUND, None),
+            SigningError::Cancelled => (StatusCode::CONFLICT, None),
+            SigningError::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, None),
             SigningError::TooManyInflight => (StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(1))),
-            SigningError::SignerDisconnected | SigningError::InvalidSignature | SigningError::MessageMismatch => {
+            SigningError::NoStore => (StatusCode::NOT_IMPLEMENTED, None),
+            SigningError::SignerDisconnected(_) | SigningError::InvalidSignature | SigningError::MessageMismatch => {
                 (StatusCode::BAD_GATEWAY, None)
             }
-            SigningError::Overloaded | SigningError::Draining | SigningError::Cancelled => {
+            SigningError::Overloaded | SigningError::Draining | SigningError::StorageUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, Some(Duration::from_secs(1)))
             }
-            SigningError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, None),
+            SigningError::Timeout(_) | SigningError::DeliveryTimeout => (StatusCode::GATEWAY_TIMEOUT, None),
         };
         let problem = Self { retry_after, ..Self::new(status, error.code(), error.to_string()) };
         let members = match error {
@@ -106,7 +112,9 @@ impl From<SigningError> for Problem {
                 reason: reason.map(|reason| reason.to_string()),
                 ..Members::default()
             },
-            SigningError::Timeout(phase) => Members { phase: Some(phase.as_str()), ..Members::default() },
+            SigningError::Timeout(phase) | SigningError::SignerDisconnected(phase) => {
+                Members { phase: Some(phase.as_str()), ..Members::default() }
+            }
             _ => Members::default(),
         };
         Self { members: Box::new(members), ..problem }

@@ -1,7 +1,7 @@
 //! `POST /v1/send_to_sign`: asks the wallet and waits for the end.
 
 use super::{App, auth::Requester, problem::Problem};
-use crate::{Signed, SigningError};
+use crate::{PhaseTimes, Signed, SigningError, Timestamp};
 use countersign_protocol::{
     ApprovedBy, KeyTextError, Message, MessageError, PublicKeyBytes, Purpose, RequestId, Signature,
     limits::{DEFAULT_TIMEOUT_MS, MAX_PURPOSE_BYTES, frame_bytes},
@@ -36,6 +36,34 @@ pub(super) struct Answer {
     signature: Signature,
     #[serde(skip_serializing_if = "Option::is_none")]
     approved_by: Option<ApprovedBy>,
+    times: Times,
+}
+
+/// When a request came to each of its phases, in milliseconds since the Unix epoch.
+#[derive(Serialize)]
+pub(super) struct Times {
+    queued_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    displayed_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_ms: Option<u64>,
+}
+
+impl From<PhaseTimes> for Times {
+    fn from(times: PhaseTimes) -> Self {
+        let PhaseTimes { queued, delivered, received, displayed, ended } = times;
+        Self {
+            queued_ms: queued.as_millis(),
+            delivered_ms: delivered.map(Timestamp::as_millis),
+            received_ms: received.map(Timestamp::as_millis),
+            displayed_ms: displayed.map(Timestamp::as_millis),
+            ended_ms: ended.map(Timestamp::as_millis),
+        }
+    }
 }
 
 pub(super) async fn send_to_sign(app: &App, requester: Requester, ask: Ask) -> Result<Answer, Problem> {
@@ -52,9 +80,9 @@ pub(super) async fn send_to_sign(app: &App, requester: Requester, ask: Ask) -> R
     // As in the driver of a connection: verifications first, then everybody's writes together.
     tokio::task::yield_now().await;
     let signed = answer.map_err(|error| Problem::from(error).about(request_id))?;
-    let Signed { request_id, public_key, message, signature, approved_by } = signed;
+    let Signed { request_id, public_key, message, signature, approved_by, times } = signed;
     let message = std::sync::Arc::unwrap_or_clone(message);
-    Ok(Answer { request_id, public_key, message, signature, approved_by })
+    Ok(Answer { request_id, public_key, message, signature, approved_by, times: times.into() })
 }
 
 pub(super) fn invalid_public_key(error: KeyTextError) -> Problem {

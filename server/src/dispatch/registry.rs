@@ -1,7 +1,7 @@
 //! Which connections hold which key.
 
-use countersign_protocol::{ConnectionId, PublicKeyBytes};
-use std::collections::HashMap;
+use countersign_protocol::{ConnectionId, Device, PublicKeyBytes};
+use std::{collections::HashMap, sync::Arc};
 
 /// A connection that holds a key. Removed by its id, never by the key: an old socket's end must not take a newer
 /// connection with it.
@@ -11,10 +11,18 @@ struct Holder {
     proven: bool,
 }
 
+/// A connection, introduced or not.
+#[derive(Debug)]
+struct Connection<T> {
+    handle: T,
+    key: Option<PublicKeyBytes>,
+    device: Option<Arc<Device>>,
+}
+
 /// All connections, with a handle `T` for reaching each, and the keys they have introduced themselves with.
 #[derive(Debug)]
 pub(crate) struct Registry<T> {
-    connections: HashMap<ConnectionId, (T, Option<PublicKeyBytes>)>,
+    connections: HashMap<ConnectionId, Connection<T>>,
     holders: HashMap<PublicKeyBytes, Vec<Holder>>,
 }
 
@@ -41,17 +49,26 @@ impl<T> Registry<T> {
         self.connections.len()
     }
 
-    pub(crate) fn handles(&self) -> impl Iterator<Item = &T> {
-        self.connections.values().map(|(handle, _)| handle)
+    /// All connections, introduced or not, in the order of their ids.
+    pub(crate) fn ids(&self) -> Vec<ConnectionId> {
+        let mut ids: Vec<_> = self.connections.keys().copied().collect();
+        ids.sort_unstable();
+        ids
     }
 
     pub(crate) fn handle(&self, connection: ConnectionId) -> Option<&T> {
-        self.connections.get(&connection).map(|(handle, _)| handle)
+        self.connections.get(&connection).map(|connection| &connection.handle)
+    }
+
+    /// The key a connection holds, and which of its devices it is.
+    pub(crate) fn holder(&self, connection: ConnectionId) -> Option<(PublicKeyBytes, Option<&Arc<Device>>)> {
+        let connection = self.connections.get(&connection)?;
+        Some((connection.key?, connection.device.as_ref()))
     }
 
     /// Adds a connection that has not introduced itself yet.
     pub(crate) fn add(&mut self, connection: ConnectionId, handle: T) {
-        self.connections.insert(connection, (handle, None));
+        self.connections.insert(connection, Connection { handle, key: None, device: None });
     }
 
     /// Registers a connection under a key, and names the unproven ones that a proven one displaces.
@@ -59,10 +76,13 @@ impl<T> Registry<T> {
         &mut self,
         connection: ConnectionId,
         key: PublicKeyBytes,
+        device: Option<Arc<Device>>,
         proven: bool,
         most: usize,
     ) -> Result<Vec<ConnectionId>, Refused> {
-        let Some((_, held @ None)) = self.connections.get_mut(&connection) else { return Err(Refused::NotAStranger) };
+        let Some(stranger) = self.connections.get_mut(&connection).filter(|stranger| stranger.key.is_none()) else {
+            return Err(Refused::NotAStranger);
+        };
         let holders = self.holders.entry(key).or_insert_with(|| Vec::with_capacity(1));
         if !proven && holders.iter().any(|holder| holder.proven) {
             return Err(Refused::Unproven);
@@ -74,10 +94,11 @@ impl<T> Registry<T> {
         }
         holders.retain(|holder| !displaced.contains(&holder.connection));
         holders.push(Holder { connection, proven });
-        *held = Some(key);
+        stranger.key = Some(key);
+        stranger.device = device;
         for displaced in &displaced {
-            if let Some((_, key)) = self.connections.get_mut(displaced) {
-                *key = None;
+            if let Some(displaced) = self.connections.get_mut(displaced) {
+                displaced.key = None;
             }
         }
         Ok(displaced)
@@ -91,7 +112,7 @@ impl<T> Registry<T> {
 
     /// Takes its key from a connection, which stays connected.
     pub(crate) fn retire(&mut self, connection: ConnectionId) {
-        let Some(key) = self.connections.get_mut(&connection).and_then(|(_, key)| key.take()) else { return };
+        let Some(key) = self.connections.get_mut(&connection).and_then(|held| held.key.take()) else { return };
         let Some(holders) = self.holders.get_mut(&key) else { return };
         holders.retain(|holder| holder.connection != connection);
         if holders.is_empty() {
@@ -132,8 +153,8 @@ mod tests {
     #[test]
     fn the_end_of_an_old_connection_leaves_the_new_one() {
         let (mut registry, key) = (registry(), key(1));
-        assert_eq!(registry.introduce(id(1), key, true, 8), Ok(vec![]));
-        assert_eq!(registry.introduce(id(2), key, true, 8), Ok(vec![]));
+        assert_eq!(registry.introduce(id(1), key, None, true, 8), Ok(vec![]));
+        assert_eq!(registry.introduce(id(2), key, None, true, 8), Ok(vec![]));
         registry.remove(id(1));
         registry.remove(id(1));
         assert_eq!(holding(&registry, key), [id(2)]);
@@ -145,9 +166,9 @@ mod tests {
     #[test]
     fn a_proven_connection_displaces_unproven_ones_and_never_the_other_way() {
         let (mut registry, key) = (registry(), key(1));
-        assert_eq!(registry.introduce(id(1), key, false, 8), Ok(vec![]));
-        assert_eq!(registry.introduce(id(2), key, true, 8), Ok(vec![id(1)]));
-        assert_eq!(registry.introduce(id(3), key, false, 8), Err(Refused::Unproven));
+        assert_eq!(registry.introduce(id(1), key, None, false, 8), Ok(vec![]));
+        assert_eq!(registry.introduce(id(2), key, None, true, 8), Ok(vec![id(1)]));
+        assert_eq!(registry.introduce(id(3), key, None, false, 8), Err(Refused::Unproven));
         assert_eq!(holding(&registry, key), [id(2)]);
         registry.remove(id(1));
         assert_eq!(holding(&registry, key), [id(2)]);
@@ -156,10 +177,10 @@ mod tests {
     #[test]
     fn connections_per_key_are_bounded_and_a_connection_has_one_key() {
         let (mut registry, first) = (registry(), key(1));
-        assert!(registry.introduce(id(1), first, true, 2).is_ok());
-        assert!(registry.introduce(id(2), first, true, 2).is_ok());
-        assert_eq!(registry.introduce(id(3), first, true, 2), Err(Refused::TooMany));
-        assert_eq!(registry.introduce(id(1), key(2), true, 2), Err(Refused::NotAStranger));
-        assert!(registry.introduce(id(3), key(2), true, 2).is_ok());
+        assert!(registry.introduce(id(1), first, None, true, 2).is_ok());
+        assert!(registry.introduce(id(2), first, None, true, 2).is_ok());
+        assert_eq!(registry.introduce(id(3), first, None, true, 2), Err(Refused::TooMany));
+        assert_eq!(registry.introduce(id(1), key(2), None, true, 2), Err(Refused::NotAStranger));
+        assert!(registry.introduce(id(3), key(2), None, true, 2).is_ok());
     }
 }

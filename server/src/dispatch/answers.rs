@@ -1,0 +1,108 @@
+//! The wallets' side: how far a request has come on a device, and what the device answers.
+
+use super::{
+    Dispatcher,
+    open::{Open, Verdict},
+};
+use crate::{record::Phase, time::Timestamp};
+use countersign_protocol::{
+    AckOutcome, CancelCause, ConnectionId, Message, PublicKeyBytes, RequestId, RequestStatus, Signature, WalletState,
+};
+use std::sync::Arc;
+
+/// What a wallet's answer is to be met with.
+#[derive(Debug)]
+pub(crate) enum Check {
+    /// The message it has to be judged by.
+    Judge(Arc<Message>),
+    /// It counts for nothing, or for nothing new.
+    Acknowledge(AckOutcome),
+    /// The request's end is being written, and the acknowledgement follows that.
+    Later,
+}
+
+impl<T, W> Dispatcher<T, W> {
+    /// Notes how far a request has come on a device. Anything but an open request of this connection is ignored: it may have ended
+    /// while the frame was on its way.
+    pub(crate) fn handle_status(&mut self, connection: ConnectionId, status: RequestStatus, now: Timestamp) {
+        let phase = match status.state {
+            WalletState::Received => Phase::Received,
+            WalletState::Displayed => Phase::Displayed,
+        };
+        let id = status.request_id;
+        let advanced =
+            self.table.update(id, |open| open.has_asked(connection) && !open.is_decided() && open.advance(phase, now));
+        if advanced == Some(true) {
+            self.note_progress(id);
+        }
+    }
+
+    /// What an answer is to be met with: a judgement, where it may count. It is matched by the key of its connection and the request's
+    /// id; a request of another key is as unknown as one that never was.
+    pub(crate) fn check(
+        &mut self,
+        key: &PublicKeyBytes,
+        connection: ConnectionId,
+        id: RequestId,
+        signature: Option<&Signature>,
+    ) -> Check {
+        let Some(open) = self.table.get(id).filter(|open| open.record.public_key == *key) else {
+            return Check::Acknowledge(self.ended.outcome(key, connection, id, signature));
+        };
+        if open.is_decided() {
+            let wins = signature.is_some() && open.winner() == signature;
+            let outcome = if wins { AckOutcome::Accepted } else { AckOutcome::Late };
+            return self.acknowledge_later(connection, id, outcome);
+        }
+        match open.has_answered(connection) {
+            true => Check::Acknowledge(AckOutcome::Duplicate),
+            false => Check::Judge(Arc::clone(&open.record.message)),
+        }
+    }
+
+    /// Counts a device's answer that [`Dispatcher::check`] let through and somebody has judged since; its acknowledgement, unless that
+    /// follows later.
+    pub(crate) fn handle_verdict(
+        &mut self,
+        key: &PublicKeyBytes,
+        connection: ConnectionId,
+        id: RequestId,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> Option<AckOutcome> {
+        let signature = match &verdict {
+            Verdict::Signed { signature, .. } => Some(*signature),
+            Verdict::BadSignature | Verdict::MessageMismatch | Verdict::Rejected { .. } => None,
+        };
+        // Judging took place outside the lock, so the request may have ended meanwhile.
+        match self.check(key, connection, id, signature.as_ref()) {
+            Check::Judge(_) => {}
+            Check::Acknowledge(outcome) => return Some(outcome),
+            Check::Later => return None,
+        }
+        let outcome = verdict.outcome();
+        let device = self.registry.holder(connection).and_then(|(_, device)| device.cloned());
+        self.table.release(connection, id);
+        let end = self.table.update(id, |open| open.judge(connection, device.as_ref(), verdict)).flatten();
+        let Some(end) = end else {
+            let superfluous = self.table.update(id, Open::take_superfluous).unwrap_or_default();
+            self.withdraw(id, CancelCause::AnsweredElsewhere, &superfluous);
+            self.deliver_to(connection, now);
+            return Some(outcome);
+        };
+        self.decide(id, end, now);
+        match self.table.get(id) {
+            // Durable: it is being written, and the wallet is told with everybody else.
+            Some(_) => match self.acknowledge_later(connection, id, outcome) {
+                Check::Acknowledge(outcome) => Some(outcome),
+                Check::Later | Check::Judge(_) => None,
+            },
+            None => Some(outcome),
+        }
+    }
+
+    fn acknowledge_later(&mut self, connection: ConnectionId, id: RequestId, outcome: AckOutcome) -> Check {
+        let is_kept = self.table.update(id, |open| open.acknowledge_later(connection, outcome));
+        if is_kept == Some(true) { Check::Later } else { Check::Acknowledge(AckOutcome::Duplicate) }
+    }
+}

@@ -1,0 +1,125 @@
+//! The backends' side: asking, and having what must outlive the process written down first.
+
+use super::{
+    Dispatcher,
+    effect::{Accepted, Effect, Ticket},
+    open::Open,
+};
+use crate::{
+    SigningError,
+    few::Few,
+    record::Record,
+    storage::{Idempotency, StoreError, Write, Written},
+    time::Timestamp,
+};
+use countersign_protocol::{ConnectionId, PublicKey, PublicKeyBytes};
+
+impl<T, W> Dispatcher<T, W> {
+    /// Asks the wallets that are connected. The requests end with the process; they are of one key, and shown together.
+    pub(crate) fn ask(&mut self, requests: Few<(Box<Record>, W)>, now: Timestamp) -> Result<(), SigningError> {
+        let bytes = requests.iter().map(|(record, _)| record.message.len()).sum();
+        let key = requests.first().map(|(record, _)| record.public_key);
+        if let Some(key) = key {
+            self.check_room(&key, requests.len(), bytes)?;
+            self.check_signer(key, requests.len())?;
+        }
+        let requests = requests.into_iter().map(|(record, waiter)| Open::new(record, false, Some(waiter)));
+        self.open(requests.collect(), now);
+        Ok(())
+    }
+
+    /// Has requests written, and asks once they are. Unless they may `queue`, a wallet has to be connected now. What came of the
+    /// writing is told by [`Effect::Accepted`].
+    pub(crate) fn ask_durably(
+        &mut self,
+        records: Vec<Record>,
+        idempotency: Option<Idempotency>,
+        queue: bool,
+    ) -> Result<(), SigningError> {
+        let Some(Record { id, public_key, .. }) = records.first() else { return Ok(()) };
+        let (id, key) = (*id, *public_key);
+        self.check_room(&key, records.len(), records.iter().map(|record| record.message.len()).sum())?;
+        // A repeated call is answered although no wallet may be connected by now: only the store can tell one.
+        if queue || idempotency.is_some() {
+            PublicKey::admit(key)?;
+        } else {
+            self.check_signer(key, records.len())?;
+        }
+        let write = Write::Accept { records: records.clone(), idempotency };
+        self.accepting.insert(id, records);
+        self.effects.push_back(Effect::Write { write, ticket: Some(Ticket::Accept(id)) });
+        Ok(())
+    }
+
+    /// Takes the outcome of a write.
+    pub(crate) fn handle_written(&mut self, ticket: Ticket, written: Result<Written, StoreError>, now: Timestamp) {
+        match ticket {
+            Ticket::End(id) => match written {
+                Ok(Written::Done | Written::Existing(_) | Written::Reused) => self.settle(id, now),
+                Err(StoreError::Full | StoreError::Failed) => self.abandon(id),
+            },
+            Ticket::Accept(id) => {
+                let Some(records) = self.accepting.remove(&id) else { return };
+                let accepted = match written {
+                    Ok(Written::Done) => {
+                        let request_ids = records.iter().map(|record| record.id).collect();
+                        self.open(
+                            records.into_iter().map(|record| Open::new(Box::new(record), true, None)).collect(),
+                            now,
+                        );
+                        Ok(Accepted { request_ids, replayed: false })
+                    }
+                    Ok(Written::Existing(request_ids)) => Ok(Accepted { request_ids, replayed: true }),
+                    Ok(Written::Reused) => Err(SigningError::IdempotencyKeyReused),
+                    Err(StoreError::Full | StoreError::Failed) => Err(SigningError::StorageUnavailable),
+                };
+                self.effects.push_back(Effect::Accepted { first: id, accepted });
+            }
+        }
+    }
+
+    fn open(&mut self, requests: Few<Open<W>>, now: Timestamp) {
+        let Some(key) = requests.first().map(|open| open.record.public_key) else { return };
+        let ids: Few<_> = requests.iter().map(|open| open.record.id).collect();
+        for open in requests {
+            self.table.insert(open);
+        }
+        let holding: Few<_> = self.with_room(&key, ids.len()).collect();
+        self.deliver(&holding, &ids, now);
+    }
+
+    fn check_room(&self, key: &PublicKeyBytes, requests: usize, bytes: usize) -> Result<(), SigningError> {
+        let limits = &self.limits;
+        let being_written = self.accepting.len().saturating_mul(countersign_protocol::limits::MAX_BATCH);
+        if self.draining {
+            return Err(SigningError::Draining);
+        }
+        if self.table.len() + being_written + requests > limits.max_pending
+            || self.table.message_bytes() + bytes > limits.max_pending_bytes
+        {
+            return Err(SigningError::Overloaded);
+        }
+        if self.table.of_key(key).len() + requests > limits.max_pending_per_key {
+            return Err(SigningError::TooManyInflight);
+        }
+        Ok(())
+    }
+
+    fn check_signer(&self, key: PublicKeyBytes, requests: usize) -> Result<(), SigningError> {
+        if self.with_room(&key, requests).next().is_some() {
+            return Ok(());
+        }
+        if self.connections_of(&key) > 0 {
+            return Err(SigningError::TooManyInflight);
+        }
+        // Only now is it worth telling a key that nobody could hold from one that nobody holds.
+        PublicKey::admit(key)?;
+        Err(SigningError::SignerNotConnected)
+    }
+
+    /// The connections of a key that may have so many requests more.
+    fn with_room(&self, key: &PublicKeyBytes, requests: usize) -> impl Iterator<Item = ConnectionId> {
+        let most = self.limits.max_inflight;
+        self.registry.holding(key).filter(move |id| self.table.inflight(*id).len() + requests <= most)
+    }
+}

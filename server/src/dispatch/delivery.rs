@@ -1,0 +1,85 @@
+//! Putting requests to wallets, the first time and again.
+
+use super::{Dispatcher, effect::Effect};
+use crate::{record::Record, time::Timestamp};
+use countersign_protocol::{
+    Batch, CancelCause, ConnectionId, Message, RequestCancel, RequestId, Requester, ServerFrame, SignRequest,
+};
+
+impl<T, W> Dispatcher<T, W> {
+    /// Sends requests that belong together to connections that have room for them.
+    pub(super) fn deliver(&mut self, to: &[ConnectionId], ids: &[RequestId], now: Timestamp) {
+        if to.is_empty() {
+            return;
+        }
+        for id in ids {
+            self.table.update(*id, |open| open.record.attempt = open.record.attempt.saturating_add(1));
+        }
+        for &to in to {
+            for (index, &id) in ids.iter().enumerate() {
+                self.deliver_one(to, id, (index, ids.len()), now);
+            }
+        }
+        for &id in ids {
+            self.note_progress(id);
+        }
+    }
+
+    /// Sends a connection those of its key's requests that are news to it, oldest first, as many as it may have.
+    pub(super) fn deliver_to(&mut self, to: ConnectionId, now: Timestamp) {
+        let Some((key, device)) = self.registry.holder(to) else { return };
+        let is_news = |id: &RequestId| self.table.get(*id).is_some_and(|open| open.is_news_to(to, device));
+        let news: Vec<_> = self.table.of_key(&key).iter().copied().filter(is_news).collect();
+        let together = |one: &RequestId, other: &RequestId| {
+            let batch = |id: &RequestId| self.table.get(*id)?.record.batch.map(|batch| batch.id);
+            batch(one).is_some() && batch(one) == batch(other)
+        };
+        let groups: Vec<Vec<RequestId>> = news.chunk_by(together).map(<[RequestId]>::to_vec).collect();
+        for group in groups {
+            if self.table.inflight(to).len() + group.len() > self.limits.max_inflight {
+                return;
+            }
+            self.deliver(&[to], &group, now);
+        }
+    }
+
+    fn deliver_one(&mut self, to: ConnectionId, id: RequestId, place: (usize, usize), now: Timestamp) {
+        let device = self.registry.holder(to).and_then(|(_, device)| device.cloned());
+        let inflight = self.table.inflight(to).len();
+        let text = self.table.update(id, |open| {
+            open.ask(to, device, now);
+            frame(&open.record, place, now).to_json()
+        });
+        if let Some(text) = text {
+            self.table.engage(to, id);
+            self.effects.push_back(Effect::Deliver { to, text, inflight });
+        }
+    }
+
+    /// Takes a request back from connections that still show it.
+    pub(super) fn withdraw(&mut self, id: RequestId, cause: CancelCause, from: &[ConnectionId]) {
+        if from.is_empty() {
+            return;
+        }
+        let text = ServerFrame::RequestCancel(RequestCancel { request_id: id, cause }).to_json();
+        for &to in from {
+            self.table.release(to, id);
+            self.effects.push_back(Effect::Send { to, text: text.clone() });
+        }
+    }
+}
+
+/// The frame that puts a request to a wallet, as the `place.0`th of `place.1`.
+fn frame(record: &Record, place: (usize, usize), now: Timestamp) -> ServerFrame {
+    // A batch is far below what these can count.
+    let (index, size) = (u32::try_from(place.0).unwrap_or(u32::MAX), u32::try_from(place.1).unwrap_or(u32::MAX));
+    ServerFrame::SignRequest(SignRequest {
+        request_id: record.id,
+        message: Message::clone(&record.message),
+        expires_in_ms: record.expires_at.as_millis().saturating_sub(now.as_millis()),
+        attempt: record.attempt,
+        requester: Requester { name: record.requester.clone() },
+        purpose: record.purpose.clone(),
+        batch: record.batch.map(|batch| Batch { id: batch.id, index, size }),
+    })
+}

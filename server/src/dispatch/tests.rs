@@ -1,0 +1,536 @@
+use super::{
+    Accepted, Check, Dispatcher, Effect, Limits, Ticket, Verdict,
+    testing::{KEY, START, connection, record, request},
+};
+use crate::{
+    SigningError,
+    few::Few,
+    record::{End, Phase, Record},
+    session::Close,
+    storage::{Loaded, StoreError, Write, Written},
+    time::Timestamp,
+};
+use countersign_protocol::{
+    AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, Device, GoodbyeReason, PublicKeyBytes, RejectCode,
+    RejectScope, RequestStatus, ServerFrame, SignRequest, WalletState,
+};
+use std::{sync::Arc, time::Duration};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The key of RFC 8032 §7.1, test 1, which is admitted where it matters.
+const ADMITTED: [u8; 32] = [
+    0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72,
+    0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+];
+
+/// A dispatcher in a world that writes down what it is asked to do.
+struct World {
+    dispatcher: Dispatcher<(), &'static str>,
+    now: Timestamp,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(64)
+    }
+
+    fn with(max_inflight: usize) -> Self {
+        let limits = Limits {
+            max_inflight,
+            max_connections_per_key: 16,
+            max_pending: 100,
+            max_pending_per_key: 50,
+            max_pending_bytes: 10_000,
+        };
+        Self { dispatcher: Dispatcher::new(limits, Loaded::default()), now: START }
+    }
+
+    /// Connections of the key, without a device's name.
+    fn connected(connections: &[u8]) -> Self {
+        let mut world = Self::new();
+        for &n in connections {
+            world.introduce(n, None);
+        }
+        world
+    }
+
+    fn introduce(&mut self, n: u8, device: Option<&str>) -> Vec<SignRequest> {
+        self.introduce_as(n, KEY.into(), device)
+    }
+
+    fn introduce_as(&mut self, n: u8, key: PublicKeyBytes, device: Option<&str>) -> Vec<SignRequest> {
+        let device =
+            device.map(|id| Arc::new(Device { id: id.parse().unwrap(), label: "Chromium on Linux".parse().unwrap() }));
+        assert!(self.dispatcher.connect(connection(n), ()));
+        let superseded = || Close::goodbye(GoodbyeReason::Superseded, SECOND, 1000);
+        self.dispatcher.introduce(connection(n), key, device, true, superseded, self.now).unwrap();
+        self.delivered()
+            .into_iter()
+            .map(|(to, request)| {
+                assert_eq!(to, n);
+                request
+            })
+            .collect()
+    }
+
+    fn disconnect(&mut self, n: u8) {
+        self.dispatcher.disconnect(connection(n), self.now);
+    }
+
+    /// Asks for request 1.
+    fn ask(&mut self) -> Result<(), SigningError> {
+        self.dispatcher.ask(plain([record(1)]), self.now)
+    }
+
+    fn accept(&mut self, records: Vec<Record>, queue: bool) {
+        let first = records[0].id;
+        self.dispatcher.ask_durably(records, None, queue).unwrap();
+        self.dispatcher.handle_written(Ticket::Accept(first), Ok(Written::Done), self.now);
+    }
+
+    fn effects(&mut self) -> Vec<Effect<&'static str>> {
+        std::iter::from_fn(|| self.dispatcher.poll_effect()).collect()
+    }
+
+    /// The requests sent, each with the connection it went to.
+    fn delivered(&mut self) -> Vec<(u8, SignRequest)> {
+        let delivered = |effect| match effect {
+            Effect::Deliver { to, text, .. } => match ServerFrame::parse(&text).unwrap() {
+                ServerFrame::SignRequest(request) => Some((number(to), request)),
+                other => panic!("no request: {other:?}"),
+            },
+            _ => None,
+        };
+        self.effects().into_iter().filter_map(delivered).collect()
+    }
+
+    fn answer(&mut self, from: u8, verdict: Verdict) -> Option<AckOutcome> {
+        self.dispatcher.handle_verdict(&KEY.into(), connection(from), request(1), verdict, self.now)
+    }
+
+    fn check(&mut self, from: u8, signature: [u8; 64]) -> Check {
+        self.dispatcher.check(&KEY.into(), connection(from), request(1), Some(&signature.into()))
+    }
+
+    fn status(&mut self, from: u8, state: WalletState) {
+        let status = RequestStatus { request_id: request(1), state };
+        self.dispatcher.handle_status(connection(from), status, self.now);
+    }
+
+    fn pass(&mut self, wait: Duration) {
+        self.now = self.now.after(wait);
+        self.dispatcher.handle_timeout(self.now);
+    }
+
+    fn ends(&mut self) -> Vec<End> {
+        told(&self.effects()).0
+    }
+
+    /// Nothing of an ended request may stay behind but the memory of it.
+    fn assert_empty(&self) {
+        assert_eq!((self.dispatcher.pending(), self.dispatcher.transient()), (0, 0));
+        assert_eq!((self.dispatcher.poll_timeout(), self.dispatcher.table.message_bytes()), (None, 0));
+        assert!(self.dispatcher.table.of_key(&KEY.into()).is_empty());
+        assert!((0..20).all(|n| self.dispatcher.table.inflight(connection(n)).is_empty()));
+    }
+}
+
+fn plain(records: impl IntoIterator<Item = Record>) -> Few<(Box<Record>, &'static str)> {
+    records.into_iter().map(|record| (Box::new(record), "waiter")).collect()
+}
+
+fn number(id: countersign_protocol::ConnectionId) -> u8 {
+    (0..=255).find(|n| connection(*n) == id).unwrap()
+}
+
+/// The ends told, and the withdrawals: to whom and why.
+fn told(effects: &[Effect<&'static str>]) -> (Vec<End>, Vec<(u8, CancelCause)>) {
+    let (mut ends, mut withdrawn) = (Vec::new(), Vec::new());
+    for effect in effects {
+        match effect {
+            Effect::Ended(open) => {
+                assert_eq!(open.waiter.is_some(), !open.durable);
+                ends.push(open.record.end.clone().unwrap());
+            }
+            Effect::Send { to, text } => match ServerFrame::parse(text).unwrap() {
+                ServerFrame::RequestCancel(cancel) => withdrawn.push((number(*to), cancel.cause)),
+                other => panic!("{other:?}"),
+            },
+            _ => {}
+        }
+    }
+    (ends, withdrawn)
+}
+
+fn signed(n: u8) -> Verdict {
+    Verdict::Signed { signature: [n; 64].into(), approved_by: Some(ApprovedBy::Human) }
+}
+
+fn rejected(scope: RejectScope) -> Verdict {
+    Verdict::Rejected { code: RejectCode::UserRejected, reason: None, scope }
+}
+
+fn at(record: Record, key: [u8; 32]) -> Record {
+    Record { public_key: key.into(), ..record }
+}
+
+#[test]
+fn the_first_signature_wins_and_the_other_devices_are_told() {
+    let mut world = World::connected(&[1, 2, 3]);
+    world.ask().unwrap();
+    assert_eq!(
+        world.delivered().iter().map(|(to, request)| (*to, request.attempt)).collect::<Vec<_>>(),
+        [(1, 1), (2, 1), (3, 1)]
+    );
+    assert_eq!(world.answer(2, signed(9)), Some(AckOutcome::Accepted));
+    let (ends, withdrawn) = told(&world.effects());
+    assert!(matches!(ends[..], [End::Signed { .. }]));
+    assert_eq!(withdrawn, [(1, CancelCause::AnsweredElsewhere), (3, CancelCause::AnsweredElsewhere)]);
+    world.assert_empty();
+
+    assert_eq!(world.answer(1, signed(8)), Some(AckOutcome::Late));
+    assert_eq!(world.answer(2, signed(8)), Some(AckOutcome::Duplicate));
+    assert_eq!(world.answer(2, signed(9)), Some(AckOutcome::Accepted), "the one that was taken");
+    assert!(world.effects().is_empty());
+}
+
+#[test]
+fn a_refusal_for_the_key_ends_it_and_for_a_device_only_at_the_last() {
+    let mut world = World::connected(&[1, 2]);
+    world.ask().unwrap();
+    assert_eq!(world.answer(1, rejected(RejectScope::Device)), Some(AckOutcome::Accepted));
+    assert!(world.ends().is_empty());
+    world.answer(2, rejected(RejectScope::Device));
+    assert!(matches!(world.ends()[..], [End::Rejected { .. }]));
+    world.assert_empty();
+
+    let mut world = World::connected(&[1, 2]);
+    world.ask().unwrap();
+    world.answer(1, rejected(RejectScope::Key));
+    assert_eq!(told(&world.effects()).1, [(2, CancelCause::AnsweredElsewhere)]);
+    world.assert_empty();
+}
+
+#[test]
+fn a_bad_answer_drops_the_device_and_the_last_reason_is_given() {
+    let mut world = World::connected(&[1, 2]);
+    world.ask().unwrap();
+    assert_eq!(world.answer(1, Verdict::BadSignature), Some(AckOutcome::BadSignature));
+    assert_eq!(world.answer(1, signed(9)), Some(AckOutcome::Duplicate), "one answer a device");
+    assert_eq!(world.answer(2, Verdict::MessageMismatch), Some(AckOutcome::MessageMismatch));
+    assert_eq!(world.ends(), [End::MessageMismatch]);
+    world.assert_empty();
+}
+
+#[test]
+fn foreign_and_unknown_requests_are_the_same() {
+    let mut world = World::connected(&[1]);
+    world.introduce_as(2, [2; 32].into(), None);
+    world.ask().unwrap();
+    let stranger = world.dispatcher.check(&[2; 32].into(), connection(2), request(1), None);
+    assert!(matches!(stranger, Check::Acknowledge(AckOutcome::Unknown)));
+    let unknown = world.dispatcher.check(&KEY.into(), connection(1), request(2), None);
+    assert!(matches!(unknown, Check::Acknowledge(AckOutcome::Unknown)));
+    assert!(matches!(world.check(1, [9; 64]), Check::Judge(_)));
+}
+
+#[test]
+fn a_wallet_that_comes_back_gets_its_open_requests_again() {
+    let mut world = World::new();
+    world.introduce(1, Some("phone"));
+    world.ask().unwrap();
+    world.delivered();
+    world.status(1, WalletState::Displayed);
+    world.disconnect(1);
+    assert!(world.ends().is_empty());
+    let again = world.introduce(2, Some("phone"));
+    assert_eq!(
+        again.iter().map(|request| (request.request_id, request.attempt)).collect::<Vec<_>>(),
+        [(request(1), 2)]
+    );
+    assert_eq!(world.answer(2, signed(9)), Some(AckOutcome::Accepted));
+    assert!(matches!(world.ends()[..], [End::Signed { .. }]));
+    world.assert_empty();
+}
+
+#[test]
+fn what_a_device_declined_it_is_not_asked_again() {
+    let mut world = World::new();
+    world.introduce(1, Some("phone"));
+    world.introduce(2, Some("laptop"));
+    world.ask().unwrap();
+    world.answer(1, rejected(RejectScope::Device));
+    world.disconnect(1);
+    world.effects();
+    assert!(world.introduce(3, Some("phone")).is_empty());
+    world.disconnect(2);
+    assert!(world.ends().is_empty(), "the laptop may come back");
+    assert_eq!(world.introduce(4, Some("laptop")).len(), 1);
+    world.answer(4, rejected(RejectScope::Device));
+    assert!(matches!(world.ends()[..], [End::Rejected { .. }]));
+    world.assert_empty();
+}
+
+#[test]
+fn a_device_without_a_name_cannot_come_back() {
+    let mut world = World::connected(&[1, 2]);
+    world.ask().unwrap();
+    world.answer(1, rejected(RejectScope::Device));
+    assert!(world.ends().is_empty());
+    world.disconnect(2);
+    assert!(matches!(world.ends()[..], [End::Rejected { .. }]));
+    world.assert_empty();
+}
+
+#[test]
+fn two_tabs_of_one_device_answer_once() {
+    let mut world = World::new();
+    for n in [1, 2] {
+        world.introduce(n, Some("laptop"));
+    }
+    world.introduce(3, Some("phone"));
+    world.ask().unwrap();
+    world.effects();
+    world.answer(1, rejected(RejectScope::Device));
+    assert_eq!(told(&world.effects()).1, [(2, CancelCause::AnsweredElsewhere)]);
+    assert_eq!(world.answer(2, signed(9)), Some(AckOutcome::Duplicate));
+    world.answer(3, signed(8));
+    let (ends, withdrawn) = told(&world.effects());
+    assert!(matches!(ends[..], [End::Signed { .. }]) && withdrawn.is_empty());
+    world.assert_empty();
+}
+
+#[test]
+fn an_answer_may_come_on_a_connection_that_was_not_asked() {
+    let mut world = World::with(1);
+    world.introduce(1, Some("phone"));
+    world.ask().unwrap();
+    world.dispatcher.ask(plain([record(2)]), world.now).unwrap_err();
+    world.disconnect(1);
+    // The place of the new connection is taken before the old request comes to it again.
+    world.effects();
+    world.introduce(2, Some("laptop"));
+    world.introduce(3, None);
+    assert_eq!(world.answer(3, signed(9)), Some(AckOutcome::Accepted));
+    assert_eq!(told(&world.effects()).1, [(2, CancelCause::AnsweredElsewhere)]);
+    world.assert_empty();
+}
+
+#[test]
+fn nobody_has_to_wait_for_a_wallet_that_sleeps() {
+    let mut world = World::connected(&[1]);
+    world.ask().unwrap();
+    world.effects();
+    assert_eq!(world.dispatcher.poll_timeout(), Some(START.after(10 * SECOND)));
+    world.pass(10 * SECOND);
+    let (ends, withdrawn) = told(&world.effects());
+    assert_eq!((ends, withdrawn), (vec![End::DeliveryTimeout], vec![(1, CancelCause::Expired)]));
+    world.assert_empty();
+}
+
+#[test]
+fn a_human_has_the_whole_time() {
+    let mut world = World::connected(&[1]);
+    world.ask().unwrap();
+    world.status(1, WalletState::Received);
+    assert_eq!(world.dispatcher.poll_timeout(), Some(START.after(60 * SECOND)));
+    world.pass(10 * SECOND);
+    world.pass(49 * SECOND);
+    assert!(world.ends().is_empty());
+    world.pass(SECOND);
+    assert_eq!(world.ends(), [End::Timeout(Phase::Received)]);
+    world.assert_empty();
+}
+
+#[test]
+fn the_end_says_whether_the_wallet_was_still_there() {
+    let mut world = World::connected(&[1]);
+    world.ask().unwrap();
+    world.status(1, WalletState::Displayed);
+    world.disconnect(1);
+    world.pass(60 * SECOND);
+    assert_eq!(world.ends(), [End::Disconnected(Phase::Displayed)]);
+    world.assert_empty();
+}
+
+#[test]
+fn phases_are_never_revisited_and_have_their_times() {
+    let mut world = World::connected(&[1]);
+    world.ask().unwrap();
+    world.status(1, WalletState::Displayed);
+    world.pass(SECOND);
+    world.status(1, WalletState::Received);
+    world.status(9, WalletState::Received);
+    world.answer(1, signed(9));
+    let effects = world.effects();
+    let times = effects.iter().find_map(|effect| match effect {
+        Effect::Ended(open) => Some(open.record.times),
+        _ => None,
+    });
+    let times = times.unwrap();
+    assert_eq!((times.queued, times.delivered, times.displayed), (START, Some(START), Some(START)));
+    assert_eq!((times.received, times.ended), (None, Some(START.after(SECOND))));
+}
+
+#[test]
+fn what_a_connection_may_not_have_yet_comes_when_it_has_answered() {
+    let mut world = World::with(2);
+    world.introduce_as(1, ADMITTED.into(), Some("phone"));
+    for n in 1..=4 {
+        world.accept(vec![at(record(n), ADMITTED)], true);
+    }
+    let sent = |world: &mut World| world.delivered().iter().map(|(_, r)| r.request_id).collect::<Vec<_>>();
+    assert_eq!(sent(&mut world), [request(1), request(2)]);
+    world.dispatcher.cancel(request(2), world.now);
+    world.dispatcher.handle_written(Ticket::End(request(2)), Ok(Written::Done), world.now);
+    assert_eq!(sent(&mut world), [request(3)]);
+}
+
+#[test]
+fn a_batch_is_delivered_whole_or_not_at_all() {
+    let mut world = World::with(3);
+    world.introduce(1, Some("phone"));
+    world.dispatcher.ask(plain([record(9)]), world.now).unwrap();
+    world.effects();
+    let id = BatchId::from_random_bytes([5; 16]);
+    let batch = |n: u32| Record { batch: Some(Batch { id, index: n, size: 3 }), ..record(u128::from(n) + 1) };
+    let requests = || plain([0, 1, 2].map(batch));
+    assert_eq!(world.dispatcher.ask(requests(), world.now), Err(SigningError::TooManyInflight));
+    world.dispatcher.cancel(request(9), world.now);
+    world.effects();
+    world.dispatcher.ask(requests(), world.now).unwrap();
+    let places = |delivered: Vec<(u8, SignRequest)>| {
+        delivered.into_iter().map(|(_, request)| request.batch.map(|b| (b.index, b.size))).collect::<Vec<_>>()
+    };
+    assert_eq!(places(world.delivered()), [Some((0, 3)), Some((1, 3)), Some((2, 3))]);
+    // What is left of it comes again together.
+    world.answer(1, signed(9));
+    world.disconnect(1);
+    world.effects();
+    let again = world.introduce(2, Some("phone"));
+    assert_eq!(
+        again.iter().map(|r| r.batch.map(|b| (b.index, b.size))).collect::<Vec<_>>(),
+        [Some((0, 2)), Some((1, 2))]
+    );
+    assert_eq!(world.dispatcher.pending(), 2);
+}
+
+#[test]
+fn nobody_is_told_an_end_before_it_is_on_disk() {
+    let mut world = World::connected(&[1, 2]);
+    world.dispatcher.ask_durably(vec![record(1)], None, false).unwrap();
+    world.effects();
+    world.dispatcher.handle_written(Ticket::Accept(request(1)), Ok(Written::Done), world.now);
+    let effects = world.effects();
+    let accepted = Accepted { request_ids: vec![request(1)], replayed: false };
+    assert!(effects.iter().any(|e| matches!(e, Effect::Accepted { accepted: Ok(a), .. } if *a == accepted)));
+
+    assert_eq!(world.answer(1, signed(9)), None);
+    assert_eq!(world.answer(2, signed(8)), None, "it will have been too late");
+    assert!(matches!(world.check(1, [9; 64]), Check::Acknowledge(AckOutcome::Duplicate)));
+    assert!(world.dispatcher.durable_record(request(1)).unwrap().end.is_none());
+    world.pass(100 * SECOND);
+    let effects = world.effects();
+    assert!(matches!(effects[..], [Effect::Write { write: Write::End { .. }, ticket: Some(Ticket::End(_)) }]));
+
+    world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Done), world.now);
+    let effects = world.effects();
+    let acks: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Acknowledge { to, outcome, .. } => Some((number(*to), *outcome)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(acks, [(1, AckOutcome::Accepted), (2, AckOutcome::Late)]);
+    assert!(matches!(told(&effects).0[..], [End::Signed { .. }]));
+    world.assert_empty();
+}
+
+#[test]
+fn an_end_that_cannot_be_written_is_not_told() {
+    let mut world = World::connected(&[1]);
+    world.dispatcher.ask_durably(vec![record(1)], None, false).unwrap();
+    world.dispatcher.handle_written(Ticket::Accept(request(1)), Ok(Written::Done), world.now);
+    world.answer(1, signed(9));
+    world.effects();
+    world.dispatcher.handle_written(Ticket::End(request(1)), Err(StoreError::Failed), world.now);
+    let effects = world.effects();
+    assert!(matches!(&effects[..], [Effect::Ended(open)] if open.record.end.is_none()));
+    world.assert_empty();
+}
+
+#[test]
+fn what_cannot_be_written_is_not_taken() {
+    let mut world = World::connected(&[1]);
+    for (written, error) in [
+        (Err(StoreError::Full), SigningError::StorageUnavailable),
+        (Err(StoreError::Failed), SigningError::StorageUnavailable),
+        (Ok(Written::Reused), SigningError::IdempotencyKeyReused),
+    ] {
+        world.dispatcher.ask_durably(vec![record(1)], None, false).unwrap();
+        world.effects();
+        world.dispatcher.handle_written(Ticket::Accept(request(1)), written, world.now);
+        let effects = world.effects();
+        assert!(matches!(&effects[..], [Effect::Accepted { accepted: Err(told), .. }] if *told == error));
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn what_an_earlier_process_left_is_gone_on_with() {
+    let limits = World::new().dispatcher.limits;
+    let left = Record { attempt: 3, ..record(1) };
+    let over = super::testing::ended(2, End::Signed { signature: [9; 64].into(), approved_by: None, device: None });
+    let loaded = Loaded { open: vec![left], ended: vec![over] };
+    let mut world = World { dispatcher: Dispatcher::new(limits, loaded), now: START };
+    let again = world.introduce(1, Some("phone"));
+    assert_eq!(again.iter().map(|request| request.attempt).collect::<Vec<_>>(), [4]);
+    let check = world.dispatcher.check(&KEY.into(), connection(1), request(2), Some(&[9; 64].into()));
+    assert!(matches!(check, Check::Acknowledge(AckOutcome::Accepted)));
+}
+
+#[test]
+fn what_may_wait_for_a_wallet_needs_none_and_a_key_that_could_sign() {
+    let mut world = World::new();
+    assert!(matches!(world.ask(), Err(SigningError::InvalidPublicKey(_))));
+    assert_eq!(
+        world.dispatcher.ask(plain([at(record(1), ADMITTED)]), world.now),
+        Err(SigningError::SignerNotConnected)
+    );
+    let durable = |world: &mut World, record, queue| world.dispatcher.ask_durably(vec![record], None, queue);
+    assert_eq!(durable(&mut world, at(record(1), ADMITTED), false), Err(SigningError::SignerNotConnected));
+    assert!(matches!(durable(&mut world, record(1), true), Err(SigningError::InvalidPublicKey(_))));
+    world.accept(vec![at(record(1), ADMITTED)], true);
+    assert_eq!(world.introduce_as(1, ADMITTED.into(), None).len(), 1);
+}
+
+#[test]
+fn everything_is_bounded() {
+    let mut world = World::with(1000);
+    world.introduce(1, None);
+    for n in 0..50 {
+        world.dispatcher.ask(plain([record(n)]), world.now).unwrap();
+    }
+    let one_more = plain([record(99)]);
+    assert_eq!(world.dispatcher.ask(one_more, world.now), Err(SigningError::TooManyInflight));
+    let long = Record { message: Arc::new(vec![1; 9_900].try_into().unwrap()), ..at(record(99), [2; 32]) };
+    assert_eq!(world.dispatcher.ask(plain([long]), world.now), Err(SigningError::Overloaded));
+}
+
+#[test]
+fn draining_ends_what_does_not_outlive_the_process() {
+    let mut world = World::connected(&[1]);
+    world.ask().unwrap();
+    world.accept(vec![record(2)], false);
+    world.effects();
+    let goodbye = || Close::goodbye(GoodbyeReason::Shutdown, SECOND, 1012);
+    world.dispatcher.begin_drain(&goodbye().frame);
+    assert_eq!(world.ask(), Err(SigningError::Draining));
+    assert!(!world.dispatcher.connect(connection(2), ()));
+    world.effects();
+    world.dispatcher.finish_drain(goodbye, world.now);
+    assert_eq!(world.ends(), [End::Draining]);
+    assert_eq!((world.dispatcher.pending(), world.dispatcher.transient()), (1, 0));
+}

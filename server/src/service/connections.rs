@@ -1,0 +1,112 @@
+//! What a wallet's connection does.
+
+use super::{SigningService, gauge};
+use crate::{
+    dispatch::{Check, Refused, Verdict},
+    mailbox::{Inbox, Mailbox},
+    session::{Close, Introduced, Rules, close},
+};
+use countersign_protocol::{
+    AckOutcome, ConnectionId, GoodbyeReason, PublicKey, RequestId, RequestStatus, SignReject, SignResponse, Signable,
+    Welcome, WelcomeLimits,
+};
+use std::sync::Arc;
+
+impl SigningService {
+    /// Takes in a connection that has not introduced itself; `None` while draining.
+    pub(crate) fn connect(&self, id: ConnectionId) -> Option<(ConnectionGuard, Inbox)> {
+        let (mailbox, inbox) = Mailbox::new(self.config().max_inflight);
+        let mut state = self.state();
+        if !state.dispatcher.connect(id, mailbox) {
+            return None;
+        }
+        self.metrics().connections.set(gauge(state.dispatcher.connections()));
+        Some((ConnectionGuard { service: self.clone(), id }, inbox))
+    }
+
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.0.rules)
+    }
+
+    /// Registers a connection under its key. The requests it is sent wait in its mailbox, behind the welcome.
+    pub(crate) fn introduce(&self, id: ConnectionId, introduced: &Introduced) -> Result<Welcome, Refused> {
+        let config = self.config();
+        let (key, device) = (introduced.key.to_bytes(), introduced.device.clone());
+        let superseded = || Close::goodbye(GoodbyeReason::Superseded, config.reconnect_after, close::NORMAL);
+        self.with(|dispatcher, now| {
+            dispatcher.introduce(id, key, device, introduced.proven, superseded, now)?;
+            Ok(Welcome {
+                connection_id: id,
+                heartbeat_ms: u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX),
+                limits: WelcomeLimits {
+                    max_message_bytes: config.max_message_bytes,
+                    max_inflight: config.max_inflight,
+                },
+            })
+        })
+    }
+
+    /// Takes a connection that is being closed out of its key's.
+    pub(crate) fn retire(&self, id: ConnectionId) {
+        self.with(|dispatcher, now| dispatcher.retire(id, now));
+    }
+
+    pub(crate) fn handle_status(&self, id: ConnectionId, status: RequestStatus) {
+        self.with(|dispatcher, now| dispatcher.handle_status(id, status, now));
+    }
+
+    /// Judges an answer; its acknowledgement, unless that follows when the answer is on disk.
+    pub(crate) fn handle_answer(
+        &self,
+        id: ConnectionId,
+        key: &PublicKey,
+        response: SignResponse,
+    ) -> Option<AckOutcome> {
+        let SignResponse { request_id, message, signature, approved_by } = response;
+        let check = self.with(|dispatcher, _| dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature)));
+        let stored = match check {
+            Check::Judge(stored) => stored,
+            Check::Acknowledge(outcome) => return Some(outcome),
+            Check::Later => return None,
+        };
+        // Verified over the stored message, whatever the echo says, and outside the lock: it takes longer than all the rest.
+        let verdict = if message != *stored {
+            Verdict::MessageMismatch
+        } else if Signable::Message(&stored).verify(key, &signature).is_err() {
+            Verdict::BadSignature
+        } else {
+            Verdict::Signed { signature, approved_by }
+        };
+        self.handle_verdict(id, key, request_id, verdict)
+    }
+
+    pub(crate) fn handle_reject(&self, id: ConnectionId, key: &PublicKey, reject: SignReject) -> Option<AckOutcome> {
+        let SignReject { request_id, code, reason, scope } = reject;
+        self.handle_verdict(id, key, request_id, Verdict::Rejected { code, reason, scope })
+    }
+
+    fn handle_verdict(
+        &self,
+        id: ConnectionId,
+        key: &PublicKey,
+        request_id: RequestId,
+        verdict: Verdict,
+    ) -> Option<AckOutcome> {
+        self.with(|dispatcher, now| dispatcher.handle_verdict(&key.to_bytes(), id, request_id, verdict, now))
+    }
+}
+
+/// A connection's place among the service's, given up when its task ends in whatever way.
+#[derive(Debug)]
+pub(crate) struct ConnectionGuard {
+    service: SigningService,
+    pub(crate) id: ConnectionId,
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.service.with(|dispatcher, now| dispatcher.disconnect(self.id, now));
+        self.service.metrics().connections.set(gauge(self.service.connections()));
+        self.service.0.changed.notify_waiters();
+    }
+}

@@ -1,0 +1,213 @@
+//! Requests that outlive their callers and the process: taking, watching, cancelling, and ending them in time.
+
+use super::SigningService;
+use crate::{
+    SigningError,
+    dispatch::Accepted,
+    record::Record,
+    storage::{Idempotency, StoreError},
+    time::Timestamp,
+};
+use countersign_protocol::{RequestId, RequesterName};
+use std::time::Duration;
+use tokio::{
+    sync::{oneshot, watch},
+    time::{sleep_until, timeout},
+};
+
+impl SigningService {
+    /// Has requests written, and returns once they are on disk.
+    ///
+    /// # Cancel safety
+    /// Once begun it goes on: dropping the future leaves it open whether the requests were taken. That is what idempotency keys are for.
+    pub(crate) async fn ask_durably(
+        &self,
+        records: Vec<Record>,
+        idempotency: Option<Idempotency>,
+        queue: bool,
+    ) -> Result<Accepted, SigningError> {
+        let accepted = self.begin_durably(records, idempotency, queue)?;
+        accepted.await.unwrap_or(Err(SigningError::StorageUnavailable))
+    }
+
+    pub(crate) fn begin_durably(
+        &self,
+        records: Vec<Record>,
+        idempotency: Option<Idempotency>,
+        queue: bool,
+    ) -> Result<oneshot::Receiver<Result<Accepted, SigningError>>, SigningError> {
+        if self.0.store.is_none() {
+            return Err(SigningError::NoStore);
+        }
+        let (waiter, accepted) = oneshot::channel();
+        let Some(first) = records.first().map(|record| record.id) else { return Err(SigningError::InvalidBatch(0)) };
+        let now = self.now();
+        let mut state = self.state();
+        state.dispatcher.ask_durably(records, idempotency, queue)?;
+        state.acceptances.insert(first, waiter);
+        self.carry_out(&mut state, now);
+        Ok(accepted)
+    }
+
+    /// A durable request as it stands, for the one who asked for it.
+    ///
+    /// # Errors
+    /// [`SigningError::UnknownRequest`] where there is none, or it is another requester's; [`SigningError::StorageUnavailable`].
+    pub async fn record(&self, requester: &RequesterName, id: RequestId) -> Result<Record, SigningError> {
+        let record = match self.open_record(id) {
+            Some(record) => Some(record),
+            None => self.read(id).await?,
+        };
+        record.filter(|record| record.requester == *requester).ok_or(SigningError::UnknownRequest)
+    }
+
+    /// Follows a durable request: what is told first is how it stands.
+    ///
+    /// # Errors
+    /// As of [`SigningService::record`].
+    pub async fn subscribe(&self, requester: &RequesterName, id: RequestId) -> Result<Subscription, SigningError> {
+        let changes = self.watch(id);
+        // Looked up after the watch has begun, so that nothing falls in between.
+        let record = self.record(requester, id).await?;
+        Ok(Subscription { service: self.clone(), requester: requester.clone(), id, changes, news: Some(record) })
+    }
+
+    /// Waits for a durable request's end, no longer than `patience`, and returns how it stands then.
+    ///
+    /// # Errors
+    /// As of [`SigningService::record`], and [`SigningError::Draining`].
+    pub async fn wait(
+        &self,
+        requester: &RequesterName,
+        id: RequestId,
+        patience: Duration,
+    ) -> Result<Record, SigningError> {
+        let mut subscription = self.subscribe(requester, id).await?;
+        let ended = async {
+            loop {
+                match subscription.next().await? {
+                    Some(record) if record.end.is_some() => return Ok(record),
+                    Some(_) => {}
+                    None => return self.record(requester, id).await,
+                }
+            }
+        };
+        match timeout(patience, ended).await {
+            Ok(ended) => ended,
+            Err(_) => self.record(requester, id).await,
+        }
+    }
+
+    /// Withdraws a durable request. One that has ended stays as it is.
+    ///
+    /// # Errors
+    /// As of [`SigningService::record`].
+    pub async fn cancel(&self, requester: &RequesterName, id: RequestId) -> Result<Record, SigningError> {
+        let record = self.record(requester, id).await?;
+        if record.end.is_some() {
+            return Ok(record);
+        }
+        self.withdraw(id);
+        // It is over once that is on disk, which is a matter of milliseconds; a disk that hangs is not waited for.
+        self.wait(requester, id, Duration::from_secs(10)).await
+    }
+
+    /// Ends durable requests whose time is over, for as long as it is polled. Run it once beside a service that has a store; requests that
+    /// somebody waits for end in time without it.
+    pub async fn maintain(&self) {
+        loop {
+            let changed = self.0.deadlines.notified();
+            let due = self.next_deadline();
+            match due {
+                Some(at) => {
+                    tokio::select! {
+                        () = sleep_until(self.0.clock.instant_of(at)) => self.handle_timeout(),
+                        () = changed => {}
+                    }
+                }
+                None => changed.await,
+            }
+        }
+    }
+
+    pub(crate) fn open_record(&self, id: RequestId) -> Option<Record> {
+        self.state().dispatcher.durable_record(id).cloned()
+    }
+
+    pub(crate) fn withdraw(&self, id: RequestId) {
+        self.with(|dispatcher, now| dispatcher.cancel(id, now));
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.state().dispatcher.poll_timeout()
+    }
+
+    async fn read(&self, id: RequestId) -> Result<Option<Record>, SigningError> {
+        let Some(store) = &self.0.store else { return Ok(None) };
+        let (reader, record) = oneshot::channel();
+        // Fails only where nobody waits for it any more.
+        store.read(id, Box::new(move |record| drop(reader.send(record))));
+        match record.await {
+            Ok(Ok(record)) => Ok(record),
+            Ok(Err(StoreError::Full | StoreError::Failed)) | Err(_) => Err(SigningError::StorageUnavailable),
+        }
+    }
+
+    /// Woken at each change of an open durable request; none where it is not open.
+    fn watch(&self, id: RequestId) -> Option<watch::Receiver<()>> {
+        let mut state = self.state();
+        state.dispatcher.durable_record(id)?;
+        Some(state.watchers.entry(id).or_insert_with(|| watch::Sender::new(())).subscribe())
+    }
+}
+
+/// Follows one durable request to its end.
+#[derive(Debug)]
+pub struct Subscription {
+    service: SigningService,
+    requester: RequesterName,
+    id: RequestId,
+    changes: Option<watch::Receiver<()>>,
+    news: Option<Record>,
+}
+
+impl Subscription {
+    /// How the request stands: at once the first time, then at each change, the last time when it has ended; `None` after that. Changes
+    /// that follow each other closely may be told as one.
+    ///
+    /// # Errors
+    /// As of [`SigningService::record`], and [`SigningError::Draining`] when the server stops before the end.
+    ///
+    /// # Cancel safety
+    /// No change is lost when the future is dropped.
+    pub async fn next(&mut self) -> Result<Option<Record>, SigningError> {
+        if let Some(record) = self.news.take() {
+            if record.end.is_some() {
+                self.changes = None;
+            }
+            return Ok(Some(record));
+        }
+        let Some(changes) = &mut self.changes else { return Ok(None) };
+        let closed = changes.changed().await.is_err();
+        let record = self.service.record(&self.requester, self.id).await?;
+        if closed {
+            self.changes = None;
+            if record.end.is_none() {
+                return Err(SigningError::Draining);
+            }
+        }
+        Ok(Some(record))
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.changes = None;
+        let mut state = self.service.state();
+        if state.watchers.get(&self.id).is_some_and(|watchers| watchers.receiver_count() == 0) {
+            state.watchers.remove(&self.id);
+        }
+        drop(state);
+        self.service.0.changed.notify_waiters();
+    }
+}

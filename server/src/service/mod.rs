@@ -1,0 +1,208 @@
+//! The signing service: what a backend calls, and what every wallet connection reports to.
+
+mod carry;
+mod connections;
+mod durable;
+mod waiting;
+
+pub(crate) use connections::ConnectionGuard;
+pub use durable::Subscription;
+pub use waiting::Waiting;
+
+use crate::{
+    config::Config,
+    dispatch::{Accepted, Dispatcher},
+    error::SigningError,
+    mailbox::Mailbox,
+    metrics::Metrics,
+    record::{PhaseTimes, Record},
+    request::SigningRequest,
+    session::{Close, Rules, close},
+    storage::{Loaded, Storage},
+    time::{Clock, Timestamp},
+};
+use countersign_protocol::{ApprovedBy, GoodbyeReason, Message, PublicKey, PublicKeyBytes, RequestId, Signature};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, oneshot, watch};
+
+/// A signature that has been verified over the message that was asked for, under the key that was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Signed {
+    /// Names the request in logs, on both sides.
+    pub request_id: RequestId,
+    /// The key that was asked.
+    pub public_key: PublicKeyBytes,
+    /// The message, as the backend gave it.
+    pub message: Arc<Message>,
+    /// Verifies over `message` under `public_key` in every Ed25519 library.
+    pub signature: Signature,
+    /// Who decided, as the wallet says.
+    pub approved_by: Option<ApprovedBy>,
+    /// When the request came to each of its phases.
+    pub times: PhaseTimes,
+}
+
+/// Asks wallets for signatures. Cheap to clone; all clones are one service.
+///
+/// ```no_run
+/// # async fn example(service: countersign_server::SigningService, key: countersign_server::protocol::PublicKey) {
+/// match service.send_to_sign(&key, b"I agree to the terms of 1 May").await {
+///     Ok(signed) => println!("signed: {}", signed.signature),
+///     Err(error) => println!("not signed ({}): {error}", error.code()),
+/// }
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct SigningService(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    rules: Arc<Rules>,
+    metrics: Metrics,
+    clock: Clock,
+    /// Keeps what has to outlive the process; none where nothing has to.
+    store: Option<Arc<dyn Storage>>,
+    state: Mutex<State>,
+    /// Told whenever a request or a connection has gone.
+    changed: Notify,
+    /// Told when a durable request was taken, whose deadline may be the next one.
+    deadlines: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    dispatcher: Dispatcher<Mailbox, oneshot::Sender<Box<Record>>>,
+    /// Who waits for durable requests to be taken, by the first request of each call.
+    acceptances: HashMap<RequestId, oneshot::Sender<Result<Accepted, SigningError>>>,
+    /// Who watches durable requests. A watcher is woken and then looks for itself.
+    watchers: HashMap<RequestId, watch::Sender<()>>,
+}
+
+impl SigningService {
+    /// A service without connections. Nothing of it outlives the process: requests that would have to are refused.
+    pub fn new(config: Config) -> Self {
+        Self::assemble(config, Clock::new(), None, Loaded::default())
+    }
+
+    /// A service that keeps durable requests in `store`, and goes on with what that has `loaded` of an earlier one. Run
+    /// [`SigningService::maintain`] beside it.
+    pub fn with_storage(config: Config, store: Arc<dyn Storage>, loaded: Loaded) -> Self {
+        Self::assemble(config, Clock::new(), Some(store), loaded)
+    }
+
+    pub(crate) fn assemble(config: Config, clock: Clock, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> Self {
+        let dispatcher = Dispatcher::new(config.limits(), loaded);
+        let state = State { dispatcher, acceptances: HashMap::new(), watchers: HashMap::new() };
+        Self(Arc::new(Inner {
+            rules: Arc::new(config.rules()),
+            config,
+            metrics: Metrics::default(),
+            clock,
+            store,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            deadlines: Notify::new(),
+        }))
+    }
+
+    /// Asks the wallets of `public_key` to sign `message`, waits up to a minute, and returns the verified signature.
+    ///
+    /// # Errors
+    /// [`SigningError`], always with the reason.
+    ///
+    /// # Cancel safety
+    /// Dropping the future withdraws the request: the wallet's prompt closes, and nothing stays behind.
+    pub async fn send_to_sign(&self, public_key: &PublicKey, message: &[u8]) -> Result<Signed, SigningError> {
+        self.request(public_key.to_bytes(), message.try_into()?).send().await
+    }
+
+    /// A request to be furnished with a purpose, a requester or another deadline before it is sent.
+    pub fn request(&self, public_key: PublicKeyBytes, message: Message) -> SigningRequest<'_> {
+        SigningRequest::new(self, public_key, message)
+    }
+
+    /// Several messages for one key, to be approved in one prompt: 1 to [`MAX_BATCH`](crate::protocol::limits::MAX_BATCH). Each is a
+    /// request of its own in all else.
+    pub fn batch(&self, public_key: PublicKeyBytes, messages: Vec<Message>) -> SigningRequest<'_, Vec<Message>> {
+        SigningRequest::new(self, public_key, messages)
+    }
+
+    /// How many connections of wallets hold this key.
+    pub fn connections_of(&self, public_key: &PublicKeyBytes) -> usize {
+        self.state().dispatcher.connections_of(public_key)
+    }
+
+    /// How many connections there are, introduced or not.
+    pub fn connections(&self) -> usize {
+        self.state().dispatcher.connections()
+    }
+
+    /// How many requests are open.
+    pub fn pending(&self) -> usize {
+        self.state().dispatcher.pending()
+    }
+
+    /// Whether [`SigningService::drain`] has begun.
+    pub fn is_draining(&self) -> bool {
+        self.state().dispatcher.is_draining()
+    }
+
+    /// The counters, for an application that exposes metrics of its own.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Stops in good order: refuses new requests and connections, tells every wallet, gives open requests that somebody waits for up
+    /// to `patience`, ends the rest as [`SigningError::Draining`], and closes every connection with code 1012. Durable requests stay
+    /// open on disk.
+    pub async fn drain(&self, patience: Duration) {
+        let goodbye = self.goodbye().frame;
+        self.with(|dispatcher, _| dispatcher.begin_drain(&goodbye));
+        self.until(patience, |state| state.dispatcher.transient() == 0 && state.watchers.is_empty()).await;
+        self.with(|dispatcher, now| dispatcher.finish_drain(|| self.goodbye(), now));
+        self.state().watchers.clear();
+        self.until(self.0.config.write_timeout, |state| state.dispatcher.connections() == 0).await;
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(crate) fn goodbye(&self) -> Close {
+        Close::goodbye(GoodbyeReason::Shutdown, self.0.config.reconnect_after, close::SERVICE_RESTART)
+    }
+
+    async fn until(&self, patience: Duration, holds: impl Fn(&State) -> bool) {
+        let wait = async {
+            loop {
+                let changed = self.0.changed.notified();
+                if holds(&self.state()) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        // Whether it holds or the patience is over, the caller goes on the same way.
+        let _ = tokio::time::timeout(patience, wait).await;
+    }
+
+    /// A panic while the lock was held would have been a bug; the state is consistent between any two statements that can
+    /// unwind, and refusing all service for ever would break the promise for everybody.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

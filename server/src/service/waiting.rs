@@ -1,0 +1,71 @@
+//! A request that somebody waits for, and that ends with them.
+
+use super::SigningService;
+use crate::{SigningError, few::Few, record::Record, time::Timestamp};
+use countersign_protocol::RequestId;
+use tokio::{sync::oneshot, time::timeout_at};
+
+impl SigningService {
+    /// Asks the wallets that are connected, for requests that end with the process.
+    pub(crate) fn ask(&self, records: Few<Box<Record>>) -> Result<Few<Waiting<'_>>, SigningError> {
+        let mut waiting = Few::new();
+        let requests = records
+            .into_iter()
+            .map(|record| {
+                let (waiter, answer) = oneshot::channel();
+                let Record { id, deliver_by, expires_at, .. } = *record;
+                waiting.push(Waiting { service: self, id, deliver_by, expires_at, answer: Some(answer) });
+                (record, waiter)
+            })
+            .collect();
+        self.with(|dispatcher, now| dispatcher.ask(requests, now))?;
+        Ok(waiting)
+    }
+
+    /// Ends what has no time left.
+    pub(crate) fn handle_timeout(&self) {
+        self.with(|dispatcher, now| dispatcher.handle_timeout(now));
+    }
+}
+
+/// An open request, as seen by the one who waits for it. Dropping it withdraws the request.
+#[derive(Debug)]
+pub struct Waiting<'a> {
+    service: &'a SigningService,
+    id: RequestId,
+    deliver_by: Timestamp,
+    expires_at: Timestamp,
+    /// Taken out when the end has come.
+    answer: Option<oneshot::Receiver<Box<Record>>>,
+}
+
+impl Waiting<'_> {
+    /// Waits for the end, which comes in time whatever happens.
+    pub(crate) async fn wait(mut self) -> Result<Box<Record>, SigningError> {
+        for deadline in [self.deliver_by.min(self.expires_at), self.expires_at] {
+            let Some(answer) = &mut self.answer else { break };
+            if let Ok(ended) = timeout_at(self.service.0.clock.instant_of(deadline), answer).await {
+                self.answer = None;
+                return ended.map_err(|_| SigningError::Draining);
+            }
+            self.service.handle_timeout();
+        }
+        // Either that put the end there, or an answer that came at the very same moment had done so already.
+        self.poll().ok_or(SigningError::Draining)
+    }
+
+    /// The end, if it has come.
+    pub fn poll(&mut self) -> Option<Box<Record>> {
+        let ended = self.answer.as_mut()?.try_recv().ok()?;
+        self.answer = None;
+        Some(ended)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.answer.is_some() {
+            self.service.with(|dispatcher, now| dispatcher.cancel(self.id, now));
+        }
+    }
+}

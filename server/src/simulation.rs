@@ -1,0 +1,119 @@
+//! What this project's own simulation drives: the service and its conversations without sockets, clock or randomness. Not an
+//! interface for anybody else; it changes whenever the inside does.
+
+pub use crate::{
+    conversation::{Conversation, Newcomer, Todo},
+    mailbox::{Inbox, Mail},
+    service::Waiting,
+    session::Close,
+};
+
+use crate::{
+    Accepted, Config, Record, SigningError, SigningService, Timestamp,
+    record::PhaseTimes,
+    storage::{Idempotency, Loaded, Storage},
+    time::Clock,
+};
+use countersign_protocol::{Batch, Message, PublicKeyBytes, RequestId, RequesterName};
+use std::sync::{Arc, atomic::AtomicU64};
+use tokio::sync::oneshot;
+
+/// A service whose clock shows `millis` since the epoch.
+pub fn service(
+    config: Config,
+    millis: Arc<AtomicU64>,
+    store: Option<Arc<dyn Storage>>,
+    loaded: Loaded,
+) -> SigningService {
+    SigningService::assemble(config, Clock::simulated(millis), store, loaded)
+}
+
+/// What a request is made of, but for its life.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Names it.
+    pub id: RequestId,
+    /// Who has to sign.
+    pub public_key: PublicKeyBytes,
+    /// What.
+    pub message: Arc<Message>,
+    /// Who asks.
+    pub requester: RequesterName,
+    /// Its place among those shown together.
+    pub batch: Option<Batch>,
+    /// When a wallet has to have it.
+    pub deliver_by: Timestamp,
+    /// When it has to be answered.
+    pub expires_at: Timestamp,
+}
+
+impl Asked {
+    /// The record of a request asked for at `now`.
+    pub fn record(self, now: Timestamp) -> Record {
+        let Self { id, public_key, message, requester, batch, deliver_by, expires_at } = self;
+        Record {
+            id,
+            public_key,
+            message,
+            requester,
+            purpose: None,
+            batch,
+            deliver_by,
+            expires_at,
+            webhook: None,
+            times: PhaseTimes::asked_at(now),
+            attempt: 0,
+            end: None,
+        }
+    }
+}
+
+/// What a simulated world does with a service.
+impl SigningService {
+    /// Asks for requests that end with the process.
+    ///
+    /// # Errors
+    /// [`SigningError`] where nobody is asked.
+    #[doc(hidden)]
+    pub fn simulate_ask(&self, records: Vec<Record>) -> Result<Vec<Waiting<'_>>, SigningError> {
+        Ok(self.ask(records.into_iter().map(Box::new).collect())?.into_vec())
+    }
+
+    /// Asks for requests that outlive it.
+    ///
+    /// # Errors
+    /// [`SigningError`] where nothing is written.
+    #[doc(hidden)]
+    pub fn simulate_ask_durably(
+        &self,
+        records: Vec<Record>,
+        idempotency: Option<Idempotency>,
+        queue: bool,
+    ) -> Result<oneshot::Receiver<Result<Accepted, SigningError>>, SigningError> {
+        self.begin_durably(records, idempotency, queue)
+    }
+
+    /// Withdraws a request.
+    #[doc(hidden)]
+    pub fn simulate_cancel(&self, id: RequestId) {
+        self.withdraw(id);
+    }
+
+    /// Ends what has no time left.
+    #[doc(hidden)]
+    pub fn simulate_timeout(&self) {
+        self.handle_timeout();
+    }
+
+    /// When that is next due.
+    #[doc(hidden)]
+    pub fn simulate_deadline(&self) -> Option<Timestamp> {
+        self.next_deadline()
+    }
+
+    /// An open durable request, as its backend may see it.
+    #[doc(hidden)]
+    pub fn simulate_record(&self, id: RequestId) -> Option<Record> {
+        self.open_record(id)
+    }
+}

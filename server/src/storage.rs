@@ -1,0 +1,109 @@
+//! What the service asks of whoever keeps its requests, and nothing about how they are kept.
+
+use crate::{
+    idempotency::IdempotencyKey,
+    record::{End, PhaseTimes, Record},
+    time::Timestamp,
+};
+use countersign_protocol::RequestId;
+use std::fmt;
+use thiserror::Error;
+
+/// Something to be written, in the order it was submitted.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Take in requests, all or none; with an idempotency key, unless this requester has used the key before.
+    Accept {
+        /// The requests, all of one requester.
+        records: Vec<Record>,
+        /// By what a repetition is known.
+        idempotency: Option<Idempotency>,
+    },
+    /// How far a request has come. Nobody waits for it.
+    Progress {
+        /// The request.
+        id: RequestId,
+        /// When it came to each phase.
+        times: PhaseTimes,
+        /// How often it has been handed to wallets.
+        attempt: u32,
+    },
+    /// How a request ended. Where its record has a webhook, the event is enqueued with it.
+    End {
+        /// The request.
+        id: RequestId,
+        /// How it ended.
+        end: End,
+        /// When it came to each phase.
+        times: PhaseTimes,
+    },
+    /// The event of this request was delivered, or given up.
+    EventDone {
+        /// The request.
+        id: RequestId,
+    },
+    /// The event of this request was not taken, and is to be tried again.
+    EventFailed {
+        /// The request.
+        id: RequestId,
+        /// How often it has been tried.
+        attempts: u32,
+        /// When to try again.
+        next_at: Timestamp,
+    },
+}
+
+/// By what a repeated call is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The caller's own key.
+    pub key: IdempotencyKey,
+    /// SHA-256 over what was asked for.
+    pub fingerprint: [u8; 32],
+}
+
+/// What came of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// It is on disk.
+    Done,
+    /// Nothing was written: the idempotency key has been used before, for the same, which made these requests.
+    Existing(Vec<RequestId>),
+    /// Nothing was written: the idempotency key has been used before, for something else.
+    Reused,
+}
+
+/// Why a write or a read came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// There is no room. There may be later.
+    #[error("the store is full")]
+    Full,
+    /// The disk failed; nothing will be written until the process is started again.
+    #[error("the store has failed")]
+    Failed,
+}
+
+/// Told once, when the write is on disk or will never be.
+pub type Completion = Box<dyn FnOnce(Result<Written, StoreError>) + Send>;
+
+/// Told once what is kept of a request, if anything.
+pub type Reader = Box<dyn FnOnce(Result<Option<Record>, StoreError>) + Send>;
+
+/// Keeps requests that have to outlive the process.
+pub trait Storage: fmt::Debug + Send + Sync {
+    /// Submits a write, and does not wait for it. Ends that find no room are kept and tried again until there is some.
+    fn write(&self, write: Write, then: Completion);
+
+    /// Looks up a request among what is on disk.
+    fn read(&self, id: RequestId, then: Reader);
+}
+
+/// What a store has kept of an earlier process.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Requests that are open.
+    pub open: Vec<Record>,
+    /// Requests that have ended lately, oldest first.
+    pub ended: Vec<Record>,
+}
