@@ -2,6 +2,7 @@
 
 pub mod actix;
 pub mod backend;
+pub mod outage;
 pub mod process;
 pub mod server;
 pub mod wallet;

@@ -70,6 +70,11 @@ impl ServerProcess {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
+    /// Kills it, as a power failure would, and waits until it is gone.
+    pub async fn kill(mut self) {
+        within("the process's end", self.child.kill()).await.unwrap();
+    }
+
     /// Sends a signal by name.
     pub async fn signal(&self, name: &str) {
         // The shell's own kill: not every machine has one as a program.

@@ -66,13 +66,6 @@ async fn until_signal<T>(work: impl Future<Output = Fallible<T>>) -> Fallible<T>
 async fn bench(arguments: &Arguments) -> Fallible<bool> {
     machine::pin_load()?;
     rlimit::increase_nofile_limit(u64::MAX)?;
-    if std::env::var_os("SPIN").is_some() {
-        tokio::spawn(async {
-            loop {
-                tokio::task::yield_now().await
-            }
-        });
-    }
     if arguments.awake {
         tokio::spawn(stay_awake());
     }

@@ -1,0 +1,114 @@
+//! Kills the real server with SIGKILL, over and over, while durable requests are under way; then counts what was lost or doubled.
+//!
+//! `cargo run -p countersign-tests --bin outage -- --help`
+
+use clap::Parser;
+use countersign_protocol::{PublicKey, PublicKeyBytes};
+use countersign_tests::{
+    ServerProcess,
+    outage::{caller::ask_on, http::call, ledger::Ledger, wallet::Wallet},
+};
+use ed25519_dalek::SigningKey;
+use futures_util::future::join_all;
+use hyper::Method;
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// Kills a server that is at work, starts it again on the same directory, and checks that nothing accepted is lost or doubled.
+#[derive(Parser)]
+struct Arguments {
+    /// How often it is killed
+    #[arg(long, default_value_t = 100)]
+    rounds: u32,
+    /// Backends, each asking one request after the other
+    #[arg(long, default_value_t = 4)]
+    callers: usize,
+    /// Wallets, each with a key of its own
+    #[arg(long, default_value_t = 4)]
+    wallets: u8,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let folder = Folder::new();
+    let data_dir = format!("--data-dir={}", folder.0.display());
+    let ledger = Arc::new(Ledger::default());
+    let (tell_address, address) = watch::channel(None);
+    let (tell_stop, stop) = watch::channel(false);
+
+    let keys: Vec<_> = (1..=arguments.wallets).map(|n| SigningKey::from_bytes(&[n; 32])).collect();
+    let public: Arc<[PublicKeyBytes]> = keys.iter().map(|key| PublicKey::of(key).to_bytes()).collect();
+    let wallets: Vec<_> = keys
+        .into_iter()
+        .map(|key| tokio::spawn(Wallet::new(key, Arc::clone(&ledger)).serve(address.clone())))
+        .collect();
+    let callers: Vec<_> = (0..arguments.callers)
+        .map(|n| tokio::spawn(ask_on(n, Arc::clone(&public), Arc::clone(&ledger), address.clone(), stop.clone())))
+        .collect();
+
+    let flags = [data_dir.as_str(), "--no-rate-limit", "--log=warn"];
+    for round in 1..=arguments.rounds {
+        let server = ServerProcess::start(&flags).await;
+        tell_address.send_replace(Some(server.address));
+        look(&ledger, server.address, &ledger.open()).await;
+        // The moment of the blow, which nothing waits for: somewhere in what the server does all the time.
+        tokio::time::sleep(Duration::from_millis(20 + u64::from(round) * 37 % 100)).await;
+        tell_address.send_replace(None);
+        server.kill().await;
+    }
+    let server = ServerProcess::start(&flags).await;
+    tell_stop.send_replace(true);
+    tell_address.send_replace(Some(server.address));
+    join_all(callers).await.into_iter().for_each(Result::unwrap);
+    while !ledger.open().is_empty() {
+        look(&ledger, server.address, &ledger.open()).await;
+    }
+    // Once more, all of them: what has ended has to stay as it was.
+    look(&ledger, server.address, &ledger.all()).await;
+    drop(tell_address);
+    server.kill().await;
+    join_all(wallets).await.into_iter().for_each(Result::unwrap);
+
+    let sum = ledger.sum();
+    for fault in ledger.faults().iter().take(10) {
+        eprintln!("{fault}");
+    }
+    println!(
+        "outage: {} times killed: {} accepted, {} ended, {} of them signed, {} put to wallets again, {} lost, {} doubled",
+        arguments.rounds, sum.accepted, sum.ended, sum.signed, sum.redelivered, sum.lost, sum.doubled
+    );
+    let well = sum.accepted > 0 && sum.ended == sum.accepted && sum.lost == 0 && sum.doubled == 0;
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Looks at requests, and notes what the server says of them.
+async fn look(ledger: &Ledger, at: SocketAddr, requests: &[(String, String)]) {
+    for some in requests.chunks(16) {
+        join_all(some.iter().map(async |(wish, request)| {
+            let path = format!("/v1/requests/{request}");
+            if let Some((status, resource)) = call(at, Method::GET, &path, &[], None).await {
+                ledger.seen(wish, status.as_u16(), &resource);
+            }
+        }))
+        .await;
+    }
+}
+
+/// A directory of its own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("countersign-outage-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system's own cleaning.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
