@@ -28,6 +28,13 @@ pub(crate) async fn start(binary: &Path) -> Fallible<Server> {
     Server::start(command, Announces::Stdout).await
 }
 
+/// Starts it with a store in this directory.
+pub(crate) async fn start_durable(binary: &Path, folder: &Path) -> Fallible<Server> {
+    let mut command = on_server_core(binary);
+    command.args(LIMITS).arg("--data-dir").arg(folder).args(["--max-pending=1000000", "--max-pending-per-key=100000"]);
+    Server::start(command, Announces::Stdout).await
+}
+
 /// How its wallets talk.
 pub(crate) fn dialect(address: SocketAddr) -> Fallible<Dialect> {
     Ok(Dialect::Countersign(format!("ws://{address}/ws").parse()?))

@@ -132,6 +132,15 @@ async fn measure_scenario(
             }
         }
         Scenario::Introductions => results.introductions = Some(scenario::introductions::measure(binary).await?),
+        Scenario::Durable => {
+            let durable = scenario::durable::measure(binary, bench.plan).await?;
+            let (one, many) = (durable.one.per_second(), durable.many.per_second());
+            eprintln!(
+                "durable accepts: {one:.0}/s for one caller, {many:.0}/s for 64, {:.1} times as many",
+                durable.gain()
+            );
+            results.durable = Some(durable);
+        }
         Scenario::Paced => results.paced = Some(scenario::paced::measure(binary, bench.plan).await?),
     }
     Ok(())

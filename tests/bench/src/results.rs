@@ -4,7 +4,7 @@ use crate::{
     machine,
     peer::Peer,
     sample::{Sample, median, ratio},
-    scenario::{crowd::Crowd, introductions::Introductions, memory::Memory},
+    scenario::{crowd::Crowd, durable::Durable, introductions::Introductions, memory::Memory},
 };
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ pub(crate) struct Results {
     pub(crate) memory: Option<Memory>,
     pub(crate) crowds: Vec<Crowd>,
     pub(crate) introductions: Option<Introductions>,
+    pub(crate) durable: Option<Durable>,
     pub(crate) paced: Option<Sample>,
     /// Whether the load never slept.
     pub(crate) awake: bool,
@@ -28,6 +29,7 @@ impl Results {
             memory: None,
             crowds: Vec::new(),
             introductions: None,
+            durable: None,
             paced: None,
             awake,
             load_averages: [machine::load_average(), String::new()],
@@ -85,6 +87,7 @@ impl Results {
     /// What went wrong, wherever.
     pub(crate) fn errors(&self) -> impl Iterator<Item = &String> {
         let crowds = self.crowds.iter().flat_map(Crowd::samples);
-        self.rounds.values().flatten().chain(crowds).chain(&self.paced).flat_map(|sample| &sample.errors)
+        let durable = self.durable.iter().flat_map(|durable| [&durable.one, &durable.many]);
+        self.rounds.values().flatten().chain(crowds).chain(durable).chain(&self.paced).flat_map(|sample| &sample.errors)
     }
 }

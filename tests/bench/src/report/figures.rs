@@ -29,7 +29,7 @@ pub(super) fn table(results: &Results) -> String {
     text
 }
 
-fn figures(results: &Results) -> [Figure; 9] {
+fn figures(results: &Results) -> [Figure; 10] {
     let (ours, verify) = (Peer::Countersign, Peer::Verify);
     [
         against(results, "server CPU per signature over HTTP, against the actix plan", (ours, Peer::ActixPlan), 0.85),
@@ -39,12 +39,8 @@ fn figures(results: &Results) -> [Figure; 9] {
         idle(results),
         crowd(results),
         introductions(results),
-        Figure {
-            name: "durable accepts",
-            goal: "at least 5,000 per second, p99 at most 25 ms".into(),
-            measured: "n/a: no durable store yet".into(),
-            holds: None,
-        },
+        durable(results),
+        group_commit(results),
         paced(results),
     ]
 }
@@ -93,6 +89,25 @@ fn introductions(results: &Results) -> Figure {
             mib(found.after)
         );
         (measured, found.per_second >= 2000.0 && is_back)
+    })
+}
+
+fn durable(results: &Results) -> Figure {
+    let found = results.durable.as_ref().and_then(|durable| Some((&durable.many, durable.many.percentile(0.99)?)));
+    let goal = "at least 5,000 per second, p99 at most 25 ms";
+    figure("durable accepts, 64 callers", goal, found, |(sample, p99): (&Sample, f64)| {
+        let measured = format!("{:.0} per second, p99 {p99:.1} ms", sample.per_second());
+        (measured, sample.per_second() >= 5000.0 && p99 <= 25.0)
+    })
+}
+
+fn group_commit(results: &Results) -> Figure {
+    let name = "durable accepts of 64 callers against those of one";
+    figure(name, "at least 10 times as many", results.durable.as_ref(), |durable| {
+        (
+            format!("{:.1} times ({:.0} per second for one)", durable.gain(), durable.one.per_second()),
+            durable.gain() >= 10.0,
+        )
     })
 }
 

@@ -1,6 +1,7 @@
 //! What is measured of Countersign alone.
 
 pub(crate) mod crowd;
+pub(crate) mod durable;
 pub(crate) mod introductions;
 pub(crate) mod memory;
 pub(crate) mod paced;
@@ -16,6 +17,8 @@ pub(crate) enum Scenario {
     Crowd,
     /// How fast wallets introduce themselves, and what they leave behind.
     Introductions,
+    /// How fast requests are taken that have to outlive the server.
+    Durable,
     /// How long round trips take at a fixed rate.
     Paced,
 }
