@@ -151,7 +151,9 @@ impl Ask<'_> {
 
     async fn accept(&self, messages: Few<Arc<Message>>) -> Result<Accepted, SigningError> {
         let records = self.records(messages)?;
-        let idempotency = self.terms.idempotency_key.clone().map(|key| Idempotency {
+        let requester = records.first().map(|record| record.requester.clone());
+        let idempotency = self.terms.idempotency_key.clone().zip(requester).map(|(key, requester)| Idempotency {
+            requester,
             key,
             fingerprint: fingerprint(&self.terms, records.iter().map(|record| record.message.as_ref())),
         });

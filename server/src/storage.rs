@@ -5,7 +5,7 @@ use crate::{
     record::{End, PhaseTimes, Record},
     time::Timestamp,
 };
-use countersign_protocol::RequestId;
+use countersign_protocol::{RequestId, RequesterName};
 use std::fmt;
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ use thiserror::Error;
 pub enum Write {
     /// Take in requests, all or none; with an idempotency key, unless this requester has used the key before.
     Accept {
-        /// The requests, all of one requester.
+        /// The requests, all of one requester. With none the key is looked up, and nothing is written.
         records: Vec<Record>,
         /// By what a repetition is known.
         idempotency: Option<Idempotency>,
@@ -56,6 +56,8 @@ pub enum Write {
 /// By what a repeated call is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
+    /// Whose key it is: each requester has keys of its own.
+    pub requester: RequesterName,
     /// The caller's own key.
     pub key: IdempotencyKey,
     /// SHA-256 over what was asked for.

@@ -14,6 +14,14 @@ use crate::{
 };
 use countersign_protocol::{ConnectionId, PublicKey, PublicKeyBytes};
 
+/// Durable requests that are being written.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    records: Vec<Record>,
+    /// Why nothing is to be taken unless it has been before; the records are none then.
+    refusal: Option<SigningError>,
+}
+
 impl<T, W> Dispatcher<T, W> {
     /// Asks the wallets that are connected. The requests end with the process; they are of one key, and shown together.
     pub(crate) fn ask(&mut self, requests: Few<(Box<Record>, W)>, now: Timestamp) -> Result<(), SigningError> {
@@ -39,14 +47,19 @@ impl<T, W> Dispatcher<T, W> {
         let Some(Record { id, public_key, .. }) = records.first() else { return Ok(()) };
         let (id, key) = (*id, *public_key);
         self.check_room(&key, records.len(), records.iter().map(|record| record.message.len()).sum())?;
-        // A repeated call is answered although no wallet may be connected by now: only the store can tell one.
-        if queue || idempotency.is_some() {
+        if self.connections_of(&key) == 0 {
             PublicKey::admit(key)?;
-        } else {
-            self.check_signer(key, records.len())?;
         }
-        let write = Write::Accept { records: records.clone(), idempotency };
-        self.accepting.insert(id, records);
+        let refusal = if queue { None } else { self.check_signer(key, records.len()).err() };
+        let accepting = match refusal {
+            None => Accepting { records, refusal: None },
+            // A repeated call is answered although no wallet is connected by now: only the store can tell one.
+            Some(error) if idempotency.is_some() => Accepting { records: Vec::new(), refusal: Some(error) },
+            Some(error) => return Err(error),
+        };
+        let write = Write::Accept { records: accepting.records.clone(), idempotency };
+        self.being_written += accepting.records.len();
+        self.accepting.insert(id, accepting);
         self.effects.push_back(Effect::Write { write, ticket: Some(Ticket::Accept(id)) });
         Ok(())
     }
@@ -59,9 +72,11 @@ impl<T, W> Dispatcher<T, W> {
                 Err(StoreError::Full | StoreError::Failed) => self.abandon(id),
             },
             Ticket::Accept(id) => {
-                let Some(records) = self.accepting.remove(&id) else { return };
-                let accepted = match written {
-                    Ok(Written::Done) => {
+                let Some(Accepting { records, refusal }) = self.accepting.remove(&id) else { return };
+                self.being_written -= records.len();
+                let accepted = match (written, refusal) {
+                    (Ok(Written::Done), Some(error)) => Err(error),
+                    (Ok(Written::Done), None) => {
                         let request_ids = records.iter().map(|record| record.id).collect();
                         self.open(
                             records.into_iter().map(|record| Open::new(Box::new(record), true, None)).collect(),
@@ -69,9 +84,9 @@ impl<T, W> Dispatcher<T, W> {
                         );
                         Ok(Accepted { request_ids, replayed: false })
                     }
-                    Ok(Written::Existing(request_ids)) => Ok(Accepted { request_ids, replayed: true }),
-                    Ok(Written::Reused) => Err(SigningError::IdempotencyKeyReused),
-                    Err(StoreError::Full | StoreError::Failed) => Err(SigningError::StorageUnavailable),
+                    (Ok(Written::Existing(request_ids)), _) => Ok(Accepted { request_ids, replayed: true }),
+                    (Ok(Written::Reused), _) => Err(SigningError::IdempotencyKeyReused),
+                    (Err(StoreError::Full | StoreError::Failed), _) => Err(SigningError::StorageUnavailable),
                 };
                 self.effects.push_back(Effect::Accepted { first: id, accepted });
             }
@@ -90,11 +105,10 @@ impl<T, W> Dispatcher<T, W> {
 
     fn check_room(&self, key: &PublicKeyBytes, requests: usize, bytes: usize) -> Result<(), SigningError> {
         let limits = &self.limits;
-        let being_written = self.accepting.len().saturating_mul(countersign_protocol::limits::MAX_BATCH);
         if self.draining {
             return Err(SigningError::Draining);
         }
-        if self.table.len() + being_written + requests > limits.max_pending
+        if self.table.len() + self.being_written + requests > limits.max_pending
             || self.table.message_bytes() + bytes > limits.max_pending_bytes
         {
             return Err(SigningError::Overloaded);

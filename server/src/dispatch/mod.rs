@@ -31,14 +31,20 @@ use crate::{
     storage::{Loaded, Write},
     time::Timestamp,
 };
+use asks::Accepting;
 use countersign_protocol::{ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame};
 use ended::EndedRequests;
 use registry::Registry;
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 use table::Table;
+
+/// The time that wallets have, after a restart, to come back and say what they have received: as long as they wait at most
+/// between two tries.
+const RETURN: Duration = Duration::from_secs(30);
 
 /// What it takes at most.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +63,9 @@ pub(crate) struct Dispatcher<T, W> {
     registry: Registry<T>,
     table: Table<W>,
     /// Durable requests that are being written, by the first of each call.
-    accepting: HashMap<RequestId, Vec<Record>>,
+    accepting: HashMap<RequestId, Accepting>,
+    /// How many requests those are.
+    being_written: usize,
     ended: EndedRequests,
     draining: bool,
     effects: VecDeque<Effect<W>>,
@@ -65,12 +73,13 @@ pub(crate) struct Dispatcher<T, W> {
 
 impl<T, W> Dispatcher<T, W> {
     /// One without connections, with what an earlier process has left.
-    pub(crate) fn new(limits: Limits, loaded: Loaded) -> Self {
+    pub(crate) fn new(limits: Limits, loaded: Loaded, now: Timestamp) -> Self {
         let mut dispatcher = Self {
             limits,
             registry: Registry::default(),
             table: Table::default(),
             accepting: HashMap::new(),
+            being_written: 0,
             ended: EndedRequests::default(),
             draining: false,
             effects: VecDeque::new(),
@@ -78,7 +87,9 @@ impl<T, W> Dispatcher<T, W> {
         for record in loaded.ended {
             dispatcher.ended.remember(&record, Few::new());
         }
-        for record in loaded.open {
+        for mut record in loaded.open {
+            // The time of the outage does not count against the delivery: the wallets are about to come back.
+            record.deliver_by = record.deliver_by.max(now.after(RETURN)).min(record.expires_at);
             dispatcher.table.insert(Open::new(Box::new(record), true, None));
         }
         dispatcher

@@ -7,7 +7,7 @@ use crate::{
     few::Few,
     record::{End, Phase, Record},
     session::Close,
-    storage::{Loaded, StoreError, Write, Written},
+    storage::{Idempotency, Loaded, StoreError, Write, Written},
     time::Timestamp,
 };
 use countersign_protocol::{
@@ -18,11 +18,8 @@ use std::{sync::Arc, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The key of RFC 8032 §7.1, test 1, which is admitted where it matters.
-const ADMITTED: [u8; 32] = [
-    0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72,
-    0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
-];
+/// No key that a wallet could hold.
+const UNADMITTED: [u8; 32] = [1; 32];
 
 /// A dispatcher in a world that writes down what it is asked to do.
 struct World {
@@ -43,7 +40,7 @@ impl World {
             max_pending_per_key: 50,
             max_pending_bytes: 10_000,
         };
-        Self { dispatcher: Dispatcher::new(limits, Loaded::default()), now: START }
+        Self { dispatcher: Dispatcher::new(limits, Loaded::default(), START), now: START }
     }
 
     /// Connections of the key, without a device's name.
@@ -376,9 +373,9 @@ fn phases_are_never_revisited_and_have_their_times() {
 #[test]
 fn what_a_connection_may_not_have_yet_comes_when_it_has_answered() {
     let mut world = World::with(2);
-    world.introduce_as(1, ADMITTED.into(), Some("phone"));
+    world.introduce_as(1, KEY.into(), Some("phone"));
     for n in 1..=4 {
-        world.accept(vec![at(record(n), ADMITTED)], true);
+        world.accept(vec![record(n)], true);
     }
     let sent = |world: &mut World| world.delivered().iter().map(|(_, r)| r.request_id).collect::<Vec<_>>();
     assert_eq!(sent(&mut world), [request(1), request(2)]);
@@ -484,7 +481,7 @@ fn what_an_earlier_process_left_is_gone_on_with() {
     let left = Record { attempt: 3, ..record(1) };
     let over = super::testing::ended(2, End::Signed { signature: [9; 64].into(), approved_by: None, device: None });
     let loaded = Loaded { open: vec![left], ended: vec![over] };
-    let mut world = World { dispatcher: Dispatcher::new(limits, loaded), now: START };
+    let mut world = World { dispatcher: Dispatcher::new(limits, loaded, START), now: START };
     let again = world.introduce(1, Some("phone"));
     assert_eq!(again.iter().map(|request| request.attempt).collect::<Vec<_>>(), [4]);
     let check = world.dispatcher.check(&KEY.into(), connection(1), request(2), Some(&[9; 64].into()));
@@ -494,16 +491,53 @@ fn what_an_earlier_process_left_is_gone_on_with() {
 #[test]
 fn what_may_wait_for_a_wallet_needs_none_and_a_key_that_could_sign() {
     let mut world = World::new();
-    assert!(matches!(world.ask(), Err(SigningError::InvalidPublicKey(_))));
-    assert_eq!(
-        world.dispatcher.ask(plain([at(record(1), ADMITTED)]), world.now),
-        Err(SigningError::SignerNotConnected)
-    );
+    let asked = world.dispatcher.ask(plain([at(record(1), UNADMITTED)]), world.now);
+    assert!(matches!(asked, Err(SigningError::InvalidPublicKey(_))));
+    assert_eq!(world.dispatcher.ask(plain([record(1)]), world.now), Err(SigningError::SignerNotConnected));
     let durable = |world: &mut World, record, queue| world.dispatcher.ask_durably(vec![record], None, queue);
-    assert_eq!(durable(&mut world, at(record(1), ADMITTED), false), Err(SigningError::SignerNotConnected));
-    assert!(matches!(durable(&mut world, record(1), true), Err(SigningError::InvalidPublicKey(_))));
-    world.accept(vec![at(record(1), ADMITTED)], true);
-    assert_eq!(world.introduce_as(1, ADMITTED.into(), None).len(), 1);
+    assert_eq!(durable(&mut world, record(1), false), Err(SigningError::SignerNotConnected));
+    let queued = durable(&mut world, at(record(1), UNADMITTED), true);
+    assert!(matches!(queued, Err(SigningError::InvalidPublicKey(_))));
+    world.accept(vec![record(1)], true);
+    assert_eq!(world.introduce_as(1, KEY.into(), None).len(), 1);
+}
+
+#[test]
+fn a_repeated_call_is_answered_although_the_wallet_has_gone() {
+    let mut world = World::new();
+    let idempotency = || {
+        Some(Idempotency {
+            requester: "Example Shop".parse().unwrap(),
+            key: "key".parse().unwrap(),
+            fingerprint: [1; 32],
+        })
+    };
+    for (written, accepted) in [
+        (Written::Existing(vec![request(7)]), Ok(Accepted { request_ids: vec![request(7)], replayed: true })),
+        (Written::Done, Err(SigningError::SignerNotConnected)),
+    ] {
+        world.dispatcher.ask_durably(vec![record(1)], idempotency(), false).unwrap();
+        let effects = world.effects();
+        assert!(
+            matches!(&effects[..], [Effect::Write { write: Write::Accept { records, .. }, .. }] if records.is_empty())
+        );
+        world.dispatcher.handle_written(Ticket::Accept(request(1)), Ok(written), world.now);
+        let effects = world.effects();
+        assert!(matches!(&effects[..], [Effect::Accepted { accepted: told, .. }] if *told == accepted), "{effects:?}");
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn an_outage_does_not_count_against_the_delivery() {
+    let limits = World::new().dispatcher.limits;
+    let now = START.after(20 * SECOND);
+    let loaded = Loaded { open: vec![record(1)], ended: Vec::new() };
+    let mut world = World { dispatcher: Dispatcher::new(limits, loaded, now), now };
+    world.pass(29 * SECOND);
+    assert!(world.ends().is_empty() && world.effects().is_empty());
+    world.pass(SECOND);
+    assert!(matches!(world.effects()[..], [Effect::Write { write: Write::End { end: End::DeliveryTimeout, .. }, .. }]));
 }
 
 #[test]

@@ -66,10 +66,11 @@ impl SigningService {
     /// # Errors
     /// As of [`SigningService::record`].
     pub async fn subscribe(&self, requester: &RequesterName, id: RequestId) -> Result<Subscription, SigningError> {
-        let changes = self.watch(id);
+        let (changes, requester) = (self.watch(id), requester.clone());
+        let mut subscription = Subscription { service: self.clone(), requester, id, changes, news: None };
         // Looked up after the watch has begun, so that nothing falls in between.
-        let record = self.record(requester, id).await?;
-        Ok(Subscription { service: self.clone(), requester: requester.clone(), id, changes, news: Some(record) })
+        subscription.news = Some(self.record(&subscription.requester, id).await?);
+        Ok(subscription)
     }
 
     /// Waits for a durable request's end, no longer than `patience`, and returns how it stands then.

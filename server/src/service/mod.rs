@@ -97,7 +97,7 @@ impl SigningService {
     }
 
     pub(crate) fn assemble(config: Config, clock: Clock, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> Self {
-        let dispatcher = Dispatcher::new(config.limits(), loaded);
+        let dispatcher = Dispatcher::new(config.limits(), loaded, clock.now());
         let state = State { dispatcher, acceptances: HashMap::new(), watchers: HashMap::new() };
         Self(Arc::new(Inner {
             rules: Arc::new(config.rules()),
