@@ -22,6 +22,16 @@ macro_rules! id {
             pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
                 Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
             }
+
+            /// The identifier with exactly these bytes, as [`to_bytes`](Self::to_bytes) gave them.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// Its 16 bytes, for keeping it where text is too long.
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
         }
 
         impl FromStr for $name {
@@ -72,6 +82,7 @@ mod tests {
         let id = RequestId::from_random_bytes([7; 16]);
         assert_eq!(id.to_string(), "07070707-0707-4707-8707-070707070707");
         assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(RequestId::from_bytes(id.to_bytes()), id);
         for other in ["07070707070747078707070707070707", "{07070707-0707-4707-8707-070707070707}", "", "x"] {
             assert!(other.parse::<RequestId>().is_err(), "{other}");
         }

@@ -31,6 +31,8 @@ pub mod http;
 #[doc(hidden)]
 pub mod simulation;
 pub mod storage;
+#[cfg(feature = "store")]
+pub mod store;
 
 pub use config::Config;
 pub use countersign_protocol as protocol;

@@ -96,6 +96,18 @@ impl SigningService {
         Self::assemble(config, Clock::new(), Some(store), loaded)
     }
 
+    /// A service that keeps durable requests in a directory, and goes on with those it finds there. Blocks while it reads them. Run
+    /// [`SigningService::maintain`] beside it.
+    ///
+    /// # Errors
+    /// [`OpenError`](crate::store::OpenError), which names the directory or file.
+    #[cfg(feature = "store")]
+    pub fn open(config: Config, store: crate::store::StoreConfig) -> Result<Self, crate::store::OpenError> {
+        let clock = Clock::new();
+        let (store, loaded) = crate::store::Store::open(store, clock.now())?;
+        Ok(Self::assemble(config, clock, Some(Arc::new(store)), loaded))
+    }
+
     pub(crate) fn assemble(config: Config, clock: Clock, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> Self {
         let dispatcher = Dispatcher::new(config.limits(), loaded, clock.now());
         let state = State { dispatcher, acceptances: HashMap::new(), watchers: HashMap::new() };

@@ -1,0 +1,135 @@
+//! The connection: its settings, its transactions, its log.
+
+use super::trouble::Trouble;
+use rusqlite::{Connection, OpenFlags, config::DbConfig, hooks::Wal};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+    time::Duration,
+};
+
+/// The write-ahead log is taken over into the database when it has this many pages: 4 MiB, as SQLite itself would.
+const CHECKPOINT_PAGES: i32 = 1000;
+/// A log that one large transaction has made longer than this is cut back to it, in bytes.
+const LOG_BYTES: u32 = 16 * 1024 * 1024;
+/// More statements than there are.
+const CACHED_STATEMENTS: usize = 64;
+
+/// An open database that nobody else has.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    /// How many pages the write-ahead log had after the last commit.
+    log_pages: Arc<AtomicI32>,
+    /// What the next commits are to fail with.
+    #[cfg(test)]
+    pub(super) faults: std::collections::VecDeque<i32>,
+}
+
+impl Database {
+    /// Opens the file, which has to be there, and makes sure that it is ours alone.
+    pub(super) fn open(path: &Path) -> Result<Self, Trouble> {
+        // No `SQLITE_OPEN_URI`: a path is a path, whatever characters it has.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        // Before anything is read, so that the lock is never given up and the log's index needs no shared memory.
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let counter = Arc::clone(&log_pages);
+        // In place of SQLite's own hook, which would take over the log while callers wait, and keep errors of that to itself.
+        connection.wal_hook(Some(move |_: &mut Wal, pages| {
+            counter.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Self {
+            connection,
+            log_pages,
+            #[cfg(test)]
+            faults: std::collections::VecDeque::new(),
+        })
+    }
+
+    /// Settings that a connection begins with. Nothing may have been written before.
+    pub(super) fn configure(&self, max_bytes: u64) -> Result<(), Trouble> {
+        let set = |name, value: &dyn rusqlite::ToSql| self.connection.pragma_update(None, name, value);
+        let mode: String = self.connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(Trouble::Setting("journal_mode=WAL"));
+        }
+        // A commit is an fsync of the log.
+        set("synchronous", &"FULL")?;
+        set("foreign_keys", &true)?;
+        set("trusted_schema", &false)?;
+        set("temp_store", &"MEMORY")?;
+        set("journal_size_limit", &LOG_BYTES)?;
+        let pages = i64::try_from(max_bytes / self.page_bytes()?).unwrap_or(i64::MAX).min(i64::from(u32::MAX - 1));
+        set("max_page_count", &pages)?;
+        Ok(())
+    }
+
+    pub(super) fn page_bytes(&self) -> Result<u64, Trouble> {
+        let bytes: u32 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        Ok(u64::from(bytes).max(1))
+    }
+
+    /// How many pages of the database are in use.
+    pub(super) fn used_pages(&self) -> Result<u64, Trouble> {
+        let count = |sql| self.connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, u32>(0));
+        Ok(u64::from(count("PRAGMA page_count")?.saturating_sub(count("PRAGMA freelist_count")?)))
+    }
+
+    pub(super) fn begin(&self) -> Result<(), Trouble> {
+        self.run("BEGIN IMMEDIATE")
+    }
+
+    /// Returns when everything since `begin` is on the disk.
+    pub(super) fn commit(&mut self) -> Result<(), Trouble> {
+        #[cfg(test)]
+        if let Some(code) = self.faults.pop_front() {
+            return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into());
+        }
+        self.run("COMMIT")
+    }
+
+    /// Undoes everything since `begin`. SQLite has done so itself after some errors.
+    pub(super) fn roll_back(&self) -> Result<(), Trouble> {
+        if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK") }
+    }
+
+    /// Takes over the log, where it has grown long enough, so that it does not grow for ever.
+    pub(super) fn checkpoint_if_due(&self) -> Result<(), Trouble> {
+        if self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
+            return Ok(());
+        }
+        self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)")?;
+        self.log_pages.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes over the whole log and cuts it to nothing: afterwards everything that was ever committed has been synced into the
+    /// database by this process, whatever became of the fsyncs of an earlier one.
+    pub(super) fn settle(&self) -> Result<(), Trouble> {
+        self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    /// Closes without touching the files: what is in the log stays there for the next process to find.
+    pub(super) fn abandon(self) {
+        // If the setting is refused, the log is taken over as at any other close, from pages that had been synced before.
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+
+    fn checkpoint(&self, sql: &str) -> Result<(), Trouble> {
+        let busy: bool = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        if busy { Err(Trouble::Setting("to take over its log")) } else { Ok(()) }
+    }
+
+    fn run(&self, sql: &str) -> Result<(), Trouble> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}

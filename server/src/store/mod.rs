@@ -1,0 +1,44 @@
+//! What outlives the process: durable requests, their ends, the webhook events still to be delivered, and the server's key.
+//!
+//! One thread owns the database and writes in groups: whatever queues up while one commit is on its way to the disk shares
+//! the next. A completion runs on that thread once the outcome is certain, in the order in which the writes were submitted.
+
+mod batch;
+mod database;
+mod end_row;
+mod files;
+mod key;
+mod open;
+mod reads;
+mod receipt;
+mod room;
+mod rows;
+mod schema;
+mod sqlite;
+mod thread;
+mod trouble;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{record::Record, time::Timestamp};
+
+pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
+pub use key::{KeyFileError, ServerKey};
+pub use open::{OpenError, StoreConfig};
+pub use receipt::receipt;
+pub use sqlite::Store;
+
+/// An end that has to be told to a webhook; named by its request's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// How it ended.
+    pub record: Record,
+    /// Where it is to be told.
+    pub url: Box<str>,
+    /// How often it has been tried in vain.
+    pub attempts: u32,
+    /// When it is to be tried.
+    pub next_at: Timestamp,
+}

@@ -1,0 +1,180 @@
+//! Opening a store: the directory, the lock, the schema, what is in it.
+
+use super::{
+    Loaded,
+    database::Database,
+    files::{private_directory, private_file, sync_directory},
+    reads, schema,
+    trouble::Trouble,
+};
+use crate::time::Timestamp;
+use rusqlite::ErrorCode;
+use std::{
+    error::Error as StdError,
+    fs::{File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use thiserror::Error;
+
+const DATABASE: &str = "countersign.db";
+const LOCK: &str = "countersign.lock";
+
+/// How long a request is kept after its end, if nothing else is said.
+const DEFAULT_RETENTION: Duration = Duration::from_hours(7 * 24);
+/// How large the database may become, if nothing else is said, in bytes.
+const DEFAULT_MAX_BYTES: u64 = 1024 * 1024 * 1024;
+/// The least a store can do anything in, in bytes.
+const MIN_MAX_BYTES: u64 = 256 * 1024;
+/// A wallet may answer late to a request that ended this long ago.
+const LATE: Duration = Duration::from_hours(1);
+/// The most ended requests that late answers are looked up in.
+const MAX_LATE: usize = 16_384;
+
+/// Where a store is, and how much it keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The directory; made, for this user alone, where there is none.
+    pub dir: PathBuf,
+    /// How long a request is kept after its end. Seven days if not set.
+    pub retention: Duration,
+    /// The most the database may take on the disk, in bytes, besides a log of up to 16 MiB. 1 GiB if not set, 256 KiB at least.
+    pub max_bytes: u64,
+}
+
+impl StoreConfig {
+    /// A store in this directory.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), retention: DEFAULT_RETENTION, max_bytes: DEFAULT_MAX_BYTES }
+    }
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The directory cannot be made, or nothing can be written in it.
+    #[error("the data directory {} cannot be made or written to", .path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another process has it, or another store of this one.
+    #[error("the data directory {} is in use by another process", .path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A later version of this program has written it.
+    #[error("{} is of version {found}, this program knows up to {known}", .path.display())]
+    NewerSchema {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+        /// The latest version this program knows.
+        known: usize,
+    },
+    /// It is no database, or none that this program has written, or damaged.
+    #[error("{} is damaged, or no database of this program", .path.display())]
+    Corrupt {
+        /// The database.
+        path: PathBuf,
+        /// What the database says.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// It could not be read or written.
+    #[error("{} cannot be read or written", .path.display())]
+    Io {
+        /// The database, or a file beside it.
+        path: PathBuf,
+        /// What the database or the system says.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// A store that has been opened, and what its thread is to begin with.
+pub(super) struct Opened {
+    pub(super) lock: File,
+    pub(super) database: Database,
+    pub(super) max_bytes: u64,
+    pub(super) loaded: Loaded,
+}
+
+pub(super) fn open(config: &StoreConfig, now: Timestamp) -> Result<Opened, OpenError> {
+    let lock = lock(&config.dir)?;
+    let path = config.dir.join(DATABASE);
+    let failed = |source: io::Error| OpenError::Io { path: path.clone(), source: source.into() };
+    // SQLite gives its other files the mode of this one.
+    drop(private_file(&path).map_err(failed)?);
+    sync_directory(&config.dir).map_err(failed)?;
+    let max_bytes = config.max_bytes.max(MIN_MAX_BYTES);
+    let database = database(&path, max_bytes)?;
+    let loaded = load(&database, config.retention, now).map_err(|trouble| classify(&path, trouble))?;
+    Ok(Opened { lock, database, max_bytes, loaded })
+}
+
+/// Held as long as the store is open. SQLite's own lock would do between processes, but not within one.
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let unusable = |source| OpenError::Directory { path: dir.to_owned(), source };
+    private_directory(dir).map_err(unusable)?;
+    let path = dir.join(LOCK);
+    let file = private_file(&path).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source: source.into() }),
+    }
+}
+
+fn database(path: &Path, max_bytes: u64) -> Result<Database, OpenError> {
+    let classify = |trouble| classify(path, trouble);
+    let database = Database::open(path).map_err(classify)?;
+    let found = match schema::version(&database.connection).map_err(classify)? {
+        Some(version) if version > schema::VERSION => {
+            return Err(OpenError::NewerSchema { path: path.to_owned(), found: version, known: schema::VERSION });
+        }
+        Some(version) => version,
+        None => return Err(classify(Trouble::Column("user_version"))),
+    };
+    database.configure(max_bytes).map_err(classify)?;
+    schema::migrate(&database.connection, found).map_err(classify)?;
+    database.settle().map_err(classify)?;
+    Ok(database)
+}
+
+fn load(database: &Database, retention: Duration, now: Timestamp) -> Result<Loaded, Trouble> {
+    let connection = &database.connection;
+    while reads::forget_some(connection, before(now, retention))?.1 {}
+    Ok(Loaded {
+        open: reads::open_requests(connection)?,
+        ended: reads::ended_since(connection, before(now, LATE), MAX_LATE)?,
+    })
+}
+
+fn before(now: Timestamp, span: Duration) -> Timestamp {
+    Timestamp::from_millis(now.as_millis().saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+}
+
+fn classify(path: &Path, trouble: Trouble) -> OpenError {
+    let code = match &trouble {
+        Trouble::Sqlite(error) => error.sqlite_error_code(),
+        Trouble::Column(_) => Some(ErrorCode::DatabaseCorrupt),
+        Trouble::Setting(_) => None,
+    };
+    let path = path.to_owned();
+    match code {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            OpenError::InUse { path: path.parent().map_or_else(|| path.clone(), Path::to_owned) }
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            OpenError::Corrupt { path, source: trouble.into() }
+        }
+        // A decoding error without a code of SQLite's is a value of the wrong type.
+        None if matches!(trouble, Trouble::Sqlite(_)) => OpenError::Corrupt { path, source: trouble.into() },
+        Some(_) | None => OpenError::Io { path, source: trouble.into() },
+    }
+}

@@ -1,0 +1,81 @@
+//! Each question that is asked of the database, and the forgetting of what nobody asks for any more.
+
+use super::{
+    Event,
+    rows::{COLUMNS, millis, record, timestamp},
+    trouble::Trouble,
+};
+use crate::{record::Record, time::Timestamp};
+use countersign_protocol::RequestId;
+use rusqlite::{Connection, Row, params};
+
+/// How many requests are forgotten in one transaction, so that nobody who wants to write waits long.
+const FORGOTTEN_AT_ONCE: usize = 500;
+
+/// One request.
+pub(super) fn request(connection: &Connection, id: RequestId) -> Result<Option<Record>, Trouble> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE id = ?1"))?;
+    statement.query_and_then([id.to_bytes()], record)?.next().transpose()
+}
+
+/// Every open request, in the order in which they were accepted.
+pub(super) fn open_requests(connection: &Connection) -> Result<Vec<Record>, Trouble> {
+    let mut statement = connection.prepare(&format!(
+        "SELECT {COLUMNS} FROM requests INDEXED BY requests_open WHERE end_kind IS NULL ORDER BY seq"
+    ))?;
+    statement.query_and_then([], record)?.collect()
+}
+
+/// The last requests that ended since `since`, at most `limit` of them, oldest first.
+pub(super) fn ended_since(connection: &Connection, since: Timestamp, limit: usize) -> Result<Vec<Record>, Trouble> {
+    let mut statement = connection.prepare(&format!(
+        "SELECT {COLUMNS} FROM requests WHERE ended_at >= ?1 ORDER BY ended_at DESC, seq DESC LIMIT ?2"
+    ))?;
+    let latest_first = statement.query_and_then(params![millis(since), count(limit)], record)?;
+    let mut ended: Vec<_> = latest_first.collect::<Result<_, _>>()?;
+    ended.reverse();
+    Ok(ended)
+}
+
+/// The webhook events that are due, at most `limit` of them, and when the next after these is.
+pub(super) fn due_events(
+    connection: &Connection,
+    now: Timestamp,
+    limit: usize,
+) -> Result<(Vec<Event>, Option<Timestamp>), Trouble> {
+    let events: Vec<_> = connection
+        .prepare_cached(&format!(
+            "SELECT events.attempts AS attempts, next_at, {COLUMNS} FROM events JOIN requests ON seq = request \
+             WHERE next_at <= ?1 ORDER BY next_at, request LIMIT ?2"
+        ))?
+        .query_and_then(params![millis(now), count(limit)], event)?
+        .collect::<Result<_, _>>()?;
+    let next = connection
+        .prepare_cached("SELECT next_at FROM events ORDER BY next_at, request LIMIT 1 OFFSET ?1")?
+        .query_and_then([count(events.len())], |row| timestamp(row, "next_at"))?
+        .next()
+        .transpose()?;
+    Ok((events, next))
+}
+
+fn event(row: &Row<'_>) -> Result<Event, Trouble> {
+    let record = record(row)?;
+    let url = record.webhook.clone().ok_or(Trouble::Column("webhook"))?;
+    Ok(Event { url, attempts: row.get("attempts")?, next_at: timestamp(row, "next_at")?, record })
+}
+
+/// Forgets some of the requests that ended before `before` and have nothing to be told any more.
+/// Returns how many, and whether there may be others.
+pub(super) fn forget_some(connection: &Connection, before: Timestamp) -> Result<(usize, bool), Trouble> {
+    let forgotten = connection
+        .prepare_cached(
+            "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE ended_at < ?1 \
+             AND NOT EXISTS (SELECT 1 FROM events WHERE request = requests.seq) ORDER BY ended_at LIMIT ?2)",
+        )?
+        .execute(params![millis(before), count(FORGOTTEN_AT_ONCE)])?;
+    Ok((forgotten, forgotten == FORGOTTEN_AT_ONCE))
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

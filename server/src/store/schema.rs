@@ -1,0 +1,45 @@
+//! The tables, and how a database of an older version comes to have them.
+
+use super::trouble::Trouble;
+use rusqlite::Connection;
+
+/// What has to be run on a database of version `n` to make it one of version `n + 1`; an empty one is of version 0.
+/// A script that has been released is never changed.
+const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
+
+/// The version this program reads and writes.
+pub(super) const VERSION: usize = MIGRATIONS.len();
+
+/// The version of the database, 0 if it is empty; none if it is nothing that this program has made.
+pub(super) fn version(connection: &Connection) -> Result<Option<usize>, Trouble> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let empty: bool = connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(usize::try_from(version).ok().filter(|version| empty == (*version == 0)))
+}
+
+/// Brings a database of version `from` up to [`VERSION`], step by step; a step that fails leaves the version before it.
+pub(super) fn migrate(connection: &Connection, from: usize) -> Result<(), Trouble> {
+    for (version, script) in (1_i64..).zip(MIGRATIONS).skip(from) {
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(script)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_fails_leaves_nothing() {
+        let connection = Connection::open_in_memory().unwrap();
+        // The tables before this one can be made.
+        connection.execute_batch("CREATE TABLE events (something)").unwrap();
+        assert!(migrate(&connection, 0).is_err());
+        let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+        let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!((tables, version), (1, 0));
+    }
+}

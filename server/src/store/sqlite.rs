@@ -1,0 +1,152 @@
+//! The store as the service sees it: a handle that never blocks.
+
+use super::{
+    Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write,
+    batch::{Command, Job, Question},
+    open::{self, Opened},
+    thread::{Shared, Worker},
+};
+use crate::{
+    record::Record,
+    storage::{Reader, Storage},
+    time::Timestamp,
+};
+use countersign_protocol::RequestId;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{self, Sender},
+    },
+    thread::{self, JoinHandle},
+};
+
+/// Keeps requests on the disk. Clones are handles to the same store.
+///
+/// What is submitted is done in that order, on one thread. How much may queue up there is not bounded here: it is by the
+/// service's own limits, since no open request has more than a few writes under way.
+///
+/// Dropping the last handle commits what has been submitted and waits for that, unless it is dropped by a completion.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    /// None while it is being dropped.
+    commands: Option<Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+impl Store {
+    /// Opens the store, or makes it. Forgets what was to be kept until now. Blocks.
+    ///
+    /// # Errors
+    /// [`OpenError`], which names the file or directory.
+    pub fn open(config: StoreConfig, now: Timestamp) -> Result<(Self, Loaded), OpenError> {
+        let Opened { lock, database, max_bytes, loaded } = open::open(&config, now)?;
+        let (sender, commands) = mpsc::channel();
+        let shared = Arc::<Shared>::default();
+        let worker = Worker {
+            commands,
+            database: Some(database),
+            max_bytes,
+            open: u64::try_from(loaded.open.len()).unwrap_or(u64::MAX),
+            kept: Vec::new(),
+            forgetting: VecDeque::new(),
+            full: false,
+            shared: Arc::clone(&shared),
+            _lock: lock,
+        };
+        let thread = thread::Builder::new()
+            .name("store".into())
+            .spawn(|| worker.run())
+            .map_err(|source| OpenError::Io { path: config.dir, source: source.into() })?;
+        Ok((Self(Arc::new(Handle { commands: Some(sender), thread: Some(thread), shared })), loaded))
+    }
+
+    /// Submits a write. `then` is told its outcome, on the store's thread.
+    pub fn write(&self, write: Write, then: Completion) {
+        self.submit(Command::Write(Job { write, then }));
+    }
+
+    /// Reads one request as it is on the disk, with everything that was submitted before.
+    pub fn read(&self, id: RequestId, then: impl FnOnce(Result<Option<Record>, StoreError>) + Send + 'static) {
+        self.ask(Question::Read(id, Box::new(then)));
+    }
+
+    /// Reads at most `limit` webhook events that are due, the longest due first, and when the next one after these is.
+    ///
+    /// An event stays due until it is done or has failed.
+    pub fn due_events(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        then: impl FnOnce(Result<(Vec<Event>, Option<Timestamp>), StoreError>) + Send + 'static,
+    ) {
+        self.ask(Question::DueEvents(now, limit, Box::new(then)));
+    }
+
+    /// Forgets the requests that ended before `before`, but for those with an event still to be delivered, a few at a time
+    /// between others' writes. `then` is told how many.
+    pub fn forget_ended_before(
+        &self,
+        before: Timestamp,
+        then: impl FnOnce(Result<usize, StoreError>) + Send + 'static,
+    ) {
+        self.ask(Question::Forget(before, Box::new(then)));
+    }
+
+    /// Whether it has failed for good: nothing is written or read any more until the process starts anew.
+    pub fn is_failed(&self) -> bool {
+        self.0.shared.failed.load(Ordering::Acquire)
+    }
+
+    /// How many transactions have been committed since it was opened.
+    pub fn commits(&self) -> u64 {
+        self.0.shared.commits.load(Ordering::Relaxed)
+    }
+
+    /// Makes the next commits fail with these codes of SQLite.
+    #[cfg(test)]
+    pub(super) fn fail_commits(&self, codes: &[i32]) {
+        self.ask(Question::Fault(codes.to_vec()));
+    }
+
+    fn ask(&self, question: Question) {
+        self.submit(Command::Ask(question));
+    }
+
+    fn submit(&self, command: Command) {
+        let unsent = match &self.0.commands {
+            Some(commands) => commands.send(command).err().map(|error| error.0),
+            None => Some(command),
+        };
+        // Only a thread that has panicked receives nothing. Whoever submits may hold a lock that the refusal needs.
+        if let Some(command) = unsent {
+            thread::spawn(|| command.refuse());
+        }
+    }
+}
+
+impl Storage for Store {
+    fn write(&self, write: Write, then: Completion) {
+        self.submit(Command::Write(Job { write, then }));
+    }
+
+    fn read(&self, id: RequestId, then: Reader) {
+        self.ask(Question::Read(id, then));
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.commands = None;
+        // A completion may hold the last handle, and the thread cannot wait for itself.
+        if let Some(thread) = self.thread.take().filter(|handle| handle.thread().id() != thread::current().id()) {
+            // Its panic has been reported, and has failed the store.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Ends that webhooks have to be told.
+
+use super::{MINUTE, NOW, Store, StoreError, Write, end, ended_at, forget, id, open, read, record, wait, write};
+use crate::{
+    record::{End, Record},
+    store::Event,
+    time::Timestamp,
+};
+use std::{sync::mpsc::channel, time::Duration};
+
+const URL: &str = "https://example.com/hook";
+
+fn with_webhook(n: u32) -> Record {
+    Record { webhook: Some(URL.into()), ..record(n) }
+}
+
+fn accept(records: Vec<Record>) -> Write {
+    Write::Accept { records, idempotency: None }
+}
+
+fn due(store: &Store, now: Timestamp, limit: usize) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
+    let (sender, answer) = channel();
+    store.due_events(now, limit, move |result| drop(sender.send(result)));
+    wait(&answer)
+}
+
+fn after(seconds: u64) -> Timestamp {
+    NOW.after(Duration::from_secs(seconds))
+}
+
+fn end_at(n: u32, time: Timestamp) -> Write {
+    Write::End { id: id(n), end: End::Cancelled, times: ended_at(time) }
+}
+
+#[test]
+fn an_end_with_a_webhook_is_an_event_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    let at_once = Record { end: Some(End::Draining), times: ended_at(after(1)), ..with_webhook(3) };
+    write(&store, accept(vec![with_webhook(1), record(2), at_once.clone()])).unwrap();
+    assert_eq!(due(&store, NOW, 10), Ok((vec![], Some(after(1)))), "an open one is none");
+    for write_again in [end(1), end(1), end(2)] {
+        write(&store, write_again).unwrap();
+    }
+    let ended = Record { end: Some(End::Cancelled), times: ended_at(NOW), ..with_webhook(1) };
+    let event = |record, next_at| Event { record, url: URL.into(), attempts: 0, next_at };
+    assert_eq!(due(&store, NOW, 10), Ok((vec![event(ended.clone(), NOW)], Some(after(1)))));
+    drop(store);
+
+    let (store, _) = open(dir.path());
+    let events = vec![event(ended, NOW), event(at_once, after(1))];
+    assert_eq!(due(&store, after(1), 10), Ok((events, None)));
+    write(&store, Write::EventDone { id: id(1) }).unwrap();
+    write(&store, end(1)).unwrap();
+    assert_eq!(due(&store, NOW, 10), Ok((vec![], Some(after(1)))));
+}
+
+#[test]
+fn events_come_the_longest_due_first_and_say_when_the_next_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    write(&store, accept((1..=4).map(with_webhook).collect())).unwrap();
+    for (n, time) in [(1, after(3)), (2, after(1)), (3, after(2)), (4, after(1))] {
+        write(&store, end_at(n, time)).unwrap();
+    }
+    let due_ids = |now, limit| {
+        let (events, next) = due(&store, now, limit).unwrap();
+        (events.iter().map(|event| event.record.id).collect::<Vec<_>>(), next)
+    };
+    assert_eq!(due_ids(after(2), 10), (vec![id(2), id(4), id(3)], Some(after(3))));
+    assert_eq!(due_ids(after(2), 2), (vec![id(2), id(4)], Some(after(2))), "the next one may be due already");
+    assert_eq!(due_ids(NOW, 10), (vec![], Some(after(1))));
+
+    write(&store, Write::EventFailed { id: id(2), attempts: 1, next_at: after(60) }).unwrap();
+    assert_eq!(due_ids(after(3), 10), (vec![id(4), id(3), id(1)], Some(after(60))));
+    let (events, next) = due(&store, after(60), 10).unwrap();
+    let last = events.last().unwrap();
+    assert_eq!((last.record.id, last.attempts, last.next_at, next), (id(2), 1, after(60), None));
+}
+
+#[test]
+fn nothing_is_forgotten_before_it_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    write(&store, accept(vec![with_webhook(1), record(2)])).unwrap();
+    write(&store, end(1)).unwrap();
+    write(&store, end(2)).unwrap();
+    assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(1));
+    assert_eq!(due(&store, NOW, 10).unwrap().0.len(), 1);
+    write(&store, Write::EventDone { id: id(1) }).unwrap();
+    assert!(read(&store, id(1)).unwrap().is_some());
+    assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(1));
+    assert_eq!(read(&store, id(1)), Ok(None));
+}

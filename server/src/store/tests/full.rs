@@ -1,0 +1,130 @@
+//! A store without room.
+
+use super::{
+    MINUTE, NOW, Store, StoreConfig, StoreError, Write, Written, accept, end, ended_at, forget, hold, id, ids, open,
+    read, record, submit, wait, write,
+};
+use crate::record::{End, PhaseTimes, Record};
+use countersign_protocol::{ApprovedBy, Device, RequestId};
+use rusqlite::ffi::SQLITE_FULL;
+use std::{
+    path::Path,
+    sync::{Arc, mpsc::channel},
+};
+
+const MAX_BYTES: u64 = 512 * 1024;
+
+fn small(dir: &Path) -> (Store, Vec<Record>) {
+    let config = StoreConfig { max_bytes: MAX_BYTES, ..StoreConfig::new(dir) };
+    let (store, loaded) = Store::open(config, NOW).unwrap();
+    (store, loaded.open)
+}
+
+/// Accepts requests with messages of this size until there is no room.
+fn fill(store: &Store, from: u32, message_bytes: usize) -> Vec<RequestId> {
+    let mut accepted = Vec::new();
+    for n in from.. {
+        let message = Arc::new(vec![1; message_bytes].try_into().unwrap());
+        let records = vec![Record { message, webhook: Some("https://example.com/".into()), ..record(n) }];
+        match write(store, Write::Accept { records, idempotency: None }) {
+            Ok(written) => assert_eq!(written, Written::Done),
+            Err(error) => {
+                assert_eq!(error, StoreError::Full);
+                break;
+            }
+        }
+        accepted.push(id(n));
+    }
+    accepted
+}
+
+/// As large as an end can be.
+fn large_end() -> End {
+    let text = "x".repeat(64);
+    End::Signed {
+        signature: [9; 64].into(),
+        approved_by: Some(ApprovedBy::Policy(text.parse().unwrap())),
+        device: Some(Arc::new(Device { id: text.parse().unwrap(), label: text.parse().unwrap() })),
+    }
+}
+
+#[test]
+fn whatever_was_accepted_can_end() {
+    for message_bytes in [1, 2100, 20_000] {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = small(dir.path());
+        let accepted = fill(&store, 0, message_bytes);
+        assert!(accepted.len() > 3, "{} of {message_bytes} bytes", accepted.len());
+        drop(store);
+        let (store, open) = small(dir.path());
+        assert_eq!(ids(&open), accepted, "all that were accepted and no other");
+        assert_eq!(fill(&store, 50_000, message_bytes), [], "a restart makes no room");
+
+        let times = PhaseTimes { delivered: Some(NOW), received: Some(NOW), displayed: Some(NOW), ..ended_at(NOW) };
+        let end = |&id| submit(&store, Write::End { id, end: large_end(), times });
+        let done = |&id| submit(&store, Write::EventDone { id });
+        let outcomes: Vec<_> = accepted.iter().map(end).chain(accepted.iter().map(done)).collect();
+        assert!(outcomes.iter().all(|outcome| wait(outcome) == Ok(Written::Done)), "{message_bytes} bytes");
+        assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(accepted.len()));
+        let again = fill(&store, 100_000, message_bytes);
+        // The ends had to be kept room for while their requests were open, and no longer.
+        assert!(again.len() >= accepted.len(), "{} then {}", accepted.len(), again.len());
+        drop(store);
+        assert!(dir.path().join("countersign.db").metadata().unwrap().len() <= MAX_BYTES);
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_what_is_new_and_keeps_what_has_ended_until_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    write(&store, accept(1)).unwrap();
+    store.fail_commits(&[SQLITE_FULL; 1000]);
+    let held = hold(&store);
+    let progress = Write::Progress { id: id(1), times: PhaseTimes::asked_at(NOW), attempt: 5 };
+    let refused = [accept(2), progress].map(|write| submit(&store, write));
+    let ended = submit(&store, end(1));
+    drop(held);
+    assert_eq!(refused.map(|outcome| wait(&outcome)), [Err(StoreError::Full), Err(StoreError::Full)]);
+    assert_eq!(read(&store, id(1)), Ok(Some(record(1))), "nothing of the transaction is there");
+    assert_eq!(write(&store, accept(3)), Err(StoreError::Full));
+    assert!(ended.try_recv().is_err(), "nobody is told of an end that is not on the disk");
+
+    store.fail_commits(&[]);
+    assert_eq!(wait(&ended), Ok(Written::Done), "tried again without anybody asking");
+    assert_eq!(write(&store, accept(4)), Ok(Written::Done));
+    assert!(!store.is_failed());
+    drop(store);
+    let (_store, loaded) = open(dir.path());
+    assert_eq!((ids(&loaded.open), ids(&loaded.ended)), (vec![id(4)], vec![id(1)]));
+}
+
+#[test]
+fn what_is_kept_fits_once_the_rest_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    write(&store, accept(1)).unwrap();
+    store.fail_commits(&[SQLITE_FULL]);
+    let held = hold(&store);
+    let outcomes = [accept(2), end(1)].map(|write| submit(&store, write));
+    let (sender, answer) = channel();
+    store.read(id(1), move |result| sender.send(result).unwrap());
+    drop(held);
+    assert_eq!(outcomes.map(|outcome| wait(&outcome)), [Err(StoreError::Full), Ok(Written::Done)]);
+    let read_in_the_same_batch = wait(&answer).unwrap().unwrap();
+    assert_eq!(read_in_the_same_batch.end, Some(End::Cancelled), "tried again at once");
+}
+
+#[test]
+fn what_is_kept_has_a_last_chance_and_is_not_lied_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    write(&store, accept(1)).unwrap();
+    store.fail_commits(&[SQLITE_FULL; 1000]);
+    let held = hold(&store);
+    let ended = submit(&store, end(1));
+    drop(held);
+    drop(store);
+    assert_eq!(wait(&ended), Err(StoreError::Full));
+    assert_eq!(ids(&open(dir.path()).1.open), [id(1)]);
+}

@@ -1,0 +1,135 @@
+//! What is read is what was written.
+
+use super::{MINUTE, NOW, accept, ended_at, forget, id, ids, open, read, record, write};
+use crate::{
+    record::{End, Phase, PhaseTimes, Record},
+    store::{Store, StoreConfig, Write, Written},
+    time::Timestamp,
+};
+use countersign_protocol::{ApprovedBy, Batch, BatchId, Device, RejectCode, limits::MAX_MESSAGE_BYTES};
+use std::{sync::Arc, time::Duration};
+
+fn device() -> Arc<Device> {
+    Arc::new(Device { id: "d-1".parse().unwrap(), label: "🦊 laptop".parse().unwrap() })
+}
+
+fn ends() -> Vec<End> {
+    let signature = [9; 64].into();
+    let policy = ApprovedBy::Policy("small-sums".parse().unwrap());
+    let mut ends = vec![
+        End::Signed { signature, approved_by: None, device: None },
+        End::Signed { signature, approved_by: Some(ApprovedBy::Human), device: Some(device()) },
+        End::Signed { signature, approved_by: Some(policy), device: None },
+        End::Rejected { code: RejectCode::UserRejected, reason: Some("too much, 高い".parse().unwrap()) },
+        End::InvalidSignature,
+        End::MessageMismatch,
+        End::DeliveryTimeout,
+        End::Cancelled,
+        End::Draining,
+    ];
+    for phase in [Phase::Queued, Phase::Delivered, Phase::Received, Phase::Displayed] {
+        ends.extend([End::Timeout(phase), End::Disconnected(phase)]);
+    }
+    for code in [RejectCode::PolicyRejected, RejectCode::Locked, RejectCode::Unsupported] {
+        ends.push(End::Rejected { code, reason: None });
+    }
+    ends
+}
+
+fn later(millis: u64) -> Option<Timestamp> {
+    Some(NOW.after(Duration::from_millis(millis)))
+}
+
+/// Everything that a record can have.
+fn full_record(n: u32) -> Record {
+    Record {
+        message: Arc::new(vec![0xA5; MAX_MESSAGE_BYTES].try_into().unwrap()),
+        purpose: Some("Order 1042, for Göteborg".parse().unwrap()),
+        batch: Some(Batch { id: BatchId::from_bytes([3; 16]), index: 1, size: 2 }),
+        webhook: Some("https://example.com/hook?a=b".into()),
+        attempt: u32::MAX,
+        times: PhaseTimes { delivered: later(1), received: later(2), displayed: later(3), ..record(n).times },
+        ..record(n)
+    }
+}
+
+#[test]
+fn every_shape_of_a_record_and_of_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    let mut expected = Vec::new();
+    for (n, end) in (0..).zip(ends()) {
+        let (before, at_once) = (full_record(2 * n), record(2 * n + 1));
+        let times = PhaseTimes { ended: later(u64::from(n) + 4), ..before.times };
+        let after = Record { end: Some(end.clone()), times, ..before.clone() };
+        let at_once = Record { end: Some(end.clone()), times: ended_at(times.ended.unwrap()), ..at_once };
+        let accept = Write::Accept { records: vec![before.clone(), at_once.clone()], idempotency: None };
+        assert_eq!(write(&store, accept), Ok(Written::Done));
+        assert_eq!(read(&store, before.id), Ok(Some(before)));
+        assert_eq!(write(&store, Write::End { id: after.id, end, times }), Ok(Written::Done));
+        assert_eq!(read(&store, after.id), Ok(Some(after.clone())));
+        assert_eq!(read(&store, at_once.id), Ok(Some(at_once.clone())));
+        expected.extend([after, at_once]);
+    }
+    assert_eq!(read(&store, id(1_000_000)), Ok(None));
+    drop(store);
+    assert_eq!(open(dir.path()).1.ended, expected);
+}
+
+#[test]
+fn progress_is_kept_and_nothing_follows_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    write(&store, accept(1)).unwrap();
+    let times = PhaseTimes { delivered: later(5), received: later(6), displayed: None, ..record(1).times };
+    assert_eq!(write(&store, Write::Progress { id: id(1), times, attempt: 2 }), Ok(Written::Done));
+    assert_eq!(read(&store, id(1)).unwrap(), Some(Record { times, attempt: 2, ..record(1) }));
+
+    let ended = PhaseTimes { ended: later(7), ..times };
+    write(&store, Write::End { id: id(1), end: End::Cancelled, times: ended }).unwrap();
+    write(&store, Write::Progress { id: id(1), times: record(1).times, attempt: 9 }).unwrap();
+    write(&store, Write::End { id: id(1), end: End::Draining, times: ended_at(NOW) }).unwrap();
+    let kept = Record { times: ended, attempt: 2, end: Some(End::Cancelled), ..record(1) };
+    assert_eq!(read(&store, id(1)), Ok(Some(kept)));
+}
+
+#[test]
+fn open_ones_come_back_in_order_and_ended_ones_of_the_last_hour() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, loaded) = open(dir.path());
+    assert!(loaded.open.is_empty() && loaded.ended.is_empty());
+    for n in [9, 3, 7, 1, 5] {
+        write(&store, accept(n)).unwrap();
+    }
+    let minutes = |n: u64| Timestamp::from_millis(NOW.as_millis() - n * 60_000);
+    for (n, time) in [(7, minutes(10)), (9, minutes(20)), (1, minutes(61))] {
+        write(&store, Write::End { id: id(n), end: End::Cancelled, times: ended_at(time) }).unwrap();
+    }
+    drop(store);
+    let (_store, loaded) = open(dir.path());
+    assert_eq!(ids(&loaded.open), [id(3), id(5)]);
+    assert_eq!(ids(&loaded.ended), [id(9), id(7)], "the oldest first");
+}
+
+#[test]
+fn what_ended_is_forgotten_after_its_time_and_what_is_open_never() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    // More than are forgotten in one transaction.
+    let records: Vec<_> = (0..1201).map(record).collect();
+    write(&store, Write::Accept { records, idempotency: None }).unwrap();
+    for n in 0..1200 {
+        store.write(super::end(n), Box::new(|_| ()));
+    }
+    assert_eq!(forget(&store, NOW), Ok(0));
+    assert_eq!(forget(&store, NOW.after(Duration::from_millis(1))), Ok(1200));
+    assert_eq!(read(&store, id(0)), Ok(None));
+    assert_eq!(read(&store, id(1200)), Ok(Some(record(1200))));
+
+    write(&store, accept(5000)).unwrap();
+    write(&store, super::end(5000)).unwrap();
+    drop(store);
+    let config = StoreConfig { retention: MINUTE, ..StoreConfig::new(dir.path()) };
+    let (_store, loaded) = Store::open(config, NOW.after(MINUTE * 2)).unwrap();
+    assert_eq!((ids(&loaded.open), loaded.ended), (vec![id(1200)], vec![]));
+}

@@ -1,0 +1,193 @@
+//! Each write, within a transaction that somebody else begins and commits.
+
+use super::{
+    Idempotency, StoreError, Write, Written,
+    end_row::EndRow,
+    room::Room,
+    rows::{self, ended_at, millis},
+    trouble::{Trouble, Verdict},
+};
+use crate::{
+    record::{End, PhaseTimes, Record},
+    time::Timestamp,
+};
+use countersign_protocol::RequestId;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// What a write comes to, if the transaction is committed.
+pub(super) type Outcome = Result<Written, StoreError>;
+
+/// Applies one write.
+///
+/// # Errors
+/// Trouble that concerns the whole transaction. What this write alone did wrong is undone, and is its outcome.
+pub(super) fn apply(connection: &Connection, write: &Write, room: &mut Room) -> Result<Outcome, Trouble> {
+    run(connection, "SAVEPOINT write")?;
+    let before = *room;
+    let result = match write {
+        Write::Accept { records, idempotency } => accept(connection, records, idempotency.as_ref(), room),
+        Write::Progress { id, times, attempt } => progress(connection, *id, times, *attempt),
+        Write::End { id, end, times } => conclude(connection, *id, end, times, room),
+        Write::EventDone { id } => event_done(connection, *id),
+        Write::EventFailed { id, attempts, next_at } => event_failed(connection, *id, *attempts, *next_at),
+    };
+    match result {
+        Ok(outcome) => {
+            run(connection, "RELEASE write")?;
+            Ok(outcome)
+        }
+        Err(trouble) if trouble.verdict() == Verdict::Refused => {
+            tracing::error!(%trouble, "the store refuses a write");
+            *room = before;
+            run(connection, "ROLLBACK TO write")?;
+            run(connection, "RELEASE write")?;
+            Ok(Err(StoreError::Failed))
+        }
+        Err(trouble) => Err(trouble),
+    }
+}
+
+fn accept(
+    connection: &Connection,
+    records: &[Record],
+    idempotency: Option<&Idempotency>,
+    room: &mut Room,
+) -> Result<Outcome, Trouble> {
+    if let Some(idempotency) = idempotency
+        && let Some(earlier) = earlier(connection, idempotency)?
+    {
+        return Ok(Ok(earlier));
+    }
+    if records.is_empty() {
+        return Ok(Ok(Written::Done));
+    }
+    if !room.take(records) {
+        return Ok(Err(StoreError::Full));
+    }
+    if let Some(idempotency) = idempotency {
+        remember(connection, idempotency, records)?;
+    }
+    for record in records {
+        rows::insert(connection, record, idempotency.map(|idempotency| &idempotency.key))?;
+        if record.end.is_some() {
+            enqueue_event(connection, record.id)?;
+        }
+    }
+    Ok(Ok(Written::Done))
+}
+
+/// What this requester has asked under the key before.
+fn earlier(connection: &Connection, idempotency: &Idempotency) -> Result<Option<Written>, Trouble> {
+    let row: Option<([u8; 32], Vec<u8>)> = connection
+        .prepare_cached("SELECT fingerprint, requests FROM idempotency WHERE requester = ?1 AND key = ?2")?
+        .query_row(params![idempotency.requester.as_str(), idempotency.key.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let Some((fingerprint, requests)) = row else { return Ok(None) };
+    if fingerprint != idempotency.fingerprint {
+        return Ok(Some(Written::Reused));
+    }
+    let (ids, []) = requests.as_chunks() else { return Err(Trouble::Column("requests")) };
+    Ok(Some(Written::Existing(ids.iter().copied().map(RequestId::from_bytes).collect())))
+}
+
+fn remember(connection: &Connection, idempotency: &Idempotency, records: &[Record]) -> Result<(), Trouble> {
+    let ids: Vec<u8> = records.iter().flat_map(|record| record.id.to_bytes()).collect();
+    connection
+        .prepare_cached(
+            "INSERT INTO idempotency (requester, key, fingerprint, requests, kept) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            idempotency.requester.as_str(),
+            idempotency.key.as_str(),
+            idempotency.fingerprint,
+            ids,
+            i64::try_from(records.len()).unwrap_or(i64::MAX),
+        ])?;
+    Ok(())
+}
+
+fn progress(connection: &Connection, id: RequestId, times: &PhaseTimes, attempt: u32) -> Result<Outcome, Trouble> {
+    connection
+        .prepare_cached(
+            "UPDATE requests SET delivered_at = ?2, received_at = ?3, displayed_at = ?4, attempt = ?5 \
+             WHERE id = ?1 AND end_kind IS NULL",
+        )?
+        .execute(params![
+            id.to_bytes(),
+            times.delivered.map(millis),
+            times.received.map(millis),
+            times.displayed.map(millis),
+            attempt,
+        ])?;
+    Ok(Ok(Written::Done))
+}
+
+fn conclude(
+    connection: &Connection,
+    id: RequestId,
+    end: &End,
+    times: &PhaseTimes,
+    room: &mut Room,
+) -> Result<Outcome, Trouble> {
+    let end = EndRow::from(end);
+    let ended = connection
+        .prepare_cached(
+            "UPDATE requests SET delivered_at = ?2, received_at = ?3, displayed_at = ?4, ended_at = ?5, end_kind = ?6, \
+             end_phase = ?7, signature = ?8, approved_by = ?9, device_id = ?10, device_label = ?11, reject_code = ?12, \
+             reason = ?13 WHERE id = ?1 AND end_kind IS NULL",
+        )?
+        .execute(params![
+            id.to_bytes(),
+            times.delivered.map(millis),
+            times.received.map(millis),
+            times.displayed.map(millis),
+            millis(ended_at(times)),
+            end.kind,
+            end.phase,
+            end.signature,
+            end.approved_by,
+            end.device_id,
+            end.device_label,
+            end.reject_code,
+            end.reason,
+        ])?;
+    // An end that is written again, after a rollback that was none, must not be told twice.
+    if ended > 0 {
+        room.release();
+        enqueue_event(connection, id)?;
+    }
+    Ok(Ok(Written::Done))
+}
+
+fn enqueue_event(connection: &Connection, id: RequestId) -> Result<(), Trouble> {
+    connection
+        .prepare_cached(
+            "INSERT INTO events (request, attempts, next_at) \
+             SELECT seq, 0, ended_at FROM requests WHERE id = ?1 AND webhook IS NOT NULL",
+        )?
+        .execute([id.to_bytes()])?;
+    Ok(())
+}
+
+fn event_done(connection: &Connection, id: RequestId) -> Result<Outcome, Trouble> {
+    connection
+        .prepare_cached("DELETE FROM events WHERE request = (SELECT seq FROM requests WHERE id = ?1)")?
+        .execute([id.to_bytes()])?;
+    Ok(Ok(Written::Done))
+}
+
+fn event_failed(connection: &Connection, id: RequestId, attempts: u32, next_at: Timestamp) -> Result<Outcome, Trouble> {
+    connection
+        .prepare_cached(
+            "UPDATE events SET attempts = ?2, next_at = ?3 WHERE request = (SELECT seq FROM requests WHERE id = ?1)",
+        )?
+        .execute(params![id.to_bytes(), attempts, millis(next_at)])?;
+    Ok(Ok(Written::Done))
+}
+
+fn run(connection: &Connection, sql: &str) -> Result<(), Trouble> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
