@@ -83,7 +83,7 @@ impl<T, W> Dispatcher<T, W> {
         let outcome = verdict.outcome();
         let device = self.registry.holder(connection).and_then(|(_, device)| device.cloned());
         self.table.release(connection, id);
-        let end = self.table.update(id, |open| open.judge(connection, device.as_ref(), verdict)).flatten();
+        let end = self.table.update(id, |open| open.judge(connection, device.as_ref(), verdict, now)).flatten();
         let Some(end) = end else {
             let superfluous = self.table.update(id, Open::take_superfluous).unwrap_or_default();
             self.withdraw(id, CancelCause::AnsweredElsewhere, &superfluous);

@@ -167,6 +167,7 @@ impl<W> Open<W> {
         connection: ConnectionId,
         device: Option<&Arc<Device>>,
         verdict: Verdict,
+        now: Timestamp,
     ) -> Option<End> {
         // It may have been answered on a connection on which it was not asked, by a wallet that had it from an earlier one.
         if !self.has_asked(connection) {
@@ -181,6 +182,8 @@ impl<W> Open<W> {
             return Some(end);
         }
         self.refusal = Some(end);
+        // Whoever answers has it: from now on the others have a human's time too.
+        self.advance(Phase::Received, now);
         self.refusal_of_all()
     }
 

@@ -327,6 +327,17 @@ fn nobody_has_to_wait_for_a_wallet_that_sleeps() {
 }
 
 #[test]
+fn one_device_that_declines_leaves_the_others_a_human_s_time() {
+    let mut world = World::connected(&[1, 2]);
+    world.ask().unwrap();
+    world.answer(1, rejected(RejectScope::Device));
+    world.pass(10 * SECOND);
+    assert!(world.ends().is_empty());
+    world.answer(2, signed(9));
+    assert!(matches!(world.ends()[..], [End::Signed { .. }]));
+}
+
+#[test]
 fn a_human_has_the_whole_time() {
     let mut world = World::connected(&[1]);
     world.ask().unwrap();

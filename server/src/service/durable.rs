@@ -67,7 +67,8 @@ impl SigningService {
     /// As of [`SigningService::record`].
     pub async fn subscribe(&self, requester: &RequesterName, id: RequestId) -> Result<Subscription, SigningError> {
         let (changes, requester) = (self.watch(id), requester.clone());
-        let mut subscription = Subscription { service: self.clone(), requester, id, changes, news: None };
+        let mut subscription =
+            Subscription { service: self.clone(), requester, id, changes, news: None, stale: false, last: false };
         // Looked up after the watch has begun, so that nothing falls in between.
         subscription.news = Some(self.record(&subscription.requester, id).await?);
         Ok(subscription)
@@ -170,6 +171,10 @@ pub struct Subscription {
     id: RequestId,
     changes: Option<watch::Receiver<()>>,
     news: Option<Record>,
+    /// A change has been heard of and not yet looked at.
+    stale: bool,
+    /// It was the last.
+    last: bool,
 }
 
 impl Subscription {
@@ -189,9 +194,14 @@ impl Subscription {
             return Ok(Some(record));
         }
         let Some(changes) = &mut self.changes else { return Ok(None) };
-        let closed = changes.changed().await.is_err();
+        if !self.stale {
+            // Nobody wakes it any more when the request has ended or the server stops.
+            self.last = changes.changed().await.is_err();
+            self.stale = true;
+        }
         let record = self.service.record(&self.requester, self.id).await?;
-        if closed {
+        self.stale = false;
+        if self.last {
             self.changes = None;
             if record.end.is_none() {
                 return Err(SigningError::Draining);
