@@ -85,6 +85,7 @@ impl<T, W> Dispatcher<T, W> {
         self.table.release(connection, id);
         let end = self.table.update(id, |open| open.judge(connection, device.as_ref(), verdict, now)).flatten();
         let Some(end) = end else {
+            self.note_progress(id);
             let superfluous = self.table.update(id, Open::take_superfluous).unwrap_or_default();
             self.withdraw(id, CancelCause::AnsweredElsewhere, &superfluous);
             self.deliver_to(connection, now);
