@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests foreign-tests sdk-tests readme-tests browser-tests load-test bench
+.PHONY: help demo test build tested-build sdk page lint rust-tests foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test bench
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -19,7 +19,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist
 
-test: lint tested-build rust-tests foreign-tests sdk-tests readme-tests browser-tests load-test
+test: lint tested-build rust-tests foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test
 	@echo "all tests passed"
 
 build:
@@ -52,6 +52,10 @@ sdk-tests: sdk
 
 readme-tests: tested-build sdk
 	node --test tests/readme/
+
+openapi-tests: tested-build
+	npm ci --prefix tests/openapi --no-audit --no-fund
+	npm test --prefix tests/openapi
 
 browser-tests: tested-build page
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core

@@ -1,10 +1,7 @@
 //! The command `countersign`: arguments to settings, settings to a server, signals to its end.
 
 use clap::{Parser, Subcommand};
-use countersign_server::{
-    SigningService,
-    http::{LogFormat, Settings, Tokens, serve},
-};
+use countersign_server::http::{LogFormat, Settings, Tokens, serve};
 use std::{collections::BTreeMap, error::Error, path::PathBuf, pin::pin, process::ExitCode};
 use tokio::{
     net::TcpListener,
@@ -70,7 +67,7 @@ async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await.map_err(|error| format!("--listen {address}: {error}"))?;
     let bound = listener.local_addr()?;
     let config = settings.service(bound)?;
-    let http = settings.http(bound)?;
+    let (service, http) = settings.assemble(bound)?;
     if config.allow_unproven {
         tracing::warn!("introductions are accepted without proof: anybody on this machine can pose as any key");
     }
@@ -82,7 +79,7 @@ async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
     }
     announce(&settings, bound);
     let (stop, stopped) = oneshot::channel();
-    let mut serving = pin!(serve(listener, SigningService::new(config), http, async {
+    let mut serving = pin!(serve(listener, service, http, async {
         // Were the sender gone, stopping would be right too.
         let _ = stopped.await;
     }));

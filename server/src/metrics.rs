@@ -5,6 +5,8 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+#[cfg(feature = "http")]
+use std::sync::atomic::Ordering;
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Upper bounds of the duration histogram, in seconds: from a policy's answer to a human's patience.
@@ -37,6 +39,10 @@ pub struct Metrics {
     errors: Family<Code, Counter>,
     api_errors: Family<Code, Counter>,
     rate_limited: Family<Scope, Counter>,
+    webhooks: Family<Outcome, Counter>,
+    store_commits: Counter,
+    store_failures: Counter,
+    store_failed: Gauge,
     pub(crate) proof_failures: Counter,
     pub(crate) received: Counter,
     pub(crate) sent: Counter,
@@ -54,6 +60,10 @@ impl Default for Metrics {
             errors: Family::default(),
             api_errors: Family::default(),
             rate_limited: Family::default(),
+            webhooks: Family::default(),
+            store_commits: Counter::default(),
+            store_failures: Counter::default(),
+            store_failed: Gauge::default(),
             proof_failures: Counter::default(),
             received: Counter::default(),
             sent: Counter::default(),
@@ -79,6 +89,10 @@ impl Metrics {
         registry.register("protocol_errors", "Errors sent to wallets, by code", self.errors.clone());
         registry.register("api_errors", "Errors answered to backends, by code", self.api_errors.clone());
         registry.register("rate_limited", "What came faster than allowed, by scope", self.rate_limited.clone());
+        registry.register("webhooks", "Attempts to tell an end to a webhook, by outcome", self.webhooks.clone());
+        registry.register("store_commits", "Transactions the store has committed", self.store_commits.clone());
+        registry.register("store_write_failures", "Writes that came to nothing", self.store_failures.clone());
+        registry.register("store_failed", "1 once nothing can be written until a restart", self.store_failed.clone());
         registry.register("proof_failures", "Introductions whose proof did not hold", self.proof_failures.clone());
         registry.register_with_unit(
             "websocket_received",
@@ -119,6 +133,19 @@ impl Metrics {
     #[cfg(feature = "http")]
     pub(crate) fn api_error(&self, code: &'static str) {
         self.api_errors.get_or_create(&Code { code }).inc();
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn webhook(&self, outcome: &'static str) {
+        self.webhooks.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// What the store has counted itself: commits, writes that came to nothing, whether it has failed for good.
+    #[cfg(feature = "http")]
+    pub(crate) fn stored(&self, (commits, failures, failed): (u64, u64, bool)) {
+        self.store_commits.inner().store(commits, Ordering::Relaxed);
+        self.store_failures.inner().store(failures, Ordering::Relaxed);
+        self.store_failed.set(i64::from(failed));
     }
 
     pub(crate) fn rate_limited(&self, scope: &'static str) {

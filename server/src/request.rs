@@ -18,6 +18,8 @@ use countersign_protocol::{
     limits::{DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, MAX_BATCH, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
 };
 use futures_util::future::join_all;
+#[cfg(feature = "http")]
+use futures_util::future::try_join_all;
 use smallvec::smallvec;
 use std::{sync::Arc, time::Duration};
 
@@ -246,6 +248,15 @@ impl SigningRequest<'_, Vec<Message>> {
         }
         let waiting = ask.counted(ask.records(messages).and_then(|records| ask.service.ask(records)))?;
         Ok(join_all(waiting.into_iter().map(async |waiting| signed(*waiting.wait().await?))).await)
+    }
+
+    /// Asks, waits for every end, and gives the requests as they then are. They end with the process.
+    #[cfg(feature = "http")]
+    pub(crate) async fn send_for_records(self) -> Result<Vec<Record>, SigningError> {
+        let Self { ask, messages } = self;
+        let messages = messages.into_iter().map(Arc::new).collect();
+        let waiting = ask.counted(ask.records(messages).and_then(|records| ask.service.ask(records)))?;
+        try_join_all(waiting.into_iter().map(async |waiting| Ok(*waiting.wait().await?))).await
     }
 
     /// Has all of the requests written down, or none, and returns once they are on disk.

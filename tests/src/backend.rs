@@ -5,8 +5,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::PublicKeyBytes;
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    HeaderMap, Method, Request, StatusCode,
-    body::Bytes,
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
     client::conn::http1::{SendRequest, handshake},
 };
 use hyper_util::rt::TokioIo;
@@ -80,6 +80,23 @@ impl Backend {
         self.send(request, body.into()).await
     }
 
+    /// Sends any JSON to `send_to_sign`, with more headers.
+    pub async fn post_with(&mut self, body: &Value, headers: &[(&str, &str)]) -> Reply {
+        let request = Request::post("/v1/send_to_sign").header("content-type", "application/json");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request, body.to_string().into()).await
+    }
+
+    /// Follows a request's states.
+    pub async fn events(&mut self, id: &str) -> Events {
+        let path = format!("/v1/requests/{id}/events");
+        let response = within("an answer", self.response(Request::get(path), Bytes::new())).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        Events { body: response.into_body(), text: String::new() }
+    }
+
     /// Gets a path.
     pub async fn get(&mut self, path: &str) -> Reply {
         self.send(Request::get(path), Bytes::new()).await
@@ -91,19 +108,63 @@ impl Backend {
     }
 
     async fn send(&mut self, request: hyper::http::request::Builder, body: Bytes) -> Reply {
-        let mut request = request.header("host", &self.host);
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let request = request.body(Full::new(body)).unwrap();
         within("an answer", async {
-            self.sender.ready().await.unwrap();
-            let response = self.sender.send_request(request).await.unwrap();
-            let (head, body) = response.into_parts();
+            let (head, body) = self.response(request, body).await.into_parts();
             let text = String::from_utf8(body.collect().await.unwrap().to_bytes().into()).unwrap();
             let json = serde_json::from_str(&text).unwrap_or_default();
             Reply { status: head.status, headers: head.headers, json, text }
         })
         .await
+    }
+
+    async fn response(&mut self, request: hyper::http::request::Builder, body: Bytes) -> Response<Incoming> {
+        let mut request = request.header("host", &self.host);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(body)).unwrap();
+        self.sender.ready().await.unwrap();
+        self.sender.send_request(request).await.unwrap()
+    }
+}
+
+/// A stream of server-sent events.
+#[derive(Debug)]
+pub struct Events {
+    body: Incoming,
+    text: String,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub struct ServerSentEvent {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: Option<String>,
+    /// Its data, which is JSON.
+    pub data: Value,
+}
+
+impl Events {
+    /// The next event; none at the end of the stream.
+    pub async fn next(&mut self) -> Option<ServerSentEvent> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+                let event = field("data:").map(|data| ServerSentEvent {
+                    name: field("event:").unwrap(),
+                    id: field("id:"),
+                    data: serde_json::from_str(&data).unwrap(),
+                });
+                self.text = rest.to_owned();
+                if event.is_some() {
+                    return event;
+                }
+                continue;
+            }
+            let frame = within("an event", self.body.frame()).await?.unwrap();
+            self.text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+        }
     }
 }

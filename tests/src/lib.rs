@@ -2,12 +2,14 @@
 
 pub mod actix;
 pub mod backend;
+pub mod hook;
 pub mod outage;
 pub mod process;
 pub mod server;
 pub mod wallet;
 
 pub use backend::{Backend, Reply};
+pub use hook::Hook;
 pub use process::ServerProcess;
 pub use server::TestServer;
 pub use wallet::TestWallet;

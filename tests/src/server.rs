@@ -3,10 +3,21 @@
 use crate::{Backend, TestWallet, eventually, within};
 use countersign_server::{
     SigningService,
-    http::{Settings, serve},
+    http::{HttpConfig, Settings, SettingsError, serve},
+    store::OpenError,
 };
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path, time::Duration};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+/// What a server is made of, for making another of the same.
+#[derive(Debug, Default)]
+struct Setup {
+    settings: Settings,
+    webhook_retries: Option<Vec<Duration>>,
+    /// Removed with the last server that has it.
+    data_dir: Option<TempDir>,
+}
 
 /// A server on a port that the system chose.
 #[derive(Debug)]
@@ -17,6 +28,7 @@ pub struct TestServer {
     pub service: SigningService,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    setup: Setup,
 }
 
 impl TestServer {
@@ -27,17 +39,54 @@ impl TestServer {
 
     /// Starts with some settings changed.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut setup = Setup::default();
+        change(&mut setup.settings);
+        Self::set_up(setup).await
+    }
+
+    /// Starts with a data directory of its own, and some settings changed.
+    pub async fn durable(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::telling(None, change).await
+    }
+
+    /// As [`TestServer::durable`], trying webhooks again after these times rather than the usual ones.
+    pub async fn telling(
+        webhook_retries: impl Into<Option<Vec<Duration>>>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let data_dir = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
+        settings.data_dir = Some(data_dir.path().into());
         change(&mut settings);
+        Self::set_up(Setup { settings, webhook_retries: webhook_retries.into(), data_dir: Some(data_dir) }).await
+    }
+
+    async fn set_up(setup: Setup) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = SigningService::new(settings.service(address).unwrap());
-        let http = settings.http(address).unwrap();
+        let (service, mut http) = assemble(&setup.settings, address).await;
+        if let Some(retries) = &setup.webhook_retries {
+            http.webhook_retries.clone_from(retries);
+        }
         let (stop, stopped) = oneshot::channel();
         let serving = serve(listener, service.clone(), http, async {
             let _ = stopped.await;
         });
-        Self { address, service, stop, task: tokio::spawn(serving) }
+        Self { address, service, stop, task: tokio::spawn(serving), setup }
+    }
+
+    /// Stops it in good order and starts another with the same settings and data directory, on another port.
+    pub async fn restart(self) -> Self {
+        let Self { address: _, service, stop, task, setup } = self;
+        drop(service);
+        stop.send(()).unwrap();
+        within("the server's end", task).await.unwrap();
+        Self::set_up(setup).await
+    }
+
+    /// Its data directory.
+    pub fn data_dir(&self) -> &Path {
+        self.setup.data_dir.as_ref().unwrap().path()
     }
 
     /// The address wallets dial.
@@ -70,4 +119,19 @@ impl TestServer {
         within("the server's end", self.stop()).await.unwrap();
         assert_eq!((service.pending(), service.connections()), (0, 0));
     }
+}
+
+/// An earlier server lets go of its directory when the last of its tasks has ended, which may be a moment after the server.
+async fn assemble(settings: &Settings, address: SocketAddr) -> (SigningService, HttpConfig) {
+    within("the data directory", async {
+        loop {
+            match settings.assemble(address) {
+                Err(SettingsError::Store(OpenError::InUse { .. })) => {
+                    tokio::time::sleep(Duration::from_millis(1)).await
+                }
+                assembled => return assembled.unwrap(),
+            }
+        }
+    })
+    .await
 }

@@ -1,7 +1,7 @@
 //! The documents say what the program does: each table here is compared with its source, in both directions.
 
 use countersign_server::http::{Settings, Tokens};
-use countersign_tests::{ServerProcess, TestServer, within};
+use countersign_tests::{Hook, ServerProcess, TestServer, within};
 use hyper::Method;
 use serde_json::json;
 use std::{
@@ -90,13 +90,23 @@ fn the_example_file_has_every_setting_and_is_read() {
 
 #[tokio::test]
 async fn the_metrics_are_those_exposed() {
-    let server = TestServer::with(|settings| settings.requests_per_second = NonZeroU32::new(1)).await;
+    let mut hook = Hook::start(&[]).await;
+    let server = TestServer::durable(|settings| {
+        settings.requests_per_second = NonZeroU32::new(1);
+        settings.webhook_target = vec![hook.url()];
+    })
+    .await;
     let mut wallet = server.wallet(1).await;
     let mut backend = server.backend().await;
     // A family with labels is exposed from its first count on: count one of each.
     let key = wallet.public_key();
     let (reply, _) = tokio::join!(backend.ask(&key, b"hello"), wallet.sign_next());
     assert_eq!(reply.status, 200);
+    let told = json!({ "public_key": key.to_string(), "message": "aGk=", "webhook": hook.url() });
+    let (reply, _) = tokio::join!(backend.post(&told), wallet.sign_next());
+    assert_eq!(reply.status, 200);
+    hook.next().await;
+    while !backend.get("/metrics").await.text.contains("countersign_webhooks_total{") {}
     wallet.send_text("{").await;
     wallet.expect_error().await;
     while backend.ask(&[1; 32].into(), b"x").await.code() != (429, "rate_limited") {}
@@ -117,6 +127,12 @@ async fn the_metrics_are_those_exposed() {
     server.finish((wallet, backend)).await;
 }
 
+/// The files below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
 /// Every word that stands as a code in the server's source: those of `SigningError::code`, and those of the problems that the
 /// HTTP part makes itself, which follow a status.
 fn codes_of_the_source() -> BTreeSet<String> {
@@ -124,9 +140,10 @@ fn codes_of_the_source() -> BTreeSet<String> {
     let errors = read("server/src/error.rs");
     let of_errors = between(&errors, "fn code(", "\n    }").unwrap().split("=> ").skip(1);
     let mut codes: BTreeSet<_> = of_errors.filter_map(word).collect();
-    for file in fs::read_dir(repository().join("server/src/http")).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        let after_status = text.split("StatusCode::").filter_map(|text| text.split_once(',')).map(|(_, rest)| rest);
+    for file in files(&repository().join("server/src/http")) {
+        let text = fs::read_to_string(file).unwrap();
+        let after_status =
+            text.split("StatusCode::").skip(1).filter_map(|text| text.split_once(',')).map(|(_, rest)| rest);
         codes.extend(after_status.filter_map(|rest| word(rest.trim_start())));
     }
     codes

@@ -344,7 +344,7 @@ async fn every_bad_body_gets_its_code() {
         (json!({ "public_key": key, "message": "" }), 400, "invalid_message"),
         (json!({ "public_key": key, "message": reserved }), 400, "reserved_prefix"),
         (json!({ "public_key": key, "message": too_long }), 413, "message_too_long"),
-        (json!({ "public_key": key, "message": "x".repeat(200_000) }), 413, "payload_too_large"),
+        (json!({ "public_key": key, "message": "x".repeat(2_000_000) }), 413, "payload_too_large"),
         (json!({ "public_key": key, "message": "aGk=", "timeout_ms": 999 }), 400, "invalid_timeout"),
         (json!({ "public_key": key, "message": "aGk=", "timeout_ms": 604_800_001 }), 400, "invalid_timeout"),
         (json!({ "public_key": key, "message": "aGk=", "purpose": "" }), 400, "invalid_purpose"),
@@ -485,7 +485,7 @@ async fn a_chunked_body_is_read_and_bounded() {
     let head = "POST /v1/send_to_sign HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
     let answer = raw(&server, &format!("{head}2\r\n{{}}\r\n0\r\n\r\n")).await;
     assert!(answer.contains("missing field `public_key`"), "{answer}");
-    let endless = format!("{head}{}", format!("1000\r\n{}\r\n", "x".repeat(0x1000)).repeat(64));
+    let endless = format!("{head}{}", format!("1000\r\n{}\r\n", "x".repeat(0x1000)).repeat(512));
     let answer = raw(&server, &endless).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "{answer}");
     server.finish(()).await;

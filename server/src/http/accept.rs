@@ -1,7 +1,7 @@
 //! The accept loop: every connection gets a place, a deadline for each thing it has to say, and an end.
 
 use super::{
-    App, HttpConfig,
+    App, HttpConfig, background,
     cap::{Cap, Full, Place},
     io::Io,
     page::harden,
@@ -10,6 +10,7 @@ use super::{
     rate::Party,
     routes::routes,
     stall::Impatient,
+    wishes::Wishes,
 };
 use crate::SigningService;
 use hyper::{
@@ -96,6 +97,7 @@ pub async fn serve(
     let (alive, mut all_gone) = mpsc::channel::<Infallible>(1);
     let drain_timeout = config.drain_timeout;
     let app = Arc::new(App::new(service.clone(), &config));
+    let mut background = background::start(&app);
     let shared = Arc::new(Shared {
         filter: routes(&app, &config),
         cap: Cap::new(config.max_connections, config.max_connections_per_ip),
@@ -107,6 +109,7 @@ pub async fn serve(
     let mut drained = pin!(async {
         shutdown.await;
         tracing::info!("shutting down: no new requests");
+        app.draining.send_replace(true);
         service.drain(drain_timeout).await;
     });
     loop {
@@ -128,6 +131,7 @@ pub async fn serve(
     if timeout(CLOSE_TIMEOUT, all_gone.recv()).await.is_err() {
         tracing::warn!("some connections did not close in time");
     }
+    background.shutdown().await;
     tracing::info!("stopped");
 }
 
@@ -211,7 +215,9 @@ async fn answer(shared: &Shared, peer: &Peer, mut request: Request<Incoming>) ->
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this is no proxy").into_response()
     } else {
         let party = client(peer.address, request.headers(), &shared.config.trusted_proxies).into();
+        let wishes = Wishes::of(request.headers());
         request.extensions_mut().insert(Peer { party, ..peer.clone() });
+        wishes.map(|wishes| request.extensions_mut().insert(wishes));
         let filter = TowerToHyperService::new(warp::service(shared.filter.clone()));
         filter.call(request).await?
     };
@@ -224,5 +230,9 @@ async fn answer(shared: &Shared, peer: &Peer, mut request: Request<Incoming>) ->
 
 /// What a 405 has to say is allowed instead (RFC 9110 §15.5.6).
 fn allowed_methods(path: &str) -> &'static str {
-    if path == "/v1/send_to_sign" { "POST" } else { "GET, HEAD" }
+    match path.strip_prefix("/v1/") {
+        Some("send_to_sign") => "POST",
+        Some(path) if path.strip_prefix("requests/").is_some_and(|id| !id.contains('/')) => "GET, HEAD, DELETE",
+        Some(_) | None => "GET, HEAD",
+    }
 }

@@ -1,6 +1,7 @@
-//! What operators and their machines ask: health, readiness, metrics.
+//! What operators, their machines and those who verify ask: health, readiness, metrics, keys, the description of the API.
 
 use super::{App, problem::Problem};
+use crate::SigningError;
 use warp::{
     Reply,
     http::{StatusCode, header},
@@ -23,6 +24,21 @@ pub(super) fn readyz(app: &App) -> Response {
 
 /// The metrics, in the OpenMetrics text format 1.0.
 pub(super) fn metrics(app: &App) -> Response {
+    if let Some(kept) = &app.kept {
+        app.service.metrics().stored(kept.counts());
+    }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     with_header(app.service.metrics().to_text(), header::CONTENT_TYPE, content_type).into_response()
+}
+
+/// The key that receipts and webhooks are signed with.
+pub(super) fn jwk_set(app: &App) -> Response {
+    let Some(kept) = &app.kept else { return Problem::from(SigningError::NoStore).into_response() };
+    let keys = warp::reply::json(&kept.key().jwk_set());
+    with_header(keys, header::CONTENT_TYPE, "application/jwk-set+json").into_response()
+}
+
+/// The description of the API, in OpenAPI 3.1.
+pub(super) fn openapi() -> Response {
+    with_header(include_str!("openapi.json"), header::CONTENT_TYPE, "application/json").into_response()
 }

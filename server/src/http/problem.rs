@@ -24,7 +24,7 @@ pub(super) struct Problem {
 
 /// What some problems have beside the usual members.
 #[derive(Debug, Default, Serialize)]
-struct Members {
+pub(super) struct Members {
     /// Where a request had been made; the log names it too.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<RequestId>,
@@ -34,7 +34,7 @@ struct Members {
     /// The wallet's own words, for `rejected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// How far the request had come, for `timeout`.
+    /// How far the request had come, for `timeout` and `signer_disconnected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<&'static str>,
 }
@@ -65,6 +65,18 @@ impl Problem {
     pub(super) fn about(mut self, request_id: RequestId) -> Self {
         self.members.request_id = Some(request_id);
         self
+    }
+
+    /// What is told, where no answer of its own can be: an event in a stream.
+    pub(super) fn document(&self) -> impl Serialize {
+        Document {
+            kind: format!("urn:countersign:error:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            members: &self.members,
+        }
     }
 
     pub(super) fn malformed(detail: impl Into<String>) -> Self {
@@ -106,32 +118,29 @@ impl From<SigningError> for Problem {
             SigningError::Timeout(_) | SigningError::DeliveryTimeout => (StatusCode::GATEWAY_TIMEOUT, None),
         };
         let problem = Self { retry_after, ..Self::new(status, error.code(), error.to_string()) };
-        let members = match error {
-            SigningError::Rejected { code, reason } => Members {
+        Self { members: Box::new(error.into()), ..problem }
+    }
+}
+
+impl From<SigningError> for Members {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::Rejected { code, reason } => Self {
                 reject_code: Some(code.as_str()),
                 reason: reason.map(|reason| reason.to_string()),
-                ..Members::default()
+                ..Self::default()
             },
             SigningError::Timeout(phase) | SigningError::SignerDisconnected(phase) => {
-                Members { phase: Some(phase.as_str()), ..Members::default() }
+                Self { phase: Some(phase.as_str()), ..Self::default() }
             }
-            _ => Members::default(),
-        };
-        Self { members: Box::new(members), ..problem }
+            _ => Self::default(),
+        }
     }
 }
 
 impl Reply for Problem {
     fn into_response(self) -> Response {
-        let document = Document {
-            kind: format!("urn:countersign:error:{}", self.code),
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            code: self.code,
-            members: &self.members,
-        };
-        let mut response = warp::reply::with_status(warp::reply::json(&document), self.status).into_response();
+        let mut response = warp::reply::with_status(warp::reply::json(&self.document()), self.status).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(wait) = self.retry_after {

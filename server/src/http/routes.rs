@@ -3,25 +3,27 @@
 use super::{
     App, HttpConfig,
     accept::Peer,
-    auth::Requester,
+    ask::body_limit,
     body::read_json,
+    call::{Caller, admit, caller, json, refused, reply, with},
     operations,
     page::confine,
     problem::Problem,
-    send_to_sign::{body_limit, send_to_sign},
+    requests::requests,
+    send_to_sign::send_to_sign,
     signers::signer,
     upgrade::upgrade,
+    wishes::Wishes,
 };
 use bytes::Buf;
 use futures_util::Stream;
 use hyper::upgrade::OnUpgrade;
-use serde::Serialize;
 use std::{convert::Infallible, path::Path, sync::Arc};
 use warp::{
     Filter, Rejection, Reply,
     filters::BoxedFilter,
     filters::path::Tail,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode},
     reject::MethodNotAllowed,
     reply::Response,
 };
@@ -39,6 +41,7 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .and(warp::post())
         .and(with(app))
         .and(caller())
+        .and(warp::ext::optional::<Wishes>())
         .and(warp::header::optional::<String>("content-type"))
         .and(warp::body::stream())
         .then(post_send_to_sign);
@@ -49,14 +52,28 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
                 reply(
                     &app,
                     admit(&app, &caller)
-                        .and_then(|_| signer(&app, key.as_str()).map_err(|problem| refused(&app, &caller, problem))),
+                        .and_then(|_| signer(&app, key.as_str()).map_err(|problem| refused(&app, &caller, problem)))
+                        .map(|signer| json(&signer)),
                 )
             },
         );
+    let standing = warp::path!("v1" / "requests" / ..)
+        .and(warp::path::tail())
+        .and(warp::method())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(with(app))
+        .and(caller())
+        .then(answer_requests);
     let health = warp::path!("healthz").and(readable()).map(|| operations::healthz().into_response());
     let ready = warp::path!("readyz").and(readable()).and(with(app)).map(|app: Arc<App>| operations::readyz(&app));
     let metrics = warp::path!("metrics").and(readable()).and(with(app)).map(|app: Arc<App>| operations::metrics(&app));
-    let own = websocket.or(ask).unify().or(signers).unify().or(health).unify().or(ready).unify().or(metrics).unify();
+    let keys = warp::path!(".well-known" / "jwks.json")
+        .and(readable())
+        .and(with(app))
+        .map(|app: Arc<App>| operations::jwk_set(&app));
+    let description = warp::path!("openapi.json").and(readable()).map(operations::openapi);
+    let own = websocket.or(ask).unify().or(signers).unify().or(standing).unify();
+    let own = own.or(health).unify().or(ready).unify().or(metrics).unify().or(keys).unify().or(description).unify();
     match &config.web_root {
         Some(root) => own
             .or(page(root).map(|file: warp::fs::File| confine(file.into_response())))
@@ -79,28 +96,10 @@ fn readable() -> impl Filter<Extract = (), Error = Rejection> + Copy {
     warp::get().or(warp::head()).unify()
 }
 
-fn with(app: &Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Infallible> + Clone + use<> {
-    let app = Arc::clone(app);
-    warp::any().map(move || Arc::clone(&app))
-}
-
-/// Who calls, as far as the request says.
-struct Caller {
-    peer: Peer,
-    authorization: Option<String>,
-    host: Option<String>,
-}
-
-fn caller() -> impl Filter<Extract = (Caller,), Error = Rejection> + Clone {
-    warp::ext::get::<Peer>()
-        .and(warp::header::optional::<String>("authorization"))
-        .and(warp::header::optional::<String>("host"))
-        .map(|peer, authorization, host| Caller { peer, authorization, host })
-}
-
 async fn post_send_to_sign<B: Buf>(
     app: Arc<App>,
     caller: Caller,
+    wishes: Option<Wishes>,
     content_type: Option<String>,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Response {
@@ -110,46 +109,13 @@ async fn post_send_to_sign<B: Buf>(
         let ask = read_json(content_type.as_deref(), body, limit, app.read_timeout)
             .await
             .map_err(|problem| refused(&app, &caller, problem))?;
-        send_to_sign(&app, requester, ask).await
+        send_to_sign(&app, requester, wishes.unwrap_or_default(), ask).await
     };
     reply(&app, answer.await)
 }
 
-/// Finds out who calls and whether the rate allows it.
-fn admit(app: &App, caller: &Caller) -> Result<Requester, Problem> {
-    let requester = app
-        .tokens
-        .requester(caller.authorization.as_deref(), caller.host.as_deref())
-        .map_err(|problem| refused(app, caller, problem))?;
-    app.requests.check(&requester.key).map_err(|exceeded| {
-        app.service.metrics().rate_limited(exceeded.scope);
-        Problem::from(exceeded)
-    })?;
-    Ok(requester)
-}
-
-/// Counts a refusal against its address: one that keeps sending what is refused hears 429 instead.
-fn refused(app: &App, caller: &Caller, problem: Problem) -> Problem {
-    match app.failures.check(&caller.peer.party) {
-        Ok(()) => problem,
-        Err(exceeded) => {
-            app.service.metrics().rate_limited(exceeded.scope);
-            exceeded.into()
-        }
-    }
-}
-
-fn reply(app: &App, result: Result<impl Serialize, Problem>) -> Response {
-    let mut response = match result {
-        Ok(answer) => warp::reply::json(&answer).into_response(),
-        Err(problem) => {
-            app.service.metrics().api_error(problem.code());
-            problem.into_response()
-        }
-    };
-    // For one caller, once.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+async fn answer_requests(path: Tail, method: Method, query: String, app: Arc<App>, caller: Caller) -> Response {
+    reply(&app, requests(Arc::clone(&app), path.as_str(), &method, &query, &caller).await)
 }
 
 async fn no_route(rejection: Rejection) -> Result<Response, Infallible> {

@@ -1,35 +1,32 @@
-//! `POST /v1/send_to_sign`: asks the wallet and waits for the end.
+//! `POST /v1/send_to_sign`: asks the wallet, and answers with the end or with where to look for it.
 
-use super::{App, auth::Requester, problem::Problem};
-use crate::{PhaseTimes, Signed, SigningError, Timestamp};
-use countersign_protocol::{
-    ApprovedBy, KeyTextError, Message, MessageError, PublicKeyBytes, Purpose, RequestId, Signature,
-    limits::{DEFAULT_TIMEOUT_MS, MAX_PURPOSE_BYTES, frame_bytes},
+use super::{
+    App,
+    ask::{Ask, Messages},
+    auth::Requester,
+    call::json,
+    problem::Problem,
+    resource::{Resource, Times},
+    wishes::Wishes,
 };
-use serde::{Deserialize, Serialize};
-use std::time::Duration;
-use warp::http::StatusCode;
+use crate::{Accepted, Record, Signed, SigningError, SigningRequest};
+use countersign_protocol::{
+    ApprovedBy, BatchId, Message, PublicKeyBytes, RequestId, Signature, limits::MAX_TIMEOUT_MS,
+};
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use warp::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    reply::Response,
+};
 
-/// The longest body, in bytes: the longest message in base64, the longest purpose with every byte escaped, and the rest.
-pub(super) fn body_limit(max_message_bytes: usize) -> usize {
-    frame_bytes(max_message_bytes) + 6 * MAX_PURPOSE_BYTES
-}
+/// Longer than any deadline: a request's own ends it.
+const UNTIL_THE_END: Duration = Duration::from_millis(2 * MAX_TIMEOUT_MS);
 
-/// The body. Texts are parsed later, so that each gets an error code of its own.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Ask {
-    public_key: String,
-    message: String,
-    #[serde(default)]
-    purpose: Option<String>,
-    #[serde(default)]
-    timeout_ms: Option<u64>,
-}
-
-/// The answer.
+/// The answer to a call that waits.
 #[derive(Serialize)]
-pub(super) struct Answer {
+struct Answer {
     request_id: RequestId,
     public_key: PublicKeyBytes,
     message: Message,
@@ -39,62 +36,123 @@ pub(super) struct Answer {
     times: Times,
 }
 
-/// When a request came to each of its phases, in milliseconds since the Unix epoch.
+/// The answer to a call with several messages.
 #[derive(Serialize)]
-pub(super) struct Times {
-    queued_ms: u64,
+struct BatchAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    delivered_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    received_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    displayed_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ended_ms: Option<u64>,
+    batch_id: Option<BatchId>,
+    requests: Vec<Resource<'a>>,
 }
 
-impl From<PhaseTimes> for Times {
-    fn from(times: PhaseTimes) -> Self {
-        let PhaseTimes { queued, delivered, received, displayed, ended } = times;
-        Self {
-            queued_ms: queued.as_millis(),
-            delivered_ms: delivered.map(Timestamp::as_millis),
-            received_ms: received.map(Timestamp::as_millis),
-            displayed_ms: displayed.map(Timestamp::as_millis),
-            ended_ms: ended.map(Timestamp::as_millis),
+pub(super) async fn send_to_sign(
+    app: &App,
+    requester: Requester,
+    wishes: Wishes,
+    ask: Ask,
+) -> Result<Response, Problem> {
+    let public_key = ask.public_key()?;
+    let durable = ask.is_durable(&wishes);
+    match ask.messages()? {
+        Messages::One(message) => {
+            let request = ask.furnish(app, app.service.request(public_key, message), &wishes)?;
+            if durable {
+                one_durable(app, request, &requester, &wishes).await
+            } else {
+                one(request.requester(requester.name)).await
+            }
+        }
+        Messages::Several(messages) => {
+            let request = ask.furnish(app, app.service.batch(public_key, messages), &wishes)?;
+            if durable {
+                several_durable(app, request, &requester, &wishes).await
+            } else {
+                Ok(several(&request.requester(requester.name).send_for_records().await?))
+            }
         }
     }
 }
 
-pub(super) async fn send_to_sign(app: &App, requester: Requester, ask: Ask) -> Result<Answer, Problem> {
-    let public_key = PublicKeyBytes::from_any_text(&ask.public_key).map_err(invalid_public_key)?;
-    let message: Message = ask.message.parse().map_err(SigningError::InvalidMessage)?;
-    let timeout = Duration::from_millis(ask.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS));
-    let mut request = app.service.request(public_key, message).timeout(timeout);
-    if let Some(purpose) = ask.purpose {
-        request = request.purpose(parse_purpose(&purpose)?);
-    }
-    request = request.requester(requester.name);
+async fn one(request: SigningRequest<'_>) -> Result<Response, Problem> {
     let request_id = request.id();
     let answer = request.send().await;
     // As in the driver of a connection: verifications first, then everybody's writes together.
     tokio::task::yield_now().await;
-    let signed = answer.map_err(|error| Problem::from(error).about(request_id))?;
-    let Signed { request_id, public_key, message, signature, approved_by, times } = signed;
-    let message = std::sync::Arc::unwrap_or_clone(message);
-    Ok(Answer { request_id, public_key, message, signature, approved_by, times: times.into() })
+    answer.map(signed).map_err(|error| Problem::from(error).about(request_id))
 }
 
-pub(super) fn invalid_public_key(error: KeyTextError) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid_public_key", error.to_string())
-}
-
-fn parse_purpose(text: &str) -> Result<Purpose, Problem> {
-    text.parse().map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid_purpose", format!("purpose: {error}")))
-}
-
-impl From<MessageError> for Problem {
-    fn from(error: MessageError) -> Self {
-        SigningError::from(error).into()
+async fn one_durable(
+    app: &App,
+    request: SigningRequest<'_>,
+    requester: &Requester,
+    wishes: &Wishes,
+) -> Result<Response, Problem> {
+    let accepted = request.requester(requester.name.clone()).submit().await?;
+    let [record] = ended(app, requester, wishes, &accepted)
+        .await?
+        .try_into()
+        .map_err(|_| Problem::from(SigningError::StorageUnavailable))?;
+    let record: Record = record;
+    if record.end.is_none() || wishes.prefer.is_immediate() {
+        let location = HeaderValue::try_from(format!("/v1/requests/{}", record.id)).ok();
+        let response = later(json(&Resource::from(&record)), wishes);
+        return Ok(with(response, header::LOCATION, location));
     }
+    let request_id = record.id;
+    let answer = crate::request::signed(record).map_err(|error| Problem::from(error).about(request_id));
+    answer.map(|answer| in_time(signed(answer), wishes))
+}
+
+async fn several_durable(
+    app: &App,
+    request: SigningRequest<'_, Vec<Message>>,
+    requester: &Requester,
+    wishes: &Wishes,
+) -> Result<Response, Problem> {
+    let accepted = request.requester(requester.name.clone()).submit().await?;
+    let records = ended(app, requester, wishes, &accepted).await?;
+    let response = several(&records);
+    let open = records.iter().any(|record| record.end.is_none());
+    Ok(if open || wishes.prefer.is_immediate() { later(response, wishes) } else { in_time(response, wishes) })
+}
+
+/// How the requests stand when the caller has waited for as long as it wants to.
+async fn ended(app: &App, requester: &Requester, wishes: &Wishes, accepted: &Accepted) -> Result<Vec<Record>, Problem> {
+    let standing = accepted.request_ids.iter().map(async |&id| {
+        let record = match wishes.prefer.respond_async {
+            Some(patience) => app.standing(requester, id, patience).await,
+            None => app.service.wait(&requester.name, id, UNTIL_THE_END).await,
+        };
+        record.map_err(|error| Problem::from(error).about(id))
+    });
+    try_join_all(standing).await
+}
+
+fn signed(signed: Signed) -> Response {
+    let Signed { request_id, public_key, message, signature, approved_by, times } = signed;
+    let message = Arc::unwrap_or_clone(message);
+    json(&Answer { request_id, public_key, message, signature, approved_by, times: times.into() })
+}
+
+fn several(records: &[Record]) -> Response {
+    let batch_id = records.first().and_then(|record| record.batch).map(|batch| batch.id);
+    json(&BatchAnswer { batch_id, requests: records.iter().map(Resource::from).collect() })
+}
+
+/// An answer before the end.
+fn later(mut response: Response, wishes: &Wishes) -> Response {
+    *response.status_mut() = StatusCode::ACCEPTED;
+    with(response, PREFERENCE_APPLIED, wishes.prefer.applied(true))
+}
+
+fn in_time(response: Response, wishes: &Wishes) -> Response {
+    with(response, PREFERENCE_APPLIED, wishes.prefer.applied(false))
+}
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+fn with(mut response: Response, name: HeaderName, value: Option<HeaderValue>) -> Response {
+    if let Some(value) = value {
+        response.headers_mut().insert(name, value);
+    }
+    response
 }

@@ -1,21 +1,23 @@
 //! The command's settings: a flag over an environment variable over the TOML file over the default.
 
-use super::{HttpConfig, TlsError, TokenEntry, TokenError, Tokens, tls};
-use crate::Config;
+use super::{HttpConfig, Kept, SettingsError, TokenEntry, Tokens, WebhookTarget, tls};
+use crate::{
+    Config, SigningService,
+    store::{MIN_MAX_BYTES, StoreConfig},
+};
 use clap::{Args, ValueEnum};
 use countersign_protocol::{
-    Audience, AudienceError, ENDPOINT,
+    Audience, ENDPOINT,
     limits::{MAX_MESSAGE_BYTES, MAX_TIMEOUT_MS},
 };
 use serde::Deserialize;
 use std::{
-    fs, io,
+    fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
-use thiserror::Error;
 
 /// Every setting, each as a flag, an environment variable and a key of the TOML file.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
@@ -33,6 +35,22 @@ pub struct Settings {
     /// Directory of files to serve at /
     #[arg(long, env = "COUNTERSIGN_WEB_ROOT", value_name = "DIR")]
     pub web_root: Option<PathBuf>,
+
+    /// Directory in which requests are kept that outlive their call and the server
+    #[arg(long, env = "COUNTERSIGN_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Time in hours for which a request is kept after its end [default: 168]
+    #[arg(long, env = "COUNTERSIGN_RETENTION_HOURS", value_name = "HOURS")]
+    pub retention_hours: Option<u64>,
+
+    /// Most bytes that the kept requests take on disk [default: 1073741824]
+    #[arg(long, env = "COUNTERSIGN_MAX_STORE_BYTES", value_name = "BYTES")]
+    pub max_store_bytes: Option<u64>,
+
+    /// URL that a request may name as its webhook; may be given several times
+    #[arg(long, env = "COUNTERSIGN_WEBHOOK_TARGET", value_name = "URL", value_delimiter = ',')]
+    pub webhook_target: Vec<String>,
 
     /// Certificate chain in PEM; serves TLS
     #[arg(long, env = "COUNTERSIGN_TLS_CERT", value_name = "FILE")]
@@ -86,6 +104,10 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_MAX_PENDING", value_name = "COUNT")]
     pub max_pending: Option<usize>,
 
+    /// Most requests open for one key [default: 1000]
+    #[arg(long, env = "COUNTERSIGN_MAX_PENDING_PER_KEY", value_name = "COUNT")]
+    pub max_pending_per_key: Option<usize>,
+
     /// Longest message in bytes, at most 65536 [default: 65536]
     #[arg(long, env = "COUNTERSIGN_MAX_MESSAGE_BYTES", value_name = "BYTES")]
     pub max_message_bytes: Option<usize>,
@@ -125,83 +147,16 @@ pub enum LogFormat {
     Json,
 }
 
-/// Why the settings make no server. Each names the setting.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// The file could not be read.
-    #[error("{path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The file is not TOML, or has a key that is no setting.
-    #[error("{path}: {source}")]
-    Toml {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// An audience is not a serialised WebSocket URL.
-    #[error("--audience {url}: {source}")]
-    Audience {
-        /// The text.
-        url: String,
-        /// What is wrong with it.
-        source: AudienceError,
-    },
-    /// More audiences than a proof should be checked against.
-    #[error("--audience: {0} are more than {MAX_AUDIENCES}")]
-    TooManyAudiences(usize),
-    /// A setting of the wrong size.
-    #[error("--{setting}: {value} is not from {least} to {most}")]
-    OutOfRange {
-        /// The flag's name.
-        setting: &'static str,
-        /// What it was set to.
-        value: u64,
-        /// The least it may be.
-        least: u64,
-        /// The most it may be.
-        most: u64,
-    },
-    /// A token entry makes no sense.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// TLS could not be set up.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// A certificate without key or a key without certificate.
-    #[error("--tls-cert and --tls-key go together")]
-    HalfTls,
-    /// Without tokens anybody who reaches the server could ask for signatures.
-    #[error(
-        "--listen {0} is reachable from elsewhere, and no [[token]] is configured; make one with `countersign token NAME`"
-    )]
-    OpenApi(SocketAddr),
-    /// A server that wallets reach from elsewhere has a proxy in front of it, whose calls all come from this machine.
-    #[error(
-        "--audience {0} is reachable from elsewhere, and no [[token]] is configured; make one with `countersign token NAME`"
-    )]
-    OpenApiBehindProxy(String),
-    /// The directory of the page is not there.
-    #[error("--web-root {0}: not a directory")]
-    WebRoot(PathBuf),
-    /// Without proofs anybody who reaches the server could pose as any key.
-    #[error("--allow-unproven is for loopback addresses only, not for {0}")]
-    UnprovenElsewhere(SocketAddr),
-}
-
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// More would not fit a connection's queue, where each request needs room for its withdrawal too.
 const MAX_INFLIGHT: usize = 16_384;
 
 /// Each audience costs a failed introduction one more verification.
-const MAX_AUDIENCES: usize = 16;
+pub(super) const MAX_AUDIENCES: usize = 16;
+
+/// A hundred years.
+const MAX_RETENTION_HOURS: u64 = 100 * 366 * 24;
 
 impl Settings {
     /// Reads a TOML file.
@@ -220,6 +175,10 @@ impl Settings {
             listen: self.listen.or(other.listen),
             audience: first_filled(self.audience, other.audience),
             web_root: self.web_root.or(other.web_root),
+            data_dir: self.data_dir.or(other.data_dir),
+            retention_hours: self.retention_hours.or(other.retention_hours),
+            max_store_bytes: self.max_store_bytes.or(other.max_store_bytes),
+            webhook_target: first_filled(self.webhook_target, other.webhook_target),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
             trusted_proxy: first_filled(self.trusted_proxy, other.trusted_proxy),
@@ -233,6 +192,7 @@ impl Settings {
             max_connections_per_key: self.max_connections_per_key.or(other.max_connections_per_key),
             max_inflight: self.max_inflight.or(other.max_inflight),
             max_pending: self.max_pending.or(other.max_pending),
+            max_pending_per_key: self.max_pending_per_key.or(other.max_pending_per_key),
             max_message_bytes: self.max_message_bytes.or(other.max_message_bytes),
             heartbeat_ms: self.heartbeat_ms.or(other.heartbeat_ms),
             read_timeout_ms: self.read_timeout_ms.or(other.read_timeout_ms),
@@ -282,6 +242,7 @@ impl Settings {
                 defaults.max_connections_per_key,
             )?,
             max_pending: count("max-pending", self.max_pending, defaults.max_pending)?,
+            max_pending_per_key: count("max-pending-per-key", self.max_pending_per_key, defaults.max_pending_per_key)?,
             frames_per_second,
             ..defaults
         })
@@ -327,7 +288,46 @@ impl Settings {
             connects_per_second: self.rate(self.connects_per_second, defaults.connects_per_second),
             requests_per_second: self.rate(self.requests_per_second, defaults.requests_per_second),
             failures_per_second: self.rate(None, defaults.failures_per_second),
+            kept: None,
+            webhook_targets: self.webhook_targets()?,
+            webhook_retries: defaults.webhook_retries,
         })
+    }
+
+    /// The service and the server's rules, with what is kept on disk opened where there is such. Blocks for that.
+    ///
+    /// # Errors
+    /// [`SettingsError`], which names the setting.
+    pub fn assemble(&self, bound: SocketAddr) -> Result<(SigningService, HttpConfig), SettingsError> {
+        let (config, http) = (self.service(bound)?, self.http(bound)?);
+        match self.store()? {
+            Some(store) => {
+                let (kept, service) = Kept::open(store, config)?;
+                Ok((service, HttpConfig { kept: Some(kept), ..http }))
+            }
+            None => Ok((SigningService::new(config), http)),
+        }
+    }
+
+    fn store(&self) -> Result<Option<StoreConfig>, SettingsError> {
+        let Some(dir) = &self.data_dir else { return Ok(None) };
+        let defaults = StoreConfig::new(dir);
+        let retention = match self.retention_hours {
+            Some(hours) => Duration::from_hours(within("retention-hours", hours, 1, MAX_RETENTION_HOURS)?),
+            None => defaults.retention,
+        };
+        let max_bytes = self.max_store_bytes.unwrap_or(defaults.max_bytes);
+        let max_bytes = within("max-store-bytes", max_bytes, MIN_MAX_BYTES, i64::MAX as u64)?;
+        Ok(Some(StoreConfig { retention, max_bytes, ..defaults }))
+    }
+
+    fn webhook_targets(&self) -> Result<Vec<WebhookTarget>, SettingsError> {
+        if !self.webhook_target.is_empty() && self.data_dir.is_none() {
+            return Err(SettingsError::WebhookWithoutStore);
+        }
+        let target =
+            |url: &String| url.parse().map_err(|source| SettingsError::WebhookTarget { url: url.clone(), source });
+        self.webhook_target.iter().map(target).collect()
     }
 
     fn rate(&self, set: Option<NonZeroU32>, default: Option<NonZeroU32>) -> Option<NonZeroU32> {
@@ -370,18 +370,18 @@ fn first_filled<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {
 
 fn in_range(setting: &'static str, value: Option<usize>, default: usize, most: usize) -> Result<usize, SettingsError> {
     let value = value.unwrap_or(default);
-    if (1..=most).contains(&value) {
-        return Ok(value);
-    }
-    Err(SettingsError::OutOfRange { setting, value: value as u64, least: 1, most: most as u64 })
+    within(setting, value as u64, 1, most as u64).map(|_| value)
 }
 
 fn milliseconds(setting: &'static str, value: Option<u64>, default: Duration) -> Result<Duration, SettingsError> {
-    let Some(value) = value else { return Ok(default) };
-    if (1..=MAX_TIMEOUT_MS).contains(&value) {
-        return Ok(Duration::from_millis(value));
+    value.map_or(Ok(default), |value| within(setting, value, 1, MAX_TIMEOUT_MS).map(Duration::from_millis))
+}
+
+fn within(setting: &'static str, value: u64, least: u64, most: u64) -> Result<u64, SettingsError> {
+    if (least..=most).contains(&value) {
+        return Ok(value);
     }
-    Err(SettingsError::OutOfRange { setting, value, least: 1, most: MAX_TIMEOUT_MS })
+    Err(SettingsError::OutOfRange { setting, value, least, most })
 }
 
 #[cfg(test)]
@@ -450,6 +450,26 @@ mod tests {
         let huge = Settings { max_message_bytes: Some(MAX_MESSAGE_BYTES + 1), ..Settings::default() };
         for settings in [zero, huge] {
             assert!(matches!(settings.service(bound("127.0.0.1:1")), Err(SettingsError::OutOfRange { .. })));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_has_a_range_too() {
+        let kept = |change: fn(&mut Settings)| {
+            let mut settings = Settings { data_dir: Some("data".into()), ..Settings::default() };
+            change(&mut settings);
+            settings.store()
+        };
+        let store = kept(|settings| settings.retention_hours = Some(2)).unwrap().unwrap();
+        assert_eq!(store, StoreConfig { retention: Duration::from_secs(7200), ..StoreConfig::new("data") });
+        assert!(kept(|settings| settings.data_dir = None).unwrap().is_none());
+        let wrong: [fn(&mut Settings); 3] = [
+            |settings| settings.retention_hours = Some(0),
+            |settings| settings.retention_hours = Some(u64::MAX),
+            |settings| settings.max_store_bytes = Some(MIN_MAX_BYTES - 1),
+        ];
+        for change in wrong {
+            assert!(matches!(kept(change), Err(SettingsError::OutOfRange { .. })));
         }
     }
 

@@ -1,6 +1,6 @@
 //! `GET /v1/signers/{public_key}`: whether a wallet with this key is connected.
 
-use super::{App, problem::Problem, send_to_sign::invalid_public_key};
+use super::{App, ask::invalid_public_key, problem::Problem};
 use countersign_protocol::{PublicKey, PublicKeyBytes};
 use serde::Serialize;
 

@@ -186,6 +186,12 @@ impl SigningService {
         &self.0.config
     }
 
+    /// Whether durable requests are taken.
+    #[cfg(feature = "http")]
+    pub(crate) fn keeps_requests(&self) -> bool {
+        self.0.store.is_some()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
     }

@@ -26,6 +26,8 @@ use crate::{record::Record, time::Timestamp};
 
 pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
 pub use key::{KeyFileError, ServerKey};
+#[cfg(feature = "http")]
+pub(crate) use open::MIN_MAX_BYTES;
 pub use open::{OpenError, StoreConfig};
 pub use receipt::receipt;
 pub use sqlite::Store;

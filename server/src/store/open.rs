@@ -26,7 +26,7 @@ const DEFAULT_RETENTION: Duration = Duration::from_hours(7 * 24);
 /// How large the database may become, if nothing else is said, in bytes.
 const DEFAULT_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 /// The least a store can do anything in, in bytes.
-const MIN_MAX_BYTES: u64 = 256 * 1024;
+pub(crate) const MIN_MAX_BYTES: u64 = 256 * 1024;
 /// A wallet may answer late to a request that ended this long ago.
 const LATE: Duration = Duration::from_hours(1);
 /// The most ended requests that late answers are looked up in.

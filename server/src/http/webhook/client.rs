@@ -1,0 +1,69 @@
+//! The HTTP client: one attempt, without redirects, bounded in time and in what is read.
+
+use crate::http::because::because;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{StatusCode, http::request};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client as Pool, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use std::{sync::Arc, time::Duration};
+use thiserror::Error;
+use tokio::time::timeout;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+/// How long one attempt may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How much of an answer is read, so that its connection can serve again; nobody looks at it.
+const MOST_READ: usize = 64 * 1024;
+
+/// How long a connection is kept for the next event, well below what servers allow.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// Why an attempt had no answer.
+#[derive(Debug, Error)]
+pub(super) enum Unanswered {
+    #[error("no answer in {} s", PATIENCE.as_secs())]
+    Late,
+    #[error("{0}")]
+    Failed(String),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Client(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+impl Client {
+    /// A client that trusts whom the system trusts. Blocks for as long as it takes to read the system's certificates.
+    pub(super) fn new() -> Result<Self, rustls::Error> {
+        let mut roots = RootCertStore::empty();
+        let (known, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if known == 0 {
+            tracing::warn!("the system has no root certificates: no webhook over https can be delivered");
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        let pool =
+            Pool::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector);
+        Ok(Self(pool))
+    }
+
+    /// Sends a call to a URL; the status of the answer, whatever it is.
+    pub(super) async fn post(&self, url: &str, head: request::Builder, body: Bytes) -> Result<StatusCode, Unanswered> {
+        let request = head.uri(url).body(Full::new(body)).map_err(|error| Unanswered::Failed(error.to_string()))?;
+        let attempt = async {
+            let answer = self.0.request(request).await.map_err(|error| Unanswered::Failed(because(&error)))?;
+            let status = answer.status();
+            // An answer that is too long or breaks off is one all the same.
+            let _ = Limited::new(answer.into_body(), MOST_READ).collect().await;
+            Ok(status)
+        };
+        timeout(PATIENCE, attempt).await.unwrap_or(Err(Unanswered::Late))
+    }
+}

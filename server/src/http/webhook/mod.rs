@@ -1,0 +1,11 @@
+//! Telling ends to the addresses that requests name and the operator has allowed (Standard Webhooks, with an asymmetric signature).
+
+mod client;
+mod notice;
+mod schedule;
+mod target;
+mod worker;
+
+pub(super) use schedule::RETRIES;
+pub use target::{WebhookTarget, WebhookTargetError};
+pub(super) use worker::deliver;

@@ -1,0 +1,192 @@
+//! Takes due events from the store, tells each, and writes down what came of it.
+
+use super::{
+    client::{Client, Unanswered},
+    notice::notice,
+    schedule,
+};
+use crate::{
+    http::{App, Kept},
+    random,
+    storage::{Storage, StoreError, Write, Written},
+    store::Event,
+    time::Timestamp,
+};
+use countersign_protocol::RequestId;
+use hyper::StatusCode;
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::{sync::oneshot, task::JoinSet, time::sleep};
+
+/// How many events are told at once.
+const MOST_AT_ONCE: usize = 16;
+
+/// How long to wait where the store cannot say what is due.
+const STORE_PAUSE: Duration = Duration::from_secs(60);
+
+/// What one attempt came to; the names are those of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Taken, by any 2xx.
+    Delivered,
+    /// Nobody is there any more (410): not tried again.
+    Gone,
+    /// Not taken; tried again.
+    Failed,
+    /// Not taken, for the last time.
+    GivenUp,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Gone => "gone",
+            Self::Failed => "failed",
+            Self::GivenUp => "given_up",
+        }
+    }
+}
+
+/// Tells ends for as long as it is polled. Whatever is under way when it is dropped is told again after the next start.
+pub(in crate::http) async fn deliver(app: Arc<App>) {
+    let Some(kept) = app.kept.clone() else { return };
+    let client = match Client::new() {
+        Ok(client) => client,
+        Err(error) => return tracing::error!(%error, "no webhook can be delivered"),
+    };
+    let mut attempts = Attempts::default();
+    loop {
+        let next = attempts.start_due(&app, &kept, &client).await;
+        attempts.wait(&kept, next).await;
+    }
+}
+
+/// Attempts that are under way. An event stays due in the store until its attempt is written down, so it is remembered here.
+#[derive(Default)]
+struct Attempts {
+    tasks: JoinSet<RequestId>,
+    events: HashSet<RequestId>,
+}
+
+impl Attempts {
+    /// Starts as many as may be; how long until there are more to start, if there are.
+    async fn start_due(&mut self, app: &Arc<App>, kept: &Kept, client: &Client) -> Option<Duration> {
+        let now = app.service.now();
+        // What is under way is due as well, and may come first.
+        let limit = self.events.len() + MOST_AT_ONCE;
+        let Ok((due, next)) = due_events(kept, now, limit).await else { return Some(STORE_PAUSE) };
+        for event in due {
+            let id = event.record.id;
+            if self.events.len() < MOST_AT_ONCE && self.events.insert(id) {
+                let (app, kept, client) = (Arc::clone(app), kept.clone(), client.clone());
+                self.tasks.spawn(async move {
+                    attempt(&app, &kept, &client, event).await;
+                    id
+                });
+            }
+        }
+        let has_room = self.events.len() < MOST_AT_ONCE;
+        next.filter(|_| has_room).map(|at| at.since(now))
+    }
+
+    /// Waits for whatever may allow another attempt.
+    async fn wait(&mut self, kept: &Kept, next: Option<Duration>) {
+        tokio::select! {
+            Some(done) = self.tasks.join_next() => {
+                match done {
+                    Ok(id) => drop(self.events.remove(&id)),
+                    // Which it was that panicked is not known; the store knows what is still due.
+                    Err(_) => self.events.clear(),
+                }
+            }
+            () = kept.ended() => {}
+            () = sleep(next.unwrap_or_default()), if next.is_some() => {}
+        }
+    }
+}
+
+async fn due_events(kept: &Kept, now: Timestamp, limit: usize) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
+    let (reader, due) = oneshot::channel();
+    // Fails only where the worker is gone.
+    kept.store().due_events(now, limit, move |due| drop(reader.send(due)));
+    due.await.unwrap_or(Err(StoreError::Failed))
+}
+
+/// One attempt, from the call to what is written down of it.
+async fn attempt(app: &App, kept: &Kept, client: &Client, event: Event) {
+    let Event { record, url, attempts, .. } = event;
+    let attempts = attempts.saturating_add(1);
+    let answer = if app.check_webhook(&url).is_ok() {
+        let (head, body) = notice(&record, kept.key(), app.service.now());
+        client.post(&url, head, body).await
+    } else {
+        Err(Unanswered::Failed("--webhook-target does not allow it any more".into()))
+    };
+    let wait = schedule::wait(&app.webhook_retries, attempts, u16::from_ne_bytes(random::bytes()));
+    let outcome = outcome(&answer, wait.is_some());
+    app.service.metrics().webhook(outcome.as_str());
+    report(record.id, attempts, outcome, &answer);
+    let id = record.id;
+    write(
+        kept,
+        match wait {
+            Some(wait) if outcome == Outcome::Failed => {
+                Write::EventFailed { id, attempts, next_at: app.service.now().after(wait) }
+            }
+            Some(_) | None => Write::EventDone { id },
+        },
+    )
+    .await;
+}
+
+fn outcome(answer: &Result<StatusCode, Unanswered>, again: bool) -> Outcome {
+    match answer {
+        Ok(status) if status.is_success() => Outcome::Delivered,
+        Ok(status) if *status == StatusCode::GONE => Outcome::Gone,
+        Ok(_) | Err(_) if again => Outcome::Failed,
+        Ok(_) | Err(_) => Outcome::GivenUp,
+    }
+}
+
+/// The address is the operator's own, but may have a secret in its path: it is in no log.
+fn report(request: RequestId, attempts: u32, outcome: Outcome, answer: &Result<StatusCode, Unanswered>) {
+    let answer = match answer {
+        Ok(status) => status.to_string(),
+        Err(error) => error.to_string(),
+    };
+    match outcome {
+        Outcome::Delivered => tracing::debug!(%request, attempts, answer, "webhook delivered"),
+        Outcome::Failed => tracing::info!(%request, attempts, answer, "webhook not taken; it will be tried again"),
+        Outcome::Gone | Outcome::GivenUp => tracing::warn!(%request, attempts, answer, "webhook given up"),
+    }
+}
+
+/// Returns when it is on disk, or never will be: the event is due again after the next start.
+async fn write(kept: &Kept, write: Write) {
+    let (writer, written) = oneshot::channel::<Result<Written, StoreError>>();
+    Storage::write(kept, write, Box::new(move |outcome| drop(writer.send(outcome))));
+    // Told already, by the store.
+    let _ = written.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_decides_whether_it_is_tried_again() {
+        let status = |code| Ok(StatusCode::from_u16(code).unwrap());
+        for (answer, again, expected) in [
+            (status(200), true, Outcome::Delivered),
+            (status(204), false, Outcome::Delivered),
+            (status(410), true, Outcome::Gone),
+            (status(302), true, Outcome::Failed),
+            (status(404), true, Outcome::Failed),
+            (status(500), false, Outcome::GivenUp),
+            (Err(Unanswered::Late), true, Outcome::Failed),
+            (Err(Unanswered::Late), false, Outcome::GivenUp),
+        ] {
+            assert_eq!(outcome(&answer, again), expected, "{answer:?}");
+        }
+    }
+}

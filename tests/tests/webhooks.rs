@@ -1,0 +1,204 @@
+//! Telling ends to the addresses that requests name: signed, again where not taken, and nowhere else.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use countersign_protocol::{AckOutcome, PublicKeyBytes};
+use countersign_server::http::{Settings, SettingsError};
+use countersign_tests::{Backend, Hook, Reply, ServerProcess, TestServer, TestWallet, hook::Notice, within};
+use ed25519_dalek::{Signature, VerifyingKey};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+use tokio::{io::AsyncReadExt, net::TcpListener};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{self, ServerConfig, pki_types::PrivateKeyDer},
+};
+
+fn body(key: &PublicKeyBytes, webhook: &str) -> Value {
+    json!({ "public_key": key.to_string(), "message": "aGk=", "webhook": webhook })
+}
+
+async fn ask(backend: &mut Backend, key: &PublicKeyBytes, webhook: &str) -> Reply {
+    let accepted = backend.post_with(&body(key, webhook), &[("prefer", "respond-async")]).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text);
+    accepted
+}
+
+async fn resource(backend: &mut Backend, accepted: &Reply) -> Value {
+    backend.get(accepted.headers["location"].to_str().unwrap()).await.json
+}
+
+/// As somebody verifies who has the published key and Standard Webhooks.
+async fn verify(backend: &mut Backend, notice: &Notice) {
+    let keys = backend.get("/.well-known/jwks.json").await.json;
+    let key = STANDARD.decode(keys["webhook_public_key"].as_str().unwrap().strip_prefix("whpk_").unwrap()).unwrap();
+    let signature = STANDARD.decode(notice.header("webhook-signature").strip_prefix("v1a,").unwrap()).unwrap();
+    let head = format!("{}.{}.", notice.header("webhook-id"), notice.header("webhook-timestamp"));
+    let signed = [head.as_bytes(), &notice.body].concat();
+    let key = VerifyingKey::from_bytes(&key.try_into().unwrap()).unwrap();
+    key.verify_strict(&signed, &Signature::from_slice(&signature).unwrap()).unwrap();
+}
+
+async fn count(backend: &mut Backend, outcome: &str) -> bool {
+    let text = backend.get("/metrics").await.text;
+    text.contains(&format!("countersign_webhooks_total{{outcome=\"{outcome}\"}} 1\n"))
+}
+
+#[tokio::test]
+async fn an_end_is_told_until_it_is_taken() {
+    let mut hook = Hook::start(&[500, 302]).await;
+    let retries = vec![Duration::ZERO; 2];
+    let server = TestServer::telling(retries, |settings| settings.webhook_target = vec![hook.url()]).await;
+    let mut wallet = server.wallet(1).await;
+    let mut backend = server.backend().await;
+    let accepted = ask(&mut backend, &wallet.public_key(), &hook.url()).await;
+    assert!(hook.is_quiet());
+    assert_eq!(wallet.sign_next().await, AckOutcome::Accepted);
+
+    let mut bodies = Vec::new();
+    for _ in 0..3 {
+        let notice = hook.next().await;
+        verify(&mut backend, &notice).await;
+        assert_eq!((notice.path.as_str(), notice.header("content-type")), ("/hook", "application/json"));
+        assert_eq!(notice.header("webhook-id"), format!("evt_{}", accepted.json["request_id"].as_str().unwrap()));
+        bodies.push(notice.body.clone());
+        let told = notice.json();
+        assert_eq!((&told["type"], &told["data"]), (&json!("request.ended"), &resource(&mut backend, &accepted).await));
+        assert_eq!(told["data"]["state"], "signed");
+        let timestamp = told["timestamp"].as_str().unwrap();
+        assert!(timestamp.len() == "2026-01-01T00:00:00.000Z".len() && timestamp.ends_with('Z'), "{timestamp}");
+    }
+    assert!(bodies.iter().all(|body| *body == bodies[0]), "every attempt says the same");
+    while !count(&mut backend, "delivered").await {}
+    assert!(hook.is_quiet(), "what was taken is told no more, and a redirect leads nowhere");
+    server.finish((wallet, backend)).await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_gone_or_takes_nothing_is_given_up() {
+    for (answers, retries, outcome) in [(&[410][..], 3, "gone"), (&[500, 500], 1, "given_up")] {
+        let mut hook = Hook::start(answers).await;
+        let retries = vec![Duration::ZERO; retries];
+        let server = TestServer::telling(retries, |settings| settings.webhook_target = vec![hook.url()]).await;
+        let mut wallet = server.wallet(2).await;
+        let mut backend = server.backend().await;
+        ask(&mut backend, &wallet.public_key(), &hook.url()).await;
+        assert_eq!(wallet.sign_next().await, AckOutcome::Accepted);
+        for _ in answers {
+            hook.next().await;
+        }
+        while !count(&mut backend, outcome).await {}
+        assert!(hook.is_quiet());
+        server.finish((wallet, backend)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_told_is_told_after_a_restart() {
+    // It never answers the first attempt.
+    let mut hook = Hook::start(&[0]).await;
+    let server = TestServer::telling(None, |settings| settings.webhook_target = vec![hook.url()]).await;
+    let mut wallet = server.wallet(3).await;
+    let mut backend = server.backend().await;
+    ask(&mut backend, &wallet.public_key(), &hook.url()).await;
+    assert_eq!(wallet.sign_next().await, AckOutcome::Accepted);
+    let first = hook.next().await;
+    drop((wallet, backend));
+    let server = server.restart().await;
+    let again = hook.next().await;
+    assert_eq!((again.header("webhook-id"), &again.body), (first.header("webhook-id"), &first.body));
+    let mut backend = server.backend().await;
+    verify(&mut backend, &again).await;
+    while !count(&mut backend, "delivered").await {}
+    server.finish(backend).await;
+}
+
+#[tokio::test]
+async fn over_https_only_who_is_trusted_is_told() {
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = dir.path().join("hook.pem");
+    std::fs::write(&certificate, issued.cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
+    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![issued.cert.der().clone()], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/hook", listener.local_addr().unwrap().port());
+    let data = dir.path().join("data");
+    let arguments = ["--data-dir", data.to_str().unwrap(), "--webhook-target", &url];
+    let accept = async || {
+        let (stream, _) = within("a call", listener.accept()).await.unwrap();
+        TlsAcceptor::from(Arc::new(tls.clone())).accept(stream).await
+    };
+
+    let strict = ServerProcess::start(&arguments).await;
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", strict.address), 5).await;
+    let mut backend = Backend::connect(strict.address).await;
+    ask(&mut backend, &wallet.public_key(), &url).await;
+    assert_eq!(wallet.sign_next().await, AckOutcome::Accepted);
+    assert!(within("the handshake", accept()).await.is_err());
+    while !count(&mut backend, "failed").await {}
+    ask(&mut backend, &wallet.public_key(), &url).await;
+    // Before its end, so that the next server has something to tell at once.
+    wallet.expect_request().await;
+    drop((wallet, backend));
+    strict.signal("TERM").await;
+    let log = strict.wait().await;
+    assert!(log.contains("certificate") && !log.contains(&url), "{log}");
+
+    let mut command = ServerProcess::command(&arguments);
+    command.env("SSL_CERT_FILE", &certificate);
+    let trusting = ServerProcess::spawn(command).await;
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", trusting.address), 5).await;
+    assert_eq!(wallet.sign_next().await, AckOutcome::Accepted);
+    let mut call = within("the handshake", accept()).await.unwrap();
+    let mut head = [0; 21];
+    within("the call", call.read_exact(&mut head)).await.unwrap();
+    assert_eq!(&head, b"POST /hook HTTP/1.1\r\n");
+    drop((wallet, call));
+    trusting.signal("TERM").await;
+    trusting.wait().await;
+}
+
+#[tokio::test]
+async fn a_request_can_send_the_server_nowhere_else() {
+    let hook = Hook::start(&[]).await;
+    let server = TestServer::durable(|settings| {
+        settings.webhook_target = vec![hook.url(), "https://hooks.example/a".into()];
+    })
+    .await;
+    let wallet = server.wallet(4).await;
+    let mut backend = server.backend().await;
+    for url in [
+        "",
+        "https://hooks.example/",
+        "https://hooks.example/a/",
+        "https://hooks.example/a?x",
+        "https://hooks.example/a#x",
+        "https://HOOKS.example/a",
+        "https://x@hooks.example/a",
+        "https://hooks.example:443/a",
+        "http://hooks.example/a",
+        "http://169.254.169.254/latest/meta-data",
+        "http://127.0.0.1:22/",
+        "file:///etc/passwd",
+        &format!("{}/../admin", hook.url()),
+    ] {
+        assert_eq!(backend.post(&body(&wallet.public_key(), url)).await.code(), (403, "webhook_not_allowed"), "{url}");
+    }
+    assert!(hook.is_quiet());
+    server.finish((wallet, backend)).await;
+}
+
+#[test]
+fn a_target_that_could_be_read_on_the_way_ends_the_start() {
+    let mut settings = Settings::default();
+    settings.webhook_target = vec!["http://hooks.example/".into()];
+    let at = "127.0.0.1:1".parse().unwrap();
+    assert!(matches!(settings.http(at), Err(SettingsError::WebhookWithoutStore)));
+    settings.data_dir = Some("/nonexistent".into());
+    assert!(matches!(settings.http(at), Err(SettingsError::WebhookTarget { .. })));
+}
