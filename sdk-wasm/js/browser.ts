@@ -1,3 +1,4 @@
+import { IndexedDbStore } from './indexed-db.js';
 import { fetchWasm, install } from './runtime.js';
 
 export * from './index.js';
@@ -28,5 +29,11 @@ install({
     const agent = globalThis.navigator?.userAgent ?? '';
     const named = (names: [RegExp, string][], otherwise: string) => names.find(([pattern]) => pattern.test(agent))?.[1] ?? otherwise;
     return `${named(BROWSERS, 'Browser')} on ${named(SYSTEMS, 'an unknown system')}`;
+  },
+  store: new IndexedDbStore(),
+  tabs() {
+    // Web Locks are there in secure contexts only.
+    const locks = globalThis.navigator?.locks as LockManager | undefined;
+    return locks === undefined || typeof BroadcastChannel === 'undefined' ? undefined : { locks, Channel: BroadcastChannel };
   },
 });

@@ -6,6 +6,8 @@ export type ErrorCode =
   | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked'
   // Connecting
   | 'dial_refused' | 'connect_timeout' | 'heartbeat_timeout' | 'connection_lost' | 'refused' | 'superseded' | 'closed' | 'aborted'
+  // Keeping what has to outlive the page
+  | 'storage_unavailable' | 'storage_failed'
   // Said by the server
   | 'proof_invalid' | 'proof_required' | 'key_refused' | 'introduction_required' | 'introduction_timeout'
   | 'already_introduced' | 'rate_limited' | 'too_many_errors' | 'too_many_connections' | 'malformed' | 'unknown_type'

@@ -2,10 +2,13 @@ import { verify as coreVerify } from './core.js';
 import { guarded } from './errors.js';
 import { init } from './runtime.js';
 
+export { SignBatch } from './batch.js';
+export type { ElsewhereRequest } from './elsewhere.js';
 export { CountersignError, type ErrorCode } from './errors.js';
 export { Key } from './key.js';
-export { SignRequest, type Approval, type Rejection, type RequestState } from './request.js';
+export { SignRequest, type Approval, type BatchPlace, type Rejection, type RequestState } from './request.js';
 export { init, type WasmSource, type WebSocketConstructor } from './runtime.js';
+export type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './store.js';
 export {
   Wallet, type ConnectionState, type Device, type FrameEvent, type StateEvent, type WalletEvents, type WalletOptions,
 } from './wallet.js';

@@ -29,5 +29,8 @@ install({
     }
   },
   webSocket: () => (globalThis.WebSocket as WebSocketConstructor | undefined) ?? BoundedWs,
+  store: undefined,
+  // A process is no tab, though Node.js 24 has the means too.
+  tabs: () => undefined,
   label: () => `Node.js ${process.versions.node.split('.')[0]} on ${process.platform}`,
 });

@@ -25,6 +25,16 @@ export interface Approval {
   approvedBy?: 'human' | `policy:${string}`;
 }
 
+/** A request's place in a batch, as it was last delivered. */
+export interface BatchPlace {
+  /** Names the batch on every device. */
+  readonly id: string;
+  /** The request's place, from 0. */
+  readonly index: number;
+  /** How many requests of the batch were delivered together. */
+  readonly size: number;
+}
+
 /** @internal */
 export interface Actions {
   approve(id: string, approvedBy: string): void;
@@ -40,6 +50,8 @@ export interface Details {
   purpose: string | undefined;
   attempt: number;
   expiresInMs: number;
+  resumed: boolean;
+  batch: BatchPlace | undefined;
 }
 
 /** @internal */
@@ -64,6 +76,10 @@ export class SignRequest {
   readonly requester: { readonly name: string };
   /** Why, in the backend's own words: a claim, not a fact. */
   readonly purpose: string | undefined;
+  /** Whether it was shown before, by a page or process that ended before anybody decided. It is to be shown again. */
+  readonly resumed: boolean;
+  /** Its place among requests that belong together, if it came with others. See {@link SignBatch}. */
+  readonly batch: BatchPlace | undefined;
 
   readonly #actions: Actions;
   readonly #emitter = new Emitter<{ change: SignRequest }>();
@@ -92,6 +108,8 @@ export class SignRequest {
     this.message = details.message;
     this.requester = Object.freeze({ name: details.requester });
     this.purpose = details.purpose;
+    this.resumed = details.resumed;
+    this.batch = details.batch && Object.freeze(details.batch);
     this.#attempt = details.attempt;
     this.#expiresAt = Date.now() + details.expiresInMs;
     this.#actions = actions;
@@ -138,11 +156,20 @@ export class SignRequest {
   }
 
   /**
-   * Signs the message and sends the signature, now or when the connection is back. Resolves when the server has accepted it.
+   * Signs the message and sends the signature, now or when the connection is back. Where the wallet has a store, the answer is
+   * written there first, and sent again after a reload. Resolves when the server has accepted it.
    *
+   * @example
+   * ```js
+   * try {
+   *   await request.approve();
+   * } catch (error) {
+   *   if (error.code === 'late') show('The signature was not used: nobody waited for it any more.');
+   * }
+   * ```
    * @throws {CountersignError} `late` (not used: the requester had stopped waiting), `cancelled`, `expired`, `answered_elsewhere`,
    *   `already_answered`, `bad_signature`, `message_mismatch`, `unknown_request`, `key_freed`, `closed`, or `unconfirmed` (the
-   *   connection broke, and whether the signature was used is not known).
+   *   connection broke, or the server has forgotten the request, and whether the signature was used is not known).
    */
   approve(approval: Approval = {}): Promise<void> {
     return this.#answer(() => this.#actions.approve(this.id, approval.approvedBy ?? 'human'));

@@ -1,5 +1,7 @@
 import initCore from './core.js';
 import { CountersignError } from './errors.js';
+import type { WalletStore } from './store.js';
+import type { Neighbourhood } from './tabs.js';
 
 /** Any constructor with the interface of the browser's `WebSocket`, such as that of the package `ws`. */
 export type WebSocketConstructor = new (url: string, protocols?: string | string[]) => unknown;
@@ -15,6 +17,10 @@ export interface Platform {
   webSocket(): WebSocketConstructor | undefined;
   /** What to call this device when nobody said. */
   label(): string;
+  /** Where wallets keep what has to outlive this page, if anywhere. */
+  readonly store: WalletStore | undefined;
+  /** How tabs find each other, where there are tabs. */
+  tabs(): Neighbourhood | undefined;
 }
 
 let platform: Platform | undefined;

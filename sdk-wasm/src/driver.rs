@@ -2,16 +2,17 @@
 
 use crate::{
     backoff::Jitter,
-    effect::{Event, SignTask, State, Transmit},
-    error::Error,
-    host::{Host, performance_now},
+    effect::{Asked, Event, SignTask, State, StoreAction, StoreTask, StoreTaskId, Transmit},
+    error::{Error, printable},
+    host::{Host, TIME_ORIGIN, performance_now},
     keys::Key,
+    record::Record,
     socket::{Socket, SocketEvent},
     time::Timestamp,
     timer::Timer,
     wallet::{Closed, Config, Incoming, Wallet},
 };
-use countersign_protocol::{RequestId, SignRequest, limits::MAX_FRAME_BYTES};
+use countersign_protocol::{RequestId, limits::MAX_FRAME_BYTES};
 use js_sys::{Function, JsString, Uint8Array};
 use std::{
     cell::{Cell, RefCell},
@@ -61,6 +62,17 @@ impl Driver {
         output
     }
 
+    /// Takes in a record that was kept, whose time is over in so many milliseconds, or was so long ago if they are negative.
+    pub(crate) fn restore(self: &Rc<Self>, json: &str, expires_in_ms: f64) -> bool {
+        let record = Record::from_json(json, timestamp(milliseconds(now().as_millis()) + expires_in_ms));
+        record.map(|record| self.input(|wallet, now| wallet.restore(now, vec![record]))).is_ok()
+    }
+
+    pub(crate) fn stored(self: &Rc<Self>, task: f64, error: Option<String>) {
+        let result = error.map_or(Ok(()), |error| Err(Error::Storage(printable(&error))));
+        self.input(|wallet, now| wallet.handle_stored(now, StoreTaskId(whole(task)), result));
+    }
+
     /// Carries out what the wallet asks until it asks for nothing more. Called again from within, it leaves the work to the
     /// call that is already at it, so that things happen one after another.
     fn drain(self: &Rc<Self>) {
@@ -73,6 +85,11 @@ impl Driver {
     }
 
     fn carry_out_one(self: &Rc<Self>) -> bool {
+        let task = self.wallet.borrow_mut().poll_store();
+        if let Some(task) = task {
+            self.store(task);
+            return true;
+        }
         let task = self.wallet.borrow_mut().poll_sign();
         if let Some(task) = task {
             self.sign(&task);
@@ -85,6 +102,19 @@ impl Driver {
         }
         let event = self.wallet.borrow_mut().poll_event();
         event.inspect(|event| self.tell(event)).is_some()
+    }
+
+    fn store(&self, StoreTask { id, action }: StoreTask) {
+        let task = milliseconds(id.0);
+        quietly(match action {
+            StoreAction::Keep(record) => {
+                let request = record.request_id.to_string();
+                // The deadline leaves as a span, and may lie in the past: the store counts by a clock of its own.
+                let expires_in = milliseconds(record.deadline.as_millis()) - milliseconds(now().as_millis());
+                self.host.store(task, &request, &record.to_json(), expires_in, record.is_promise())
+            }
+            StoreAction::Forget(request) => self.host.forget(task, &request.to_string()),
+        });
     }
 
     fn sign(&self, task: &SignTask) {
@@ -190,7 +220,7 @@ impl Driver {
         let host = &self.host;
         quietly(match event {
             Event::State(state) => self.tell_state(state),
-            Event::Request(request) => self.tell_request(request),
+            Event::Requests(asked) => self.tell_requests(asked),
             Event::Repeated { request_id, attempt, expires_in } => {
                 host.repeated(&request_id.to_string(), *attempt, milliseconds(expires_in.0))
             }
@@ -214,15 +244,24 @@ impl Driver {
         self.host.state(state.as_str(), retry_in, connection_id, code, message)
     }
 
-    fn tell_request(&self, request: &SignRequest) -> Result<(), JsValue> {
-        self.host.request(
-            &request.request_id.to_string(),
-            Uint8Array::from(request.message.as_bytes()),
-            request.requester.name.as_str(),
-            request.purpose.as_ref().map(ToString::to_string),
-            request.attempt,
-            milliseconds(request.expires_in_ms),
-        )
+    fn tell_requests(&self, asked: &[Asked]) -> Result<(), JsValue> {
+        for (following, Asked { request, resumed }) in (0..asked.len()).rev().zip(asked) {
+            let batch = request.batch;
+            self.host.request(
+                &request.request_id.to_string(),
+                Uint8Array::from(request.message.as_bytes()),
+                request.requester.name.as_str(),
+                request.purpose.as_ref().map(ToString::to_string),
+                request.attempt,
+                milliseconds(request.expires_in_ms),
+                *resumed,
+                following > 0,
+                batch.map(|batch| batch.id.to_string()),
+                batch.map_or(0, |batch| batch.index),
+                batch.map_or(1, |batch| batch.size),
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -240,10 +279,19 @@ fn parts(error: Option<&Error>) -> (Option<String>, Option<String>) {
     (error.map(|error| error.code().into()), error.map(ToString::to_string))
 }
 
+/// By a clock that nobody sets. It counts from long before the page, so that moments before that have a place too.
 fn now() -> Timestamp {
-    // Positive, and exact far beyond the life of a page.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    Timestamp::from_millis(performance_now() as u64)
+    timestamp(TIME_ORIGIN.with(|origin| *origin) + performance_now())
+}
+
+fn timestamp(ms: f64) -> Timestamp {
+    Timestamp::from_millis(whole(ms))
+}
+
+/// The nearest whole number there is: exact below 2^53, and zero for what is negative.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 /// Exact below 2^53 ms, 285,000 years.

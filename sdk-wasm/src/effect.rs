@@ -1,6 +1,6 @@
 //! What the wallet's state machine asks of the world around it, and what it tells its owner.
 
-use crate::{error::Error, time::Millis};
+use crate::{error::Error, record::Record, time::Millis};
 use countersign_protocol::{
     Audience, Challenge, ClientFrame, ConnectionId, Message, Origin, PublicKeyBytes, RequestId, SignRequest, Signable,
 };
@@ -87,13 +87,46 @@ impl SignTask {
     }
 }
 
+/// A change to what is kept where it outlives the page or process. Tasks are carried out in the order they are polled;
+/// answer each with `handle_stored`, now or later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreTask {
+    /// Names the task in the answer to it.
+    pub id: StoreTaskId,
+    /// What to do.
+    pub action: StoreAction,
+}
+
+/// Names a task; never used twice by one wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StoreTaskId(pub(crate) u64);
+
+/// What to do with the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreAction {
+    /// Keep this in place of whatever was kept of the same request.
+    Keep(Record),
+    /// Forget the request, if anything was kept of it.
+    Forget(RequestId),
+}
+
+/// A request its owner is to decide about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The request as it came, with the time left from now.
+    pub request: SignRequest,
+    /// Whether its owner was asked before, by a page or process that ended without a decision.
+    pub resumed: bool,
+}
+
 /// Something the wallet's owner is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The connection's state changed.
     State(State),
-    /// A request to show; told once per request.
-    Request(Box<SignRequest>),
+    /// What to show in one prompt: a request, or those of a batch (specification §7.7) in their order. Never empty, and each
+    /// request is told once.
+    Requests(Vec<Asked>),
     /// A request that is open came again, after a reconnect.
     Repeated {
         /// The request.
@@ -105,7 +138,8 @@ pub enum Event {
     },
     /// The request has an answer that is not acknowledged yet.
     Answered(RequestId),
-    /// The request is over; told once per request.
+    /// The request is over; told once per request, also for one that was answered before a reload and is only known from
+    /// the store.
     Ended {
         /// The request.
         request_id: RequestId,

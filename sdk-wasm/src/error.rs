@@ -106,6 +106,9 @@ pub enum Error {
     /// The connection broke while the answer was under way, and what became of it cannot be known any more.
     #[error("the connection broke while the answer was under way: whether the signature was used is not known")]
     Unconfirmed,
+    /// What should outlive the page or process could not be written down.
+    #[error("the wallet's store failed, so a reload may ask again or lose an answer: {0}")]
+    Storage(String),
 }
 
 impl Error {
@@ -141,6 +144,7 @@ impl Error {
             Self::MessageMismatch => "message_mismatch",
             Self::UnknownRequest => "unknown_request",
             Self::Unconfirmed => "unconfirmed",
+            Self::Storage(_) => "storage_failed",
         }
     }
 }

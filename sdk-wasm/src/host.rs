@@ -25,6 +25,10 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = backoffMaxMs)]
     pub fn backoff_max_ms(this: &Options) -> f64;
 
+    /// Whether the host carries out changes to a store.
+    #[wasm_bindgen(method, getter)]
+    pub fn keeps(this: &Options) -> bool;
+
     /// Who is told what happens.
     pub type Host;
 
@@ -38,6 +42,7 @@ extern "C" {
         error_message: Option<String>,
     ) -> Result<(), JsValue>;
 
+    /// One of the requests of a prompt; `more` says that others follow at once.
     #[wasm_bindgen(method, catch)]
     pub fn request(
         this: &Host,
@@ -47,7 +52,26 @@ extern "C" {
         purpose: Option<String>,
         attempt: u32,
         expires_in_ms: f64,
+        resumed: bool,
+        more: bool,
+        batch_id: Option<String>,
+        batch_index: u32,
+        batch_size: u32,
     ) -> Result<(), JsValue>;
+
+    /// Has a record kept. `promise` says that it holds a decision that has yet to reach the server.
+    #[wasm_bindgen(method, catch)]
+    pub fn store(
+        this: &Host,
+        task: f64,
+        id: &str,
+        record: &str,
+        expires_in_ms: f64,
+        promise: bool,
+    ) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn forget(this: &Host, task: f64, id: &str) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub fn repeated(this: &Host, id: &str, attempt: u32, expires_in_ms: f64) -> Result<(), JsValue>;
@@ -79,6 +103,9 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     pub fn performance_now() -> f64;
+
+    #[wasm_bindgen(thread_local_v2, js_namespace = performance, js_name = timeOrigin)]
+    pub static TIME_ORIGIN: f64;
 
     #[wasm_bindgen(js_name = setTimeout)]
     pub fn set_timeout(callback: &JsValue, delay_ms: f64) -> JsValue;

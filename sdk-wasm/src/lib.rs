@@ -4,13 +4,18 @@
 //! is tested natively. This file binds it to JavaScript; the npm package `countersign` wraps the bindings in TypeScript.
 
 pub mod backoff;
+mod batch;
 mod driver;
 pub mod effect;
 pub mod error;
 mod heartbeat;
 #[allow(missing_docs, unreachable_pub)] // the macro's output, not an interface anybody sees
 mod host;
+mod journal;
 pub mod keys;
+mod memory;
+mod open;
+pub mod record;
 mod request;
 mod socket;
 pub mod time;
@@ -101,6 +106,24 @@ impl CoreWallet {
         Ok(Self(Driver::new(config, key.0.clone(), host, options.web_socket(), options.url())))
     }
 
+    /// Says which device this is, from the next introduction on.
+    ///
+    /// # Errors
+    /// [`Error::InvalidDevice`]
+    pub fn identify(&self, id: &str, label: &str) -> Result<(), JsValue> {
+        self.attempt(|wallet, _| device(id, label).map(|device| wallet.set_device(Some(device))))
+    }
+
+    /// Takes in one record that an earlier life of the wallet had kept; false where it is none.
+    pub fn restore(&self, record: &str, expires_in_ms: f64) -> bool {
+        self.0.restore(record, expires_in_ms)
+    }
+
+    /// Says what became of a change to the store; `error` is why it failed.
+    pub fn stored(&self, task: f64, error: Option<String>) {
+        self.0.stored(task, error);
+    }
+
     /// Starts connecting.
     pub fn connect(&self) {
         self.0.input(Wallet::connect);
@@ -140,11 +163,11 @@ impl CoreWallet {
     /// # Errors
     /// [`Error::NotOpen`], [`Error::AlreadyAnswered`], [`Error::InvalidAnswer`]
     pub fn reject(&self, id: &str, code: &str, reason: Option<String>, scope: &str) -> Result<(), JsValue> {
-        self.attempt(|wallet, _| {
+        self.attempt(|wallet, now| {
             let code: RejectCode = named("code", code)?;
             let scope: RejectScope = named("scope", scope)?;
             let reason = reason.map(|text| text.parse::<Reason>()).transpose();
-            wallet.reject(request_id(id)?, code, reason.map_err(|error| invalid("reason", error))?, scope)
+            wallet.reject(now, request_id(id)?, code, reason.map_err(|error| invalid("reason", error))?, scope)
         })
     }
 
@@ -170,10 +193,7 @@ pub fn verify(public_key: &str, message: &[u8], signature: &str) -> Result<bool,
 
 fn configure(key: &CoreKey, options: &Options) -> Result<Config, Error> {
     let invalid_url = |error: &dyn std::fmt::Display| Error::InvalidUrl(error.to_string());
-    let device = Device {
-        id: options.device_id().parse().map_err(|error| Error::InvalidDevice(format!("id: {error}")))?,
-        label: options.device_label().parse().map_err(|error| Error::InvalidDevice(format!("label: {error}")))?,
-    };
+    let device = device(&options.device_id(), &options.device_label())?;
     // A float becomes the nearest whole number there is, and NaN becomes 0.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let millis = |ms: f64| Millis(ms as u64);
@@ -182,7 +202,16 @@ fn configure(key: &CoreKey, options: &Options) -> Result<Config, Error> {
         audience: options.audience().parse().map_err(|error| invalid_url(&error))?,
         origin: options.origin().parse().map_err(|error| invalid_url(&error))?,
         device: Some(device),
+        keeps: options.keeps(),
         backoff: BackoffLimits { initial: millis(options.backoff_initial_ms()), max: millis(options.backoff_max_ms()) },
+    })
+}
+
+fn device(id: &str, label: &str) -> Result<Device, Error> {
+    let invalid = |what, error| Error::InvalidDevice(format!("{what}: {error}"));
+    Ok(Device {
+        id: id.parse().map_err(|error| invalid("id", error))?,
+        label: label.parse().map_err(|error| invalid("label", error))?,
     })
 }
 

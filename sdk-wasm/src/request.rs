@@ -1,132 +1,33 @@
-//! The requests a wallet has been asked: those that wait for it, and a bounded memory of those that are over.
+//! The requests a wallet has been asked: those that wait for it or for an acknowledgement, and a memory of those that do not.
 
 use crate::{
-    effect::{End, SignTaskId},
+    batch::{Arrival, Batches},
+    effect::{Asked, End, SignTaskId, StoreTask, StoreTaskId},
     error::Error,
+    journal::Journal,
+    memory::{Memory, Past, Recall},
+    open::{ACK_GRACE, Answered, Open, Stage, Storing, outgoing},
+    record::{self, Answer, Record},
     time::{Millis, Timestamp},
 };
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, CancelCause, ClientFrame, Message, PublicKey, Reason, RejectCode, RejectScope, RequestId,
-    SignReject, SignRequest, SignResponse, Signable, Signature,
+    AckOutcome, ApprovedBy, Batch, CancelCause, ClientFrame, Message, PublicKey, RejectCode, RejectScope, RequestId,
+    SignRequest, Signature, limits::MAX_TIMEOUT_MS,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-/// How many requests that are over are remembered, so that a repetition prompts nobody.
-pub(crate) const MEMORY: usize = 256;
+/// The most requests open at once, whatever the welcome says.
+pub(crate) const MOST_OPEN: usize = 256;
 
-/// How long after its deadline an answer that was sent still waits for its acknowledgement.
-pub(crate) const ACK_GRACE: Millis = Millis(30_000);
-
-/// What this wallet answered, small enough to be remembered: the message comes again with every repetition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Signed { signature: Signature, approved_by: ApprovedBy },
-    Rejected { code: RejectCode, reason: Option<Reason>, scope: RejectScope },
-}
-
-impl Answer {
-    pub(crate) fn frame(&self, request_id: RequestId, message: &Message) -> ClientFrame {
-        match self.clone() {
-            Self::Signed { signature, approved_by } => ClientFrame::SignResponse(SignResponse {
-                request_id,
-                message: message.clone(),
-                signature,
-                approved_by: Some(approved_by),
-            }),
-            Self::Rejected { code, reason, scope } => {
-                ClientFrame::SignReject(SignReject { request_id, code, reason, scope })
-            }
-        }
-    }
-
-    /// Whether the answer may be given for `message`: a signature is only ever sent beside the message it is over.
-    fn fits(&self, message: &Message, key: &PublicKey) -> bool {
-        match self {
-            Self::Signed { signature, .. } => Signable::Message(message).verify(key, signature).is_ok(),
-            Self::Rejected { .. } => true,
-        }
-    }
-
-    /// What an acknowledgement means, if it decides anything. An answer that was sent on an earlier connection too may have
-    /// been used under its first copy (specification §7.5).
-    fn end(&self, outcome: AckOutcome, sent_before: bool) -> Option<End> {
-        match (self, outcome) {
-            // Of two copies on one connection, the acknowledgement of the first decides.
-            (_, AckOutcome::Duplicate) => None,
-            (Self::Rejected { .. }, _) => Some(End::Declined),
-            (Self::Signed { .. }, AckOutcome::Accepted) => Some(End::Accepted),
-            (Self::Signed { .. }, AckOutcome::Late | AckOutcome::Unknown) if sent_before => {
-                Some(End::Failed(Error::Unconfirmed))
-            }
-            (Self::Signed { .. }, AckOutcome::Late) => Some(End::Late),
-            (Self::Signed { .. }, AckOutcome::Unknown) => Some(End::Failed(Error::UnknownRequest)),
-            (Self::Signed { .. }, AckOutcome::BadSignature) => Some(End::Failed(Error::BadSignature)),
-            (Self::Signed { .. }, AckOutcome::MessageMismatch) => Some(End::Failed(Error::MessageMismatch)),
-        }
-    }
-
-    /// What it means that no acknowledgement came.
-    fn unacknowledged(&self, sent: bool) -> End {
-        match self {
-            Self::Rejected { .. } => End::Declined,
-            Self::Signed { .. } if sent => End::Failed(Error::Unconfirmed),
-            Self::Signed { .. } => End::Expired,
-        }
-    }
-}
-
-/// How far an open request has come.
-#[derive(Debug, Clone)]
-enum Stage {
-    Undecided,
-    Signing {
-        task: SignTaskId,
-        approved_by: ApprovedBy,
-    },
-    /// `connections` counts those the answer was sent on: 0 while there has been none to send it on.
-    Answered {
-        answer: Answer,
-        connections: u32,
-    },
-}
-
-#[derive(Debug, Clone)]
-struct Open {
-    request: SignRequest,
-    deadline: Timestamp,
-    displayed: bool,
-    stage: Stage,
-}
-
-impl Open {
-    fn gives_up_at(&self) -> Timestamp {
-        match self.stage {
-            Stage::Answered { connections: 1.., .. } => self.deadline + ACK_GRACE,
-            Stage::Undecided | Stage::Signing { .. } | Stage::Answered { .. } => self.deadline,
-        }
-    }
-
-    fn end_for_lack_of_time(&self) -> End {
-        match &self.stage {
-            Stage::Undecided | Stage::Signing { .. } => End::Expired,
-            Stage::Answered { answer, connections } => answer.unacknowledged(*connections > 0),
-        }
-    }
-
-    fn into_answer(self) -> Option<Answer> {
-        match self.stage {
-            Stage::Undecided | Stage::Signing { .. } => None,
-            Stage::Answered { answer, .. } => Some(answer),
-        }
-    }
-}
+/// How long an answer waits for its store. A store that hangs shall not keep back what a human has decided.
+pub(crate) const STORE_TIMEOUT: Millis = Millis(5_000);
 
 /// What a `sign_request` turns out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// To be shown. Kept as open.
+    /// To be shown, once its batch is complete. Kept as open.
     New,
-    /// Known and open, its deadline and attempt now the new ones. Says whether a human has seen it.
+    /// Known and open, its deadline now the new one. Says whether a human has seen it.
     Repeated { displayed: bool },
     /// Answered, with the acknowledgement outstanding: the answer is to be sent once more.
     InFlight,
@@ -136,43 +37,82 @@ pub(crate) enum Delivery {
     Over,
     /// Open under its id, but now with other contents than were shown: withdrawn.
     Withdrawn,
+    /// As withdrawn, but there is no prompt to take back.
+    Replaced,
     /// Answered before, but now with another message than was signed.
     Changed,
     /// One more than may be open at once.
     TooMany,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Requests {
+    key: PublicKey,
     open: BTreeMap<RequestId, Open>,
-    over: VecDeque<(RequestId, Option<Answer>)>,
+    memory: Memory,
+    batches: Batches,
+    journal: Journal,
 }
 
 impl Requests {
-    /// Files a request that came in at `now`.
-    pub(crate) fn deliver(&mut self, now: Timestamp, request: &SignRequest, most: usize, key: &PublicKey) -> Delivery {
-        if let Some((_, answer)) = self.over.iter().find(|(id, _)| *id == request.request_id) {
-            return match answer {
-                None => Delivery::Over,
-                Some(answer) if answer.fits(&request.message, key) => Delivery::AnswerAgain(answer.clone()),
-                Some(_) => Delivery::Changed,
-            };
+    /// `keeps` says whether there is a store.
+    pub(crate) fn new(key: PublicKey, keeps: bool) -> Self {
+        let (open, memory, batches) = Default::default();
+        Self { key, open, memory, batches, journal: Journal::new(keeps) }
+    }
+
+    /// Takes in what an earlier life of the wallet kept. Where both know a request, the one that knows of a decision is right.
+    pub(crate) fn restore(&mut self, now: Timestamp, mut records: Vec<Record>) {
+        // The newest are remembered where there are too many.
+        records.sort_unstable_by_key(|record| record.deadline);
+        for record in records {
+            // A clock that was set back would make it last for ever.
+            let deadline = record.deadline.min(now + Millis(MAX_TIMEOUT_MS));
+            self.take_in(now, Record { deadline, ..record });
         }
-        let deadline = now + Millis(request.expires_in_ms);
-        if let Some(open) = self.open.get_mut(&request.request_id) {
-            return redeliver(open, request, deadline).unwrap_or_else(|| self.withdraw(request.request_id));
+    }
+
+    /// Takes note that a request arrived, and says which of its batch may be shown now.
+    pub(crate) fn arrive(&mut self, id: RequestId, batch: Option<Batch>) -> Arrival {
+        let open = &self.open;
+        self.batches.make_room(|id| open.get(id).is_some_and(Open::is_held));
+        self.batches.arrive(id, batch)
+    }
+
+    /// Files a request that came in at `now`. One that is new waits for [`Requests::show`].
+    pub(crate) fn deliver(&mut self, now: Timestamp, request: &SignRequest, most: usize) -> Delivery {
+        let id = request.request_id;
+        let recalled = self.memory.find(id).map(|past| past.recall(request, &self.key));
+        match recalled {
+            None | Some(Recall::Resume) => {}
+            Some(Recall::AnswerAgain(answer)) => return Delivery::AnswerAgain(answer),
+            Some(Recall::Changed) => return Delivery::Changed,
+            Some(Recall::Over) => return Delivery::Over,
+            Some(Recall::Replaced) => {
+                self.settle(id, &Open::new(now, request, false), Answer::unsupported(RejectScope::Device));
+                return Delivery::Replaced;
+            }
         }
-        if self.open.len() >= most {
+        if let Some(open) = self.open.get_mut(&id) {
+            return open.redeliver(now, request).unwrap_or_else(|| self.withdraw(id));
+        }
+        let here = self.open.values().filter(|open| open.is_here && !open.is_answered()).count();
+        if here >= most || self.open.len() >= MOST_OPEN {
             return Delivery::TooMany;
         }
-        let open = Open { request: request.clone(), deadline, displayed: false, stage: Stage::Undecided };
-        self.open.insert(request.request_id, open);
+        self.memory.take(id);
+        self.open.insert(id, Open::new(now, request, recalled.is_some()));
         Delivery::New
+    }
+
+    /// Moves those of `ids` that are held on to being shown.
+    pub(crate) fn show(&mut self, now: Timestamp, ids: &[RequestId]) -> Vec<Asked> {
+        ids.iter().filter_map(|id| self.show_one(now, *id)).collect()
     }
 
     /// Marks as shown to a human; true the first time.
     pub(crate) fn display(&mut self, id: RequestId) -> Result<bool, Error> {
-        let open = self.open.get_mut(&id).ok_or(Error::NotOpen)?;
+        let open = self.open.get_mut(&id).filter(|open| !open.is_held()).ok_or(Error::NotOpen)?;
         Ok(!std::mem::replace(&mut open.displayed, true))
     }
 
@@ -185,32 +125,39 @@ impl Requests {
     ) -> Result<Message, Error> {
         let open = self.undecided(id)?;
         open.stage = Stage::Signing { task, approved_by };
-        Ok(open.request.message.clone())
+        Ok(open.message.clone())
     }
 
     /// The signature for `task`, unless the request is over by now.
-    pub(crate) fn finish_signing(&mut self, task: SignTaskId, signature: Signature) -> Option<RequestId> {
-        let (id, open, approved_by) = self.being_signed(task)?;
-        open.stage = Stage::Answered { answer: Answer::Signed { signature, approved_by }, connections: 0 };
+    pub(crate) fn finish_signing(
+        &mut self,
+        now: Timestamp,
+        task: SignTaskId,
+        signature: Signature,
+    ) -> Option<RequestId> {
+        let (id, approved_by) = self.being_signed(task)?;
+        self.answer(now, id, Answer::Signed { signature, approved_by });
         Some(id)
     }
 
     /// Turns a signing that failed into a refusal, unless the request is over by now.
-    pub(crate) fn fail_signing(&mut self, task: SignTaskId) -> Option<(RequestId, SignRequest)> {
-        let (id, _, _) = self.being_signed(task)?;
+    pub(crate) fn fail_signing(&mut self, task: SignTaskId) -> Option<(RequestId, ClientFrame)> {
+        let (id, _) = self.being_signed(task)?;
         let answer = Answer::Rejected { code: RejectCode::Locked, reason: None, scope: RejectScope::Device };
         let open = self.open.remove(&id)?;
-        self.remember(id, Some(answer));
-        Some((id, open.request))
+        let frame = answer.frame(id, &open.message);
+        self.settle(id, &open, answer);
+        Some((id, frame))
     }
 
     /// Declines a request that waits for its human.
-    pub(crate) fn reject(&mut self, id: RequestId, answer: Answer) -> Result<(), Error> {
-        self.undecided(id)?.stage = Stage::Answered { answer, connections: 0 };
+    pub(crate) fn reject(&mut self, now: Timestamp, id: RequestId, answer: Answer) -> Result<(), Error> {
+        self.undecided(id)?;
+        self.answer(now, id, answer);
         Ok(())
     }
 
-    /// The answer of one request, for the connection that lasts.
+    /// The answer of one request, for the connection that lasts; none while it waits for its record.
     pub(crate) fn send(&mut self, id: RequestId) -> Option<ClientFrame> {
         let (connections, frame) = outgoing(id, self.open.get_mut(&id)?)?;
         *connections = (*connections).max(1);
@@ -230,130 +177,234 @@ impl Requests {
 
     /// Takes an acknowledgement. None where there is nothing to acknowledge: a second copy's, or an invented one.
     pub(crate) fn acknowledge(&mut self, id: RequestId, outcome: AckOutcome) -> Option<End> {
-        let end = match &self.open.get(&id)?.stage {
-            Stage::Answered { answer, connections } => answer.end(outcome, *connections > 1)?,
-            Stage::Undecided | Stage::Signing { .. } => return None,
+        let (end, is_told) = match &self.open.get(&id)?.stage {
+            Stage::Answered(answered) if answered.connections > 0 => (answered.end(outcome)?, answered.is_told),
+            Stage::Held { .. } | Stage::Undecided | Stage::Signing { .. } | Stage::Answered(_) => return None,
         };
-        self.finish(id, end)
+        self.finish(id);
+        (!is_told).then_some(end)
     }
 
     /// Withdraws a request. One whose answer was sent is left to its acknowledgement, which says which came first.
     pub(crate) fn cancel(&mut self, id: RequestId, cause: CancelCause) -> Option<End> {
-        match self.open.get(&id)?.stage {
-            Stage::Answered { .. } => None,
-            Stage::Undecided | Stage::Signing { .. } => self.finish(
-                id,
-                match cause {
-                    CancelCause::Cancelled => End::Cancelled,
-                    CancelCause::Expired => End::Expired,
-                    CancelCause::AnsweredElsewhere => End::AnsweredElsewhere,
-                },
-            ),
-        }
+        let is_told = match self.open.get(&id)?.stage {
+            Stage::Answered(_) => return None,
+            Stage::Held { .. } => false,
+            Stage::Undecided | Stage::Signing { .. } => true,
+        };
+        self.finish(id);
+        is_told.then_some(match cause {
+            CancelCause::Cancelled => End::Cancelled,
+            CancelCause::Expired => End::Expired,
+            CancelCause::AnsweredElsewhere => End::AnsweredElsewhere,
+        })
     }
 
     /// Ends what has no time left at `now`.
     pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<(RequestId, End)> {
-        let due = |open: &Open| open.gives_up_at() <= now;
-        let due: Vec<_> =
-            self.open.iter().filter(|(_, o)| due(o)).map(|(id, o)| (*id, o.end_for_lack_of_time())).collect();
-        due.into_iter().filter_map(|(id, end)| Some((id, self.finish(id, end)?))).collect()
+        let due = self.open.iter().filter(|(_, open)| open.gives_up_at() <= now);
+        let due: Vec<_> = due.map(|(id, open)| (*id, open.end_for_lack_of_time())).collect();
+        for (id, _) in &due {
+            self.finish(*id);
+        }
+        for id in self.memory.expire(now) {
+            self.journal.forget(id);
+        }
+        due.into_iter().filter_map(|(id, end)| Some((id, end?))).collect()
     }
 
-    /// When [`Requests::expire`] next has something to do.
+    /// Answers whose store has not answered in time. They wait for it no longer.
+    pub(crate) fn outwait_store(&mut self, now: Timestamp) -> Vec<RequestId> {
+        self.stop_storing(|storing| storing.until <= now)
+    }
+
+    /// The answer that waited for `task`, if one did. It waits no longer.
+    pub(crate) fn stored(&mut self, task: StoreTaskId) -> Option<RequestId> {
+        self.stop_storing(|storing| storing.task == task).pop()
+    }
+
+    /// When [`Requests::expire`] or [`Requests::outwait_store`] next has something to tell.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.open.values().map(Open::gives_up_at).min()
+        self.open.values().map(Open::due_at).min()
     }
 
-    /// Ends everything, because the wallet is closing for `error`. What had no answer is forgotten, so that it may be asked
-    /// again should the wallet be connected again: its prompt is gone with this.
-    pub(crate) fn abandon(&mut self, error: &Error) -> Vec<(RequestId, End)> {
-        let mut ends = Vec::new();
-        for (id, open) in std::mem::take(&mut self.open) {
-            let end = match &open.stage {
-                Stage::Answered { answer, connections: 1.. } => answer.unacknowledged(true),
-                Stage::Undecided | Stage::Signing { .. } | Stage::Answered { .. } => End::Failed(error.clone()),
-            };
-            if let Some(answer) = open.into_answer() {
-                self.remember(id, Some(answer));
+    /// The next change to the store.
+    pub(crate) fn poll_store(&mut self) -> Option<StoreTask> {
+        self.journal.poll()
+    }
+
+    /// The connection is gone. What was not shown is forgotten and comes again; all else stays.
+    pub(crate) fn disconnect(&mut self) {
+        self.batches.clear();
+        for (id, mut open) in std::mem::take(&mut self.open) {
+            open.is_here = false;
+            match open.stage {
+                Stage::Held { resumed: true, .. } => self.remember(id, &open, Past::Shown(open.contents.clone())),
+                Stage::Held { resumed: false, .. } => {}
+                Stage::Undecided | Stage::Signing { .. } | Stage::Answered(_) => drop(self.open.insert(id, open)),
             }
-            ends.push((id, end));
+        }
+    }
+
+    /// Ends everything for the owner, because the wallet is closing for `error`. What had no answer may be asked again should
+    /// the wallet be connected again: its prompt is gone with this. An answer is still sent then.
+    pub(crate) fn abandon(&mut self, error: &Error) -> Vec<(RequestId, End)> {
+        self.disconnect();
+        let mut ends = Vec::new();
+        for (id, mut open) in std::mem::take(&mut self.open) {
+            let end = match &mut open.stage {
+                Stage::Held { .. } => None,
+                Stage::Undecided | Stage::Signing { .. } => Some(End::Failed(error.clone())),
+                Stage::Answered(answered) => {
+                    match (std::mem::replace(&mut answered.is_told, true), answered.connections) {
+                        (true, _) => None,
+                        (false, 1..) => Some(answered.unacknowledged()),
+                        (false, 0) => Some(End::Failed(error.clone())),
+                    }
+                }
+            };
+            ends.extend(end.map(|end| (id, end)));
+            if open.is_answered() {
+                self.open.insert(id, open);
+            } else {
+                self.remember(id, &open, Past::Shown(open.contents.clone()));
+            }
         }
         ends
     }
 
     /// Remembers the refusal of a request that was never shown; false where the id is known already.
-    pub(crate) fn refuse(&mut self, id: RequestId, answer: Answer) -> bool {
-        let is_new = !self.open.contains_key(&id) && !self.over.iter().any(|(known, _)| *known == id);
-        if is_new {
-            self.remember(id, Some(answer));
+    pub(crate) fn refuse(&mut self, now: Timestamp, id: RequestId, scope: RejectScope) -> bool {
+        let is_known = self.open.contains_key(&id) || self.memory.find(id).is_some();
+        if !is_known {
+            let past = Past::Answered { answer: Answer::unsupported(scope), contents: None };
+            self.remember_until(id, now + Millis(MAX_TIMEOUT_MS), past);
         }
-        is_new
+        !is_known
+    }
+
+    /// Refuses a request that is held, because its batch will never be complete; false where it is not held.
+    pub(crate) fn refuse_held(&mut self, id: RequestId) -> bool {
+        if !self.open.get(&id).is_some_and(Open::is_held) {
+            return false;
+        }
+        let open = self.open.remove(&id);
+        open.inspect(|open| self.settle(id, open, Answer::unsupported(RejectScope::Device))).is_some()
+    }
+
+    fn take_in(&mut self, now: Timestamp, record: Record) {
+        let Record { request_id: id, deadline, contents, stage } = record;
+        let is_decided = |past: &Past| !matches!(past, Past::Shown(_));
+        let is_known = self.open.contains_key(&id) || self.memory.find(id).is_some_and(is_decided);
+        let is_over = match stage {
+            record::Stage::Shown => deadline <= now,
+            record::Stage::Answered { .. } | record::Stage::Settled { .. } => deadline + ACK_GRACE <= now,
+        };
+        if is_over {
+            return self.journal.forget(id);
+        }
+        match stage {
+            record::Stage::Shown | record::Stage::Answered { .. } | record::Stage::Settled { .. } if is_known => {}
+            record::Stage::Answered { answer, message } if answer.fits(&message, &self.key) => {
+                self.memory.take(id);
+                let stage = Stage::Answered(Answered { connections: 1, ..Answered::new(answer) });
+                self.open.insert(id, Open { contents, message, deadline, displayed: false, is_here: false, stage });
+            }
+            // A record of another key, or one that somebody has altered.
+            record::Stage::Answered { .. } => self.journal.forget(id),
+            record::Stage::Settled { answer } => {
+                let past = Past::Answered { answer, contents: Some(contents) };
+                self.remember_until(id, deadline + ACK_GRACE, past);
+            }
+            record::Stage::Shown => self.remember_until(id, deadline + ACK_GRACE, Past::Shown(contents)),
+        }
+    }
+
+    fn show_one(&mut self, now: Timestamp, id: RequestId) -> Option<Asked> {
+        let open = self.open.get_mut(&id).filter(|open| open.is_held())?;
+        let Stage::Held { mut request, resumed } = std::mem::replace(&mut open.stage, Stage::Undecided) else {
+            return None;
+        };
+        request.expires_in_ms = (open.deadline - now).0;
+        self.journal.keep(open.record(id, record::Stage::Shown));
+        Some(Asked { request: *request, resumed })
+    }
+
+    /// Gives an undecided request its answer, which waits for its record where there is a store.
+    fn answer(&mut self, now: Timestamp, id: RequestId, answer: Answer) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        let stage = record::Stage::Answered { answer: answer.clone(), message: open.message.clone() };
+        let task = self.journal.keep(open.record(id, stage));
+        let storing = task.map(|task| Storing { task, until: now + STORE_TIMEOUT });
+        open.stage = Stage::Answered(Answered { storing, ..Answered::new(answer) });
+    }
+
+    fn stop_storing(&mut self, which: impl Fn(&Storing) -> bool) -> Vec<RequestId> {
+        let mut stopped = Vec::new();
+        for (id, open) in &mut self.open {
+            if let Stage::Answered(answered) = &mut open.stage
+                && answered.storing.take_if(|storing| which(storing)).is_some()
+            {
+                stopped.push(*id);
+            }
+        }
+        stopped
     }
 
     /// Takes back a prompt whose request has changed under it. An answer that is out already stands.
     fn withdraw(&mut self, id: RequestId) -> Delivery {
-        match self.open.get(&id).map(|open| &open.stage) {
-            Some(Stage::Undecided | Stage::Signing { .. }) => {
-                self.open.remove(&id);
-                let scope = RejectScope::Device;
-                self.remember(id, Some(Answer::Rejected { code: RejectCode::Unsupported, reason: None, scope }));
-                Delivery::Withdrawn
-            }
-            Some(Stage::Answered { .. }) | None => Delivery::Changed,
+        let delivery = match self.open.get(&id).map(|open| &open.stage) {
+            Some(Stage::Held { .. }) => Delivery::Replaced,
+            Some(Stage::Undecided | Stage::Signing { .. }) => Delivery::Withdrawn,
+            Some(Stage::Answered(_)) | None => return Delivery::Changed,
+        };
+        if let Some(open) = self.open.remove(&id) {
+            self.settle(id, &open, Answer::unsupported(RejectScope::Device));
         }
+        delivery
     }
 
     fn undecided(&mut self, id: RequestId) -> Result<&mut Open, Error> {
         let open = self.open.get_mut(&id).ok_or(Error::NotOpen)?;
         match open.stage {
             Stage::Undecided => Ok(open),
-            Stage::Signing { .. } | Stage::Answered { .. } => Err(Error::AlreadyAnswered),
+            Stage::Held { .. } => Err(Error::NotOpen),
+            Stage::Signing { .. } | Stage::Answered(_) => Err(Error::AlreadyAnswered),
         }
     }
 
-    fn being_signed(&mut self, wanted: SignTaskId) -> Option<(RequestId, &mut Open, ApprovedBy)> {
-        self.open.iter_mut().find_map(|(id, open)| match &open.stage {
-            Stage::Signing { task, approved_by } if *task == wanted => {
-                let approved_by = approved_by.clone();
-                Some((*id, open, approved_by))
-            }
-            Stage::Signing { .. } | Stage::Undecided | Stage::Answered { .. } => None,
+    fn being_signed(&self, wanted: SignTaskId) -> Option<(RequestId, ApprovedBy)> {
+        self.open.iter().find_map(|(id, open)| match &open.stage {
+            Stage::Signing { task, approved_by } if *task == wanted => Some((*id, approved_by.clone())),
+            Stage::Signing { .. } | Stage::Held { .. } | Stage::Undecided | Stage::Answered(_) => None,
         })
     }
 
-    fn finish(&mut self, id: RequestId, end: End) -> Option<End> {
-        let open = self.open.remove(&id)?;
-        self.remember(id, open.into_answer());
-        Some(end)
-    }
-
-    fn remember(&mut self, id: RequestId, answer: Option<Answer>) {
-        if self.over.len() == MEMORY {
-            self.over.pop_front();
+    /// Moves an open request into memory.
+    fn finish(&mut self, id: RequestId) {
+        let Some(open) = self.open.remove(&id) else { return };
+        match &open.stage {
+            Stage::Answered(answered) => self.settle(id, &open, answered.answer.clone()),
+            Stage::Held { .. } | Stage::Undecided | Stage::Signing { .. } => {
+                self.remember(id, &open, Past::Over);
+                self.journal.forget(id);
+            }
         }
-        self.over.push_back((id, answer));
     }
-}
 
-/// The answer of a request that has one, and the count of connections it was sent on.
-fn outgoing(id: RequestId, open: &mut Open) -> Option<(&mut u32, ClientFrame)> {
-    match &mut open.stage {
-        Stage::Answered { answer, connections } => Some((connections, answer.frame(id, &open.request.message))),
-        Stage::Undecided | Stage::Signing { .. } => None,
+    /// Remembers an answer that needs no sending again, here and in the store.
+    fn settle(&mut self, id: RequestId, open: &Open, answer: Answer) {
+        self.journal.keep(open.record(id, record::Stage::Settled { answer: answer.clone() }));
+        self.remember(id, open, Past::Answered { answer, contents: Some(open.contents.clone()) });
     }
-}
 
-/// A repetition may bring a new deadline, never new contents: what is signed is what the human has before them.
-fn redeliver(open: &mut Open, request: &SignRequest, deadline: Timestamp) -> Option<Delivery> {
-    let known = &open.request;
-    if known.message != request.message || known.requester != request.requester || known.purpose != request.purpose {
-        return None;
+    fn remember(&mut self, id: RequestId, open: &Open, past: Past) {
+        self.remember_until(id, open.deadline + ACK_GRACE, past);
     }
-    open.deadline = deadline;
-    open.request.attempt = request.attempt;
-    Some(match open.stage {
-        Stage::Undecided | Stage::Signing { .. } => Delivery::Repeated { displayed: open.displayed },
-        Stage::Answered { .. } => Delivery::InFlight,
-    })
+
+    fn remember_until(&mut self, id: RequestId, forget_at: Timestamp, past: Past) {
+        if let Some(evicted) = self.memory.remember(id, forget_at, past) {
+            self.journal.forget(evicted);
+        }
+    }
 }

@@ -1,23 +1,24 @@
 //! The wallet as a pure state machine: no socket, no clock, no randomness, no key.
 //!
-//! Inputs are `handle_*` and the owner's wishes; after each, drain `poll_sign`, `poll_transmit` and `poll_event`, and call
-//! [`Wallet::handle_timeout`] when [`Wallet::poll_timeout`] says so.
+//! Inputs are `handle_*` and the owner's wishes; after each, drain `poll_store`, `poll_sign`, `poll_transmit` and
+//! `poll_event`, and call [`Wallet::handle_timeout`] when [`Wallet::poll_timeout`] says so.
+
+mod asked;
 
 use crate::{
     backoff::{Backoff, BackoffLimits, Jitter},
-    effect::{CloseCode, End, Event, SignSubject, SignTask, SignTaskId, State, Transmit},
+    effect::{CloseCode, Event, SignSubject, SignTask, SignTaskId, State, StoreTask, Transmit},
     error::{Error, printable},
     heartbeat::Heartbeat,
-    request::{Answer, Delivery, Requests},
+    record::Record,
+    request::Requests,
     time::{Millis, Timestamp},
-    unreadable::UnreadableRequest,
     verdict::after_close,
 };
 use countersign_protocol::{
-    ApprovedBy, Audience, Beat, Challenge, ClientFrame, Device, ErrorFrame, FrameError, Goodbye, GoodbyeReason,
-    Introduction, Origin, PublicKey, Reason, RejectCode, RejectScope, RequestCancel, RequestId, RequestStatus,
-    ResponseAck, ServerFrame, SignReject, SignRequest, Signature, WalletState, Welcome, WelcomeLimits,
-    limits::{MAX_FRAME_BYTES, MAX_INTRODUCTION_FRAME_BYTES, MAX_TIMEOUT_MS},
+    Audience, Beat, Challenge, ClientFrame, Device, ErrorFrame, Goodbye, GoodbyeReason, Introduction, Origin,
+    PublicKey, RequestCancel, ResponseAck, ServerFrame, Signature, Welcome, WelcomeLimits,
+    limits::{MAX_FRAME_BYTES, MAX_INTRODUCTION_FRAME_BYTES},
 };
 use std::collections::VecDeque;
 
@@ -30,14 +31,8 @@ const STABLE_AFTER: Millis = Millis(10_000);
 /// The most a goodbye may ask this wallet to wait, whatever it says.
 const LONGEST_GOODBYE: Millis = Millis(300_000);
 
-/// The most requests open at once, whatever the welcome says.
-const MOST_OPEN: usize = 256;
-
 /// Frames that cannot be read before the wallet gives the connection up.
 const MOST_FAULTS: u32 = 16;
-
-/// A request came again under its id with another message, requester or purpose.
-const CHANGED: Error = Error::Protocol("a request came again with other contents");
 
 /// What a wallet is made of.
 #[derive(Debug, Clone)]
@@ -52,6 +47,9 @@ pub struct Config {
     pub device: Option<Device>,
     /// How patiently it reconnects.
     pub backoff: BackoffLimits,
+    /// Whether there is a store for what has to outlive the page or process. Without one there are no store tasks, and nothing
+    /// waits for them.
+    pub keeps: bool,
 }
 
 /// What came in on the socket.
@@ -137,10 +135,10 @@ impl Wallet {
     pub fn new(config: Config) -> Self {
         Self {
             backoff: Backoff::new(config.backoff),
+            requests: Requests::new(config.public_key.clone(), config.keeps),
             config,
             phase: Phase::Idle,
             parting: Parting::default(),
-            requests: Requests::default(),
             next_task: 0,
             signs: VecDeque::new(),
             transmits: VecDeque::new(),
@@ -148,8 +146,23 @@ impl Wallet {
         }
     }
 
+    /// Takes in what was kept of requests by this wallet's earlier lives, their deadlines by its own clock. No effect on a
+    /// wallet that is connecting or connected: what a connection has taught it is newer.
+    pub fn restore(&mut self, now: Timestamp, records: Vec<Record>) {
+        match self.phase {
+            Phase::Idle | Phase::Closed => self.requests.restore(now, records),
+            Phase::Connecting { .. } | Phase::Welcomed(_) | Phase::Closing { .. } | Phase::Waiting { .. } => {}
+        }
+    }
+
+    /// Says which of the key's devices this is, from the next introduction on.
+    pub fn set_device(&mut self, device: Option<Device>) {
+        self.config.device = device;
+    }
+
     /// Starts connecting, and keeps at it. No effect on a wallet that is already at it.
     pub fn connect(&mut self, now: Timestamp) {
+        self.expire(now);
         match self.phase {
             Phase::Idle | Phase::Closed => {
                 self.backoff.reset();
@@ -159,7 +172,8 @@ impl Wallet {
         }
     }
 
-    /// Ends the connection and every open request. The wallet may be connected again.
+    /// Ends the connection and every open request. The wallet may be connected again, and still sends then what was answered
+    /// and not acknowledged.
     pub fn close(&mut self) {
         match self.phase {
             Phase::Connecting { .. } | Phase::Welcomed(_) => {
@@ -169,71 +183,6 @@ impl Wallet {
             Phase::Closed => return,
         }
         self.end(None);
-    }
-
-    /// Takes note that a human sees a request. Repetitions have no effect.
-    ///
-    /// # Errors
-    /// [`Error::NotOpen`]
-    pub fn displayed(&mut self, id: RequestId) -> Result<(), Error> {
-        if self.requests.display(id)? {
-            self.send_if_welcomed(status(id, WalletState::Displayed));
-        }
-        Ok(())
-    }
-
-    /// Has a request signed and answered, now or after the next reconnect.
-    ///
-    /// # Errors
-    /// [`Error::NotOpen`], [`Error::AlreadyAnswered`]
-    pub fn approve(&mut self, now: Timestamp, id: RequestId, approved_by: ApprovedBy) -> Result<(), Error> {
-        // A page in the background gets its timers late; nothing is signed after its time for that.
-        self.expire(now);
-        let task = self.new_task_id();
-        let message = self.requests.begin_signing(id, task, approved_by)?;
-        self.signs.push_back(SignTask { id: task, subject: SignSubject::Message { request_id: id, message } });
-        Ok(())
-    }
-
-    /// Declines a request, now or after the next reconnect.
-    ///
-    /// # Errors
-    /// [`Error::NotOpen`], [`Error::AlreadyAnswered`]
-    pub fn reject(
-        &mut self,
-        id: RequestId,
-        code: RejectCode,
-        reason: Option<Reason>,
-        scope: RejectScope,
-    ) -> Result<(), Error> {
-        self.requests.reject(id, Answer::Rejected { code, reason, scope })?;
-        self.answered(id);
-        Ok(())
-    }
-
-    /// The signature a [`SignTask`] asked for. One that nothing waits for any more is dropped.
-    pub fn handle_signed(&mut self, now: Timestamp, task: SignTaskId, signature: Signature) {
-        self.expire(now);
-        if let Phase::Connecting { step, .. } = &mut self.phase
-            && matches!(step, Step::Proof(waiting) if *waiting == task)
-        {
-            *step = Step::Welcome;
-            self.introduce(signature);
-        } else if let Some(id) = self.requests.finish_signing(task, signature) {
-            self.answered(id);
-        }
-    }
-
-    /// No signature can be had for a [`SignTask`]: the key is gone or locked.
-    pub fn handle_sign_failed(&mut self, task: SignTaskId, error: Error) {
-        if matches!(&self.phase, Phase::Connecting { step: Step::Proof(waiting), .. } if *waiting == task) {
-            self.transmits.push_back(Transmit::Close(CloseCode::Normal));
-            self.end(Some(error));
-        } else if let Some((request_id, request)) = self.requests.fail_signing(task) {
-            let refusal = Answer::Rejected { code: RejectCode::Locked, reason: None, scope: RejectScope::Device };
-            self.send_if_welcomed(refusal.frame(request_id, &request.message));
-            self.events.push_back(Event::Ended { request_id, end: End::Failed(error) });
-        }
     }
 
     /// The socket asked for by [`Transmit::Dial`] is open.
@@ -258,7 +207,7 @@ impl Wallet {
             Incoming::Text(text) if text.len() > limit => self.too_long(text.len(), limit),
             Incoming::Text(text) => match ServerFrame::parse(text) {
                 Ok(frame) => self.handle_frame(now, frame),
-                Err(error) => self.handle_unreadable(text, &error),
+                Err(error) => self.handle_unreadable(now, text, &error),
             },
             Incoming::TooLong(found) => self.too_long(found, limit),
             Incoming::Binary => self.fault("frame is binary; frames are text".into()),
@@ -275,6 +224,7 @@ impl Wallet {
             (Phase::Welcomed(live), _) => live.is_stable(now),
             (Phase::Idle | Phase::Waiting { .. } | Phase::Closed, _) => return,
         };
+        self.requests.disconnect();
         let parting = std::mem::take(&mut self.parting);
         let superseded = parting.goodbye.is_some_and(|goodbye| goodbye.reason == GoodbyeReason::Superseded);
         let (error, again) = match closed {
@@ -327,9 +277,16 @@ impl Wallet {
             Phase::Connecting { deadline, .. } => Some(*deadline),
             Phase::Welcomed(live) => Some(live.heartbeat.deadline()),
             Phase::Waiting { until } => Some(*until),
-            Phase::Idle | Phase::Closing { .. } | Phase::Closed => None,
+            Phase::Closing { .. } => None,
+            // A wallet that its owner has closed, or not opened, wakes nobody.
+            Phase::Idle | Phase::Closed => return None,
         };
         [connection, self.requests.deadline()].into_iter().flatten().min()
+    }
+
+    /// The next change to what is kept.
+    pub fn poll_store(&mut self) -> Option<StoreTask> {
+        self.requests.poll_store()
     }
 
     /// The next thing to sign.
@@ -418,63 +375,10 @@ impl Wallet {
         }
     }
 
-    fn handle_request(&mut self, now: Timestamp, mut request: SignRequest, limits: WelcomeLimits) {
-        let id = request.request_id;
-        request.expires_in_ms = request.expires_in_ms.min(MAX_TIMEOUT_MS);
-        if request.message.len() > limits.max_message_bytes {
-            return self.refuse(id, RejectScope::Device, "the message is longer than the welcome allows");
-        }
-        let most = limits.max_inflight.min(MOST_OPEN);
-        match self.requests.deliver(now, &request, most, &self.config.public_key) {
-            Delivery::New => {
-                self.send(status(id, WalletState::Received));
-                self.events.push_back(Event::Request(Box::new(request)));
-            }
-            Delivery::Repeated { displayed } => {
-                self.send(status(id, WalletState::Received));
-                if displayed {
-                    self.send(status(id, WalletState::Displayed));
-                }
-                let expires_in = Millis(request.expires_in_ms);
-                self.events.push_back(Event::Repeated { request_id: id, attempt: request.attempt, expires_in });
-            }
-            Delivery::AnswerAgain(answer) => self.send(answer.frame(id, &request.message)),
-            Delivery::InFlight => {
-                let answer = self.requests.send(id);
-                self.transmits.extend(answer.map(Transmit::Frame));
-            }
-            Delivery::Over => {}
-            Delivery::Withdrawn => {
-                self.send(refusal(id, RejectScope::Device));
-                self.ended(id, Some(End::Failed(CHANGED)));
-            }
-            Delivery::Changed => self.events.push_back(Event::Error(CHANGED)),
-            Delivery::TooMany => self.send(refusal(id, RejectScope::Device)),
-        }
-    }
-
-    /// A frame that is none. A request among them is refused by name, so that nobody waits for it in vain.
-    fn handle_unreadable(&mut self, text: &str, error: &FrameError) {
-        match UnreadableRequest::find(text) {
-            Some(request) if matches!(self.phase, Phase::Welcomed(_)) => {
-                self.refuse(request.request_id, request.scope(), &error.to_string());
-            }
-            Some(_) | None => self.fault(error.to_string()),
-        }
-    }
-
     fn handle_error(&mut self, ErrorFrame { code, message, request_id }: ErrorFrame) {
         let error = Error::Server { code, message: printable(&message), request_id };
         self.parting.error = Some(error.clone());
         self.events.push_back(Event::Error(error));
-    }
-
-    /// Refuses a request without showing it, and says so. What was shown or refused before stays as it is.
-    fn refuse(&mut self, id: RequestId, scope: RejectScope, why: &str) {
-        if self.requests.refuse(id, Answer::Rejected { code: RejectCode::Unsupported, reason: None, scope }) {
-            self.send(refusal(id, scope));
-        }
-        self.fault(why.into());
     }
 
     fn too_long(&mut self, found: usize, limit: usize) {
@@ -517,21 +421,7 @@ impl Wallet {
         for (request_id, end) in self.requests.expire(now) {
             self.events.push_back(Event::Ended { request_id, end });
         }
-    }
-
-    fn answered(&mut self, id: RequestId) {
-        if matches!(self.phase, Phase::Welcomed(_))
-            && let Some(frame) = self.requests.send(id)
-        {
-            self.send(frame);
-        }
-        self.events.push_back(Event::Answered(id));
-    }
-
-    fn ended(&mut self, request_id: RequestId, end: Option<End>) {
-        if let Some(end) = end {
-            self.events.push_back(Event::Ended { request_id, end });
-        }
+        self.outwait_store(now);
     }
 
     fn send_if_welcomed(&mut self, frame: ClientFrame) {
@@ -558,14 +448,6 @@ impl Live {
     fn is_stable(&self, now: Timestamp) -> bool {
         now - self.since >= STABLE_AFTER
     }
-}
-
-fn status(request_id: RequestId, state: WalletState) -> ClientFrame {
-    ClientFrame::RequestStatus(RequestStatus { request_id, state })
-}
-
-fn refusal(request_id: RequestId, scope: RejectScope) -> ClientFrame {
-    ClientFrame::SignReject(SignReject { request_id, code: RejectCode::Unsupported, reason: None, scope })
 }
 
 #[cfg(test)]

@@ -1,17 +1,29 @@
+use super::asked::{CHANGED, refusal, status};
 use super::*;
 use crate::{
+    effect::{Asked, End, StoreAction},
     heartbeat::PONG_TIMEOUT,
     keys::{Key, Seed},
-    request::{ACK_GRACE, MEMORY},
+    memory::MEMORY,
+    open::ACK_GRACE,
+    record::{Answer, Contents, Stage},
+    request::{MOST_OPEN, STORE_TIMEOUT},
 };
 use countersign_protocol::{
-    AckOutcome, CancelCause, ChallengeFrame, ConnectionId, ErrorCode, Message, Requester, Signable,
+    AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, ChallengeFrame, ConnectionId, ErrorCode, Message, RejectCode,
+    RejectScope, RequestId, Requester, SignReject, SignRequest, Signable, WalletState, limits::MAX_TIMEOUT_MS,
 };
+use std::collections::BTreeMap;
+
+#[path = "wallet_batch_tests.rs"]
+mod batches;
+#[path = "wallet_store_tests.rs"]
+mod keeping;
 
 const HEARTBEAT: Millis = Millis(20_000);
 const LIMITS: WelcomeLimits = WelcomeLimits { max_message_bytes: 65_536, max_inflight: 16 };
 
-/// A wallet, a key that signs when told to, a clock that stands still, and whatever came out so far.
+/// A wallet, a key that signs and a store that keeps when told to, a clock that stands still, and whatever came out so far.
 struct Bench {
     wallet: Wallet,
     key: Key,
@@ -19,20 +31,20 @@ struct Bench {
     events: Vec<Event>,
     transmits: Vec<Transmit>,
     tasks: Vec<SignTask>,
+    stores: VecDeque<StoreTask>,
+    /// What would survive a reload.
+    kept: BTreeMap<RequestId, Record>,
 }
 
 impl Bench {
     fn new() -> Self {
-        let key = Key::from_seed(&Seed::new([3; 32]));
-        let wallet = Wallet::new(Config {
-            public_key: key.public_key().clone(),
-            audience: "wss://sign.example.com/ws".parse().unwrap(),
-            origin: "https://app.example.com".parse().unwrap(),
-            device: None,
-            backoff: BackoffLimits::default(),
-        });
+        Self::of(wallet(false))
+    }
+
+    fn of(wallet: Wallet) -> Self {
+        let (events, transmits, tasks, stores, kept) = Default::default();
         let now = Timestamp::from_millis(1_000_000);
-        Self { wallet, key, now, events: vec![], transmits: vec![], tasks: vec![] }
+        Self { wallet, key: key(), now, events, transmits, tasks, stores, kept }
     }
 
     fn welcomed() -> Self {
@@ -76,7 +88,7 @@ impl Bench {
     }
 
     fn reject(&mut self, id: RequestId) {
-        self.wallet.reject(id, RejectCode::UserRejected, None, RejectScope::Key).unwrap();
+        self.wallet.reject(self.now, id, RejectCode::UserRejected, None, RejectScope::Key).unwrap();
         self.collect();
     }
 
@@ -110,6 +122,7 @@ impl Bench {
     }
 
     fn collect(&mut self) {
+        self.stores.extend(std::iter::from_fn(|| self.wallet.poll_store()));
         self.tasks.extend(std::iter::from_fn(|| self.wallet.poll_sign()));
         self.transmits.extend(std::iter::from_fn(|| self.wallet.poll_transmit()));
         self.events.extend(std::iter::from_fn(|| self.wallet.poll_event()));
@@ -146,29 +159,19 @@ impl Bench {
     }
 
     fn ends(&mut self) -> Vec<(RequestId, End)> {
-        let events = self.events();
+        let events = self.events().into_iter();
         events
-            .into_iter()
-            .filter_map(|event| match event {
-                Event::Ended { request_id, end } => Some((request_id, end)),
-                Event::State(_) | Event::Request(_) | Event::Repeated { .. } | Event::Answered(_) | Event::Error(_) => {
-                    None
-                }
-            })
+            .filter_map(|e| if let Event::Ended { request_id, end } = e { Some((request_id, end)) } else { None })
             .collect()
     }
 
     fn prompts(&mut self) -> usize {
-        self.events().iter().filter(|event| matches!(event, Event::Request(_))).count()
+        self.events().iter().map(|event| if let Event::Requests(asked) = event { asked.len() } else { 0 }).sum()
     }
 
     fn last_state(&mut self) -> State {
-        let states = self.events().into_iter().rev().find_map(|event| match event {
-            Event::State(state) => Some(state),
-            Event::Request(_) | Event::Repeated { .. } | Event::Answered(_) | Event::Ended { .. } | Event::Error(_) => {
-                None
-            }
-        });
+        let states =
+            self.events().into_iter().rev().find_map(|e| if let Event::State(state) = e { Some(state) } else { None });
         states.expect("a change of state")
     }
 
@@ -176,6 +179,25 @@ impl Bench {
         let events = self.events();
         events.iter().filter_map(|e| if let Event::Error(error) = e { Some(error.code()) } else { None }).collect()
     }
+}
+
+fn key() -> Key {
+    Key::from_seed(&Seed::new([3; 32]))
+}
+
+fn wallet(keeps: bool) -> Wallet {
+    Wallet::new(Config {
+        public_key: key().public_key().clone(),
+        audience: "wss://sign.example.com/ws".parse().unwrap(),
+        origin: "https://app.example.com".parse().unwrap(),
+        device: None,
+        backoff: BackoffLimits::default(),
+        keeps,
+    })
+}
+
+fn asked(n: u16) -> Event {
+    Event::Requests(vec![Asked { request: request(n), resumed: false }])
 }
 
 fn challenge() -> ServerFrame {
@@ -528,7 +550,7 @@ mod requests {
         let mut bench = Bench::welcomed();
         bench.receive(ask(1));
         assert_eq!(bench.sent(), [received(1)]);
-        assert_eq!(bench.events(), [Event::Request(Box::new(request(1)))]);
+        assert_eq!(bench.events(), [asked(1)]);
         bench.wallet.displayed(id(1)).unwrap();
         bench.wallet.displayed(id(1)).unwrap();
         assert_eq!(bench.sent(), [displayed(1)]);
@@ -559,7 +581,7 @@ mod requests {
                 bench.sign();
             }
             assert_eq!(bench.wallet.approve(now, id(1), ApprovedBy::Human), Err(Error::AlreadyAnswered));
-            let rejected = bench.wallet.reject(id(1), RejectCode::UserRejected, None, RejectScope::Key);
+            let rejected = bench.wallet.reject(now, id(1), RejectCode::UserRejected, None, RejectScope::Key);
             assert_eq!(rejected, Err(Error::AlreadyAnswered));
         }
         bench.receive(ack(1, AckOutcome::Accepted));
@@ -589,7 +611,7 @@ mod requests {
 
     #[test]
     fn a_refusal_is_a_refusal_whatever_becomes_of_it() {
-        for outcome in [AckOutcome::Accepted, AckOutcome::Late, AckOutcome::Unknown] {
+        for outcome in [AckOutcome::Accepted, AckOutcome::Late, AckOutcome::Duplicate, AckOutcome::Unknown] {
             let mut bench = Bench::welcomed();
             bench.receive(ask(1));
             bench.reject(id(1));
@@ -673,8 +695,8 @@ mod requests {
     fn a_time_without_end_is_cut() {
         let mut bench = Bench::welcomed();
         bench.receive(ServerFrame::SignRequest(SignRequest { expires_in_ms: u64::MAX, ..request(1) }));
-        let told = SignRequest { expires_in_ms: MAX_TIMEOUT_MS, ..request(1) };
-        assert_eq!(bench.events(), [Event::Request(Box::new(told))]);
+        let request = SignRequest { expires_in_ms: MAX_TIMEOUT_MS, ..request(1) };
+        assert_eq!(bench.events(), [Event::Requests(vec![Asked { request, resumed: false }])]);
         bench.wait(Millis(MAX_TIMEOUT_MS));
         assert_eq!(bench.ends(), [(id(1), End::Expired)]);
     }
@@ -725,6 +747,23 @@ mod requests {
         bench.receive(ack(1, AckOutcome::Accepted));
         bench.receive(ask(2));
         assert_eq!(bench.prompts(), 1);
+    }
+
+    #[test]
+    fn what_an_earlier_connection_left_open_takes_no_place_on_this_one() {
+        let mut bench = Bench::new();
+        bench.wallet.connect(bench.now);
+        let limits = WelcomeLimits { max_inflight: 1, max_message_bytes: 65_536 };
+        for n in 1..=2 {
+            bench.wallet.handle_opened();
+            bench.receive(challenge());
+            bench.sign();
+            bench.receive(welcome(limits));
+            bench.receive(ask(n));
+            assert_eq!(bench.prompts(), 1);
+            bench.close(1006);
+            bench.wait_until_due();
+        }
     }
 
     #[test]
@@ -822,14 +861,18 @@ mod repetition {
     }
 
     #[test]
-    fn a_late_second_copy_leaves_open_what_became_of_the_first() {
-        for outcome in [AckOutcome::Late, AckOutcome::Unknown] {
+    fn a_second_copy_has_the_fate_of_the_first_unless_the_server_has_forgotten_it() {
+        for (outcome, end) in [
+            (AckOutcome::Accepted, End::Accepted),
+            (AckOutcome::Late, End::Late),
+            (AckOutcome::Unknown, End::Failed(Error::Unconfirmed)),
+        ] {
             let mut bench = Bench::welcomed();
             bench.receive(ask(1));
             bench.approve(id(1));
             bench.reconnect();
             bench.receive(ack(1, outcome));
-            assert_eq!(bench.ends(), [(id(1), End::Failed(Error::Unconfirmed))]);
+            assert_eq!(bench.ends(), [(id(1), end)]);
         }
     }
 

@@ -31,8 +31,9 @@ async function run(name, script) {
 
 test('the package holds what it needs and nothing else', () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
-  const wanted = ['address.js', 'browser.js', 'core.js', 'countersign.wasm', 'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts',
-    'index.js', 'key.d.ts', 'key.js', 'node.js', 'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'wallet.d.ts', 'wallet.js',
+  const wanted = ['address.js', 'batch.d.ts', 'batch.js', 'browser.js', 'core.js', 'countersign.wasm', 'elsewhere.d.ts', 'elsewhere.js',
+    'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key.d.ts', 'key.js', 'node.js',
+    'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'store.d.ts', 'store.js', 'tabs.js', 'wallet.d.ts', 'wallet.js',
     'README.md', 'package.json'];
   assert.deepEqual(files.filter((name) => !name.startsWith('LICENSE-')).sort(), wanted.sort());
   assert.deepEqual(Object.keys(JSON.parse(readFileSync(join(installed, 'package.json'))).dependencies), ['ws']);
@@ -41,10 +42,10 @@ test('the package holds what it needs and nothing else', () => {
 test('the types stand on their own and show nothing of the inside', () => {
   for (const name of readdirSync(join(installed, 'dist')).filter((name) => name.endsWith('.d.ts'))) {
     const types = readFileSync(join(installed, 'dist', name), 'utf8');
-    assert.doesNotMatch(types, /core|Core|wbg|emitter|Actions|Platform/, name);
+    assert.doesNotMatch(types, /core|Core|wbg|emitter|keeper|tabs\.js|Actions|Neighbourhood|Platform/, name);
   }
   writeFileSync(join(directory, 'use.ts'), `
-    import { CountersignError, Key, Wallet, init, verify, type SignRequest, type StateEvent } from 'countersign';
+    import { CountersignError, Key, Wallet, init, verify, type ElsewhereRequest, type SignBatch, type SignRequest, type StateEvent, type WalletStore } from 'countersign';
     await init();
     using key: Key = await Key.fromSeed(new Uint8Array(32));
     using wallet = new Wallet({ key, url: new URL('wss://example.com/ws'), device: { id: 'a', label: 'b' } });
@@ -55,6 +56,19 @@ test('the types stand on their own and show nothing of the inside', () => {
     });
     wallet.on('state', ({ state, retryInMs }: StateEvent) => console.log(state, retryInMs));
     await wallet.connect({ signal: AbortSignal.timeout(1) }).catch((error: CountersignError) => error.code);
+    const store: WalletStore = {
+      load: async ({ publicKey, audience }, newDeviceId) => ({ deviceId: newDeviceId + publicKey + audience, requests: [] }),
+      put: async (wallet, { id, expiresAt, durable, record }) => console.log(wallet, id, expiresAt, durable, record),
+      delete: async (wallet, requestId) => console.log(wallet, requestId),
+    };
+    using other = new Wallet({ key, store, tabs: 'each' });
+    other.on('batch', async (batch: SignBatch) => {
+      batch.displayed();
+      const outcomes: PromiseSettledResult<void>[] = await batch.approve({ approvedBy: 'policy:rent' });
+      console.log(batch.requests[0]?.batch?.size, batch.requests[0]?.resumed, outcomes, batch.signal.aborted);
+    });
+    other.on('elsewhere', (requests: readonly ElsewhereRequest[]) => console.log(requests === other.elsewhere));
+    new Wallet({ key, store: false });
     const holds: boolean = await verify(key.publicKey, key.exportSeed(), '');
     // @ts-expect-error: made by wallets only
     new SignRequest();

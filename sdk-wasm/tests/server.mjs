@@ -112,6 +112,24 @@ class Peer {
     return id;
   }
 
+  /** Asks for several signatures at once and waits for each `received`; answers the ids. */
+  async askBatch(messages, { id = randomUUID(), purposes = messages.map(() => 'Order 1042') } = {}) {
+    const ids = messages.map(() => randomUUID());
+    for (const [index, message] of messages.entries()) {
+      this.send('sign_request', {
+        request_id: ids[index],
+        message: Buffer.from(message).toString('base64'),
+        expires_in_ms: 60_000,
+        attempt: 1,
+        requester: { name: 'Example Shop' },
+        purpose: purposes[index],
+        batch: { id, index, size: messages.length },
+      });
+    }
+    for (const _ of messages) await this.next('request_status');
+    return ids;
+  }
+
   acknowledge(id, outcome) {
     this.send('response_ack', { request_id: id, outcome });
   }

@@ -1,53 +1,8 @@
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
-import { CountersignError, Key, Wallet } from './package.mjs';
+import { test } from 'node:test';
+import { cleanups, code, connected, event, setUp, state } from './bench.mjs';
+import { Key, Wallet } from './package.mjs';
 import { FakeServer, holds, introductionBytes } from './server.mjs';
-
-const cleanups = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function setUp(options = {}) {
-  const server = await FakeServer.start();
-  cleanups.push(() => server.stop());
-  const key = await Key.generate();
-  const wallet = new Wallet({ key, url: server.url, backoff: { initialMs: 20, maxMs: 50 }, ...options });
-  cleanups.push(() => wallet.close());
-  return { server, key, wallet };
-}
-
-/** A wallet that is welcomed and puts its requests into a list. */
-async function connected(options = {}, welcome = {}) {
-  const { server, key, wallet } = await setUp(options);
-  const requests = [];
-  const errors = [];
-  wallet.on('request', (request) => requests.push(request));
-  wallet.on('error', (error) => errors.push(error));
-  const connecting = wallet.connect();
-  const peer = await server.peer();
-  const introduced = await peer.welcome(welcome);
-  await connecting;
-  return { server, key, wallet, peer, requests, errors, ...introduced };
-}
-
-const code = (expected) => (error) => {
-  assert.ok(error instanceof CountersignError && error instanceof Error, String(error));
-  assert.equal(error.code, expected, error.message);
-  return true;
-};
-
-function event(wallet, name, accept = () => true) {
-  return new Promise((resolve) => {
-    const off = wallet.on(name, (value) => {
-      if (!accept(value)) return;
-      off();
-      resolve(value);
-    });
-  });
-}
-
-const state = (wallet, name) => event(wallet, 'state', (event) => event.state === name);
 
 test('introduces itself with a proof that OpenSSL verifies', async () => {
   const { server, key, wallet } = await setUp({ device: { id: 'a1', label: 'Test bench' } });
@@ -276,7 +231,7 @@ test('where the fate of a signature cannot be known, it is not called unused', a
   const second = await server.peer();
   await second.welcome();
   await second.next('sign_response');
-  second.acknowledge(id, 'late');
+  second.acknowledge(id, 'unknown');
   await assert.rejects(approved, code('unconfirmed'));
   assert.equal(requests[0].state, 'failed');
 });

@@ -1,0 +1,51 @@
+/** Names a wallet in a {@link WalletStore}: nothing that is kept for one server is ever sent to another. */
+export interface WalletIdentity {
+  /** The wallet's public key: 32 bytes in base64. */
+  readonly publicKey: string;
+  /** The server's WebSocket address without query. */
+  readonly audience: string;
+}
+
+/** What a {@link WalletStore} keeps of one request. */
+export interface StoredRequest {
+  /** The request's id. */
+  readonly id: string;
+  /** When it expires, in milliseconds as `Date.now()` counts them. A minute later nobody needs it any more. */
+  readonly expiresAt: number;
+  /** Whether it holds a decision that has not reached the server: `put` is to resolve only once this is safely on disk. */
+  readonly durable: boolean;
+  /** All else, for the wallet itself. While a signature is not acknowledged it holds the message, and never the key. */
+  readonly record: string;
+}
+
+/** What a {@link WalletStore} has of one wallet. */
+export interface StoredWallet {
+  /** What this device calls itself to the server. */
+  readonly deviceId: string;
+  /** The requests that were put and not deleted, in any order. */
+  readonly requests: readonly StoredRequest[];
+}
+
+/**
+ * Where a wallet keeps what has to outlive the page or process: which requests it has shown, and what was answered. A human is
+ * then asked once, whatever crashes. Calls about one request come one after another; a rejection is told as `storage_failed`
+ * and stops nothing.
+ *
+ * @example
+ * ```js
+ * class FileStore {
+ *   async load({ publicKey, audience }, newDeviceId) { … }
+ *   async put(wallet, request) { … }
+ *   async delete(wallet, requestId) { … }
+ * }
+ * const wallet = new Wallet({ key, url, store: new FileStore() });
+ * ```
+ */
+export interface WalletStore {
+  /** All that is kept of a wallet. Where it has no device id yet, `newDeviceId` becomes it and is kept. */
+  load(wallet: WalletIdentity, newDeviceId: string): Promise<StoredWallet>;
+  /** Keeps a request, in place of what was kept under its id. */
+  put(wallet: WalletIdentity, request: StoredRequest): Promise<void>;
+  /** Forgets a request, if it is kept. */
+  delete(wallet: WalletIdentity, requestId: string): Promise<void>;
+}

@@ -1,0 +1,76 @@
+// What the tests of wallets share: a server, a key and a wallet, all ended when the test is.
+import assert from 'node:assert/strict';
+import { afterEach } from 'node:test';
+import { CountersignError, Key, Wallet } from './package.mjs';
+import { FakeServer } from './server.mjs';
+
+export const cleanups = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+export async function setUp(options = {}) {
+  const server = await FakeServer.start();
+  cleanups.push(() => server.stop());
+  const key = await Key.generate();
+  return { server, key, wallet: walletOf(server, key, options) };
+}
+
+export function walletOf(server, key, options = {}) {
+  const wallet = new Wallet({ key, url: server.url, backoff: { initialMs: 20, maxMs: 50 }, ...options });
+  cleanups.push(() => wallet.close());
+  return wallet;
+}
+
+/** Lists what a wallet tells. */
+export function listen(wallet) {
+  const requests = [];
+  const errors = [];
+  wallet.on('request', (request) => requests.push(request));
+  wallet.on('error', (error) => errors.push(error));
+  return { wallet, requests, errors };
+}
+
+/** Welcomes a wallet that puts its requests into a list. */
+export async function welcomed(server, wallet, welcome = {}) {
+  const lists = listen(wallet);
+  const connecting = wallet.connect();
+  const peer = await server.peer();
+  const introduced = await peer.welcome(welcome);
+  await connecting;
+  return { ...lists, peer, ...introduced };
+}
+
+export async function connected(options = {}, welcome = {}) {
+  const { server, key, wallet } = await setUp(options);
+  return { server, key, ...(await welcomed(server, wallet, welcome)) };
+}
+
+export const code = (expected) => (error) => {
+  assert.ok(error instanceof CountersignError && error instanceof Error, String(error));
+  assert.equal(error.code, expected, error.message);
+  return true;
+};
+
+export function event(wallet, name, accept = () => true) {
+  return new Promise((resolve) => {
+    const off = wallet.on(name, (value) => {
+      if (!accept(value)) return;
+      off();
+      resolve(value);
+    });
+  });
+}
+
+export const state = (wallet, name) => event(wallet, 'state', (event) => event.state === name);
+
+/** Everything the wallet sends before it answers a ping that is sent now. */
+export async function untilPong(peer) {
+  peer.send('ping', { t: 1 });
+  const frames = [];
+  for (;;) {
+    const frame = await peer.frames.next();
+    if (frame.type === 'pong') return frames;
+    frames.push(frame);
+  }
+}
