@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test bench
+.PHONY: help demo test build tested-build sdk page lint rust-tests foreign-tests sdk-tests readme-tests openapi-tests openapi-tests browser-tests load-test outage-test bench
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -19,7 +19,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist
 
-test: lint tested-build rust-tests foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test
+test: lint tested-build rust-tests foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test
 	@echo "all tests passed"
 
 build:
@@ -64,6 +64,9 @@ browser-tests: tested-build page
 
 load-test: tested-build
 	target/debug/load --idle 5000 --wallets 1000 --backends 64 --seconds 10
+
+outage-test: tested-build
+	target/debug/outage --rounds 100
 
 # The server is built by itself, as its users build it: together with others it would get their features too.
 bench:

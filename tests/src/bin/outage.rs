@@ -66,6 +66,7 @@ async fn main() -> ExitCode {
     }
     // Once more, all of them: what has ended has to stay as it was.
     look(&ledger, server.address, &ledger.all()).await;
+    tell_address.send_replace(None);
     drop(tell_address);
     server.kill().await;
     join_all(wallets).await.into_iter().for_each(Result::unwrap);
