@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests foreign-tests sdk-tests readme-tests openapi-tests openapi-tests browser-tests load-test outage-test bench
+.PHONY: help demo test build tested-build sdk page lint rust-tests foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test bench
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
