@@ -17,7 +17,7 @@ help:
 	@echo "make bench  measure the server against what people would use instead; needs two idle cores"
 
 demo: build page
-	$(BIN) --listen $(LISTEN) --web-root web-demo/dist
+	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data
 
 test: lint tested-build rust-tests foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test
 	@echo "all tests passed"

@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
-import { world as newWorld } from './harness.mjs';
-import { scenario } from './visit.mjs';
+import { backendAsks } from './backend.mjs';
+import { withStore, world as newWorld } from './harness.mjs';
+import { openSecondTab, scenario } from './visit.mjs';
 
-const world = newWorld();
+const world = newWorld({ args: withStore() });
 
 async function finds(tab, state) {
   // What is still fading in has a contrast that nobody gets to read.
@@ -37,9 +38,49 @@ async function everyState({ tab }) {
   await finds(tab, 'errors');
 }
 
+/** What comes of pages and servers that go away. */
+async function everyOutlivingState({ tab, context }) {
+  await tab.ask({ several: true, durable: true });
+  await tab.wallet.button('One by one').click();
+  await tab.page.locator('[data-part=approve]:not([aria-disabled])').first().waitFor();
+  await tab.backend.sees('Shown to the person');
+  await finds(tab, 'a batch, one by one, and its phases');
+  await tab.page.reload();
+  await tab.connected();
+  await tab.wallet.sees('Shown before, not decided');
+  await tab.page.locator('.decide > [data-part=approve]:not([aria-disabled])').waitFor();
+  await finds(tab, 'shown before');
+
+  const second = await openSecondTab(context, world.server.url);
+  await second.wallet.sees(/^waits there, /);
+  await finds(second, 'standing by');
+  await second.page.close();
+
+  await tab.wallet.button('One by one').click();
+  await tab.wallet.button('Decline message 2').click();
+  await tab.wallet.button('Approve rest').click();
+  await tab.backend.sees('1 of 2 signed and verified');
+  await finds(tab, 'a batch that ended in two ways');
+
+  const backend = backendAsks(world.server, await tab.publicKey(), 'nobody waits');
+  await tab.wallet.sees('nobody waits');
+  backend.cancel();
+  await tab.wallet.sees('Withdrawn by the requester.');
+  await tab.page.evaluate(() => { document.getElementById('memory-problem').hidden = false; });
+  await tab.page.locator('#memory-problem').evaluate((notice) => { notice.textContent = 'This browser does not keep what was decided.'; });
+  await finds(tab, 'nothing is kept');
+}
+
 const reducedMotion = 'reduce';
 scenario(world, 'axe finds nothing in the light theme', everyState, { colorScheme: 'light', reducedMotion });
 scenario(world, 'axe finds nothing in the dark theme', everyState, { colorScheme: 'dark', reducedMotion });
+scenario(world, 'axe finds nothing in what outlives pages, light', everyOutlivingState, { colorScheme: 'light', reducedMotion });
+scenario(world, 'axe finds nothing in what outlives pages, dark', everyOutlivingState, { colorScheme: 'dark', reducedMotion });
+scenario(world, 'axe finds nothing in what outlives pages on a phone, and nothing runs off its side', async (visit) => {
+  await everyOutlivingState(visit);
+  const { page } = visit.tab;
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+}, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, reducedMotion });
 scenario(world, 'axe finds nothing on a phone, and nothing runs off its side', async (visit) => {
   await everyState(visit);
   const { page } = visit.tab;

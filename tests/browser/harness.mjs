@@ -2,6 +2,9 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -63,13 +66,19 @@ export class Server {
   }
 
   /** Calls the API as a backend would. */
-  async sendToSign(body) {
+  async sendToSign(body, { headers = {}, signal } = {}) {
     const response = await fetch(`${this.url}/v1/send_to_sign`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
+      signal,
     });
     return { status: response.status, body: await response.json() };
+  }
+
+  /** How a durable request stands, when it has ended or the time is up. */
+  async request(id, { waitSeconds = 0 } = {}) {
+    return (await fetch(`${this.url}/v1/requests/${id}?wait=${waitSeconds}`)).json();
   }
 
   /** How many connections a key has. */
@@ -79,10 +88,15 @@ export class Server {
   }
 
   /** Waits until no request is open: none may be left behind. */
-  async untilIdle() {
-    await until('no request is pending', async () => {
+  untilIdle() {
+    return this.untilPending(0);
+  }
+
+  /** Waits until so many requests are open. */
+  async untilPending(count) {
+    await until(`${count} requests are pending`, async () => {
       const metrics = await (await fetch(`${this.url}/metrics`)).text();
-      return /^countersign_pending_requests 0$/m.test(metrics);
+      return metrics.includes(`\ncountersign_pending_requests ${count}\n`);
     });
   }
 }
@@ -94,6 +108,13 @@ async function listening(stdout) {
     if (url) return url;
   }
   return null;
+}
+
+/** Arguments for a server that writes requests down; the directory goes when the file's tests are over. */
+export function withStore() {
+  const directory = mkdtempSync(join(tmpdir(), 'countersign-'));
+  after(() => rmSync(directory, { recursive: true }));
+  return ['--data-dir', join(directory, 'data')];
 }
 
 /** A real Chromium. */

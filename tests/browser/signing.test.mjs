@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { world as newWorld } from './harness.mjs';
-import { openTab, scenario, Tab } from './visit.mjs';
+import { openTab, scenario } from './visit.mjs';
 import { until } from './until.mjs';
 
 const world = newWorld();
@@ -160,28 +160,11 @@ scenario(world, 'several requests wait side by side and end on their own', async
   assert.equal(await tab.prompts(), 2);
 });
 
-scenario(world, 'a second tab with the same key leaves the first one served', async ({ tab, context }) => {
-  const { server } = world;
-  const publicKey = await tab.publicKey();
-  const [page] = await Promise.all([context.waitForEvent('page'), tab.page.evaluate(() => { window.open('/'); })]);
-  const second = await new Tab(page).connected();
-  assert.equal(await second.publicKey(), publicKey);
-  await until('two connections', async () => (await server.connections(publicKey)) === 2);
-
-  await tab.ask();
-  await second.wallet.sees('asks you to sign');
-  await tab.approve();
-  await tab.backend.sees('Signature verified');
-  await second.wallet.sees('Answered in another tab or on another device.');
-
-  await page.close();
-  await until('one connection', async () => (await server.connections(publicKey)) === 1);
-  await tab.ask({ message: 'still here?' });
-  await tab.wallet.sees('still here?');
-  await tab.approve();
-  await tab.wallet.sees('Signed and delivered.');
-  await tab.backend.sees('Signature verified');
-  assert.equal(await tab.prompts(), 2);
+scenario(world, 'a server that keeps nothing says so when it is asked to wait', async ({ tab }) => {
+  const option = tab.backend.field('Let it wait for the wallet');
+  await option.click();
+  await tab.backend.sees(/^This server keeps nothing\./);
+  assert.deepEqual([await option.isChecked(), await option.isDisabled()], [false, true]);
 });
 
 scenario(world, 'nothing on the page moves by itself while a request comes and is approved', async ({ tab, context }) => {

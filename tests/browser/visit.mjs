@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Prompts } from './prompts.mjs';
 import { Watch } from './watch.mjs';
 
 /** One half of the page, or the page. */
@@ -32,6 +33,13 @@ export class Tab {
     this.backend = new Part(page.getByRole('region', { name: 'Backend' }));
   }
 
+  /** Waits until the wallet leaves the lead to another tab. */
+  async standsBy() {
+    await this.wallet.locator.getByText('Standing by', { exact: true }).waitFor();
+    await this.wallet.sees('This wallet is open in another tab');
+    return this;
+  }
+
   /** Waits until the wallet is connected, or fails with what it says is wrong. */
   async connected() {
     const problem = this.wallet.locator.getByRole('alert');
@@ -46,7 +54,9 @@ export class Tab {
   }
 
   /** Fills the form and asks. */
-  async ask({ message, hex = false, purpose, seconds } = {}) {
+  async ask({ message, hex = false, purpose, seconds, several = false, durable = false } = {}) {
+    if (several) await this.backend.field('Two messages in one prompt').check();
+    if (durable) await this.backend.field('Let it wait for the wallet').check();
     if (hex) await this.backend.locator.getByText('Hex', { exact: true }).click();
     if (message !== undefined) await this.backend.field('Message').first().fill(message);
     if (purpose !== undefined) await this.backend.field('Purpose').fill(purpose);
@@ -80,19 +90,22 @@ export class Tab {
  * A test in a fresh browser context. Afterwards nothing may have gone wrong unseen, and no request may be left open.
  *
  * @param world     of the harness
- * @param body      gets { tab, context, world }
- * @param options   of the browser context, and `tolerated`: patterns of console errors the test causes on purpose
+ * @param body      gets { tab, context, world, prompts, watch }
+ * @param options   of the browser context, and `tolerated`: patterns of console errors the test causes on purpose; `prepare`:
+ *                  called with the context before the page is opened
  */
-export function scenario(world, name, body, { tolerated, ...options } = {}) {
+export function scenario(world, name, body, { tolerated, prepare, ...options } = {}) {
   test(name, async () => {
     const { server, browser } = world;
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     const watch = new Watch(server.url, tolerated);
     try {
       await watch.attach(context);
-      await context.addInitScript(countPrompts);
+      const prompts = new Prompts();
+      await prompts.attach(context);
+      await prepare?.(context);
       const tab = await openTab(context, server.url);
-      await body({ tab, context, world });
+      await body({ tab, context, world, prompts, watch });
       await world.server.untilIdle();
     } catch (error) {
       // What was said elsewhere is mostly why the page did not show what was waited for.
@@ -107,19 +120,19 @@ export function scenario(world, name, body, { tolerated, ...options } = {}) {
 
 /** Opens the page in a tab of its own. */
 export async function openTab(context, url) {
+  return (await load(context, url)).connected();
+}
+
+/** Opens the page in a further tab, where the wallet is open already. */
+export async function openSecondTab(context, url) {
+  return (await load(context, url)).standsBy();
+}
+
+async function load(context, url) {
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   await page.goto(url);
-  return new Tab(page).connected();
-}
-
-function countPrompts() {
-  window.__prompts = 0;
-  new MutationObserver((changes) => {
-    for (const { addedNodes } of changes) {
-      for (const node of addedNodes) window.__prompts += node.querySelectorAll?.('article.request').length ?? 0;
-    }
-  }).observe(document, { childList: true, subtree: true });
+  return new Tab(page);
 }
 
 function focusShows() {

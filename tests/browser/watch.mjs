@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-const API = '/v1/send_to_sign';
+const API = /^\/(v1\/|\.well-known\/)/;
 
 /** Watches every page of a browser context, from before its first byte. */
 export class Watch {
@@ -58,7 +58,7 @@ export class Watch {
     if (message.type() !== 'error' && message.type() !== 'warning') return;
     // The browser reports every answer of the API that is no signature; the page shows them, which is what they are for.
     const answered = /^Failed to load resource: the server responded/.test(message.text());
-    if (answered && new URL(message.location().url).pathname === API) return;
+    if (answered && API.test(new URL(message.location().url).pathname)) return;
     if (this.#tolerated.some((pattern) => pattern.test(message.text()))) return;
     this.#problems.push(`console ${message.type()}: ${message.text()}`);
   }

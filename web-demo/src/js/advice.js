@@ -18,6 +18,12 @@ const ADVICE = {
   too_many_inflight: 'Wait until the wallet has decided on what it was asked before.',
   draining: 'The server is stopping. Ask again in a moment.',
   overloaded: 'The server is busy. Ask again in a moment.',
+  delivery_timeout: 'The wallet looked connected but did not take the request: its tab may sleep. Open it and ask again.',
+  cancelled: 'You withdrew it. Nothing was signed.',
+  no_store: 'Start the server with --data-dir, or ask without “Let it wait for the wallet”.',
+  storage_unavailable: 'The server cannot write at present. Ask again in a while, or without letting it wait.',
+  unknown_request: 'The server keeps what has ended for a while only. Ask anew.',
+  invalid_batch: 'Ask for 1 to 16 messages.',
   timeout: 'Nobody decided in time. Ask again, perhaps with a longer wait.',
 };
 

@@ -4,26 +4,48 @@ import { byId, element, icon } from './dom.js';
 import { duration, sentence } from './format.js';
 import { checkSignature } from './verify.js';
 
+const FOLLOWING = [
+  ['displayed_ms', 'Shown to the person'],
+  ['received_ms', 'The wallet has it'],
+  ['delivered_ms', 'Sent to the wallet'],
+  ['queued_ms', 'Written down, waiting for the wallet'],
+];
+let waitsInWallet = false;
+
 /** Shows that an answer is awaited. */
 export function showWaiting() {
   render({ state: 'waiting', icon: 'clock', title: 'Waiting for the wallet', text: 'The server answers when the person has decided, or when the time is up.' });
+  placeLink();
+}
+
+/** Shows how far requests have come that were written down. `lost`: the server is away. */
+export function showFollowing(requests, { lost = false } = {}) {
+  const open = requests.filter(({ times }) => times.ended_ms === undefined);
+  const furthest = FOLLOWING.find(([phase]) => open.some(({ times }) => times[phase] !== undefined));
+  const title = lost ? 'The server is away' : furthest?.[1] ?? 'Asking how it stands';
+  const text = lost ? 'The request is on its disk. This page goes on when the server is back.' : 'Reload this page or close the wallet’s tab: the request stays.';
+  const words = byId('answer').dataset.state === 'waiting' && byId('verdict').querySelector('.verdict-text');
+  if (words) {
+    // In place, so that whoever stands on the link to the wallet keeps standing there.
+    words.querySelector('.verdict-title').textContent = title;
+    words.querySelector('.hint').textContent = text;
+  } else {
+    render({ state: 'waiting', icon: 'clock', title, text });
+    placeLink();
+  }
 }
 
 /** Shows how far the wallet on this page is: offers the way to a request that waits there. */
 export function offerRequest(waits) {
-  const verdict = byId('verdict');
-  verdict.querySelector('.to-request')?.remove();
-  if (!waits || byId('answer').dataset.state !== 'waiting') return;
-  const link = element('a', 'to-request', 'Go to the request in the wallet');
-  link.href = '#requests';
-  verdict.querySelector('.verdict-text').append(link);
+  waitsInWallet = waits;
+  placeLink();
 }
 
 /**
  * Shows what came of a request.
  *
  * @param outcome   of `sendToSign`
- * @param asked     what was asked for: { body, message }
+ * @param asked     what was asked for: { body, contents }
  */
 export async function showAnswer(outcome, asked) {
   switch (outcome.kind) {
@@ -38,40 +60,85 @@ export async function showAnswer(outcome, asked) {
   }
 }
 
-async function showSigned({ status, body, ms }, asked) {
-  // The key that was asked for, not the one the answer names; where it was written in another form, the answer's.
-  const askedFor = fromBase64(asked.body.public_key);
-  const publicKey = askedFor?.length === 32 ? asked.body.public_key : body.public_key;
-  const { valid, by } = await checkSignature(publicKey, asked.message, body.signature);
-  const verdict = valid
-    ? { state: 'good', icon: 'check', title: 'Signature verified', text: `Checked in this page by ${by}.` }
-    : { state: 'bad', icon: 'alert', title: 'Signature does not verify', text: `Checked in this page by ${by}. Do not use this answer.` };
-  render({ ...verdict, status, code: 'signed', body, ms });
-}
-
-function showProblem({ status, body, ms, retryAfter }) {
-  const reason = body.reason ? ` Reason given: “${body.reason}”.` : '';
-  const detail = sentence(body.detail ?? body.title ?? 'The server gave no detail');
+/** Shows requests that have ended, as the API shows each; the signatures checked in this page. */
+export async function showEnds(requests, progress, { durable, token }) {
+  const checks = await Promise.all(requests.map(check));
+  requests.forEach((request, index) => progress.end(request, words(request, checks[index]), { durable, token }));
+  const [first] = requests;
+  const ms = Math.max(...requests.map(({ times }) => times.ended_ms - times.queued_ms));
+  if (requests.length === 1 && !checks[0]) return showProblem({ body: first.error, chip: first.error.code, shown: first, ms });
+  const signed = checks.filter((one) => one?.valid).length;
+  const wrong = checks.some((one) => one && !one.valid);
+  const by = checks.find((one) => one)?.by;
+  const all = signed === requests.length;
+  const title = requests.length === 1 ? 'Signature verified' : all ? `All ${signed} signatures verified` : `${signed} of ${requests.length} signed and verified`;
   render({
-    state: status === 403 || status === 504 ? 'calm' : 'bad',
-    icon: status === 504 ? 'clock' : status === 403 ? 'cross' : 'alert',
-    title: `${detail}${reason}`,
-    text: advice(body.code, retryAfter),
-    status,
-    code: body.code,
-    body,
+    ...(wrong
+      ? { state: 'bad', icon: 'alert', title: 'Signature does not verify', text: `Checked in this page by ${by}. Do not use this answer.` }
+      : { state: all ? 'good' : 'calm', icon: signed > 0 ? 'check' : 'cross', title, text: by ? `Checked in this page by ${by}.` : 'Nothing was signed.' }),
+    chip: all ? 'signed' : undefined,
+    body: requests.length === 1 ? first : { requests },
     ms,
   });
 }
 
-function render({ state, icon: name, title, text, status, code, body, ms }) {
-  const words = element('div', 'verdict-text');
-  words.append(element('p', 'verdict-title', title), element('p', 'hint', text));
+/** Shows an answer of the API that is no signature. */
+export function showProblem({ status, body, ms, retryAfter, chip, shown = body }) {
+  const reason = body.reason ? ` Reason given: “${body.reason}”.` : '';
+  const detail = sentence(body.detail ?? body.title ?? 'The server gave no detail');
+  const isLate = body.code === 'timeout' || body.code === 'delivery_timeout';
+  const isDeclined = body.code === 'rejected';
+  render({
+    state: isLate || isDeclined || body.code === 'cancelled' ? 'calm' : 'bad',
+    icon: isLate ? 'clock' : isDeclined ? 'cross' : body.code === 'cancelled' ? 'back' : 'alert',
+    title: `${detail}${reason}`,
+    text: advice(body.code, retryAfter),
+    chip: chip ?? `${status} ${body.code}`,
+    body: shown,
+    ms,
+  });
+}
+
+async function showSigned({ status, body, ms }, asked) {
+  // The key that was asked for, not the one the answer names; where it was written in another form, the answer's.
+  const askedFor = fromBase64(asked.body.public_key);
+  const publicKey = askedFor?.length === 32 ? asked.body.public_key : body.public_key;
+  const { valid, by } = await checkSignature(publicKey, asked.contents[0], body.signature);
+  const verdict = valid
+    ? { state: 'good', icon: 'check', title: 'Signature verified', text: `Checked in this page by ${by}.` }
+    : { state: 'bad', icon: 'alert', title: 'Signature does not verify', text: `Checked in this page by ${by}. Do not use this answer.` };
+  render({ ...verdict, chip: `${status} signed`, body, ms });
+}
+
+/** Checks the signature of a request that has one. */
+async function check({ public_key, message, signature }) {
+  return signature ? checkSignature(public_key, fromBase64(message), signature) : null;
+}
+
+function words({ error }, checked) {
+  if (checked) return checked.valid ? { text: 'Signature verified', tone: 'good' } : { text: 'Signature does not verify', tone: 'bad' };
+  return { text: `${sentence(error.detail)}${error.reason ? ` “${error.reason}”` : ''}`, tone: 'calm' };
+}
+
+function placeLink() {
+  const verdict = byId('verdict');
+  const there = verdict.querySelector('.to-request');
+  const wanted = waitsInWallet && byId('answer').dataset.state === 'waiting';
+  if (!wanted) return there?.remove();
+  if (there) return undefined;
+  const link = element('a', 'to-request', 'Go to the request in the wallet');
+  link.href = '#requests';
+  return verdict.querySelector('.verdict-text').append(link);
+}
+
+function render({ state, icon: name, title, text, chip, body, ms }) {
+  const said = element('div', 'verdict-text');
+  said.append(element('p', 'verdict-title', title), element('p', 'hint', text));
   byId('answer').dataset.state = state;
-  byId('verdict').replaceChildren(icon(name), words);
+  byId('verdict').replaceChildren(icon(name), said);
   byId('took').textContent = ms === undefined ? '' : duration(ms);
-  byId('status').hidden = status === undefined;
-  byId('status').textContent = status === undefined ? '' : `${status} ${code}`;
+  byId('status').hidden = chip === undefined;
+  byId('status').textContent = chip ?? '';
   byId('answer-json').hidden = body === undefined;
   byId('answer-json').textContent = body === undefined ? '' : JSON.stringify(body, null, 2);
 }

@@ -1,34 +1,54 @@
 /** Where the page sends its requests: the API of the server it came from. */
 export const ENDPOINT = new URL('/v1/send_to_sign', location.href).href;
 
+/** Has a request written down, and the call answered before its end (RFC 7240). */
+export const RESPOND_ASYNC = 'respond-async';
+
 /**
- * Asks for a signature and waits for what comes of it. Never throws; the outcome is one of
+ * Asks for a signature, or several, and waits for what comes of it. Never throws; the outcome is one of
  *   { kind: 'signed', status, body, ms }
+ *   { kind: 'ended', status, requests, ms }             several, each as it ended
+ *   { kind: 'accepted', status, requests, ms }          written down, to be followed
  *   { kind: 'problem', status, body, ms, retryAfter }   an answer of the API that is no signature
  *   { kind: 'cancelled', ms }                           `signal` was aborted
  *   { kind: 'unreachable', ms }                         no answer at all
  *
- * @param body     the request as the API takes it
- * @param token    bearer token, or empty
- * @param signal   abort to stop waiting; the server then withdraws the request
+ * @param body      the request as the API takes it
+ * @param durable   whether it is to be written down
+ * @param token     bearer token, or empty
+ * @param signal    abort to stop waiting; the server then withdraws a request that is not written down
  */
-export async function sendToSign(body, { token, signal }) {
+export async function sendToSign(body, { durable, token, signal }) {
   const started = performance.now();
   const took = () => performance.now() - started;
-  const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
+  const headers = { 'content-type': 'application/json', ...(durable && { prefer: RESPOND_ASYNC }), ...authorization(token) };
   try {
     const response = await fetch(ENDPOINT, { method: 'POST', headers, body: JSON.stringify(body), signal });
     const { status } = response;
     const answer = parse(await response.text(), status);
-    if (response.ok) return { kind: 'signed', status, body: answer, ms: took() };
-    return { kind: 'problem', status, body: answer, ms: took(), retryAfter: response.headers.get('retry-after') };
+    if (!response.ok) return { kind: 'problem', status, body: answer, ms: took(), retryAfter: response.headers.get('retry-after') };
+    if (status === 202) return { kind: 'accepted', status, requests: answer.requests ?? [answer], ms: took() };
+    if (answer.requests) return { kind: 'ended', status, requests: answer.requests, ms: took() };
+    return { kind: 'signed', status, body: answer, ms: took() };
   } catch {
     return { kind: signal.aborted ? 'cancelled' : 'unreachable', ms: took() };
   }
 }
 
+/** Whether the server writes requests down; null where it cannot be asked. */
+export async function keepsRequests() {
+  try {
+    return (await fetch('/.well-known/jwks.json')).ok;
+  } catch {
+    return null;
+  }
+}
+
+/** The header of a bearer token, if there is one. */
+export const authorization = (token) => (token ? { authorization: `Bearer ${token}` } : {});
+
 /** What a proxy in between might say is no JSON; it is shown as it is. */
-function parse(text, status) {
+export function parse(text, status) {
   try {
     return JSON.parse(text);
   } catch {

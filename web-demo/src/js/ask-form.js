@@ -2,31 +2,36 @@ import { fromHex, fromText, toBase64 } from './bytes.js';
 import { byId } from './dom.js';
 
 /**
- * The form's request as the API takes it, with the message's bytes beside it. Only what cannot be written as a request
+ * The form's request as the API takes it, with the messages' bytes beside it. Only what cannot be written as a request
  * is refused here, with the field it stands in; everything else is for the API to judge.
  *
- * @returns {{ body: object, message: Uint8Array } | { field: string, error: string }}
+ * @returns {{ body: object, contents: Uint8Array[], durable: boolean } | { field: string, error: string }}
  */
 export function readForm() {
-  const { message, encoding, purpose, timeout, signer } = byId('ask').elements;
-  const bytes = encoding.value === 'hex' ? fromHex(message.value) : fromText(message.value);
-  if (bytes === null) return { field: 'message', error: 'Hex takes pairs of the digits 0 to 9 and a to f.' };
+  const { message, second, several, durable, encoding, purpose, timeout, signer } = byId('ask').elements;
+  const fields = several.checked ? [message, second] : [message];
+  const contents = fields.map(({ value }) => (encoding.value === 'hex' ? fromHex(value) : fromText(value)));
+  const unreadable = contents.indexOf(null);
+  if (unreadable >= 0) return { field: fields[unreadable].id, error: 'Hex takes pairs of the digits 0 to 9 and a to f.' };
   const milliseconds = Math.round(Number(timeout.value.replace(',', '.')) * 1000);
   if (!Number.isFinite(milliseconds)) return { field: 'timeout', error: 'A number, please.' };
+  const messages = contents.map(toBase64);
   return {
-    message: bytes,
+    contents,
+    durable: durable.checked,
     body: {
       public_key: signer.value.trim(),
-      message: toBase64(bytes),
+      ...(several.checked ? { messages } : { message: messages[0] }),
       ...(purpose.value.trim() && { purpose: purpose.value.trim() }),
       ...(timeout.value.trim() && { timeout_ms: milliseconds }),
+      ...(durable.checked && { queue: true }),
     },
   };
 }
 
 /** Marks the field that `readForm` refused, and no other. */
 export function markFields({ field, error }) {
-  for (const name of ['message', 'timeout']) {
+  for (const name of ['message', 'second', 'timeout']) {
     const wrong = name === field;
     byId(name).setAttribute('aria-invalid', String(wrong));
     byId(`${name}-error`).textContent = wrong ? error : '';

@@ -1,9 +1,11 @@
 import { offerRequest, showAnswer, showWaiting } from './answer-view.js';
-import { ENDPOINT, sendToSign } from './api.js';
+import { ENDPOINT, RESPOND_ASYNC, sendToSign } from './api.js';
 import { markFields, readForm } from './ask-form.js';
 import { copyButton } from './copy.js';
 import { curlCommand } from './curl.js';
 import { byId, partsOf } from './dom.js';
+import { durableOption } from './durable-option.js';
+import { followed } from './followed.js';
 
 /**
  * The right half of the page: a backend that asks for signatures.
@@ -12,7 +14,8 @@ import { byId, partsOf } from './dom.js';
  */
 export function backendPanel({ onAnswer }) {
   const form = byId('ask');
-  const { signer, token } = form.elements;
+  const { signer, token, several } = form.elements;
+  const written = followed(() => token.value);
   const submit = byId('submit');
   const cancel = byId('cancel');
   let walletKey = '';
@@ -22,7 +25,8 @@ export function backendPanel({ onAnswer }) {
   function refresh() {
     const read = readForm();
     markFields(read);
-    if (read.body) byId('curl').textContent = curlCommand(ENDPOINT, read.body, token.value !== '');
+    byId('second-field').hidden = !several.checked;
+    if (read.body) byId('curl').textContent = curlCommand(ENDPOINT, read.body, { withToken: token.value !== '', prefer: read.durable && RESPOND_ASYNC });
     byId('follow-wallet').hidden = !walletKey || signer.value.trim() === walletKey;
   }
 
@@ -49,14 +53,35 @@ export function backendPanel({ onAnswer }) {
     if (asked.error) return byId(asked.field).focus();
     waiting = new AbortController();
     showBusy(true);
+    written.clear();
     showWaiting();
     offerRequest(requestsOpen > 0);
-    const outcome = await sendToSign(asked.body, { token: token.value, signal: waiting.signal });
+    const outcome = await sendToSign(asked.body, { durable: asked.durable, token: token.value, signal: waiting.signal });
+    if (outcome.kind === 'accepted') tellOf(await written.follow(outcome.requests));
+    else if (outcome.kind === 'ended') tellOf(outcome.requests, await written.showEnded(outcome.requests));
+    else await showAnswer(outcome, asked);
     waiting = null;
-    await showAnswer(outcome, asked);
     showBusy(false);
     if (outcome.status === 401) askForToken();
-    if (outcome.body?.request_id) onAnswer(outcome.body.request_id);
+    tellOf([outcome.body]);
+  }
+
+  const tellOf = (requests) => requests.forEach((request) => request?.request_id && onAnswer(request.request_id));
+
+  /** Goes on with what was followed before the page was loaded anew. */
+  async function resume() {
+    const left = written.left();
+    if (left.length === 0) return;
+    waiting = new AbortController();
+    showBusy(true);
+    tellOf(await written.follow(left));
+    waiting = null;
+    showBusy(false);
+  }
+
+  function stop() {
+    if (written.isFollowing()) written.cancel();
+    else waiting?.abort();
   }
 
   form.addEventListener('input', refresh);
@@ -65,16 +90,18 @@ export function backendPanel({ onAnswer }) {
     if (!waiting) ask();
   });
   form.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape') waiting?.abort();
+    if (event.key === 'Escape') stop();
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
-  cancel.addEventListener('click', () => waiting?.abort());
+  cancel.addEventListener('click', stop);
   byId('follow-wallet').addEventListener('click', () => {
     followWallet();
     signer.focus();
   });
   copyButton(byId('copy-curl'), () => byId('curl').textContent, byId('curl'));
+  durableOption(refresh);
   refresh();
+  resume();
 
   return {
     /** Takes over the wallet's new key, unless somebody has written another one. */

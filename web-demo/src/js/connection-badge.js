@@ -3,6 +3,7 @@ import { sentence } from './format.js';
 
 const TEXT = {
   idle: 'Starting',
+  standby: 'Standing by',
   connecting: 'Connecting…',
   introducing: 'Proving the key…',
   connected: 'Connected',

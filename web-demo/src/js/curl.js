@@ -2,10 +2,11 @@
 export const shellQuote = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 /** The command that sends exactly this request. A token is named, not shown: command lines end up in histories. */
-export function curlCommand(url, body, withToken) {
+export function curlCommand(url, body, { withToken, prefer }) {
   return [
     `curl -sS ${shellQuote(url)}`,
     `-H 'content-type: application/json'`,
+    ...(prefer ? [`-H ${shellQuote(`prefer: ${prefer}`)}`] : []),
     ...(withToken ? ['-H "authorization: Bearer $COUNTERSIGN_TOKEN"'] : []),
     `-d ${shellQuote(JSON.stringify(body))}`,
   ].join(' ');

@@ -17,6 +17,9 @@ export function timeLeft(ms) {
 /** How long something took: `180 ms`, `2.4 s`. */
 export const duration = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
+/** How long after the beginning: `+12 ms`, `+2.4 s`, `+12:30`. */
+export const elapsed = (ms) => `+${ms < 60_000 ? duration(ms) : timeLeft(ms)}`;
+
 /** What was written for logs as prose: a capital at the start unless it is a name like `a.wasm`, a full stop at the end. */
 export function sentence(text) {
   const capital = /^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;

@@ -21,14 +21,30 @@ export function outcomeOf(request, failure) {
     case 'expired':
       return { sentence: 'Expired. Nobody answered in time.', icon: 'clock', tone: 'calm' };
     case 'answered_elsewhere':
-      return { sentence: 'Answered in another tab or on another device.', icon: 'check', tone: 'calm' };
+      return { sentence: 'Answered on another device.', icon: 'check', tone: 'calm' };
     case 'late':
-      return { sentence: 'Not used: the requester stopped waiting.', icon: 'clock', tone: 'calm' };
+      return { sentence: 'Not used: the requester had stopped waiting.', icon: 'clock', tone: 'calm' };
     case 'failed':
+      if (failure?.code === 'unconfirmed') return UNCONFIRMED;
       return { sentence: sentence(`Not delivered: ${failure?.message ?? 'the server refused the answer'}`), icon: 'alert', tone: 'bad' };
     default:
       return { sentence: `Ended: ${request.state}.`, icon: 'alert', tone: 'calm' };
   }
+}
+
+const UNCONFIRMED = {
+  sentence: 'Sent, but the server no longer knows the request: it cannot be told whether the answer was used.',
+  icon: 'alert',
+  tone: 'calm',
+};
+
+/** How requests that were decided together stand, in one sentence. */
+export function summaryOf(requests, outcomes) {
+  const [first] = outcomes;
+  if (!requests.every(hasEnded)) return outcomes.find((outcome) => outcome.tone === 'waiting') ?? first;
+  if (outcomes.every((outcome) => outcome.sentence === first.sentence)) return { ...first, sentence: `All ${outcomes.length}: ${first.sentence}` };
+  const signed = requests.filter((request) => request.state === 'accepted').length;
+  return { sentence: `${signed} of ${requests.length} signed and delivered.`, icon: signed > 0 ? 'check' : 'cross', tone: 'calm' };
 }
 
 /** Whether nothing more can happen to it. */

@@ -1,4 +1,5 @@
 import { announce } from './announce.js';
+import { batchCard } from './batch-card.js';
 import { byId } from './dom.js';
 import { earlierRow } from './earlier-row.js';
 import { excerpt } from './message-view.js';
@@ -14,45 +15,65 @@ const EARLIER_KEPT = 20;
  * @param onOpen   called with the number of requests waiting for a decision, whenever it changes
  */
 export function requestList(onOpen) {
-  const open = byId('open-requests');
+  const shown = byId('open-requests');
   const earlier = byId('earlier-requests');
   const title = document.title;
   let cards = [];
 
+  const open = () => cards.flatMap((card) => card.requests).filter((request) => request.state === 'open');
+  const isOver = (card) => card.requests.every(hasEnded);
+
   function count() {
-    const waiting = cards.filter((card) => card.request.state === 'open').length;
+    const waiting = open().length;
     document.title = waiting > 0 ? `(${waiting}) ${title}` : title;
     onOpen(waiting);
   }
 
   function putAway(card) {
     card.root.remove();
-    earlier.prepend(earlierRow(card.request, card.outcome()));
+    const outcomes = card.outcomes();
+    earlier.prepend(...card.requests.map((request, index) => earlierRow(request, outcomes[index])));
     while (earlier.childElementCount > EARLIER_KEPT) earlier.lastElementChild.remove();
     byId('earlier').hidden = false;
   }
 
+  function clear() {
+    cards.filter(isOver).forEach(putAway);
+    cards = cards.filter((card) => !isOver(card));
+    byId('no-requests').hidden = cards.length > 0;
+  }
+
+  function show(card, announcement) {
+    clear();
+    cards.forEach((other) => other.arm());
+    cards.push(card);
+    shown.append(card.root);
+    byId('no-requests').hidden = true;
+    // What was shown before is there again; it is no news.
+    if (!card.requests.every((request) => request.resumed)) announce(announcement);
+    for (const request of card.requests) request.on('change', count);
+    count();
+  }
+
+  const tell = (outcome) => announce(outcome.sentence);
+
   return {
     /** Puts a request before the human. */
     add(request) {
-      cards.filter((card) => hasEnded(card.request)).forEach(putAway);
-      cards = cards.filter((card) => !hasEnded(card.request));
-      cards.forEach((card) => card.arm());
-      const card = requestCard(request, (outcome) => announce(outcome.sentence));
-      cards.push(card);
-      open.append(card.root);
-      byId('no-requests').hidden = true;
-      announce(`${request.requester.name} asks for your signature: ${excerpt(request.message)}`);
-      request.on('change', count);
-      count();
+      show(requestCard(request, tell), `${request.requester.name} asks for your signature: ${excerpt(request.message)}`);
     },
+    /** Puts several requests before the human at once. */
+    addBatch(batch) {
+      show(batchCard(batch, tell), `${batch.requester.name} asks for ${batch.requests.length} signatures at once`);
+    },
+    /** Puts away what is over. */
+    clear,
     /** Declines what is open, because this wallet is about to give its key up. */
     async declineAll() {
-      const waiting = cards.filter((card) => card.request.state === 'open');
-      await Promise.allSettled(waiting.map(({ request }) =>
+      await Promise.allSettled(open().map((request) =>
         request.reject({ code: 'locked', scope: 'device', reason: 'The wallet changed to another key' })));
     },
     /** The card of a request, if it is still shown as one. */
-    cardOf: (id) => cards.find((card) => card.request.id === id),
+    cardOf: (id) => cards.find((card) => card.requests.some((request) => request.id === id)),
   };
 }

@@ -1,10 +1,11 @@
 import { showConnection, showProblem } from './connection-badge.js';
 import { copyButton } from './copy.js';
 import { byId } from './dom.js';
-import { shortKey } from './format.js';
-import { loadKey, newKey } from './key-store.js';
+import { sentence, shortKey } from './format.js';
+import { loadKey, newKey, onKeyReplaced } from './key-store.js';
 import { requestList } from './request-list.js';
 import { Wallet } from './sdk.js';
+import { standbyNotice } from './standby.js';
 
 /**
  * The left half of the page.
@@ -14,6 +15,7 @@ import { Wallet } from './sdk.js';
  */
 export function walletPanel({ onKey, onOpen }) {
   const requests = requestList(onOpen);
+  const standby = standbyNotice();
   const shown = byId('public-key');
   const change = byId('new-key');
   let key;
@@ -24,21 +26,36 @@ export function walletPanel({ onKey, onOpen }) {
     const mine = new Wallet({ key });
     wallet = mine;
     // A wallet that was replaced has nothing more to say.
-    mine.on('state', (state) => wallet === mine && showConnection(state));
+    const told = (then) => (event) => wallet === mine && then(event);
+    mine.on('state', told(showState));
+    mine.on('elsewhere', told(standby.list));
+    mine.on('error', told(showMemory));
     mine.on('request', requests.add);
-    mine.connect().catch((error) => wallet === mine && showProblem(error));
+    mine.on('batch', requests.addBatch);
+    mine.connect().catch(told(showProblem));
     shown.textContent = shortKey(key.publicKey);
     shown.title = key.publicKey;
     onKey(key.publicKey);
   }
 
-  async function replace() {
+  function showState(event) {
+    showConnection(event);
+    const standsBy = event.state === 'standby';
+    if (standsBy) requests.clear();
+    standby.show(standsBy);
+  }
+
+  async function replace(next) {
     change.disabled = true;
     try {
       await requests.declineAll();
-      wallet?.close();
+      const last = wallet;
+      wallet = undefined;
+      last?.close();
       key?.free();
-      use(await newKey());
+      standby.list([]);
+      byId('memory-problem').hidden = true;
+      use(await next());
     } catch (error) {
       showProblem(error);
     } finally {
@@ -47,8 +64,17 @@ export function walletPanel({ onKey, onOpen }) {
   }
 
   copyButton(byId('copy-key'), () => key.publicKey, shown);
-  change.addEventListener('click', replace);
+  change.addEventListener('click', () => replace(newKey));
+  onKeyReplaced((other) => (other.publicKey === key?.publicKey ? other.free() : replace(() => other)));
   loadKey().then(use).catch(showProblem);
 
   return { cardOf: requests.cardOf };
+}
+
+/** Says what a browser that keeps nothing means for the person: the wallet works, but may ask twice. */
+function showMemory({ code, message }) {
+  if (code !== 'storage_unavailable' && code !== 'storage_failed') return;
+  const problem = byId('memory-problem');
+  problem.hidden = false;
+  problem.textContent = `This browser does not keep what was decided, so a reload may ask again. ${sentence(message)}`;
 }

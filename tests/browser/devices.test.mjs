@@ -1,0 +1,37 @@
+// One key on two devices, each a browser of its own.
+
+import assert from 'node:assert/strict';
+import { backendAsks } from './backend.mjs';
+import { world as newWorld } from './harness.mjs';
+import { verifies } from './keys.mjs';
+import { Prompts } from './prompts.mjs';
+import { openTab, scenario } from './visit.mjs';
+
+const world = newWorld();
+
+scenario(world, 'the first signature wins, and the other device is told', async ({ tab, context, prompts, watch }) => {
+  const publicKey = await tab.publicKey();
+  const other = await world.browser.newContext({ storageState: await context.storageState() });
+  const otherPrompts = new Prompts();
+  try {
+    await watch.attach(other);
+    await otherPrompts.attach(other);
+    const device = await openTab(other, world.server.url);
+    assert.equal(await device.publicKey(), publicKey);
+    assert.equal(await world.server.connections(publicKey), 2);
+
+    const { answer } = backendAsks(world.server, publicKey, 'whoever is first');
+    await tab.wallet.sees('whoever is first');
+    await device.wallet.sees('whoever is first');
+    await device.approve();
+    await device.wallet.sees('Signed and delivered.');
+    await tab.wallet.sees('Answered on another device.');
+    assert.equal(await tab.wallet.button('Approve').count(), 0);
+    const { status, body } = await answer;
+    assert.equal(status, 200);
+    assert.ok(verifies(body, 'whoever is first'));
+    assert.deepEqual([prompts.seen(), otherPrompts.seen()], [['new'], ['new']]);
+  } finally {
+    await other.close();
+  }
+});

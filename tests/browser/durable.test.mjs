@@ -1,0 +1,146 @@
+// Requests that are written down: they outlive the page, the wallet's tab and the server.
+
+import assert from 'node:assert/strict';
+import { createPublicKey, verify } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Server, withStore, world as newWorld } from './harness.mjs';
+import { verifies } from './keys.mjs';
+import { scenario } from './visit.mjs';
+import { Wire } from './wire.mjs';
+
+const args = withStore();
+const world = newWorld({ args });
+// What a browser writes when a server goes away.
+const tolerated = [/WebSocket connection to .* failed/, /Failed to load resource: net::ERR_/];
+
+/** Starts a server where the last one was, on what it had written. */
+const restart = async () => { world.server = await Server.start({ port: world.server.port, args }); };
+
+const steps = (tab) => tab.backend.locator.locator('.phase[data-reached="true"] .phase-name').allInnerTexts();
+
+scenario(world, 'a server that is killed while its request is asked about loses nothing', async ({ tab, prompts }) => {
+  await tab.ask({ message: 'on disk', durable: true });
+  await tab.wallet.sees('on disk');
+  await tab.backend.sees('Shown to the person');
+
+  await world.server.stop('SIGKILL');
+  await tab.backend.sees('The server is away');
+  await tab.wallet.sees('Reconnecting…');
+  await restart();
+  await tab.connected();
+  await tab.approve();
+  await tab.wallet.sees('Signed and delivered.');
+  await tab.backend.sees('Signature verified');
+  const answer = JSON.parse(await tab.page.locator('#answer-json').innerText());
+  assert.equal(answer.attempt, 2);
+  assert.ok(verifies(answer, 'on disk'));
+  assert.deepEqual(prompts.seen(), ['new']);
+}, { tolerated });
+
+scenario(world, 'an answer given while the server is gone is taken when it is back', async ({ tab, prompts }) => {
+  await tab.ask({ message: 'in between', durable: true });
+  await tab.wallet.sees('in between');
+  await world.server.stop('SIGKILL');
+  await tab.wallet.sees('Reconnecting…');
+  await tab.approve();
+  await tab.wallet.sees('Answered. Waiting for the server to confirm.');
+  await restart();
+  await tab.wallet.sees('Signed and delivered.');
+  await tab.backend.sees('Signature verified');
+  assert.deepEqual(prompts.seen(), ['new']);
+}, { tolerated });
+
+scenario(world, 'server killed and page reloaded at once: still one decision', async ({ tab, prompts }) => {
+  await tab.ask({ message: 'everything fails', durable: true });
+  await tab.wallet.sees('everything fails');
+  await tab.backend.sees('Shown to the person');
+  await world.server.stop('SIGKILL');
+  await restart();
+  await tab.page.reload();
+  await tab.connected();
+  await tab.wallet.sees('Shown before, not decided');
+  await tab.approve();
+  await tab.wallet.sees('Signed and delivered.');
+  await tab.backend.sees('Signature verified');
+  assert.deepEqual(prompts.seen(), ['new', 'resumed']);
+  assert.equal(prompts.ids().length, 1);
+}, { tolerated });
+
+scenario(world, 'a request waits for a wallet that is not there, and is asked when it comes', async ({ tab, prompts }) => {
+  const public_key = await tab.publicKey();
+  await tab.page.goto('about:blank');
+  const message = Buffer.from('come back').toString('base64');
+  const { status, body } = await world.server.sendToSign({ public_key, message, queue: true }, { headers: { prefer: 'respond-async' } });
+  assert.deepEqual([status, body.state], [202, 'queued']);
+  assert.deepEqual(prompts.seen(), []);
+
+  await tab.page.goto(world.server.url);
+  await tab.connected();
+  await tab.wallet.sees('come back');
+  await tab.approve();
+  const ended = await world.server.request(body.request_id, { waitSeconds: 15 });
+  assert.equal(ended.state, 'signed');
+  assert.ok(verifies(ended, 'come back'));
+  assert.deepEqual(prompts.seen(body.request_id), ['new']);
+});
+
+scenario(world, 'each phase is shown with its time, and the receipt verifies', async ({ tab, prompts }) => {
+  await tab.ask({ message: 'phase by phase', durable: true });
+  await tab.backend.sees('Shown to the person');
+  assert.deepEqual(await steps(tab), ['Asked', 'Sent', 'Received', 'Shown']);
+  await tab.approve();
+  await tab.backend.sees('Signature verified');
+  assert.deepEqual(await steps(tab), ['Asked', 'Sent', 'Received', 'Shown', 'Signed']);
+
+  const [download] = await Promise.all([tab.page.waitForEvent('download'), tab.backend.locator.getByRole('link', { name: /^Receipt/ }).click()]);
+  const [head, payload, signature] = (await readFile(await download.path(), 'utf8')).split('.');
+  const { keys: [jwk] } = await (await fetch(`${world.server.url}/.well-known/jwks.json`)).json();
+  const key = createPublicKey({ format: 'jwk', key: jwk });
+  assert.ok(verify(null, Buffer.from(`${head}.${payload}`), key, Buffer.from(signature, 'base64url')));
+  const { request_id } = JSON.parse(await tab.page.locator('#answer-json').innerText());
+  assert.ok(Buffer.from(payload, 'base64url').toString().includes(request_id));
+  assert.deepEqual(prompts.seen(request_id), ['new']);
+});
+
+scenario(world, 'a reload goes on following what was written down', async ({ tab, prompts }) => {
+  await tab.ask({ message: 'both halves', durable: true });
+  await tab.wallet.sees('both halves');
+  await tab.backend.sees('Shown to the person');
+  await tab.page.reload();
+  await tab.connected();
+  await tab.wallet.sees('Shown before, not decided');
+  await tab.backend.sees('Shown to the person');
+  await tab.approve();
+  await tab.backend.sees('Signature verified');
+  await tab.page.reload();
+  await tab.connected();
+  await tab.backend.sees('What the API answers is shown here');
+  assert.deepEqual(prompts.seen(), ['new', 'resumed']);
+});
+
+scenario(world, 'what was written down is withdrawn by its button', async ({ tab, prompts }) => {
+  await tab.ask({ message: 'never mind', durable: true });
+  await tab.wallet.sees('never mind');
+  await tab.backend.button('Cancel').click();
+  await tab.wallet.sees('Withdrawn by the requester.');
+  await tab.backend.sees('You withdrew it. Nothing was signed.');
+  assert.equal((await steps(tab)).at(-1), 'Cancelled');
+  assert.equal(await tab.wallet.button('Approve').count(), 0);
+  assert.deepEqual(prompts.seen(), ['new']);
+});
+
+scenario(world, 'two messages that are written down are followed side by side', async ({ tab, prompts }) => {
+  const wire = new Wire(tab.page);
+  await tab.ask({ several: true, durable: true });
+  await tab.wallet.sees('asks you to sign 2 messages');
+  await tab.page.reload();
+  await tab.connected();
+  await tab.wallet.sees('Shown before, not decided');
+  await tab.wallet.button('Approve all').click();
+  await tab.wallet.sees('All 2: Signed and delivered.');
+  await tab.backend.sees('All 2 signatures verified');
+  assert.equal(await tab.backend.locator.getByRole('link', { name: /^Receipt/ }).count(), 2);
+  assert.equal(wire.frames('sign_response').length, 2);
+  assert.deepEqual(prompts.seen(), ['new', 'resumed']);
+  assert.equal(prompts.ids().length, 2);
+});

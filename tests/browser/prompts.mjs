@@ -1,0 +1,40 @@
+// What a human saw: every card that asks for a decision, over all tabs and reloads of a browser context.
+
+const BINDING = '__prompted';
+
+export class Prompts {
+  #seen = [];
+
+  /** Counts from now on, in every page of the context. */
+  async attach(context) {
+    await context.exposeFunction(BINDING, (prompt) => this.#seen.push(prompt));
+    await context.addInitScript(watchCards, BINDING);
+  }
+
+  /** `new` or `resumed` for each prompt, in order; only those that asked for this request, if it is given. */
+  seen(requestId) {
+    return this.#seen
+      .filter(({ ids }) => requestId === undefined || ids.includes(requestId))
+      .map(({ resumed }) => (resumed ? 'resumed' : 'new'));
+  }
+
+  /** The ids of all requests that were asked about. */
+  ids() {
+    return [...new Set(this.#seen.flatMap(({ ids }) => ids))];
+  }
+}
+
+/** Runs in the page. A card in a hidden part of it asks nobody. */
+function watchCards(binding) {
+  window.__prompts = 0;
+  new MutationObserver((changes) => {
+    for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+      for (const card of node.querySelectorAll?.('article.request') ?? []) {
+        if (!card.checkVisibility()) continue;
+        window.__prompts += 1;
+        const own = card.dataset.requestId ? [card] : [...card.querySelectorAll('[data-request-id]')];
+        window[binding]({ ids: own.map(({ dataset }) => dataset.requestId), resumed: card.dataset.resumed === 'true' });
+      }
+    }
+  }).observe(document, { childList: true, subtree: true });
+}

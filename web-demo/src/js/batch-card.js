@@ -1,0 +1,85 @@
+import { batchMessage } from './batch-message.js';
+import { showOutcome, showRequester } from './card-parts.js';
+import { countdown } from './countdown.js';
+import { decision } from './decision.js';
+import { fromTemplate } from './dom.js';
+import { hasEnded, summaryOf } from './outcome.js';
+
+/**
+ * Several requests that belong together as one card: decided all at once, or one by one where the human wants.
+ *
+ * @param batch   the SDK's batch
+ * @param onEnd   called with the outcome of all when nothing more can happen
+ */
+export function batchCard(batch, onEnd) {
+  const { root, parts } = fromTemplate('batch-card');
+  const article = root.firstElementChild;
+  const { requests } = batch;
+  const open = () => requests.filter((request) => request.state === 'open');
+  const stopCountdown = countdown({ get remainingMs() { return Math.min(...requests.map((request) => request.remainingMs)); } }, parts);
+  const choice = decision(parts, {
+    onApprove: () => decide(open(), batch.approve()),
+    onDecline: (reason) => decide(open(), batch.reject(reason)),
+  });
+  const messages = requests.map((request, index) =>
+    batchMessage(request, { number: index + 1, count: requests.length }, (failure) => changed(failure)));
+  const outcomes = () => messages.map((message) => message.outcome());
+  let told = '';
+
+  /** Those decided before have their own outcome already. */
+  async function decide(decided, answers) {
+    const settled = await answers;
+    requests.forEach((request, index) => {
+      const { reason } = settled[index];
+      if (reason && decided.includes(request)) messages[index].failed(reason);
+    });
+    const failure = settled.find(({ reason }, index) => reason && requests[index].state === 'open')?.reason;
+    if (failure) choice.complain(failure);
+  }
+
+  function changed(failure) {
+    const left = open().length;
+    if (failure && left > 0) choice.complain(failure);
+    parts.approve.textContent = left < requests.length ? 'Approve rest' : 'Approve all';
+    parts.decline.textContent = parts['decline-all'].textContent = left < requests.length ? 'Decline rest' : 'Decline all';
+    if (left > 0) return;
+    const summary = summaryOf(requests, outcomes());
+    article.dataset.state = requests.every(hasEnded) ? 'ended' : 'answered';
+    stopCountdown();
+    const hadFocus = choice.remove();
+    parts.resumed.hidden = true;
+    showOutcome(parts, summary);
+    if (hadFocus) parts.outcome.focus();
+    if (requests.every(hasEnded) && told !== summary.sentence) {
+      told = summary.sentence;
+      onEnd(summary);
+    }
+  }
+
+  const resumed = requests.every((request) => request.resumed);
+  article.dataset.batchId = batch.id;
+  article.dataset.resumed = String(resumed);
+  parts.resumed.hidden = !resumed;
+  parts.count.textContent = ` asks you to sign ${requests.length} messages`;
+  showRequester(parts, batch);
+  parts.messages.append(...messages.map((message) => message.root));
+  parts.apart.addEventListener('click', () => {
+    const apart = parts.apart.getAttribute('aria-expanded') !== 'true';
+    parts.apart.setAttribute('aria-expanded', String(apart));
+    messages.forEach((message) => message.decideApart(apart));
+    choice.arm();
+  });
+  choice.arm();
+  changed();
+
+  return {
+    root,
+    requests,
+    arm() {
+      choice.arm();
+      messages.forEach((message) => message.arm());
+    },
+    outcomes,
+    linkToAnswer: () => { parts['see-answer'].hidden = false; },
+  };
+}

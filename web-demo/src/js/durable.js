@@ -1,0 +1,73 @@
+import { authorization, parse } from './api.js';
+import { eventsOf } from './event-stream.js';
+
+const RETRY_MS = 1_000;
+
+const path = (id) => `/v1/requests/${id}`;
+
+/** Where the server signs how a request ended. */
+export const receiptPath = (id) => `${path(id)}/receipt`;
+
+/**
+ * Follows a request that was written down until it has ended, also while the server is away.
+ *
+ * @param onNews   called with the request at each of its states
+ * @param onLost   called when the server cannot be reached, each time it is tried in vain
+ * @returns the request as it ended
+ * @throws {Problem} where the server does not know it, or does not tell
+ */
+export async function followRequest(id, { token, signal, onNews, onLost }) {
+  for (;;) {
+    try {
+      const last = await followOnce(id, { token, signal, onNews });
+      if (last) return last;
+    } catch (error) {
+      if (signal.aborted || error instanceof Problem) throw error;
+    }
+    onLost();
+    await pause(RETRY_MS, signal);
+  }
+}
+
+/** Withdraws a request. One that has ended stays as it is. */
+export async function cancelRequest(id, { token }) {
+  await fetch(path(id), { method: 'DELETE', headers: authorization(token) });
+}
+
+/** The receipt's text, for a server that asks who wants it. */
+export async function fetchReceipt(id, { token }) {
+  return (await fetch(receiptPath(id), { headers: authorization(token) })).blob();
+}
+
+/** An answer of the API that ends following. */
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+async function followOnce(id, { token, signal, onNews }) {
+  const response = await fetch(`${path(id)}/events`, { headers: authorization(token), signal });
+  const { status } = response;
+  if (!response.ok && status < 500 && status !== 429) throw new Problem(status, parse(await response.text(), status));
+  if (!response.ok) return undefined;
+  for await (const { event, data } of eventsOf(response.body)) {
+    if (event === 'problem') return undefined;
+    const request = JSON.parse(data);
+    onNews(request);
+    if (request.times.ended_ms !== undefined) return request;
+  }
+  return undefined;
+}
+
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+}

@@ -1,0 +1,59 @@
+import { showEnds, showFollowing, showProblem } from './answer-view.js';
+import { cancelRequest, followRequest, Problem } from './durable.js';
+import { progressView } from './progress-view.js';
+import { recall, remember } from './followed-store.js';
+
+/**
+ * The requests that were written down and are followed to their end, over reloads of the page.
+ *
+ * @param token   gives the bearer token, or empty
+ */
+export function followed(token) {
+  const progress = progressView();
+  let current;
+
+  /** Shows those that `sendToSign` had answered with, and all that comes of them. */
+  async function follow(requests) {
+    const aborter = new AbortController();
+    const latest = new Map(requests.map((request) => [request.request_id, request]));
+    current = { ids: [...latest.keys()], aborter };
+    remember(current.ids);
+    progress.start(requests);
+    showFollowing([...latest.values()]);
+    const onNews = (request) => {
+      latest.set(request.request_id, request);
+      progress.update(request);
+      showFollowing([...latest.values()]);
+    };
+    const onLost = () => showFollowing([...latest.values()], { lost: true });
+    const options = { token: token(), signal: aborter.signal, onNews, onLost };
+    try {
+      const ended = await Promise.all(current.ids.map((id) => followRequest(id, options)));
+      await showEnds(ended, progress, { durable: true, token: token() });
+      return ended;
+    } catch (error) {
+      aborter.abort();
+      if (!(error instanceof Problem)) throw error;
+      showProblem(error);
+      return [];
+    } finally {
+      current = undefined;
+      remember([]);
+    }
+  }
+
+  return {
+    follow,
+    /** Shows several that ended while the call waited. */
+    async showEnded(requests) {
+      progress.start(requests);
+      await showEnds(requests, progress, { durable: false });
+    },
+    clear: () => progress.start([]),
+    isFollowing: () => current !== undefined,
+    /** Withdraws what is followed; its end is told like any other. */
+    cancel: () => current?.ids.forEach((id) => cancelRequest(id, { token: token() }).catch(() => {})),
+    /** Those that a reload of this tab left, as far as they are known. */
+    left: () => recall().map((id) => ({ request_id: id, state: 'queued', times: {} })),
+  };
+}
