@@ -272,15 +272,19 @@ test('two devices are both asked, the first wins, the other is told', { timeout:
   await closed;
 });
 
-test('silence is pinged by the server and answered by the wallet, and a stop says goodbye', { timeout: 30_000 }, async () => {
-  const own = await startServer('--heartbeat-ms', '200', '--no-rate-limit');
-  const queue = [];
-  const held = new ForeignWallet({ url: own.ws, report: (event) => queue.push(event) });
-  const closed = held.run();
-  // Ten heartbeats: a wallet that answered none of them would be gone after two.
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
-  assert.deepEqual(queue.map(({ event }) => event), ['connected']);
-  assert.equal(await own.stop(), 0);
-  assert.deepEqual(await closed, { code: 1012, reason: 'shutdown' });
-  assert.deepEqual([queue[1].event, queue[1].reason], ['goodbye', 'shutdown']);
+test('silence is pinged by the server and answered by the wallet, and a stop says goodbye', { timeout: 60_000 }, async () => {
+  const own = await startServer('--heartbeat-ms', '1000', '--no-rate-limit');
+  try {
+    const queue = [];
+    const held = new ForeignWallet({ url: own.ws, report: (event) => queue.push(event) });
+    const closed = held.run();
+    // Five heartbeats: a wallet that answered none of them would be gone after two.
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    assert.deepEqual(queue.map(({ event }) => event), ['connected']);
+    assert.equal(await own.stop(), 0);
+    assert.deepEqual(await closed, { code: 1012, reason: 'shutdown' });
+    assert.deepEqual([queue[1].event, queue[1].reason], ['goodbye', 'shutdown']);
+  } finally {
+    await own.stop();
+  }
 });
