@@ -12,7 +12,7 @@ use crate::{
     storage::{Idempotency, StoreError, Write, Written},
     time::Timestamp,
 };
-use countersign_protocol::{ConnectionId, PublicKey, PublicKeyBytes};
+use countersign_protocol::{ConnectionId, PublicKeyBytes};
 
 /// Durable requests that are being written.
 #[derive(Debug)]
@@ -36,7 +36,12 @@ impl<T, W> Dispatcher<T, W> {
         Ok(())
     }
 
-    /// Has requests written, and asks once they are. Unless they may `queue`, a wallet has to be connected now. What came of the
+    /// Whether the key has proven that it can be held: by a connection, or by a request that was taken.
+    pub(crate) fn knows(&self, key: &PublicKeyBytes) -> bool {
+        self.connections_of(key) > 0 || !self.table.of_key(key).is_empty()
+    }
+
+    /// Has requests written, and asks once they are. The key has to be one that is admitted. Unless they may `queue`, a wallet has to be connected now. What came of the
     /// writing is told by [`Effect::Accepted`].
     pub(crate) fn ask_durably(
         &mut self,
@@ -47,9 +52,6 @@ impl<T, W> Dispatcher<T, W> {
         let Some(Record { id, public_key, .. }) = records.first() else { return Ok(()) };
         let (id, key) = (*id, *public_key);
         self.check_room(&key, records.len(), records.iter().map(|record| record.message.len()).sum())?;
-        if self.connections_of(&key) == 0 {
-            PublicKey::admit(key)?;
-        }
         let refusal = if queue { None } else { self.check_signer(key, records.len()).err() };
         let accepting = match refusal {
             None => Accepting { records, refusal: None },
@@ -126,8 +128,6 @@ impl<T, W> Dispatcher<T, W> {
         if self.connections_of(&key) > 0 {
             return Err(SigningError::TooManyInflight);
         }
-        // Only now is it worth telling a key that nobody could hold from one that nobody holds.
-        PublicKey::admit(key)?;
         Err(SigningError::SignerNotConnected)
     }
 

@@ -18,9 +18,6 @@ use std::{sync::Arc, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// No key that a wallet could hold.
-const UNADMITTED: [u8; 32] = [1; 32];
-
 /// A dispatcher in a world that writes down what it is asked to do.
 struct World {
     dispatcher: Dispatcher<(), &'static str>,
@@ -500,16 +497,14 @@ fn what_an_earlier_process_left_is_gone_on_with() {
 }
 
 #[test]
-fn what_may_wait_for_a_wallet_needs_none_and_a_key_that_could_sign() {
+fn what_may_wait_for_a_wallet_needs_none() {
     let mut world = World::new();
-    let asked = world.dispatcher.ask(plain([at(record(1), UNADMITTED)]), world.now);
-    assert!(matches!(asked, Err(SigningError::InvalidPublicKey(_))));
     assert_eq!(world.dispatcher.ask(plain([record(1)]), world.now), Err(SigningError::SignerNotConnected));
     let durable = |world: &mut World, record, queue| world.dispatcher.ask_durably(vec![record], None, queue);
     assert_eq!(durable(&mut world, record(1), false), Err(SigningError::SignerNotConnected));
-    let queued = durable(&mut world, at(record(1), UNADMITTED), true);
-    assert!(matches!(queued, Err(SigningError::InvalidPublicKey(_))));
+    assert!(!world.dispatcher.knows(&KEY.into()));
     world.accept(vec![record(1)], true);
+    assert!(world.dispatcher.knows(&KEY.into()));
     assert_eq!(world.introduce_as(1, KEY.into(), None).len(), 1);
 }
 

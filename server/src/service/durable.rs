@@ -8,7 +8,7 @@ use crate::{
     storage::{Idempotency, StoreError},
     time::Timestamp,
 };
-use countersign_protocol::{RequestId, RequesterName};
+use countersign_protocol::{PublicKey, RequestId, RequesterName};
 use std::time::Duration;
 use tokio::{
     sync::{oneshot, watch},
@@ -40,7 +40,12 @@ impl SigningService {
             return Err(SigningError::NoStore);
         }
         let (waiter, accepted) = oneshot::channel();
-        let Some(first) = records.first().map(|record| record.id) else { return Err(SigningError::InvalidBatch(0)) };
+        let Some(Record { id, public_key, .. }) = records.first() else { return Err(SigningError::InvalidBatch(0)) };
+        let first = *id;
+        // Outside the lock: it takes as long as a verification.
+        if !self.state().dispatcher.knows(public_key) {
+            PublicKey::admit(*public_key)?;
+        }
         let now = self.now();
         let mut state = self.state();
         state.dispatcher.ask_durably(records, idempotency, queue)?;

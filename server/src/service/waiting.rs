@@ -2,12 +2,13 @@
 
 use super::SigningService;
 use crate::{SigningError, few::Few, record::Record, time::Timestamp};
-use countersign_protocol::RequestId;
+use countersign_protocol::{PublicKey, PublicKeyBytes, RequestId};
 use tokio::{sync::oneshot, time::timeout_at};
 
 impl SigningService {
     /// Asks the wallets that are connected, for requests that end with the process.
     pub(crate) fn ask(&self, records: Few<Box<Record>>) -> Result<Few<Waiting<'_>>, SigningError> {
+        let key = records.first().map(|record| record.public_key);
         let mut waiting = Few::new();
         let requests = records
             .into_iter()
@@ -18,8 +19,28 @@ impl SigningService {
                 (record, waiter)
             })
             .collect();
-        self.with(|dispatcher, now| dispatcher.ask(requests, now))?;
-        Ok(waiting)
+        match self.with(|dispatcher, now| dispatcher.ask(requests, now)) {
+            Ok(()) => Ok(waiting),
+            Err(error) => {
+                // Nothing was asked, so nothing is to be withdrawn.
+                for waiting in &mut waiting {
+                    waiting.answer = None;
+                }
+                Err(Self::unless_inadmissible(key, error))
+            }
+        }
+    }
+
+    /// Only now is it worth telling a key that nobody could hold from one that nobody holds, outside the lock: it takes as long as a
+    /// verification.
+    fn unless_inadmissible(key: Option<PublicKeyBytes>, error: SigningError) -> SigningError {
+        if error != SigningError::SignerNotConnected {
+            return error;
+        }
+        match key.map(PublicKey::admit) {
+            Some(Err(inadmissible)) => inadmissible.into(),
+            Some(Ok(_)) | None => error,
+        }
     }
 
     /// Ends what has no time left.
