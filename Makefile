@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test bench
+.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test bench
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -19,7 +19,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data
 
-test: lint tested-build rust-tests foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test
+test: lint tested-build rust-tests simulation foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test
 	@echo "all tests passed"
 
 build:
@@ -43,6 +43,10 @@ lint:
 
 rust-tests: tested-build
 	cargo test --workspace --exclude countersign-bench
+
+# Prints the command that runs a seed again where one has broken a promise.
+simulation: tested-build
+	target/debug/simulate --seeds 10000
 
 foreign-tests: tested-build
 	node --test tests/foreign/

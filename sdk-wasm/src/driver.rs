@@ -122,7 +122,7 @@ impl Driver {
         let mut wallet = self.wallet.borrow_mut();
         match signed {
             Ok(signature) => wallet.handle_signed(now(), task.id, signature),
-            Err(error) => wallet.handle_sign_failed(task.id, error),
+            Err(error) => wallet.handle_sign_failed(now(), task.id, error),
         }
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct Answered {
     pub(crate) connections: u32,
     /// Set while the answer has to wait for its record.
     pub(crate) storing: Option<Storing>,
-    /// Whether the owner has been told how it ended, because the wallet was closed.
+    /// Whether the owner has been told how it ended, because the wallet was closed or the key could not be used.
     pub(crate) is_told: bool,
 }
 

@@ -141,13 +141,14 @@ impl Requests {
     }
 
     /// Turns a signing that failed into a refusal, unless the request is over by now.
-    pub(crate) fn fail_signing(&mut self, task: SignTaskId) -> Option<(RequestId, ClientFrame)> {
+    /// Its owner is told the end at once; the server is told like of any other answer.
+    pub(crate) fn fail_signing(&mut self, now: Timestamp, task: SignTaskId) -> Option<RequestId> {
         let (id, _) = self.being_signed(task)?;
-        let answer = Answer::Rejected { code: RejectCode::Locked, reason: None, scope: RejectScope::Device };
-        let open = self.open.remove(&id)?;
-        let frame = answer.frame(id, &open.message);
-        self.settle(id, &open, answer);
-        Some((id, frame))
+        self.answer(now, id, Answer::Rejected { code: RejectCode::Locked, reason: None, scope: RejectScope::Device });
+        if let Some(Stage::Answered(answered)) = self.open.get_mut(&id).map(|open| &mut open.stage) {
+            answered.is_told = true;
+        }
+        Some(id)
     }
 
     /// Declines a request that waits for its human.

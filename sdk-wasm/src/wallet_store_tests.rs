@@ -92,6 +92,28 @@ mod writing {
     }
 
     #[test]
+    fn a_signing_that_fails_is_written_down_before_it_is_said_and_said_until_it_is_heard() {
+        let mut bench = Bench::keeping();
+        bench.receive(ask(1));
+        bench.store();
+        bench.wallet.approve(bench.now, id(1), ApprovedBy::Human).unwrap();
+        bench.collect();
+        let task = bench.tasks.remove(0);
+        bench.clear();
+        bench.wallet.handle_sign_failed(bench.now, task.id, Error::KeyFreed);
+        assert_eq!((bench.sent(), bench.ends()), (vec![], vec![(id(1), End::Failed(Error::KeyFreed))]));
+        bench.store();
+        let (code, scope) = (RejectCode::Locked, RejectScope::Device);
+        let refused = ClientFrame::SignReject(SignReject { request_id: id(1), code, reason: None, scope });
+        assert_eq!(bench.sent(), std::slice::from_ref(&refused));
+
+        let mut bench = bench.reloaded();
+        assert_eq!(bench.sent(), std::slice::from_ref(&refused));
+        bench.receive(again(1));
+        assert_eq!((bench.sent(), bench.prompts()), (vec![refused], 0));
+    }
+
+    #[test]
     fn an_answer_is_sent_only_when_it_is_written_down() {
         for (decide, frame) in [
             (Bench::approve as fn(&mut Bench, RequestId), Bench::keeping().response(id(1), &message())),

@@ -343,7 +343,7 @@ mod connecting {
         bench.wallet.connect(bench.now);
         bench.receive(challenge());
         let task = bench.tasks.remove(0);
-        bench.wallet.handle_sign_failed(task.id, Error::KeyFreed);
+        bench.wallet.handle_sign_failed(bench.now, task.id, Error::KeyFreed);
         assert_eq!(bench.transmits(), [Transmit::Dial, Transmit::Close(CloseCode::Normal)]);
         assert_eq!(bench.last_state(), State::Closed(Some(Error::KeyFreed)));
     }
@@ -722,7 +722,7 @@ mod requests {
         bench.collect();
         let task = bench.tasks.remove(0);
         bench.clear();
-        bench.wallet.handle_sign_failed(task.id, Error::KeyFreed);
+        bench.wallet.handle_sign_failed(bench.now, task.id, Error::KeyFreed);
         let (code, scope) = (RejectCode::Locked, RejectScope::Device);
         let refused = ClientFrame::SignReject(SignReject { request_id: id(1), code, reason: None, scope });
         assert_eq!(bench.sent(), std::slice::from_ref(&refused));

@@ -111,6 +111,24 @@ impl SigningService {
         self.next_deadline()
     }
 
+    /// Takes nothing new from now on.
+    #[doc(hidden)]
+    pub fn simulate_begin_drain(&self) {
+        self.begin_drain();
+    }
+
+    /// Ends what does not outlive the process, and closes every connection.
+    #[doc(hidden)]
+    pub fn simulate_finish_drain(&self) {
+        self.finish_drain();
+    }
+
+    /// Whether nothing is left of any request, in whatever index.
+    #[doc(hidden)]
+    pub fn simulate_is_idle(&self) -> bool {
+        self.is_idle()
+    }
+
     /// An open durable request, as its backend may see it.
     #[doc(hidden)]
     pub fn simulate_record(&self, id: RequestId) -> Option<Record> {

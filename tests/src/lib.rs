@@ -6,6 +6,7 @@ pub mod hook;
 pub mod outage;
 pub mod process;
 pub mod server;
+pub mod simulation;
 pub mod wallet;
 
 pub use backend::{Backend, Reply};

@@ -76,12 +76,12 @@ impl Wallet {
     }
 
     /// No signature can be had for a [`SignTask`]: the key is gone or locked.
-    pub fn handle_sign_failed(&mut self, task: SignTaskId, error: Error) {
+    pub fn handle_sign_failed(&mut self, now: Timestamp, task: SignTaskId, error: Error) {
         if matches!(&self.phase, Phase::Connecting { step: Step::Proof(waiting), .. } if *waiting == task) {
             self.transmits.push_back(Transmit::Close(CloseCode::Normal));
             self.end(Some(error));
-        } else if let Some((request_id, refusal)) = self.requests.fail_signing(task) {
-            self.send_if_welcomed(refusal);
+        } else if let Some(request_id) = self.requests.fail_signing(now, task) {
+            self.send_answer(request_id);
             self.events.push_back(Event::Ended { request_id, end: End::Failed(error) });
         }
     }

@@ -17,7 +17,7 @@ pub(crate) enum Check {
     Judge(Arc<Message>),
     /// It counts for nothing, or for nothing new.
     Acknowledge(AckOutcome),
-    /// The request's end is being written, and the acknowledgement follows that.
+    /// The request's end is being written, and the acknowledgement follows that; or could not be, and none follows.
     Later,
 }
 
@@ -47,6 +47,11 @@ impl<T, W> Dispatcher<T, W> {
         signature: Option<&Signature>,
     ) -> Check {
         let Some(open) = self.table.get(id).filter(|open| open.record.public_key == *key) else {
+            if self.abandoned.get(&id) == Some(key) {
+                // Open on disk: whatever is said here, the same answer may count after a restart. So nothing is said.
+                self.table.release(connection, id);
+                return Check::Later;
+            }
             return Check::Acknowledge(self.ended.outcome(key, connection, id, signature));
         };
         if open.is_decided() {

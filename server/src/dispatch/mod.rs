@@ -67,6 +67,9 @@ pub(crate) struct Dispatcher<T, W> {
     /// How many requests those are.
     being_written: usize,
     ended: EndedRequests,
+    /// Requests whose end could not be written, with their keys: open on disk, and nobody here knows what will become of them. No more
+    /// than were open when the disk failed, since none is taken after that.
+    abandoned: HashMap<RequestId, PublicKeyBytes>,
     draining: bool,
     effects: VecDeque<Effect<W>>,
 }
@@ -81,6 +84,7 @@ impl<T, W> Dispatcher<T, W> {
             accepting: HashMap::new(),
             being_written: 0,
             ended: EndedRequests::default(),
+            abandoned: HashMap::new(),
             draining: false,
             effects: VecDeque::new(),
         };
@@ -124,6 +128,11 @@ impl<T, W> Dispatcher<T, W> {
     /// How many requests are open.
     pub(crate) fn pending(&self) -> usize {
         self.table.len()
+    }
+
+    /// Whether nothing is left of any request but the memory of it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.table.is_empty() && self.accepting.is_empty() && self.effects.is_empty()
     }
 
     /// How many of them end with the process.
@@ -254,13 +263,11 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
-    /// Lets go of a request whose end could not be written. It is open on disk, and will be here again after a restart.
+    /// Lets go of a request whose end could not be written. It is open on disk, and will be here again after a restart. Connections that
+    /// show it go on doing so, which takes its place from others until they have answered or gone.
     fn abandon(&mut self, id: RequestId) {
         let Some(open) = self.table.remove(id) else { return };
-        let (silent, _) = open.connections();
-        for connection in silent {
-            self.table.release(connection, id);
-        }
+        self.abandoned.insert(id, open.record.public_key);
         self.effects.push_back(Effect::Ended(open));
     }
 

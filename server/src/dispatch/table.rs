@@ -47,6 +47,13 @@ impl<W> Table<W> {
         self.message_bytes
     }
 
+    /// Whether no index has anything left in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { by_id, by_key, inflight, deadlines, message_bytes, durable } = self;
+        let indices = by_id.is_empty() && by_key.is_empty() && inflight.is_empty() && deadlines.is_empty();
+        indices && (*message_bytes, *durable) == (0, 0)
+    }
+
     pub(crate) fn get(&self, id: RequestId) -> Option<&Open<W>> {
         self.by_id.get(&id)
     }

@@ -455,7 +455,7 @@ fn nobody_is_told_an_end_before_it_is_on_disk() {
 
 #[test]
 fn an_end_that_cannot_be_written_is_not_told() {
-    let mut world = World::connected(&[1]);
+    let mut world = World::connected(&[1, 2]);
     world.dispatcher.ask_durably(vec![record(1)], None, false).unwrap();
     world.dispatcher.handle_written(Ticket::Accept(request(1)), Ok(Written::Done), world.now);
     world.answer(1, signed(9));
@@ -463,6 +463,13 @@ fn an_end_that_cannot_be_written_is_not_told() {
     world.dispatcher.handle_written(Ticket::End(request(1)), Err(StoreError::Failed), world.now);
     let effects = world.effects();
     assert!(matches!(&effects[..], [Effect::Ended(open)] if open.record.end.is_none()));
+    assert_eq!(world.dispatcher.table.inflight(connection(2)), [request(1)], "its wallet still shows it");
+
+    // It is open on disk and comes again after a restart, so nobody is told that it is unknown, but for those who may not know of it.
+    let stranger = world.dispatcher.check(&[2; 32].into(), connection(2), request(1), None);
+    assert!(matches!(stranger, Check::Acknowledge(AckOutcome::Unknown)));
+    assert!(matches!(world.check(1, [9; 64]), Check::Later));
+    assert_eq!(world.answer(2, rejected(RejectScope::Key)), None);
     world.assert_empty();
 }
 

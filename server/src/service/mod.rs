@@ -174,12 +174,25 @@ impl SigningService {
     /// to `patience`, ends the rest as [`SigningError::Draining`], and closes every connection with code 1012. Durable requests stay
     /// open on disk.
     pub async fn drain(&self, patience: Duration) {
+        self.begin_drain();
+        self.until(patience, |state| state.dispatcher.transient() == 0 && state.watchers.is_empty()).await;
+        self.finish_drain();
+        self.until(self.0.config.write_timeout, |state| state.dispatcher.connections() == 0).await;
+    }
+
+    pub(crate) fn begin_drain(&self) {
         let goodbye = self.goodbye().frame;
         self.with(|dispatcher, _| dispatcher.begin_drain(&goodbye));
-        self.until(patience, |state| state.dispatcher.transient() == 0 && state.watchers.is_empty()).await;
+    }
+
+    pub(crate) fn finish_drain(&self) {
         self.with(|dispatcher, now| dispatcher.finish_drain(|| self.goodbye(), now));
         self.state().watchers.clear();
-        self.until(self.0.config.write_timeout, |state| state.dispatcher.connections() == 0).await;
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        let State { dispatcher, acceptances, watchers } = &*self.state();
+        dispatcher.is_idle() && acceptances.is_empty() && watchers.is_empty()
     }
 
     pub(crate) fn config(&self) -> &Config {

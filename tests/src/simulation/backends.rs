@@ -1,0 +1,496 @@
+//! Those who ask: with patience or without, once or again, and whether or not anybody still listens.
+
+use super::{
+    coverage::Seen,
+    events::{CallId, Event, Millis},
+    ground::Ground,
+    plan::{KEYS, LONGEST, Plan},
+    server::Server,
+    storage::disk,
+};
+use countersign_protocol::{Batch, BatchId, Message, RequestId, RequesterName};
+use countersign_server::{
+    Accepted, End, IdempotencyKey, Record, SigningError, SigningService, Subscription, Timestamp,
+    simulation::{Asked, Waiting},
+    storage::Idempotency,
+};
+use std::{
+    collections::BTreeMap,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use tokio::sync::oneshot::{Receiver, error::TryRecvError};
+
+/// Who asks.
+pub(super) const REQUESTER: &str = "Example Shop";
+
+/// The longest an acceptance may take while the disk is slow.
+const ACCEPT_PATIENCE: Millis = 30_000;
+
+/// One thing that a backend wants, however often it has to ask.
+#[derive(Debug)]
+struct Call {
+    key: usize,
+    /// What it asks for, and what it asks for by mistake under the same idempotency key.
+    bodies: [Vec<Arc<Message>>; 2],
+    is_durable: bool,
+    queue: bool,
+    idempotency: Option<String>,
+    timeout: Millis,
+    delivery_timeout: Millis,
+    tries: u32,
+    taken: Option<Vec<RequestId>>,
+    /// In which life of the server it was first asked.
+    first_life: Option<u64>,
+}
+
+/// All that the backends want.
+#[derive(Debug)]
+pub(super) struct Backends {
+    calls: Vec<Call>,
+    max_inflight: usize,
+}
+
+struct Accepting {
+    call: CallId,
+    body: usize,
+    ticket: u64,
+    answer: Receiver<Result<Accepted, SigningError>>,
+}
+
+struct Waiter<'a> {
+    call: CallId,
+    waiting: Waiting<'a>,
+    id: RequestId,
+}
+
+/// The calls that a server holds open.
+#[derive(Default)]
+pub(super) struct Callers<'a> {
+    waiting: Vec<Waiter<'a>>,
+    accepting: Vec<Accepting>,
+    watching: BTreeMap<RequestId, Subscription>,
+    accepted: Vec<(CallId, usize, Result<Accepted, SigningError>)>,
+}
+
+impl Backends {
+    pub(super) fn new(ground: &mut Ground, plan: &Plan) -> Self {
+        let Plan { calls, max_inflight, .. } = *plan;
+        let keys = &plan.keys();
+        let calls: Vec<_> = (0..calls).map(|number| Call::new(ground, number, keys, max_inflight)).collect();
+        for number in 0..calls.len() {
+            let at = ground.between(1_000, 85_000);
+            ground.after(at, Event::Ask(number, 0));
+        }
+        Self { calls, max_inflight }
+    }
+
+    /// Asks, or asks again.
+    pub(super) fn ask(&mut self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId, body: usize) {
+        let call = &mut self.calls[number];
+        call.tries += 1;
+        let Some(server) = server else { return retry(ground, call, number) };
+        let records = call.records(ground, body);
+        let ids: Vec<_> = records.iter().map(|record| record.id).collect();
+        debug_assert!(ids.len() <= self.max_inflight);
+        for record in &records {
+            ground.checker.asked(record, ids.clone(), call.is_durable);
+        }
+        ground.note(("ask", number, &ids), || {
+            let kind = if call.is_durable { "durably" } else { "and waits" };
+            format!("backend {number}: asks {kind} for {ids:?} of key {}, within {} ms", call.key, call.timeout)
+        });
+        if ids.len() > 1 {
+            ground.see(Seen::AskedBatch);
+        }
+        let refused = match call.is_durable {
+            true => ask_durably(ground, server, call, (number, body), records),
+            false => ask(ground, server, call, number, records),
+        };
+        if let Err(error) = refused {
+            ground.see(Seen::AskRefused);
+            if error == SigningError::TooManyInflight {
+                ground.see(Seen::TooManyInflight);
+            }
+            ground.note(("refused", number, error.code()), || format!("backend {number}: is refused: {error}"));
+            retry(ground, call, number);
+        }
+    }
+
+    /// Stops waiting.
+    pub(super) fn hang_up(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId) {
+        let Some(server) = server else { return };
+        let (gone, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut server.callers.waiting).into_iter().partition(|waiter| waiter.call == number);
+        server.callers.waiting = rest;
+        if !gone.is_empty() {
+            ground.see(Seen::HungUp);
+            ground.note(("hang up", number), || format!("backend {number}: hangs up"));
+        }
+        for waiter in gone {
+            ground.checker.closing(waiter.id);
+        }
+    }
+
+    pub(super) fn cancel(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId) {
+        let (Some(server), Some(ids)) = (server, &self.calls[number].taken) else { return };
+        for id in ids {
+            ground.note(("cancel", number, id), || format!("backend {number}: cancels {id}"));
+            ground.checker.closing(*id);
+            server.service.simulate_cancel(*id);
+        }
+    }
+
+    /// Looks how its requests stand.
+    pub(super) fn look_up(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId) {
+        let Some(ids) = &self.calls[number].taken else { return };
+        let mut is_open = server.is_none();
+        if let Some(server) = server {
+            for id in ids {
+                is_open |= look_up(ground, server.service, *id);
+            }
+        }
+        if is_open {
+            let wait = ground.between(500, 20_000);
+            ground.after(wait, Event::LookUp(number));
+        }
+    }
+
+    pub(super) fn overdue(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId) {
+        let waits = server.is_some_and(|server| server.callers.waiting.iter().any(|waiter| waiter.call == number));
+        if waits {
+            ground.checker.report("a waiter was not answered in time", || format!("call {number}"));
+        }
+    }
+
+    pub(super) fn accept_overdue(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, ticket: (CallId, u64)) {
+        let waits = server.is_some_and(|server| server.callers.accepting.iter().any(|a| (a.call, a.ticket) == ticket));
+        if waits {
+            ground.checker.report("a caller was not told whether its requests were taken", || format!("{ticket:?}"));
+        }
+    }
+
+    /// What the callers have been told about acceptance since.
+    pub(super) fn told(&mut self, ground: &mut Ground, server: &mut Server<'_>) {
+        for (number, body, accepted) in std::mem::take(&mut server.callers.accepted) {
+            let call = &mut self.calls[number];
+            let kept = Arc::clone(&ground.disk);
+            match accepted {
+                Ok(Accepted { request_ids, replayed }) => {
+                    ground.note(("accepted", number, &request_ids), || {
+                        format!("backend {number}: is told that {request_ids:?} are taken (replayed: {replayed})")
+                    });
+                    if replayed {
+                        let is_later = call.first_life != Some(server.life);
+                        ground.see(if is_later { Seen::ReplayedAfterCrash } else { Seen::Replayed });
+                    }
+                    let key = call.idempotency.as_deref().map(|key| (key, body));
+                    ground.checker.accepted(&disk(&kept), key, &request_ids);
+                    call.follow(ground, server, number, request_ids);
+                }
+                Err(SigningError::IdempotencyKeyReused) => {
+                    ground.see(Seen::KeyReused);
+                    let key = call.idempotency.as_deref().unwrap_or_default();
+                    ground.checker.refused_as_reused(&disk(&kept), key, REQUESTER, fingerprint(body));
+                }
+                Err(error) => {
+                    if error == SigningError::StorageUnavailable {
+                        ground.see(Seen::AcceptRefusedByDisk);
+                    }
+                    ground.note(("refused", number, error.code()), || format!("backend {number}: {error}"));
+                    retry(ground, call, number);
+                }
+            }
+        }
+    }
+
+    /// The server is gone, and with it every call that it held open.
+    pub(super) fn server_gone(&mut self, ground: &mut Ground, callers: &Callers<'_>) {
+        let waiting = callers.waiting.iter().map(|waiter| waiter.call);
+        let accepting = callers.accepting.iter().map(|accepting| accepting.call);
+        let mut calls: Vec<_> = waiting.chain(accepting).collect();
+        calls.dedup();
+        for number in calls {
+            // It cannot know whether it was taken, and only an idempotency key makes it safe to ask again.
+            if self.calls[number].idempotency.is_some() {
+                retry(ground, &mut self.calls[number], number);
+            }
+        }
+    }
+}
+
+impl Call {
+    fn new(ground: &mut Ground, number: CallId, keys: &[usize], max_inflight: usize) -> Self {
+        let size = if ground.chance(25) { ground.rng.usize(2..=4).min(max_inflight) } else { 1 };
+        let mut body = |which: usize| {
+            let mut message = |at| format!("{which}: pay {at} to {number}, {}", ground.rng.u32(..));
+            (0..size).map(|at| Arc::new(Message::try_from(message(at).into_bytes()).unwrap())).collect()
+        };
+        let bodies = [body(0), body(1)];
+        let is_durable = ground.chance(60);
+        let idempotency = (is_durable && ground.chance(55)).then(|| format!("key-{number}"));
+        let longest = if ground.chance(25) { LONGEST } else { 20_000 };
+        let timeout = ground.between(2_000, longest);
+        let queue = is_durable && ground.chance(50);
+        let delivery_timeout = if queue { timeout } else { ground.between(1_000, 10_000).min(timeout) };
+        Self {
+            key: ground.pick(keys),
+            bodies,
+            is_durable,
+            queue,
+            idempotency,
+            timeout,
+            delivery_timeout,
+            tries: 0,
+            taken: None,
+            first_life: None,
+        }
+    }
+
+    fn records(&self, ground: &mut Ground, body: usize) -> Vec<Record> {
+        let now = Timestamp::from_millis(ground.now);
+        let messages = &self.bodies[body];
+        let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        let batch = (size > 1).then(|| BatchId::from_random_bytes(ground.bytes()));
+        let record = |(index, message): (u32, &Arc<Message>)| {
+            let asked = Asked {
+                id: RequestId::from_random_bytes(ground.bytes()),
+                public_key: KEYS[self.key].1.to_bytes(),
+                message: Arc::clone(message),
+                requester: requester(),
+                batch: batch.map(|id| Batch { id, index, size }),
+                deliver_by: now.after(Duration::from_millis(self.delivery_timeout)),
+                expires_at: now.after(Duration::from_millis(self.timeout)),
+            };
+            asked.record(now)
+        };
+        (0..).zip(messages).map(record).collect()
+    }
+
+    /// What a backend does about requests that were taken.
+    fn follow(&mut self, ground: &mut Ground, server: &mut Server<'_>, number: CallId, ids: Vec<RequestId>) {
+        if self.taken.is_none() {
+            let wait = ground.between(100, 10_000);
+            ground.after(wait, Event::LookUp(number));
+            if ground.chance(12) {
+                let wait = ground.between(10, self.timeout);
+                ground.after(wait, Event::Cancel(number));
+            }
+        }
+        for id in &ids {
+            if ground.chance(50) {
+                server.callers.watch(ground, server.service, *id);
+            }
+        }
+        self.taken = Some(ids);
+    }
+}
+
+fn requester() -> RequesterName {
+    REQUESTER.parse().unwrap()
+}
+
+fn fingerprint(body: usize) -> [u8; 32] {
+    [u8::try_from(body).unwrap_or(u8::MAX); 32]
+}
+
+fn retry(ground: &mut Ground, call: &mut Call, number: CallId) {
+    if call.tries < 5 && !ground.healed {
+        let wait = ground.between(500, 8_000);
+        ground.after(wait, Event::Ask(number, 0));
+    }
+}
+
+fn ask(
+    ground: &mut Ground,
+    server: &mut Server<'_>,
+    call: &Call,
+    number: CallId,
+    records: Vec<Record>,
+) -> Result<(), SigningError> {
+    let ids: Vec<_> = records.iter().map(|record| record.id).collect();
+    let waiting = server.service.simulate_ask(records)?;
+    ground.see(Seen::Asked);
+    let waiters = ids.into_iter().zip(waiting).map(|(id, waiting)| Waiter { call: number, waiting, id });
+    server.callers.waiting.extend(waiters);
+    // Whatever is due at that moment is done within it.
+    ground.after(call.timeout + 1, Event::Overdue(number));
+    if ground.chance(15) {
+        let wait = ground.between(10, call.timeout);
+        ground.after(wait, Event::HangUp(number));
+    }
+    Ok(())
+}
+
+fn ask_durably(
+    ground: &mut Ground,
+    server: &mut Server<'_>,
+    call: &mut Call,
+    (number, body): (CallId, usize),
+    records: Vec<Record>,
+) -> Result<(), SigningError> {
+    let requester = records.first().map(|record| record.requester.clone());
+    let idempotency = call.idempotency.as_ref().zip(requester).map(|(key, requester)| Idempotency {
+        requester,
+        key: key.parse::<IdempotencyKey>().unwrap(),
+        fingerprint: fingerprint(body),
+    });
+    let answer = server.service.simulate_ask_durably(records, idempotency, call.queue)?;
+    ground.see(Seen::AskedDurably);
+    if call.first_life.is_none() {
+        call.first_life = Some(server.life);
+        if call.idempotency.is_some() {
+            again(ground, number);
+        }
+    }
+    let ticket = ground.rng.u64(..);
+    server.callers.accepting.push(Accepting { call: number, body, ticket, answer });
+    ground.after(ACCEPT_PATIENCE, Event::AcceptOverdue(number, ticket));
+    Ok(())
+}
+
+/// Has a call made again, as by a backend that got no answer, or by one that mixes up its keys.
+fn again(ground: &mut Ground, number: CallId) {
+    for (percent, body) in [(50, 0), (25, 0), (25, 1)] {
+        if ground.chance(percent) {
+            let wait = ground.between(0, 20_000);
+            ground.after(wait, Event::Ask(number, body));
+        }
+    }
+}
+
+/// Polls what is ready at once, since nothing here waits for more than the simulated disk.
+fn now<T>(future: impl Future<Output = T>) -> Poll<T> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Whether the request is still open.
+fn look_up(ground: &mut Ground, service: &SigningService, id: RequestId) -> bool {
+    ground.see(Seen::LookedUp);
+    let stranger: RequesterName = "Somebody Else".parse().unwrap();
+    if now(service.record(&stranger, id)) != Poll::Ready(Err(SigningError::UnknownRequest)) {
+        ground.checker.report("a request was told to a stranger", || id.to_string());
+    }
+    match now(service.record(&requester(), id)) {
+        Poll::Ready(Ok(record)) => {
+            tell(ground, &record, "look-up");
+            record.end.is_none()
+        }
+        Poll::Ready(Err(error)) => {
+            ground.checker.report("an accepted request is not known", || format!("{id}: {error}"));
+            false
+        }
+        Poll::Pending => {
+            ground.checker.report("a look-up hangs", || id.to_string());
+            false
+        }
+    }
+}
+
+/// A backend learns how a request stands.
+fn tell(ground: &mut Ground, record: &Record, by: &'static str) {
+    if let Some(end) = &record.end {
+        let is_news = ground.checker.requests.get(&record.id).is_some_and(|request| request.told.is_none());
+        if is_news {
+            count(ground, record, end);
+        }
+    }
+    ground.note(("told", by, record.id, record.state()), || {
+        format!("backend: {} is {} ({:?}), by {by}", record.id, record.state(), record.end.as_ref().map(End::state))
+    });
+    let kept = Arc::clone(&ground.disk);
+    ground.checker.told(&disk(&kept), record, by);
+}
+
+fn count(ground: &mut Ground, record: &Record, end: &End) {
+    ground.see(Seen::AnswerTold);
+    let is_signed = matches!(end, End::Signed { .. });
+    if is_signed && record.attempt > 1 {
+        ground.see(Seen::SignedAfterRedelivery);
+    }
+    let ended = record.times.ended.map_or(0, |ended| ended.as_millis());
+    if is_signed && record.times.queued.as_millis() < ground.server_began && ground.server_began < ended {
+        ground.see(Seen::SignedAfterRestart);
+    }
+    let seen = match end {
+        End::Signed { .. } => Seen::Signed,
+        End::Rejected { .. } => Seen::Rejected,
+        End::InvalidSignature => Seen::BadSignature,
+        End::MessageMismatch => Seen::OtherMessage,
+        End::DeliveryTimeout => Seen::DeliveryTimedOut,
+        End::Timeout(_) => Seen::Expired,
+        End::Disconnected(_) => Seen::Disconnected,
+        End::Cancelled => Seen::Cancelled,
+        End::Draining => Seen::Drained,
+        other => return ground.checker.report("an end that nobody knows", || format!("{other:?}")),
+    };
+    ground.see(seen);
+}
+
+impl Callers<'_> {
+    /// Takes what there is for those who wait.
+    pub(super) fn poll(&mut self, ground: &mut Ground, life: u64) {
+        for mut waiter in std::mem::take(&mut self.waiting) {
+            match waiter.waiting.poll() {
+                Some(record) if record.end.is_some() => tell(ground, &record, "waiting"),
+                Some(_) => ground.checker.report("a waiter was told no end", || waiter.id.to_string()),
+                None => self.waiting.push(waiter),
+            }
+        }
+        for mut accepting in std::mem::take(&mut self.accepting) {
+            match accepting.answer.try_recv() {
+                Ok(accepted) => self.accepted.push((accepting.call, accepting.body, accepted)),
+                Err(TryRecvError::Empty) => self.accepting.push(accepting),
+                Err(TryRecvError::Closed) => {
+                    let call = accepting.call;
+                    ground.checker.report("a caller was dropped silently", || format!("call {call} in life {life}"));
+                }
+            }
+        }
+        for (id, mut watched) in std::mem::take(&mut self.watching) {
+            if Self::follow(ground, &mut watched) {
+                self.watching.insert(id, watched);
+            }
+        }
+    }
+
+    fn watch(&mut self, ground: &mut Ground, service: &SigningService, id: RequestId) {
+        match now(service.subscribe(&requester(), id)) {
+            Poll::Ready(Ok(mut watched)) => {
+                ground.see(Seen::Watched);
+                if Self::follow(ground, &mut watched) {
+                    self.watching.insert(id, watched);
+                }
+            }
+            Poll::Ready(Err(error)) => {
+                ground.checker.report("an accepted request is not known", || format!("{id}: {error}"));
+            }
+            Poll::Pending => ground.checker.report("a look-up hangs", || id.to_string()),
+        }
+    }
+
+    /// Whether there is more to come.
+    fn follow(ground: &mut Ground, watched: &mut Subscription) -> bool {
+        loop {
+            match now(watched.next()) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(Some(record))) => tell(ground, &record, "watching"),
+                Poll::Ready(Ok(None) | Err(SigningError::Draining)) => return false,
+                Poll::Ready(Err(error)) => {
+                    ground.checker.report("an accepted request is not known", || error.to_string());
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// All is over: nobody may wait any more.
+    pub(super) fn finish(&self, ground: &mut Ground) {
+        let left = (self.waiting.len(), self.accepting.len(), self.watching.len());
+        if left != (0, 0, 0) {
+            ground.checker.report("somebody still waits at the end", || format!("{left:?}"));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What is going to happen, and when.
+
+use countersign_protocol::RequestId;
+use countersign_wasm::effect::SignTask;
+use std::collections::BTreeMap;
+
+/// Milliseconds of simulated time.
+pub(super) type Millis = u64;
+
+/// Which of the connections there have ever been.
+pub(super) type LinkId = usize;
+
+/// Which of the devices.
+pub(super) type DeviceId = usize;
+
+/// Which of the backends' calls.
+pub(super) type CallId = usize;
+
+/// One end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Side {
+    Server,
+    Wallet,
+}
+
+/// How a server stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Stop {
+    Crash,
+    Drain,
+}
+
+/// What a human does about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Deed {
+    Look,
+    Approve,
+    DeclineForKey,
+    DeclineHere,
+}
+
+/// Something that happens. What is about a process names which of the device's lives it is for, since it may be over by then.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The next thing in a pipe comes out at this side.
+    Arrive(LinkId, Side),
+    /// This side learns that the connection is gone.
+    Lost(LinkId, Side),
+    /// The server can write to a connection again.
+    Unblock(LinkId),
+    /// A dialled connection comes about, or does not.
+    Reach {
+        device: DeviceId,
+        dial: u64,
+    },
+    /// A device's network goes, and comes back after so long.
+    Offline(DeviceId, Millis),
+    /// A device's connection breaks.
+    Cut(DeviceId),
+    /// A device's connection falls silent in one direction, and nobody is told.
+    Mute(DeviceId, Side),
+    /// A device's connection stalls in one direction.
+    Stall(DeviceId, Side, Millis),
+    /// Old frames of a device are sent once more.
+    Replay(DeviceId),
+
+    ServerStarts,
+    ServerStops(Stop),
+    /// A drain's patience is over.
+    DrainEnds,
+    /// The service has something due.
+    ServiceTimer,
+    /// A conversation has something due.
+    ConversationTimer(LinkId),
+    /// The disk has synced what was submitted.
+    Sync(u64),
+    /// The disk fills up, or has room again.
+    Full(bool),
+    /// The disk fails for good.
+    DiskFails,
+
+    WalletStarts(DeviceId),
+    WalletCrashes(DeviceId),
+    WalletTimer(DeviceId, u64),
+    /// A wallet's store has done the oldest thing it was asked.
+    Shelved(DeviceId, u64),
+    /// A wallet's key has signed, or will not.
+    KeySigns(DeviceId, u64, Box<SignTask>),
+    Human(DeviceId, u64, RequestId, Deed),
+    OwnerCloses(DeviceId),
+    OwnerConnects(DeviceId),
+
+    Ask(CallId, usize),
+    HangUp(CallId),
+    Cancel(CallId),
+    LookUp(CallId),
+    /// A call's requests have to have ended.
+    Overdue(CallId),
+    /// A call has to have been accepted or refused.
+    AcceptOverdue(CallId, u64),
+
+    /// From here on nothing goes wrong any more.
+    Heal,
+    /// All that was asked is over.
+    Over,
+}
+
+/// The events to come, in order of time and then of their making.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    events: BTreeMap<(Millis, u64), Event>,
+    made: u64,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, at: Millis, event: Event) {
+        self.made += 1;
+        self.events.insert((at, self.made), event);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<(Millis, Event)> {
+        self.events.pop_first().map(|((at, _), event)| (at, event))
+    }
+}

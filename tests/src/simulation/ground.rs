@@ -1,0 +1,157 @@
+//! What everything in the world stands on: its clock, its chance, its queue, its log, and who watches over it.
+
+use super::{
+    coverage::{Coverage, Seen},
+    events::{Event, Millis, Queue},
+    invariants::Checker,
+    storage::Disk,
+    trace::Trace,
+};
+use std::{
+    fmt,
+    hash::Hash,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// When the world begins, in milliseconds since the epoch.
+pub(super) const START: Millis = 1_750_000_000_000;
+
+/// Something that breaks a promise on purpose, so that a test sees it noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The disk says that it has taken requests, and has not.
+    DiskForgetsRequests,
+    /// The disk says that it has taken an end, and has not.
+    DiskForgetsEnds,
+    /// The disk knows no idempotency key again.
+    DiskForgetsKeys,
+    /// The disk gives other bytes for a signature than it was given.
+    DiskSpoilsSignatures,
+    /// Nobody looks at the clock for the service.
+    ClockStands,
+    /// A wallet's store loses everything, and nobody knows.
+    WalletForgets,
+    /// The network tells wallets that a late answer was accepted.
+    NetworkLiesAboutAnswers,
+    /// The network drops the frame of a batch in which its place stands.
+    NetworkTearsBatches,
+    /// The network makes requests up.
+    NetworkInventsRequests,
+}
+
+/// How a run is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Whether the log is kept as text.
+    pub trace: bool,
+    /// What is broken on purpose.
+    pub fault: Option<Fault>,
+}
+
+/// What the world stands on.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) now: Millis,
+    pub(super) clock: Arc<AtomicU64>,
+    began: Instant,
+    pub(super) rng: fastrand::Rng,
+    pub(super) queue: Queue,
+    pub(super) trace: Trace,
+    pub(super) coverage: Coverage,
+    pub(super) checker: Checker,
+    pub(super) disk: Arc<Mutex<Disk>>,
+    pub(super) fault: Option<Fault>,
+    /// When the server's present life began.
+    pub(super) server_began: Millis,
+    /// Nothing goes wrong any more.
+    pub(super) healed: bool,
+}
+
+impl Ground {
+    pub(super) fn new(seed: u64, options: Options) -> Self {
+        Self {
+            now: START,
+            clock: Arc::new(AtomicU64::new(START)),
+            began: Instant::now(),
+            rng: fastrand::Rng::with_seed(seed),
+            queue: Queue::default(),
+            trace: Trace::new(options.trace),
+            coverage: Coverage::default(),
+            checker: Checker::default(),
+            disk: Arc::default(),
+            fault: options.fault,
+            server_began: START,
+            healed: false,
+        }
+    }
+
+    pub(super) fn set_time(&mut self, at: Millis) {
+        self.now = self.now.max(at);
+        self.clock.store(self.now, Ordering::Relaxed);
+        self.checker.now = self.now;
+    }
+
+    /// The moment as the conversations' clock shows it. Only its distance to others ever matters.
+    pub(super) fn instant(&self) -> Instant {
+        self.began + Duration::from_millis(self.now - START)
+    }
+
+    /// When that clock shows `instant`.
+    pub(super) fn millis_of(&self, instant: Instant) -> Millis {
+        START + u64::try_from(instant.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn after(&mut self, wait: Millis, event: Event) {
+        self.queue.push(self.now + wait, event);
+    }
+
+    pub(super) fn at(&mut self, at: Millis, event: Event) {
+        self.queue.push(at.max(self.now), event);
+    }
+
+    pub(super) fn see(&mut self, seen: Seen) {
+        self.coverage.see(seen);
+    }
+
+    pub(super) fn note(&mut self, what: impl Hash, text: impl FnOnce() -> String) {
+        self.trace.note(self.now, what, text);
+    }
+
+    /// True so many times in a hundred.
+    pub(super) fn chance(&mut self, percent: u32) -> bool {
+        self.rng.u32(0..100) < percent
+    }
+
+    /// As [`Ground::chance`], but for what goes wrong.
+    pub(super) fn mishap(&mut self, percent: u32) -> bool {
+        self.chance(percent) && !self.healed
+    }
+
+    pub(super) fn between(&mut self, least: Millis, most: Millis) -> Millis {
+        self.rng.u64(least..=most)
+    }
+
+    pub(super) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill(&mut bytes);
+        bytes
+    }
+
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.rng.usize(0..from.len())]
+    }
+}
+
+/// A moment as it is printed: in seconds since the world began.
+pub(super) struct Seconds(pub(super) Millis);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.0.saturating_sub(START);
+        write!(f, "{:>4}.{:03}", since / 1000, since % 1000)
+    }
+}

@@ -1,0 +1,305 @@
+//! What has to hold whatever happens, each under a name of its own.
+
+use super::{
+    events::{DeviceId, Millis},
+    prompts::{Prompts, Witness},
+    storage::Disk,
+};
+use countersign_protocol::{Message, PublicKeyBytes, RequestId, Signature};
+use countersign_server::{End, Record};
+use ed25519_dalek::VerifyingKey;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub name: &'static str,
+    /// How it came out.
+    pub detail: String,
+}
+
+/// What the world knows about a request that was asked for.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) public_key: PublicKeyBytes,
+    pub(super) message: Arc<Message>,
+    pub(super) is_durable: bool,
+    /// All of its batch, itself among them.
+    pub(super) batch: Vec<RequestId>,
+    pub(super) expires_at: Millis,
+    /// Its backend has been told that it is taken.
+    pub(super) is_accepted: bool,
+    /// What was ever told about its end, to whomever.
+    pub(super) told: Option<End>,
+    /// A signature of which a wallet was told that it was accepted.
+    used: Option<Signature>,
+    /// Signatures of which wallets were told that they were not.
+    unused: Vec<Signature>,
+    /// The devices that have sent one: two devices of one key make the same.
+    signed_on: BTreeSet<DeviceId>,
+    /// It is not open any more, or is about to end.
+    pub(super) is_closing: bool,
+}
+
+/// Watches over everything.
+#[derive(Debug, Default)]
+pub(super) struct Checker {
+    pub(super) now: Millis,
+    pub(super) requests: BTreeMap<RequestId, Request>,
+    pub(super) prompts: Prompts,
+    /// The requests told for each idempotency key, and by which of its bodies.
+    keys: BTreeMap<String, (usize, Vec<RequestId>)>,
+    verified: BTreeSet<(RequestId, [u8; 64])>,
+    pub(super) violation: Option<Violation>,
+}
+
+impl Checker {
+    /// Takes note of a broken promise; the first one counts.
+    pub(super) fn report(&mut self, name: &'static str, detail: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            self.violation = Some(Violation { name, detail: detail() });
+        }
+    }
+
+    pub(super) fn asked(&mut self, record: &Record, batch: Vec<RequestId>, is_durable: bool) {
+        let request = Request {
+            public_key: record.public_key,
+            message: Arc::clone(&record.message),
+            is_durable,
+            batch,
+            expires_at: record.expires_at.as_millis(),
+            is_accepted: false,
+            told: None,
+            used: None,
+            unused: Vec::new(),
+            signed_on: BTreeSet::new(),
+            is_closing: false,
+        };
+        self.requests.insert(record.id, request);
+    }
+
+    /// A request is about to end, on its backend's wish.
+    pub(super) fn closing(&mut self, id: RequestId) {
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.is_closing = true;
+        }
+    }
+
+    /// A device sends a signature.
+    pub(super) fn signed_on(&mut self, device: DeviceId, id: RequestId) {
+        if let Some(request) = self.requests.get_mut(&id) {
+            request.signed_on.insert(device);
+        }
+    }
+
+    /// Somebody is told how a request stands.
+    pub(super) fn told(&mut self, disk: &Disk, record: &Record, by: &'static str) {
+        let id = record.id;
+        let Some(request) = self.requests.get_mut(&id) else {
+            return self.report("a request was told that nobody asked for", || format!("{id} by {by}"));
+        };
+        if record.message != request.message || record.public_key != request.public_key {
+            return self.report("a request was told with other contents", || format!("{id} by {by}"));
+        }
+        let Some(end) = &record.end else {
+            if let Some(told) = &request.told {
+                let told = told.clone();
+                self.report("a request was open again after its end", || format!("{id} by {by}, after {told:?}"));
+            }
+            return;
+        };
+        request.is_closing = true;
+        if let Some(told) = request.told.replace(end.clone())
+            && told != *end
+        {
+            return self.report("an end has changed", || format!("{id} by {by}: from {told:?} to {end:?}"));
+        }
+        let expires_at = request.expires_at;
+        if request.is_durable && disk.record(id).and_then(|kept| kept.end.as_ref()) != Some(end) {
+            return self.report("an end was told that is not on disk", || format!("{id} by {by}: {end:?}"));
+        }
+        if let End::Signed { signature, .. } = end {
+            if record.times.ended.is_none_or(|ended| ended.as_millis() > expires_at) {
+                return self.report("a signature was taken after the deadline", || id.to_string());
+            }
+            self.verify(id, signature);
+        }
+        self.compare(id);
+    }
+
+    fn verify(&mut self, id: RequestId, signature: &Signature) {
+        let Some(request) = self.requests.get(&id) else { return };
+        let bytes = *signature.as_bytes();
+        if self.verified.contains(&(id, bytes)) {
+            return;
+        }
+        let holds = VerifyingKey::from_bytes(request.public_key.as_bytes())
+            .and_then(|key| key.verify_strict(request.message.as_bytes(), &bytes.into()))
+            .is_ok();
+        if holds {
+            self.verified.insert((id, bytes));
+        } else {
+            self.report("a signature was told that does not verify", || id.to_string());
+        }
+    }
+
+    /// A wallet is told that its signature was accepted.
+    pub(super) fn used(&mut self, disk: &Disk, id: RequestId, signature: Signature) {
+        let Some(request) = self.requests.get_mut(&id) else {
+            return self.report("a signature was accepted that nobody asked for", || id.to_string());
+        };
+        request.used = Some(signature);
+        let end = if request.is_durable {
+            disk.record(id).and_then(|record| record.end.clone())
+        } else {
+            request.told.clone()
+        };
+        match end {
+            Some(End::Signed { signature: taken, .. }) if taken == signature => {}
+            Some(end) => self.report("a signature was accepted that was not used", || format!("{id}: {end:?}")),
+            None => self.report("a signature was accepted that nobody has", || id.to_string()),
+        }
+        self.compare(id);
+    }
+
+    /// A wallet is told that its signature was not used.
+    pub(super) fn unused(&mut self, disk: &Disk, id: RequestId, signature: Signature) {
+        let on_disk = disk.record(id).and_then(|record| record.end.clone());
+        let Some(request) = self.requests.get_mut(&id) else { return };
+        request.unused.push(signature);
+        let is_taken = matches!(on_disk, Some(End::Signed { signature: taken, .. }) if taken == signature);
+        if is_taken && request.signed_on.len() < 2 {
+            self.report("a signature was used and called unused", || id.to_string());
+        }
+        self.compare(id);
+    }
+
+    fn compare(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get(&id) else { return };
+        let taken = match &request.told {
+            Some(End::Signed { signature, .. }) => Some(*signature),
+            Some(_) | None => None,
+        };
+        if request.told.is_some() && request.used.is_some() && request.used != taken {
+            self.report("a signature was accepted that was not used", || id.to_string());
+        } else if taken.is_some_and(|taken| request.unused.contains(&taken)) && request.signed_on.len() < 2 {
+            self.report("a signature was used and called unused", || id.to_string());
+        }
+    }
+
+    /// A backend is told that its requests are taken.
+    pub(super) fn accepted(&mut self, disk: &Disk, key: Option<(&str, usize)>, ids: &[RequestId]) {
+        for id in ids {
+            match self.requests.get_mut(id) {
+                Some(request) => request.is_accepted = true,
+                None => self.report("requests were accepted that nobody asked for", || id.to_string()),
+            }
+            if disk.record(*id).is_none() {
+                self.report("an accepted request is not on disk", || id.to_string());
+            }
+        }
+        let Some((key, body)) = key else { return };
+        let (first_body, first_ids) = self.keys.entry(key.into()).or_insert_with(|| (body, ids.to_vec()));
+        if *first_body != body {
+            self.report("an idempotency key was taken for two bodies", || key.into());
+        } else if first_ids != ids {
+            self.report("an idempotency key made a second request", || key.into());
+        }
+    }
+
+    /// A backend is told that its key was used for something else.
+    pub(super) fn refused_as_reused(&mut self, disk: &Disk, key: &str, requester: &str, fingerprint: [u8; 32]) {
+        if disk.of_key(requester, key).is_none_or(|(taken, _)| *taken == fingerprint) {
+            self.report("an idempotency key was refused that was not used", || key.into());
+        }
+    }
+
+    /// A server starts with what is on disk.
+    pub(super) fn started(&mut self, disk: &Disk) {
+        let mut broken = None;
+        for (id, request) in &self.requests {
+            let kept = disk.record(*id);
+            if request.is_accepted && kept.is_none() {
+                broken = broken.or(Some(("an accepted request was forgotten", *id)));
+            }
+            if !request.is_durable {
+                continue;
+            }
+            let end = kept.and_then(|record| record.end.as_ref());
+            if request.told.is_some() && request.told.as_ref() != end {
+                broken = broken.or(Some(("an end that was told was forgotten", *id)));
+            }
+            if let Some(used) = &request.used
+                && !matches!(end, Some(End::Signed { signature, .. }) if signature == used)
+            {
+                broken = broken.or(Some(("an accepted signature was forgotten", *id)));
+            }
+        }
+        if let Some((name, id)) = broken {
+            self.report(name, || id.to_string());
+        }
+    }
+
+    /// One prompt is shown on a device, with all of `ids`.
+    pub(super) fn shown(
+        &mut self,
+        disk: &Disk,
+        device: DeviceId,
+        ids: &[(RequestId, Witness)],
+        batch_size: Option<u32>,
+    ) {
+        for (id, witness) in ids {
+            if !self.requests.contains_key(id) {
+                return self.report("a request was shown that nobody asked for", || format!("{id} on {device}"));
+            }
+            if let Some(name) = self.prompts.show(device, *id, *witness) {
+                return self.report(name, || format!("{id} on device {device}: {witness:?}"));
+            }
+        }
+        let Some((first, _)) = ids.first() else { return };
+        let Some(request) = self.requests.get(first) else { return };
+        let missing = request.batch.iter().find(|member| {
+            let is_open = self.requests.get(member).is_some_and(|request| {
+                !request.is_closing && request.expires_at > self.now && !disk.is_ending(**member)
+            });
+            is_open && !self.prompts.was_shown(device, **member)
+        });
+        if let Some(missing) = missing {
+            let missing = *missing;
+            return self.report("a part of a batch was shown alone", || format!("{first} without {missing}"));
+        }
+        if batch_size.is_some_and(|size| ids.len() > size as usize)
+            || ids.iter().any(|(id, _)| !request.batch.contains(id))
+        {
+            self.report("one prompt showed what does not belong together", || first.to_string());
+        }
+    }
+
+    /// The wallet says that it was asked more at once than it may be.
+    pub(super) fn asked_too_much(&mut self, device: DeviceId) {
+        self.report("a wallet had to refuse what it was asked", || format!("device {device}"));
+    }
+
+    /// All is over.
+    pub(super) fn finished(&mut self, disk: &Disk) {
+        if let Some(id) = disk.contradiction {
+            self.report("a request was given two ends", || id.to_string());
+        }
+        if let Some(open) = disk.records().find(|record| record.end.is_none()) {
+            let id = open.id;
+            self.report("a durable request never ended", || id.to_string());
+        }
+        for record in disk.records() {
+            let Some(request) = self.requests.get(&record.id) else { continue };
+            if record.end != request.told && request.told.is_some() {
+                self.report("an end has changed", || record.id.to_string());
+                return;
+            }
+        }
+        self.started(disk);
+    }
+}

@@ -1,0 +1,25 @@
+//! The whole of Countersign in one thread and in no time: the real service, the real conversations and the real wallets, in a world
+//! whose clock, network, disk, people and misfortunes come from one seed.
+//!
+//! The same seed gives the same run, to the last byte. `cargo run -p countersign-tests --bin simulate -- --help`
+
+mod backends;
+mod coverage;
+mod events;
+mod ground;
+mod hostile;
+mod invariants;
+mod network;
+mod plan;
+mod prompts;
+mod server;
+mod shelf;
+mod storage;
+mod trace;
+mod wallets;
+mod world;
+
+pub use coverage::{Coverage, Seen};
+pub use ground::{Fault, Options};
+pub use invariants::Violation;
+pub use world::{Outcome, run};

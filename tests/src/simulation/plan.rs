@@ -1,0 +1,137 @@
+//! What a run is made of: how large everything is, and what will go wrong.
+
+use super::{
+    events::{DeviceId, Event, Millis, Side, Stop},
+    ground::{Ground, START},
+};
+use countersign_protocol::{Audience, PublicKey};
+use countersign_server::Config;
+use ed25519_dalek::SigningKey;
+use std::{sync::LazyLock, time::Duration};
+
+/// Where the server is reached.
+pub(super) const AUDIENCE: &str = "wss://sign.example/ws";
+
+/// When nothing goes wrong any more, from the start.
+pub(super) const HEALED_AFTER: Millis = 100_000;
+
+/// The longest a request may take.
+pub(super) const LONGEST: Millis = 60_000;
+
+/// The keys of all wallets.
+pub(super) static KEYS: LazyLock<Vec<(SigningKey, PublicKey)>> = LazyLock::new(|| {
+    (1..=3u8)
+        .map(|seed| {
+            let key = SigningKey::from_bytes(&[seed; 32]);
+            let public = PublicKey::of(&key);
+            (key, public)
+        })
+        .collect()
+});
+
+/// What kind of wallet a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Honest,
+    Hostile,
+    /// Says again what it has overheard of others.
+    Replayer,
+}
+
+/// How a run is made.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) devices: Vec<(usize, Kind)>,
+    pub(super) calls: usize,
+    pub(super) latency: Millis,
+    pub(super) max_inflight: usize,
+    max_pending_per_key: usize,
+    max_connections_per_key: usize,
+}
+
+impl Plan {
+    pub(super) fn new(ground: &mut Ground) -> Self {
+        let mut devices: Vec<_> = (0..ground.rng.usize(1..=3)).map(|_| (0, Kind::Honest)).collect();
+        if ground.chance(60) {
+            devices.push((1, Kind::Honest));
+        }
+        if ground.chance(35) {
+            let key = ground.pick(&[0, 0, 2]);
+            devices.push((key, Kind::Hostile));
+        }
+        if ground.chance(20) {
+            devices.push((0, Kind::Replayer));
+        }
+        Self {
+            devices,
+            calls: ground.rng.usize(3..=9),
+            latency: ground.pick(&[5, 50, 400]),
+            max_inflight: ground.pick(&[2, 4, 64]),
+            max_pending_per_key: ground.pick(&[4, 1_000]),
+            max_connections_per_key: ground.pick(&[4, 16]),
+        }
+    }
+
+    /// The keys that backends ask for: those that are held, and now and then one that nobody holds.
+    pub(super) fn keys(&self) -> Vec<usize> {
+        let held = self.devices.iter().filter(|(_, kind)| *kind != Kind::Replayer).map(|(key, _)| *key);
+        let held: Vec<_> = held.cycle().take(3 * self.devices.len()).collect();
+        held.into_iter().chain([2]).collect()
+    }
+
+    /// The rules of the service.
+    pub(super) fn config(&self, audience: &Audience) -> Config {
+        let mut config = Config::new(vec![audience.clone()]);
+        config.max_inflight = self.max_inflight;
+        config.max_pending_per_key = self.max_pending_per_key.max(self.max_inflight);
+        config.max_connections_per_key = self.max_connections_per_key;
+        config.heartbeat = Duration::from_secs(20);
+        config.frames_per_second = None;
+        config
+    }
+
+    /// Puts into the queue all that is going to go wrong, and the time at which it stops.
+    pub(super) fn misfortunes(&self, ground: &mut Ground) {
+        for device in 0..self.devices.len() {
+            let wait = ground.between(0, 3_000);
+            ground.after(wait, Event::WalletStarts(device));
+            self.misfortunes_of(ground, device);
+        }
+        for _ in 0..ground.pick(&[0, 0, 1, 1, 2]) {
+            let stop = ground.pick(&[Stop::Crash, Stop::Crash, Stop::Drain]);
+            let at = ground.between(3_000, HEALED_AFTER);
+            ground.after(at, Event::ServerStops(stop));
+        }
+        if ground.chance(15) {
+            let at = ground.between(1_000, HEALED_AFTER - 30_000);
+            ground.after(at, Event::Full(true));
+            let end = at + ground.between(2_000, 25_000);
+            ground.after(end, Event::Full(false));
+        }
+        if ground.chance(6) {
+            let at = ground.between(5_000, HEALED_AFTER);
+            ground.after(at, Event::DiskFails);
+            let wait = ground.between(1_000, 20_000);
+            ground.after(at + wait, Event::ServerStops(Stop::Crash));
+        }
+        ground.at(START + HEALED_AFTER, Event::Heal);
+        ground.at(START + HEALED_AFTER + LONGEST + 90_000, Event::Over);
+    }
+
+    fn misfortunes_of(&self, ground: &mut Ground, device: DeviceId) {
+        for _ in 0..ground.pick(&[0, 1, 1, 2, 3]) {
+            let side = ground.pick(&[Side::Server, Side::Wallet]);
+            let event = match ground.rng.u32(0..100) {
+                0..25 => Event::WalletCrashes(device),
+                25..45 => Event::Cut(device),
+                45..55 => Event::Mute(device, side),
+                55..68 => Event::Stall(device, side, ground.between(500, 20_000)),
+                68..80 => Event::Offline(device, ground.between(500, 30_000)),
+                80..90 => Event::Replay(device),
+                90.. => Event::OwnerCloses(device),
+            };
+            let at = ground.between(1_000, HEALED_AFTER);
+            ground.after(at, event);
+        }
+    }
+}

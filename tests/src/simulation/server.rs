@@ -1,0 +1,255 @@
+//! One life of the server: the real service and its conversations, each polled when it has something to do.
+
+use super::{
+    backends::Callers,
+    coverage::Seen,
+    events::{Event, LinkId, Millis, Side, Stop},
+    ground::{Fault, Ground},
+    network::{Network, Wire},
+    storage::{Store, disk},
+};
+use countersign_protocol::{
+    AckOutcome, Challenge, ClientFrame, ConnectionId, Origin, RequestId, ResponseAck, ServerFrame, Signature,
+};
+use countersign_server::{
+    End, SigningService,
+    connection::{Exit, Incoming},
+    simulation::{Conversation, Inbox, Newcomer, Todo},
+};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+/// As long as a write may take at most, by the service's default.
+pub(super) const WRITE_TIMEOUT: Millis = 10_000;
+
+#[derive(Debug)]
+struct Talk<'a> {
+    conversation: Conversation<'a>,
+    inbox: Inbox,
+    timer: Option<Millis>,
+    /// What was answered on it: the signature, where there was one and nothing else.
+    answers: BTreeMap<RequestId, Option<Signature>>,
+}
+
+/// The server while it runs.
+pub(super) struct Server<'a> {
+    pub(super) service: &'a SigningService,
+    pub(super) store: Arc<Store>,
+    pub(super) callers: Callers<'a>,
+    pub(super) life: u64,
+    pub(super) is_draining: bool,
+    /// The most mail that a mailbox may ever hold.
+    most_mail: usize,
+    talks: BTreeMap<LinkId, Talk<'a>>,
+    timer: Option<Millis>,
+    sync_is_due: bool,
+}
+
+impl<'a> Server<'a> {
+    pub(super) fn new(service: &'a SigningService, store: Arc<Store>, life: u64, max_inflight: usize) -> Self {
+        Self {
+            service,
+            store,
+            callers: Callers::default(),
+            life,
+            is_draining: false,
+            most_mail: 2 * max_inflight + 16,
+            talks: BTreeMap::new(),
+            timer: None,
+            sync_is_due: false,
+        }
+    }
+
+    pub(super) fn links(&self) -> Vec<LinkId> {
+        self.talks.keys().copied().collect()
+    }
+
+    /// A connection has come about.
+    pub(super) fn accept(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
+        let newcomer = Newcomer {
+            id: ConnectionId::from_random_bytes(ground.bytes()),
+            challenge: Challenge::from(ground.bytes()),
+            origin: Origin::default(),
+            now: ground.instant(),
+        };
+        network.send(ground, link, Side::Wallet, Wire::Open);
+        match Conversation::begin(self.service, newcomer) {
+            Ok((conversation, inbox, first)) => {
+                self.talks.insert(link, Talk { conversation, inbox, timer: None, answers: BTreeMap::new() });
+                self.perform(ground, network, link, first);
+            }
+            Err(farewell) => self.perform(ground, network, link, farewell),
+        }
+    }
+
+    /// Something has arrived.
+    pub(super) fn incoming(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, wire: Wire) {
+        let now = ground.instant();
+        let Some(talk) = self.talks.get_mut(&link) else { return };
+        let todo = match wire {
+            Wire::Text(text) => {
+                overhear(&mut talk.answers, &text);
+                talk.conversation.handle_incoming(Incoming::Text(text.as_ref()), now)
+            }
+            Wire::Binary => talk.conversation.handle_incoming(Incoming::<&str>::Binary, now),
+            Wire::Ping | Wire::Pong => talk.conversation.handle_incoming(Incoming::<&str>::Control, now),
+            Wire::Close(..) => Todo::End(Exit::Peer),
+            Wire::Open => Todo::Nothing,
+        };
+        self.perform(ground, network, link, todo);
+    }
+
+    /// The connection is gone, or the server has been waiting too long for a write.
+    pub(super) fn lose(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
+        if self.talks.remove(&link).is_some() {
+            network.leave(ground, link, Side::Server);
+        }
+    }
+
+    pub(super) fn conversation_timer(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
+        let now = ground.instant();
+        let Some(talk) = self.talks.get_mut(&link) else { return };
+        talk.timer = None;
+        if network.is_blocked(link) {
+            return;
+        }
+        let todo = talk.conversation.handle_timeout(now);
+        self.perform(ground, network, link, todo);
+    }
+
+    pub(super) fn service_timer(&mut self, ground: &mut Ground) {
+        self.timer = None;
+        if ground.fault != Some(Fault::ClockStands) {
+            self.service.simulate_timeout();
+        }
+    }
+
+    /// What was submitted is on disk now, or has failed to get there.
+    pub(super) fn sync(&mut self, ground: &mut Ground) {
+        self.sync_is_due = false;
+        let most = if ground.mishap(20) { ground.rng.usize(1..4) } else { usize::MAX };
+        let synced = self.store.sync(most);
+        if synced.kept {
+            ground.see(Seen::EndWaitedForRoom);
+        }
+        synced.tell();
+    }
+
+    /// Lets everything happen that can happen now.
+    pub(super) fn settle(&mut self, ground: &mut Ground, network: &mut Network) {
+        let mut context = Context::from_waker(Waker::noop());
+        for link in self.links() {
+            let mut mails = 0;
+            while !network.is_blocked(link)
+                && let Some(talk) = self.talks.get_mut(&link)
+                && let Poll::Ready(mail) = talk.inbox.poll_recv(&mut context)
+            {
+                mails += 1;
+                let todo = talk.conversation.handle_mail(mail);
+                self.perform(ground, network, link, todo);
+            }
+            if mails > self.most_mail {
+                ground.checker.report("a mailbox held more than it may", || format!("{mails} on connection {link}"));
+            }
+        }
+        self.callers.poll(ground, self.life);
+        self.arm(ground, network);
+    }
+
+    fn arm(&mut self, ground: &mut Ground, network: &Network) {
+        for (link, talk) in &mut self.talks {
+            let due = ground.millis_of(talk.conversation.poll_timeout());
+            if talk.timer.is_none_or(|timer| due < timer) && !network.is_blocked(*link) {
+                talk.timer = Some(due);
+                ground.at(due, Event::ConversationTimer(*link));
+            }
+        }
+        let due = self.service.simulate_deadline().map(|due| due.as_millis());
+        if let Some(due) = due
+            && self.timer.is_none_or(|timer| due < timer)
+            && ground.fault != Some(Fault::ClockStands)
+        {
+            self.timer = Some(due);
+            ground.at(due, Event::ServiceTimer);
+        }
+        if let Some(submitted) = self.store.waiting().filter(|_| !self.sync_is_due) {
+            self.sync_is_due = true;
+            ground.note(("write", submitted), || format!("disk: a sync begins after {submitted} writes"));
+            let wait = if ground.mishap(8) { ground.between(200, 3_000) } else { ground.between(1, 30) };
+            ground.after(wait, Event::Sync(self.life));
+            // What is written and not synced is what a crash is about.
+            if ground.mishap(1) && ground.chance(60) {
+                let wait = ground.between(0, 2 * wait);
+                ground.after(wait, Event::ServerStops(Stop::Crash));
+            }
+        }
+    }
+
+    fn perform(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, todo: Todo) {
+        match todo {
+            Todo::Nothing => {}
+            Todo::Text(text) => self.say(ground, network, link, text),
+            Todo::Ping => network.send(ground, link, Side::Wallet, Wire::Ping),
+            Todo::Close { text, code, reason } => {
+                match reason {
+                    "too_many_errors" => ground.see(Seen::TooManyErrors),
+                    "too_many_connections" => ground.see(Seen::TooManyConnections),
+                    _ => {}
+                }
+                self.say(ground, network, link, text);
+                network.send(ground, link, Side::Wallet, Wire::Close(code, reason));
+                self.talks.remove(&link);
+            }
+            Todo::End(exit) => {
+                ground.note(("server ends", link), || format!("server: ends connection {link}: {exit:?}"));
+                self.talks.remove(&link);
+                network.leave(ground, link, Side::Server);
+            }
+        }
+    }
+
+    fn say(&self, ground: &mut Ground, network: &mut Network, link: LinkId, text: String) {
+        ground.note(("server", link, &text), || format!("server → {link}: {text}"));
+        if let Some(talk) = self.talks.get(&link) {
+            check_acknowledgement(ground, &talk.answers, &text);
+        }
+        network.send(ground, link, Side::Wallet, Wire::Text(text.into()));
+    }
+}
+
+/// Takes note of an answer. Reading every frame would cost more than all the rest.
+fn overhear(answers: &mut BTreeMap<RequestId, Option<Signature>>, text: &str) {
+    if !text.starts_with(r#"{"type":"sign_re"#) {
+        return;
+    }
+    let (id, signature) = match ClientFrame::parse(text) {
+        Ok(ClientFrame::SignResponse(response)) => (response.request_id, Some(response.signature)),
+        Ok(ClientFrame::SignReject(reject)) => (reject.request_id, None),
+        Ok(_) | Err(_) => return,
+    };
+    let known = answers.entry(id).or_insert(signature);
+    if *known != signature {
+        *known = None;
+    }
+}
+
+/// The signature that was taken is accepted again, whoever sends it on whatever connection, and whatever the server has been through.
+fn check_acknowledgement(ground: &mut Ground, answers: &BTreeMap<RequestId, Option<Signature>>, text: &str) {
+    if !text.starts_with(r#"{"type":"response_ack"#) {
+        return;
+    }
+    let Ok(ServerFrame::ResponseAck(ResponseAck { request_id: id, outcome })) = ServerFrame::parse(text) else {
+        return;
+    };
+    let Some(Some(signature)) = answers.get(&id) else { return };
+    let is_taken = match disk(&ground.disk).record(id).and_then(|record| record.end.as_ref()) {
+        Some(End::Signed { signature: taken, .. }) => taken == signature,
+        Some(_) | None => false,
+    };
+    if is_taken && outcome != AckOutcome::Accepted {
+        ground.checker.report("the signature that was taken was not accepted again", || format!("{id}: {outcome:?}"));
+    }
+}

@@ -1,0 +1,114 @@
+//! What a wallet's storage holds, and what is on its way there.
+
+use super::{
+    coverage::Seen,
+    events::{DeviceId, Event, Millis},
+    ground::{Fault, Ground},
+};
+use countersign_protocol::RequestId;
+use countersign_wasm::{
+    effect::{StoreAction, StoreTask, StoreTaskId},
+    record::{Record, Stage},
+    time::Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The storage of one device.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    /// As JSON, with the moment at which the request's time is over.
+    records: BTreeMap<RequestId, (String, Millis)>,
+    queue: VecDeque<(StoreTaskId, Change)>,
+    /// The latest that anything queued will be done.
+    floor: Millis,
+    /// It has once kept a wallet waiting for longer than that waits.
+    pub(super) has_hung: bool,
+    /// What was ever written here of its having been shown, and of its having been decided.
+    pub(super) shown: BTreeSet<RequestId>,
+    pub(super) decided: BTreeSet<RequestId>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Keep { id: RequestId, json: String, until: Millis, is_decided: bool },
+    Forget(RequestId),
+}
+
+impl Shelf {
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Takes on a task; `zero` is when the wallet's own clock showed nought.
+    pub(super) fn submit(&mut self, ground: &mut Ground, device: (DeviceId, u64), task: StoreTask, zero: Millis) {
+        let change = match task.action {
+            StoreAction::Keep(record) => Change::Keep {
+                id: record.request_id,
+                json: record.to_json(),
+                until: record.deadline.as_millis() + zero,
+                is_decided: match record.stage {
+                    Stage::Shown => false,
+                    Stage::Answered { .. } | Stage::Settled { .. } => true,
+                },
+            },
+            StoreAction::Forget(id) => Change::Forget(id),
+        };
+        self.queue.push_back((task.id, change));
+        let wait = match ground.rng.u32(0..200) {
+            _ if ground.healed => 5,
+            0 => {
+                ground.see(Seen::StoreHung);
+                self.has_hung = true;
+                ground.between(5_000, 9_000)
+            }
+            1..10 => ground.between(100, 2_000),
+            10.. => ground.between(1, 20),
+        };
+        self.floor = self.floor.max(ground.now + wait);
+        // What is said or shown and not written is what a crash is about.
+        if ground.mishap(2) {
+            let wait = ground.between(0, 2 * wait);
+            ground.after(wait, Event::WalletCrashes(device.0));
+        }
+        ground.at(self.floor, Event::Shelved(device.0, device.1));
+    }
+
+    /// Does the oldest thing.
+    pub(super) fn step(&mut self) -> Option<StoreTaskId> {
+        let (task, change) = self.queue.pop_front()?;
+        match change {
+            Change::Keep { id, json, until, is_decided } => {
+                self.records.insert(id, (json, until));
+                self.shown.insert(id);
+                if is_decided {
+                    self.decided.insert(id);
+                }
+            }
+            Change::Forget(id) => drop(self.records.remove(&id)),
+        }
+        Some(task)
+    }
+
+    /// The process dies; some of what was under way may have been done, in its order.
+    pub(super) fn crash(&mut self, ground: &mut Ground) {
+        for _ in 0..ground.rng.usize(0..=self.queue.len()) {
+            self.step();
+        }
+        self.queue.clear();
+        self.floor = 0;
+        if ground.fault == Some(Fault::WalletForgets) {
+            self.records.clear();
+        }
+    }
+
+    pub(super) fn lose(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn load(&self, zero: Millis) -> Vec<Record> {
+        let read = |(json, until): &(String, Millis)| {
+            Record::from_json(json, Timestamp::from_millis(until.saturating_sub(zero))).ok()
+        };
+        self.records.values().filter_map(read).collect()
+    }
+}

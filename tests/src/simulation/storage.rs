@@ -1,0 +1,251 @@
+//! A disk that keeps what was synced and nothing else, and the store before it.
+
+use super::ground::Fault;
+use countersign_protocol::{RequestId, Signature};
+use countersign_server::{
+    End, Record,
+    storage::{Completion, Loaded, Reader, Storage, StoreError, Write, Written},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// What survives.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    records: BTreeMap<RequestId, Record>,
+    /// In the order in which they were taken in.
+    taken: Vec<RequestId>,
+    /// In the order in which they ended.
+    ended: Vec<RequestId>,
+    keys: BTreeMap<(String, String), ([u8; 32], Vec<RequestId>)>,
+    /// Requests whose end was ever submitted, whether or not that got here.
+    ending: BTreeSet<RequestId>,
+    /// A second end for a request that had one: something nobody may ever ask for.
+    pub(super) contradiction: Option<RequestId>,
+    pub(super) fault: Option<Fault>,
+}
+
+impl Disk {
+    pub(super) fn record(&self, id: RequestId) -> Option<&Record> {
+        self.records.get(&id)
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values()
+    }
+
+    pub(super) fn is_ending(&self, id: RequestId) -> bool {
+        self.ending.contains(&id)
+    }
+
+    /// The requests an idempotency key stands for.
+    pub(super) fn of_key(&self, requester: &str, key: &str) -> Option<&([u8; 32], Vec<RequestId>)> {
+        self.keys.get(&(requester.into(), key.into()))
+    }
+
+    pub(super) fn loaded(&self) -> Loaded {
+        let of = |ids: &[RequestId]| ids.iter().filter_map(|id| self.records.get(id)).cloned().collect::<Vec<_>>();
+        let open = of(&self.taken).into_iter().filter(|record| record.end.is_none()).collect();
+        Loaded { open, ended: of(&self.ended) }
+    }
+
+    fn commit(&mut self, write: Write) -> Written {
+        match write {
+            Write::Accept { records, idempotency } => {
+                if let Some(idempotency) = idempotency {
+                    let name = (idempotency.requester.as_str().to_owned(), idempotency.key.as_str().to_owned());
+                    let known = self.keys.get(&name).filter(|_| self.fault != Some(Fault::DiskForgetsKeys));
+                    if let Some((fingerprint, ids)) = known {
+                        let is_same = *fingerprint == idempotency.fingerprint;
+                        return if is_same { Written::Existing(ids.clone()) } else { Written::Reused };
+                    }
+                    if records.is_empty() {
+                        return Written::Done;
+                    }
+                    let ids = records.iter().map(|record| record.id).collect();
+                    self.keys.insert(name, (idempotency.fingerprint, ids));
+                }
+                if self.fault != Some(Fault::DiskForgetsRequests) {
+                    for record in records {
+                        self.taken.push(record.id);
+                        self.records.insert(record.id, record);
+                    }
+                }
+            }
+            Write::Progress { id, times, attempt } => {
+                if let Some(record) = self.records.get_mut(&id).filter(|record| record.end.is_none()) {
+                    (record.times, record.attempt) = (times, attempt);
+                }
+            }
+            Write::End { id, end, times } if self.fault != Some(Fault::DiskForgetsEnds) => {
+                if let Some(record) = self.records.get_mut(&id) {
+                    if record.end.is_some() {
+                        self.contradiction = Some(id);
+                    }
+                    let end = if self.fault == Some(Fault::DiskSpoilsSignatures) { spoil(end) } else { end };
+                    (record.times, record.end) = (times, Some(end));
+                    self.ended.push(id);
+                }
+            }
+            Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } => {}
+        }
+        Written::Done
+    }
+}
+
+fn spoil(end: End) -> End {
+    match end {
+        End::Signed { signature, approved_by, device } => {
+            let mut bytes = *signature.as_bytes();
+            bytes[0] ^= 1;
+            End::Signed { signature: Signature::from(bytes), approved_by, device }
+        }
+        other => other,
+    }
+}
+
+/// The store of one life of the server. It ends with that.
+pub(super) struct Store {
+    disk: Arc<Mutex<Disk>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<(Write, Completion)>,
+    /// Ends that found no room.
+    kept: VecDeque<(Write, Completion)>,
+    full: bool,
+    failed: bool,
+    dead: bool,
+    submitted: u64,
+}
+
+/// What a sync came to, to be told outside of any lock.
+#[derive(Default)]
+pub(super) struct Synced {
+    told: Vec<(Completion, Result<Written, StoreError>)>,
+    pub(super) refused: bool,
+    pub(super) kept: bool,
+}
+
+impl Synced {
+    pub(super) fn tell(self) {
+        for (completion, outcome) in self.told {
+            completion(outcome);
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn new(disk: Arc<Mutex<Disk>>) -> Self {
+        Self { disk, state: Mutex::default() }
+    }
+
+    /// How many writes were ever submitted, while some wait for a sync.
+    pub(super) fn waiting(&self) -> Option<u64> {
+        let state = self.state();
+        (!state.queue.is_empty()).then_some(state.submitted)
+    }
+
+    pub(super) fn set_full(&self, full: bool) {
+        let mut state = self.state();
+        state.full = full;
+        if !full {
+            let kept = std::mem::take(&mut state.kept);
+            let later = std::mem::replace(&mut state.queue, kept);
+            state.queue.extend(later);
+        }
+    }
+
+    pub(super) fn fail(&self) {
+        let mut state = self.state();
+        state.failed = true;
+        let kept = std::mem::take(&mut state.kept);
+        state.queue.extend(kept);
+    }
+
+    pub(super) fn is_failed(&self) -> bool {
+        self.state().failed
+    }
+
+    /// Commits the oldest `most` writes, all at once.
+    pub(super) fn sync(&self, most: usize) -> Synced {
+        let mut state = self.state();
+        let mut disk = disk(&self.disk);
+        let mut synced = Synced::default();
+        for _ in 0..most {
+            let Some((write, then)) = state.queue.pop_front() else { break };
+            let outcome = match (&write, state.failed, state.full) {
+                (_, true, _) => Err(StoreError::Failed),
+                (Write::End { .. }, false, true) => {
+                    synced.kept = true;
+                    state.kept.push_back((write, then));
+                    continue;
+                }
+                (_, false, true) => Err(StoreError::Full),
+                (_, false, false) => Ok(disk.commit(write)),
+            };
+            synced.refused |= outcome.is_err();
+            synced.told.push((then, outcome));
+        }
+        synced
+    }
+
+    /// The process dies: `survive` of the queued writes are on disk, and nobody is told of any. Answers how many are lost.
+    pub(super) fn die(&self, survive: usize) -> usize {
+        let mut state = self.state();
+        let mut disk = disk(&self.disk);
+        state.dead = true;
+        let (failed, full) = (state.failed, state.full);
+        let queue = std::mem::take(&mut state.queue);
+        let (queued, kept) = (queue.len(), std::mem::take(&mut state.kept));
+        let survive = if failed || full { 0 } else { survive.min(queued) };
+        let mut dropped = Vec::new();
+        for (at, (write, then)) in queue.into_iter().enumerate() {
+            if at < survive {
+                disk.commit(write);
+            }
+            dropped.push(then);
+        }
+        drop((state, disk));
+        // What a completion holds on to may write as it is dropped.
+        drop((dropped, kept));
+        queued - survive
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is on disk.
+pub(super) fn disk(disk: &Mutex<Disk>) -> MutexGuard<'_, Disk> {
+    disk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Storage for Store {
+    fn write(&self, write: Write, then: Completion) {
+        let mut state = self.state();
+        if !state.dead {
+            state.submitted += 1;
+            if let Write::End { id, .. } = &write {
+                disk(&self.disk).ending.insert(*id);
+            }
+            state.queue.push_back((write, then));
+        }
+    }
+
+    fn read(&self, id: RequestId, then: Reader) {
+        let record = disk(&self.disk).record(id).cloned();
+        then(Ok(record));
+    }
+}

@@ -1,0 +1,493 @@
+//! The devices: the real wallet in each, its storage, its key and its human.
+
+use super::{
+    coverage::Seen,
+    events::{Deed, DeviceId, Event, LinkId, Millis, Side},
+    ground::Ground,
+    hostile::Hostile,
+    network::{Network, Wire},
+    plan::{AUDIENCE, KEYS, Kind},
+    prompts::Witness,
+    shelf::Shelf,
+    storage::disk,
+};
+use countersign_protocol::{ApprovedBy, ClientFrame, Device as Name, RejectCode, RejectScope, RequestId, Signature};
+use countersign_wasm::{
+    backoff::{BackoffLimits, Jitter},
+    effect::{Asked, End, Event as Told, SignSubject, SignTask, State, Transmit},
+    error::Error,
+    time::Timestamp,
+    wallet::{Closed, Config, Incoming, Wallet},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    sync::Arc,
+};
+
+/// What a wallet's own clock shows when its process begins: records of earlier lives have a place before that.
+const BIRTH: Millis = 10_000_000;
+
+/// What an honest device has said lately, for somebody to say again.
+const OVERHEARD: usize = 12;
+
+/// One device.
+#[derive(Debug)]
+pub(super) struct Device {
+    pub(super) id: DeviceId,
+    pub(super) key: usize,
+    pub(super) kind: Kind,
+    name: Option<Name>,
+    keeps: bool,
+    core: Option<Wallet>,
+    pub(super) hostile: Hostile,
+    /// Counts the lives of the process, and the times its owner has closed it in this one.
+    life: u64,
+    closings: u64,
+    born: Millis,
+    shelf: Shelf,
+    is_waived: bool,
+    pub(super) dial: u64,
+    pub(super) link: Option<LinkId>,
+    pub(super) offline_until: Millis,
+    timer: Option<Millis>,
+    /// What its human has before them.
+    pub(super) open: BTreeSet<RequestId>,
+    signatures: BTreeMap<RequestId, Signature>,
+    pub(super) overheard: Vec<Rc<str>>,
+}
+
+impl Device {
+    pub(super) fn new(ground: &mut Ground, id: DeviceId, key: usize, kind: Kind) -> Self {
+        let named = Name { id: format!("d{id}").parse().unwrap(), label: "simulated".parse().unwrap() };
+        let is_anonymous = ground.chance(10);
+        let keeps = ground.chance(90);
+        Self {
+            id,
+            key,
+            kind,
+            name: (!is_anonymous).then_some(named),
+            keeps,
+            core: None,
+            hostile: Hostile::default(),
+            life: 0,
+            closings: 0,
+            born: 0,
+            shelf: Shelf::default(),
+            is_waived: !keeps,
+            dial: 0,
+            link: None,
+            offline_until: 0,
+            timer: None,
+            open: BTreeSet::new(),
+            signatures: BTreeMap::new(),
+            overheard: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.core.is_some()
+    }
+
+    fn zero(&self) -> Millis {
+        self.born - BIRTH
+    }
+
+    fn clock(&self, ground: &Ground) -> Timestamp {
+        Timestamp::from_millis(ground.now - self.zero())
+    }
+
+    pub(super) fn name(&self) -> Option<Name> {
+        self.name.clone()
+    }
+
+    pub(super) fn start(&mut self, ground: &mut Ground, network: &mut Network) {
+        if self.kind != Kind::Honest {
+            return self.dial(ground, network);
+        }
+        if self.core.is_some() {
+            return;
+        }
+        self.life += 1;
+        self.closings = 0;
+        self.born = ground.now;
+        let mut wallet = Wallet::new(Config {
+            public_key: KEYS[self.key].1.clone(),
+            audience: AUDIENCE.parse().unwrap(),
+            origin: Default::default(),
+            device: self.name.clone(),
+            backoff: BackoffLimits::default(),
+            keeps: self.keeps,
+        });
+        wallet.restore(self.clock(ground), self.shelf.load(self.zero()));
+        self.core = Some(wallet);
+        ground.note(("start", self.id), || format!("device {}: starts its life {}", self.id, self.life));
+        self.input(ground, network, Wallet::connect);
+    }
+
+    pub(super) fn crash(&mut self, ground: &mut Ground, network: &mut Network) {
+        if self.core.take().is_none() {
+            return;
+        }
+        ground.see(Seen::WalletCrash);
+        ground.note(("crash", self.id), || format!("device {}: crashes", self.id));
+        self.timer = None;
+        self.dial += 1;
+        self.open.clear();
+        self.shelf.crash(ground);
+        if let Some(link) = self.link.take() {
+            network.leave(ground, link, Side::Wallet);
+        }
+        if ground.mishap(8) {
+            ground.see(Seen::StorageLost);
+            self.shelf.lose();
+            self.is_waived = true;
+        }
+        let wait = ground.between(50, 15_000);
+        ground.after(wait, Event::WalletStarts(self.id));
+    }
+
+    pub(super) fn timer(&mut self, ground: &mut Ground, network: &mut Network, life: u64) {
+        if life == self.life {
+            self.timer = None;
+            self.input(ground, network, Wallet::handle_timeout);
+        }
+    }
+
+    pub(super) fn shelved(&mut self, ground: &mut Ground, network: &mut Network, life: u64) {
+        if life == self.life
+            && self.core.is_some()
+            && let Some(task) = self.shelf.step()
+        {
+            self.input(ground, network, |wallet, now| wallet.handle_stored(now, task, Ok(())));
+        }
+    }
+
+    /// The owner takes the wallet off the network, or puts it back.
+    pub(super) fn close(&mut self, ground: &mut Ground, network: &mut Network) {
+        if self.core.is_some() {
+            ground.see(Seen::OwnerClosed);
+            self.closings += 1;
+            self.input(ground, network, |wallet, _| wallet.close());
+        }
+    }
+
+    pub(super) fn connect(&mut self, ground: &mut Ground, network: &mut Network) {
+        self.input(ground, network, Wallet::connect);
+    }
+
+    /// A dialled connection has come about, or has not.
+    pub(super) fn reached(&mut self, ground: &mut Ground, network: &mut Network, dial: u64, link: Option<LinkId>) {
+        if dial != self.dial {
+            return;
+        }
+        self.link = link;
+        match (link, self.kind) {
+            (Some(_), _) => {}
+            (None, Kind::Honest) => self.closed(ground, network, Closed::Code(1006, String::new())),
+            (None, Kind::Hostile | Kind::Replayer) => self.redial(ground),
+        }
+    }
+
+    /// Something has come out of the pipe.
+    pub(super) fn incoming(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, wire: Wire) {
+        if self.link != Some(link) {
+            return;
+        }
+        if wire == Wire::Ping {
+            return network.send(ground, link, Side::Server, Wire::Pong);
+        }
+        if self.kind != Kind::Honest {
+            return self.hostile_incoming(ground, network, link, wire);
+        }
+        match wire {
+            Wire::Open => {
+                self.input(ground, network, |wallet, _| wallet.handle_opened());
+            }
+            Wire::Text(text) => {
+                self.input(ground, network, |wallet, now| wallet.handle_incoming(now, Incoming::Text(&text)));
+            }
+            Wire::Binary | Wire::Ping | Wire::Pong => {}
+            Wire::Close(code, reason) => self.lost(ground, network, link, Closed::Code(code, reason.into())),
+        }
+    }
+
+    pub(super) fn lost(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, closed: Closed) {
+        if self.link != Some(link) {
+            return;
+        }
+        self.link = None;
+        self.dial += 1;
+        match self.kind {
+            Kind::Honest => self.closed(ground, network, closed),
+            Kind::Hostile | Kind::Replayer => self.redial(ground),
+        }
+    }
+
+    fn closed(&mut self, ground: &mut Ground, network: &mut Network, closed: Closed) {
+        let jitter = Jitter::new(ground.rng.f64());
+        self.input(ground, network, |wallet, now| wallet.handle_closed(now, closed, jitter));
+    }
+
+    /// What a human does. They do not do it twice, nor to what is not there.
+    pub(super) fn human(&mut self, ground: &mut Ground, network: &mut Network, life: u64, id: RequestId, deed: Deed) {
+        if life != self.life || !self.open.contains(&id) {
+            return;
+        }
+        ground.note(("human", self.id, deed), || format!("device {}: {deed:?} {id}", self.id));
+        let reject =
+            |scope| move |wallet: &mut Wallet, now| wallet.reject(now, id, RejectCode::UserRejected, None, scope);
+        let done = match deed {
+            Deed::Look => self.input(ground, network, |wallet, _| wallet.displayed(id)),
+            Deed::Approve => self.input(ground, network, |wallet, now| wallet.approve(now, id, ApprovedBy::Human)),
+            Deed::DeclineForKey => self.input(ground, network, reject(RejectScope::Key)),
+            Deed::DeclineHere => self.input(ground, network, reject(RejectScope::Device)),
+        };
+        // It may have run out, or be decided, while they made up their mind.
+        drop(done);
+    }
+
+    pub(super) fn key_signs(&mut self, ground: &mut Ground, network: &mut Network, life: u64, task: &SignTask) {
+        if life != self.life {
+            return;
+        }
+        let is_message = matches!(task.subject, SignSubject::Message { .. });
+        if is_message && ground.mishap(4) {
+            ground.see(Seen::KeyLocked);
+            self.input(ground, network, |wallet, now| wallet.handle_sign_failed(now, task.id, Error::KeyFreed));
+            return;
+        }
+        let signature = task.signable().sign(&KEYS[self.key].0);
+        if let SignSubject::Message { request_id, .. } = &task.subject {
+            self.signatures.insert(*request_id, signature);
+        }
+        self.input(ground, network, |wallet, now| wallet.handle_signed(now, task.id, signature));
+    }
+
+    /// Gives the wallet one input, and carries out all that follows.
+    fn input<R>(
+        &mut self,
+        ground: &mut Ground,
+        network: &mut Network,
+        input: impl FnOnce(&mut Wallet, Timestamp) -> R,
+    ) -> Option<R> {
+        let now = self.clock(ground);
+        let result = input(self.core.as_mut()?, now);
+        while self.carry_out_one(ground, network) {}
+        let due = self.core.as_ref().and_then(Wallet::poll_timeout).map(|due| due.as_millis() + self.zero());
+        if let Some(due) = due
+            && self.timer.is_none_or(|timer| due < timer)
+        {
+            self.timer = Some(due);
+            ground.at(due, Event::WalletTimer(self.id, self.life));
+        }
+        Some(result)
+    }
+
+    fn carry_out_one(&mut self, ground: &mut Ground, network: &mut Network) -> bool {
+        let Some(wallet) = &mut self.core else { return false };
+        if let Some(task) = wallet.poll_store() {
+            let zero = self.zero();
+            self.shelf.submit(ground, (self.id, self.life), task, zero);
+        } else if let Some(task) = wallet.poll_sign() {
+            let wait = if ground.mishap(3) { ground.between(500, 5_000) } else { ground.between(0, 3) };
+            ground.after(wait, Event::KeySigns(self.id, self.life, Box::new(task)));
+        } else if let Some(transmit) = wallet.poll_transmit() {
+            self.transmit(ground, network, transmit);
+        } else if let Some(told) = wallet.poll_event() {
+            self.tell(ground, told);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn transmit(&mut self, ground: &mut Ground, network: &mut Network, transmit: Transmit) {
+        match transmit {
+            Transmit::Dial => self.dial(ground, network),
+            Transmit::Frame(frame) => {
+                self.watch(ground, &frame);
+                let text: Rc<str> = frame.to_json().into();
+                self.say(ground, network, text);
+            }
+            Transmit::Close(code) => {
+                self.dial += 1;
+                if let Some(link) = self.link.take() {
+                    network.send(ground, link, Side::Server, Wire::Close(code.as_u16(), ""));
+                    network.leave(ground, link, Side::Wallet);
+                }
+                let jitter = Jitter::new(ground.rng.f64());
+                let now = self.clock(ground);
+                if let Some(wallet) = &mut self.core {
+                    wallet.handle_closed(now, Closed::AsAsked, jitter);
+                }
+            }
+        }
+    }
+
+    /// Takes note of what the wallet lets out.
+    fn watch(&mut self, ground: &mut Ground, frame: &ClientFrame) {
+        match frame {
+            ClientFrame::SignResponse(response) => {
+                ground.checker.signed_on(self.id, response.request_id);
+                self.note_sent(ground, response.request_id);
+            }
+            ClientFrame::SignReject(reject) => {
+                self.note_sent(ground, reject.request_id);
+                if reject.code == RejectCode::Unsupported {
+                    ground.checker.asked_too_much(self.id);
+                }
+            }
+            ClientFrame::Introduction(_)
+            | ClientFrame::RequestStatus(_)
+            | ClientFrame::Ping(_)
+            | ClientFrame::Pong(_) => {}
+        }
+    }
+
+    fn note_sent(&self, ground: &mut Ground, id: RequestId) {
+        if ground.checker.prompts.sent(self.id, id) {
+            ground.see(Seen::AnswerSentAgain);
+        }
+    }
+
+    pub(super) fn say(&mut self, ground: &mut Ground, network: &mut Network, text: Rc<str>) {
+        let Some(link) = self.link else { return };
+        ground.note(("device", self.id, &text), || format!("device {} → {link}: {text}", self.id));
+        if self.overheard.len() >= OVERHEARD {
+            self.overheard.remove(1);
+        }
+        self.overheard.push(Rc::clone(&text));
+        network.send(ground, link, Side::Server, Wire::Text(text));
+    }
+
+    pub(super) fn dial(&mut self, ground: &mut Ground, network: &mut Network) {
+        self.dial += 1;
+        self.link = None;
+        let wait = network.latency(ground) + 1;
+        ground.after(wait, Event::Reach { device: self.id, dial: self.dial });
+    }
+
+    pub(super) fn redial(&mut self, ground: &mut Ground) {
+        if !ground.healed {
+            let wait = ground.between(2_000, 30_000);
+            ground.after(wait, Event::WalletStarts(self.id));
+        }
+    }
+
+    fn tell(&mut self, ground: &mut Ground, told: Told) {
+        match told {
+            Told::State(State::Closed(error)) => {
+                let name = error.as_ref().map_or("owner", Error::code);
+                ground.note(("closed", self.id, name), || format!("device {}: is closed: {name}", self.id));
+                let wait = ground.between(500, 8_000);
+                ground.after(wait, Event::OwnerConnects(self.id));
+            }
+            Told::State(State::Connected(_)) => ground.see(Seen::Introduced),
+            Told::State(State::Connecting | State::Introducing | State::Reconnecting { .. }) => {}
+            Told::Requests(asked) => self.prompt(ground, &asked),
+            Told::Repeated { .. } => ground.see(Seen::Redelivered),
+            Told::Answered(_) => {}
+            Told::Ended { request_id, end } => self.ended(ground, request_id, &end),
+            Told::Error(error) => {
+                ground.note(("error", self.id, error.code()), || format!("device {}: {error}", self.id));
+            }
+        }
+    }
+
+    fn prompt(&mut self, ground: &mut Ground, asked: &[Asked]) {
+        ground.see(Seen::Prompt);
+        let witness = |asked: &Asked| Witness {
+            life: (self.life, self.closings),
+            has_shown: self.shelf.shown.contains(&asked.request.request_id),
+            has_decided: self.shelf.decided.contains(&asked.request.request_id),
+            is_waived: self.is_waived || self.shelf.has_hung,
+            resumed: asked.resumed,
+        };
+        let ids: Vec<_> = asked.iter().map(|asked| (asked.request.request_id, witness(asked))).collect();
+        let batch = asked.first().and_then(|asked| asked.request.batch);
+        if asked.len() > 1 {
+            ground.see(Seen::BatchPrompt);
+        }
+        if asked.iter().any(|asked| asked.resumed) {
+            ground.see(Seen::ResumedPrompt);
+        }
+        ground.note(("prompt", self.id, ids.len()), || {
+            let shown: Vec<_> = asked.iter().map(|asked| (asked.request.request_id, asked.resumed)).collect();
+            format!("device {}: shows {shown:?}", self.id)
+        });
+        let kept = Arc::clone(&ground.disk);
+        ground.checker.shown(&disk(&kept), self.id, &ids, batch.map(|batch| batch.size));
+        for (id, _) in ids {
+            self.open.insert(id);
+            self.mind(ground, id);
+        }
+    }
+
+    /// Decides what the human will do about a request, and when.
+    fn mind(&self, ground: &mut Ground, id: RequestId) {
+        if ground.chance(90) {
+            let wait = ground.between(10, 800);
+            ground.after(wait, Event::Human(self.id, self.life, id, Deed::Look));
+        }
+        let deed = match ground.rng.u32(0..100) {
+            0..68 => Deed::Approve,
+            68..78 => Deed::DeclineForKey,
+            78..90 => Deed::DeclineHere,
+            90.. => return,
+        };
+        let wait = match ground.rng.u32(0..100) {
+            0..65 => ground.between(50, 5_000),
+            65..90 => ground.between(3_000, 20_000),
+            90.. => ground.between(15_000, 70_000),
+        };
+        ground.after(wait, Event::Human(self.id, self.life, id, deed));
+    }
+
+    fn ended(&mut self, ground: &mut Ground, id: RequestId, end: &End) {
+        self.open.remove(&id);
+        ground.note(("ended", self.id, end.as_str()), || format!("device {}: {id} ended: {end:?}", self.id));
+        // Closed by its owner, or without its key: until that is written or sent, a crash undoes it.
+        let is_own_doing = matches!(end, End::Failed(Error::Closed | Error::KeyFreed));
+        if let Some(name) = ground.checker.prompts.ended(self.id, id, (self.life, self.closings), is_own_doing) {
+            ground.checker.report(name, || format!("{id} on device {}: {end:?}", self.id));
+        }
+        let signature = self.signatures.get(&id).copied();
+        let kept = Arc::clone(&ground.disk);
+        match (end, signature) {
+            (End::Accepted, Some(signature)) => {
+                ground.see(Seen::Accepted);
+                ground.checker.used(&disk(&kept), id, signature);
+            }
+            (End::Accepted, None) => {
+                ground.checker.report("a wallet was told of an acceptance it never asked for", || id.to_string())
+            }
+            (End::Late, signature) => {
+                ground.see(Seen::Late);
+                if let Some(signature) = signature {
+                    ground.checker.unused(&disk(&kept), id, signature);
+                }
+            }
+            (End::Failed(Error::UnknownRequest), Some(signature)) => {
+                ground.see(Seen::Unknown);
+                ground.checker.unused(&disk(&kept), id, signature);
+            }
+            (End::Failed(error @ (Error::BadSignature | Error::MessageMismatch)), _) => {
+                ground.checker.report("an honest signature was refused", || format!("{id}: {error}"));
+            }
+            (End::Failed(Error::Unconfirmed), _) => ground.see(Seen::Unconfirmed),
+            (End::AnsweredElsewhere, _) => ground.see(Seen::AnsweredElsewhere),
+            (End::Declined | End::Cancelled | End::Expired | End::Failed(_), _) => {}
+        }
+    }
+
+    /// All is over.
+    pub(super) fn finish(&self, ground: &mut Ground) {
+        if let Some(id) = self.open.first() {
+            ground.checker.report("a prompt never ended", || format!("{id} on device {}", self.id));
+        }
+        if self.shelf.len() > 512 {
+            ground.checker.report("a wallet keeps more than it may", || self.shelf.len().to_string());
+        }
+    }
+}
