@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test bench
+.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test accepts bench
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -19,7 +19,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data
 
-test: lint tested-build rust-tests simulation foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test
+test: lint tested-build rust-tests simulation foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test accepts
 	@echo "all tests passed"
 
 build:
@@ -71,6 +71,10 @@ load-test: tested-build
 
 outage-test: tested-build
 	target/debug/outage --rounds 100
+
+# A figure, no test: how many share one fsync depends on the disk.
+accepts: tested-build
+	target/debug/accepts
 
 # The server is built by itself, as its users build it: together with others it would get their features too.
 bench:

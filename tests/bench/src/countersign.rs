@@ -3,7 +3,7 @@
 use crate::{
     Fallible,
     load::Dialect,
-    process::{Announces, Server, on_server_core},
+    process::{Announces, Server, on_both_cores, on_server_core},
 };
 use std::{net::SocketAddr, path::Path};
 
@@ -30,7 +30,7 @@ pub(crate) async fn start(binary: &Path) -> Fallible<Server> {
 
 /// Starts it with a store in this directory.
 pub(crate) async fn start_durable(binary: &Path, folder: &Path) -> Fallible<Server> {
-    let mut command = on_server_core(binary);
+    let mut command = on_both_cores(binary);
     command.args(LIMITS).arg("--data-dir").arg(folder).args(["--max-pending=1000000", "--max-pending-per-key=100000"]);
     Server::start(command, Announces::Stdout).await
 }

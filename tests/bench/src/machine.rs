@@ -6,6 +6,9 @@ use std::{fs, process::Command, thread, time::Duration};
 /// The core of the server under test.
 pub(crate) const SERVER_CORE: &str = "0";
 
+/// That and the load's.
+pub(crate) const BOTH_CORES: &str = "0,1";
+
 /// The core of everything else.
 const LOAD_CORE: &str = "1";
 

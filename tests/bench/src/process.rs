@@ -2,7 +2,7 @@
 
 use crate::{
     Fallible,
-    machine::{self, SERVER_CORE},
+    machine::{self, BOTH_CORES, SERVER_CORE},
 };
 use std::{net::SocketAddr, path::Path, process::Stdio, time::Duration};
 use tokio::{
@@ -30,8 +30,17 @@ pub(crate) struct Server {
 
 /// A program on the server's core, killed when this process ends in whatever way: even where nothing is dropped any more.
 pub(crate) fn on_server_core(program: &Path) -> Command {
+    on_cores(program, SERVER_CORE)
+}
+
+/// The same on both cores, the load's too: for what waits for a disk, and is not measured by its processor time.
+pub(crate) fn on_both_cores(program: &Path) -> Command {
+    on_cores(program, BOTH_CORES)
+}
+
+fn on_cores(program: &Path, cores: &str) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "taskset", "-c", SERVER_CORE]).arg(program);
+    command.args(["--pdeathsig", "KILL", "taskset", "-c", cores]).arg(program);
     command.kill_on_drop(true).stdin(Stdio::null());
     command
 }
