@@ -10,6 +10,7 @@ use super::{
     writes::{self, Outcome},
 };
 use crate::time::Timestamp;
+use rusqlite::Connection;
 use std::{
     collections::VecDeque,
     fs::File,
@@ -220,10 +221,26 @@ impl Worker {
     }
 }
 
-fn transaction(database: &mut Database, jobs: &[Job], mut room: Room) -> Result<(Vec<Outcome>, Room), Trouble> {
+/// Makes all the writes together. Only where one of them contradicts what is there is each made apart, so that it takes no other with it.
+fn transaction(database: &mut Database, jobs: &[Job], room: Room) -> Result<(Vec<Outcome>, Room), Trouble> {
+    match attempt(database, jobs, room, writes::apply) {
+        Err(trouble) if trouble.verdict() == Verdict::Refused => {
+            database.roll_back()?;
+            attempt(database, jobs, room, writes::apply_apart)
+        }
+        result => result,
+    }
+}
+
+fn attempt(
+    database: &mut Database,
+    jobs: &[Job],
+    mut room: Room,
+    apply: fn(&Connection, &Write, &mut Room) -> Result<Outcome, Trouble>,
+) -> Result<(Vec<Outcome>, Room), Trouble> {
     database.begin()?;
     let outcomes: Vec<_> =
-        jobs.iter().map(|job| writes::apply(&database.connection, &job.write, &mut room)).collect::<Result<_, _>>()?;
+        jobs.iter().map(|job| apply(&database.connection, &job.write, &mut room)).collect::<Result<_, _>>()?;
     database.commit()?;
     Ok((outcomes, room))
 }

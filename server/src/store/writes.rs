@@ -20,18 +20,25 @@ pub(super) type Outcome = Result<Written, StoreError>;
 /// Applies one write.
 ///
 /// # Errors
-/// Trouble that concerns the whole transaction. What this write alone did wrong is undone, and is its outcome.
+/// Trouble, after which the whole transaction has to be undone.
 pub(super) fn apply(connection: &Connection, write: &Write, room: &mut Room) -> Result<Outcome, Trouble> {
-    run(connection, "SAVEPOINT write")?;
-    let before = *room;
-    let result = match write {
+    match write {
         Write::Accept { records, idempotency } => accept(connection, records, idempotency.as_ref(), room),
         Write::Progress { id, times, attempt } => progress(connection, *id, times, *attempt),
         Write::End { id, end, times } => conclude(connection, *id, end, times, room),
         Write::EventDone { id } => event_done(connection, *id),
         Write::EventFailed { id, attempts, next_at } => event_failed(connection, *id, *attempts, *next_at),
-    };
-    match result {
+    }
+}
+
+/// Applies one write so that it can be undone by itself, which takes half as long again.
+///
+/// # Errors
+/// Trouble that concerns the whole transaction. What this write alone did wrong is undone, and is its outcome.
+pub(super) fn apply_apart(connection: &Connection, write: &Write, room: &mut Room) -> Result<Outcome, Trouble> {
+    run(connection, "SAVEPOINT write")?;
+    let before = *room;
+    match apply(connection, write, room) {
         Ok(outcome) => {
             run(connection, "RELEASE write")?;
             Ok(outcome)
