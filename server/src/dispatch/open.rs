@@ -193,6 +193,9 @@ impl<W> Open<W> {
             asked.here &= asked.connection != connection;
             asked.here || asked.answered || asked.device.is_some()
         });
+        if let Some(decided) = &mut self.decided {
+            decided.acks.retain(|(other, _)| *other != connection);
+        }
         self.refusal_of_all()
     }
 

@@ -157,6 +157,14 @@ fn told(effects: &[Effect<&'static str>]) -> (Vec<End>, Vec<(u8, CancelCause)>) 
     (ends, withdrawn)
 }
 
+fn acks(effects: &[Effect<&'static str>]) -> Vec<(u8, AckOutcome)> {
+    let acks = effects.iter().filter_map(|effect| match effect {
+        Effect::Acknowledge { to, outcome, .. } => Some((number(*to), *outcome)),
+        _ => None,
+    });
+    acks.collect()
+}
+
 fn signed(n: u8) -> Verdict {
     Verdict::Signed { signature: [n; 64].into(), approved_by: Some(ApprovedBy::Human) }
 }
@@ -441,16 +449,25 @@ fn nobody_is_told_an_end_before_it_is_on_disk() {
 
     world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Done), world.now);
     let effects = world.effects();
-    let acks: Vec<_> = effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Acknowledge { to, outcome, .. } => Some((number(*to), *outcome)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(acks, [(1, AckOutcome::Accepted), (2, AckOutcome::Late)]);
+    assert_eq!(acks(&effects), [(1, AckOutcome::Accepted), (2, AckOutcome::Late)]);
     assert!(matches!(told(&effects).0[..], [End::Signed { .. }]));
     world.assert_empty();
+}
+
+#[test]
+fn nothing_is_kept_for_who_comes_and_goes_while_the_disk_is_slow() {
+    let mut world = World::connected(&[1]);
+    world.accept(vec![record(1)], false);
+    world.answer(1, signed(9));
+    world.effects();
+    for n in 2..200 {
+        world.introduce(n, None);
+        assert_eq!(world.answer(n, signed(8)), None);
+        world.disconnect(n);
+    }
+    world.effects();
+    world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Done), world.now);
+    assert_eq!(acks(&world.effects()), [(1, AckOutcome::Accepted)]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A durable request as the API shows it: in answers, in events and to webhooks.
 
 use super::problem::Members;
-use crate::{End, PhaseTimes, Record, SigningError, Timestamp};
+use crate::{End, Record, SigningError, store::Times};
 use countersign_protocol::{
     ApprovedBy, Batch, Device, Message, PublicKeyBytes, Purpose, RequestId, RequesterName, Signature,
 };
@@ -47,20 +47,6 @@ struct Failure {
     members: Members,
 }
 
-/// When a request came to each of its phases, in milliseconds since the Unix epoch.
-#[derive(Serialize)]
-pub(super) struct Times {
-    queued_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delivered_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    received_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    displayed_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ended_ms: Option<u64>,
-}
-
 impl<'a> From<&'a Record> for Resource<'a> {
     fn from(record: &'a Record) -> Self {
         let resource = Self {
@@ -100,23 +86,10 @@ impl From<End> for Failure {
     }
 }
 
-impl From<PhaseTimes> for Times {
-    fn from(times: PhaseTimes) -> Self {
-        let PhaseTimes { queued, delivered, received, displayed, ended } = times;
-        Self {
-            queued_ms: queued.as_millis(),
-            delivered_ms: delivered.map(Timestamp::as_millis),
-            received_ms: received.map(Timestamp::as_millis),
-            displayed_ms: displayed.map(Timestamp::as_millis),
-            ended_ms: ended.map(Timestamp::as_millis),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Phase;
+    use crate::{Phase, PhaseTimes, Timestamp};
     use countersign_protocol::RejectCode;
     use serde_json::{Value, json};
     use std::sync::Arc;

@@ -6,10 +6,10 @@ use super::{
     auth::Requester,
     call::json,
     problem::Problem,
-    resource::{Resource, Times},
+    resource::Resource,
     wishes::Wishes,
 };
-use crate::{Accepted, Record, Signed, SigningError, SigningRequest};
+use crate::{Accepted, Record, Signed, SigningError, SigningRequest, store::Times};
 use countersign_protocol::{
     ApprovedBy, BatchId, Message, PublicKeyBytes, RequestId, Signature, limits::MAX_TIMEOUT_MS,
 };

@@ -16,6 +16,7 @@ mod rows;
 mod schema;
 mod sqlite;
 mod thread;
+mod times;
 mod trouble;
 mod writes;
 
@@ -31,6 +32,7 @@ pub(crate) use open::MIN_MAX_BYTES;
 pub use open::{OpenError, StoreConfig};
 pub use receipt::receipt;
 pub use sqlite::Store;
+pub(crate) use times::Times;
 
 /// An end that has to be told to a webhook; named by its request's id.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! Receipts: what the server says about a request that has ended, under its own signature, for whoever was not there.
 
-use super::key::ServerKey;
+use super::{key::ServerKey, times::Times};
 use crate::{
     SigningError,
-    record::{End, PhaseTimes, Record},
-    time::Timestamp,
+    record::{End, Record},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign_protocol::{
@@ -45,30 +44,6 @@ struct Claims<'a> {
     times: Times,
 }
 
-#[derive(Serialize)]
-struct Times {
-    queued_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delivered_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    received_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    displayed_ms: Option<u64>,
-    ended_ms: u64,
-}
-
-impl Times {
-    fn new(times: &PhaseTimes, ended: Timestamp) -> Self {
-        Self {
-            queued_ms: times.queued.as_millis(),
-            delivered_ms: times.delivered.map(Timestamp::as_millis),
-            received_ms: times.received.map(Timestamp::as_millis),
-            displayed_ms: times.displayed.map(Timestamp::as_millis),
-            ended_ms: ended.as_millis(),
-        }
-    }
-}
-
 /// How `record` ended, as a JWS in compact serialisation (RFC 7515 §7.1, RFC 8037 §3.1). None while it is open.
 ///
 /// The same record gives the same receipt, whenever it is asked for.
@@ -96,7 +71,7 @@ fn claims<'a>(record: &'a Record, iss: Option<&'a str>) -> Option<Claims<'a>> {
         reject_code: None,
         signature: None,
         approved_by: None,
-        times: Times::new(&record.times, ended),
+        times: record.times.into(),
     };
     match end {
         End::Signed { signature, approved_by, device } => {
@@ -124,7 +99,10 @@ fn encoded(value: &impl Serialize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Phase;
+    use crate::{
+        record::{Phase, PhaseTimes},
+        time::Timestamp,
+    };
     use ed25519_dalek::VerifyingKey;
     use serde_json::{Value, json};
     use std::sync::Arc;
