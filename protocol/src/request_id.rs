@@ -73,9 +73,25 @@ id! {
     ConnectionId, "connection_id"
 }
 
+impl RequestId {
+    /// Makes a version 7 UUID (RFC 9562 §5.7) of the time, in milliseconds since the Unix epoch, and bytes from a cryptographic
+    /// random source. Ids made one after the other lie side by side in an index that is kept in their order.
+    pub fn at(unix_ms: u64, random: [u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn later_requests_have_greater_ids() {
+        let (early, late) = (RequestId::at(1_800_000_000_000, [0xff; 10]), RequestId::at(1_800_000_000_001, [0; 10]));
+        assert!(early < late && early.to_bytes() < late.to_bytes());
+        assert_eq!(late.to_string(), "01a3185c-5001-7000-8000-000000000000");
+        assert_ne!(RequestId::at(1, [1; 10]), RequestId::at(1, [2; 10]));
+    }
 
     #[test]
     fn has_one_text() {

@@ -64,7 +64,7 @@ impl<'a, M> SigningRequest<'a, M> {
             idempotency_key: None,
             webhook: None,
         };
-        Self { ask: Ask { service, id: RequestId::from_random_bytes(random::bytes()), terms }, messages }
+        Self { ask: Ask { service, id: id_at(service.now()), terms }, messages }
     }
 
     /// Who asks, as the wallet shows it. "this application" if not set.
@@ -134,7 +134,7 @@ impl Ask<'_> {
         let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         let record = |(index, message): (u32, Arc<Message>)| {
             Box::new(Record {
-                id: if index == 0 { self.id } else { RequestId::from_random_bytes(random::bytes()) },
+                id: if index == 0 { self.id } else { id_at(now) },
                 public_key: *public_key,
                 message,
                 requester: requester.clone(),
@@ -279,6 +279,10 @@ pub(crate) fn signed(record: Record) -> Result<Signed, SigningError> {
         Some(end) => Err(end.into()),
         None => Err(SigningError::Draining),
     }
+}
+
+fn id_at(now: Timestamp) -> RequestId {
+    RequestId::at(now.as_millis(), random::bytes())
 }
 
 fn this_application() -> Result<RequesterName, SigningError> {
