@@ -1,12 +1,19 @@
 //! The only bytes this project ever signs, and the only place that builds, signs and verifies them.
 
 use crate::{Audience, Challenge, Message, Origin, PublicKey, PublicKeyBytes, Signature};
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::{Signer as _, SigningKey, Verifier as _};
 use std::borrow::Cow;
 use thiserror::Error;
 
 /// What an introduction's signed bytes start with: the reserved prefix, the purpose, and a zero that ends it.
 pub const INTRODUCTION_CONTEXT: &[u8] = b"\xFFcountersign/v1/introduction\x00";
+
+/// The canonical encoding of the curve's neutral point (RFC 8032 §5.1.2): y = 1.
+const IDENTITY: [u8; 32] = {
+    let mut bytes = [0; 32];
+    bytes[0] = 1;
+    bytes
+};
 
 /// A signature that does not hold over these bytes under this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -55,14 +62,20 @@ impl<'a> Signable<'a> {
         key.sign(&self.to_bytes()).to_bytes().into()
     }
 
-    /// Verifies as strictly as any library does: canonical `S` and `R`, cofactorless, no point of small order
-    /// (`verify_strict` of ed25519-dalek). With an admitted key, what holds here holds in every library.
+    /// Verifies as strictly as any library does: canonical `S` and `R`, cofactorless, no point of small order. It accepts what
+    /// `verify_strict` of ed25519-dalek accepts, and what holds here holds in every library.
     ///
     /// # Errors
     /// [`SignatureMismatch`], which does not say why: the cause would only help a forger.
     pub fn verify(self, key: &PublicKey, signature: &Signature) -> Result<(), SignatureMismatch> {
         let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
-        key.verifying_key().verify_strict(&self.to_bytes(), &signature).map_err(|_| SignatureMismatch)
+        // `verify` compares R with the encoding of `[S]B - [k]A`, so that R is on the curve and canonical where it holds. The key is of
+        // prime order, hence so is that point, and the only one of small order it can be is the identity. To decompress R and
+        // look, as `verify_strict` does, would cost a fifth more.
+        if signature.r_bytes() == &IDENTITY {
+            return Err(SignatureMismatch);
+        }
+        key.verifying_key().verify(&self.to_bytes(), &signature).map_err(|_| SignatureMismatch)
     }
 }
 
