@@ -63,15 +63,16 @@ pub struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    /// Makes the connection known, and gives its inbox and the first thing to do; or, while draining, the only one.
-    pub fn begin(service: &'a SigningService, newcomer: Newcomer) -> Result<(Self, Inbox, Todo), Todo> {
+    /// Makes the connection known, and gives its inbox and the first thing to do; `None` while draining, when [`turned_away`] is all
+    /// there is to say.
+    pub fn begin(service: &'a SigningService, newcomer: Newcomer) -> Option<(Self, Inbox, Todo)> {
         let Newcomer { id, challenge, origin, now } = newcomer;
-        let Some((guard, inbox)) = service.connect(id) else { return Err(farewell(service, service.goodbye())) };
+        let (guard, inbox) = service.connect(id)?;
         let (session, challenge) = Session::new(service.rules(), origin, challenge, now);
         let frames = FrameRate::new(service.config().frames_per_second);
         let conversation = Self { service, guard, session, key: None, frames };
         let first = conversation.send(&challenge);
-        Ok((conversation, inbox, first))
+        Some((conversation, inbox, first))
     }
 
     /// Names the connection in logs.
@@ -195,6 +196,11 @@ impl<'a> Conversation<'a> {
         self.service.metrics().sent.inc_by(text.len() as u64);
         Todo::Text(text)
     }
+}
+
+/// What a connection is told that is not taken any more.
+pub fn turned_away(service: &SigningService) -> Todo {
+    farewell(service, service.goodbye())
 }
 
 fn farewell(service: &SigningService, close: Close) -> Todo {

@@ -2,7 +2,7 @@
 //! interface for anybody else; it changes whenever the inside does.
 
 pub use crate::{
-    conversation::{Conversation, Newcomer, Todo},
+    conversation::{Conversation, Newcomer, Todo, turned_away},
     mailbox::{Inbox, Mail},
     service::Waiting,
     session::Close,

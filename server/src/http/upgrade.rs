@@ -37,9 +37,8 @@ pub(super) fn upgrade(app: &Arc<App>, peer: Peer, headers: &HeaderMap, on_upgrad
     let app = Arc::clone(app);
     tokio::spawn(async move {
         // An upgrade that fails leaves no one to tell.
-        if let Some(socket) = socket(on_upgrade, app.service.config().max_message_bytes).await {
-            drive(&app.service, socket, origin).await;
-        }
+        let Some(socket) = socket(on_upgrade, app.service.config().max_message_bytes).await else { return };
+        drive(&app.service, socket, origin).await;
         // The place among the connections is given up with the peer, not before.
         drop(peer);
     });

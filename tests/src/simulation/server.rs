@@ -14,7 +14,7 @@ use countersign_protocol::{
 use countersign_server::{
     End, SigningService,
     connection::{Exit, Incoming},
-    simulation::{Conversation, Inbox, Newcomer, Todo},
+    simulation::{Conversation, Inbox, Newcomer, Todo, turned_away},
 };
 use std::{
     collections::BTreeMap,
@@ -77,11 +77,11 @@ impl<'a> Server<'a> {
         };
         network.send(ground, link, Side::Wallet, Wire::Open);
         match Conversation::begin(self.service, newcomer) {
-            Ok((conversation, inbox, first)) => {
+            Some((conversation, inbox, first)) => {
                 self.talks.insert(link, Talk { conversation, inbox, timer: None, answers: BTreeMap::new() });
                 self.perform(ground, network, link, first);
             }
-            Err(farewell) => self.perform(ground, network, link, farewell),
+            None => self.perform(ground, network, link, turned_away(self.service)),
         }
     }
 
