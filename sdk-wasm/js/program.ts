@@ -25,6 +25,7 @@ export async function readWasm(source: string | URL): Promise<BufferSource> {
 export const program: Omit<Platform, 'wasm' | 'label'> = {
   read: readWasm,
   webSocket: () => globalThis.WebSocket,
+  origin: () => '',
   store: undefined,
   tabs: () => undefined,
 };

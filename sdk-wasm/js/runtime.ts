@@ -15,6 +15,8 @@ export interface Platform {
   wasm(): WebAssembly.Module | Promise<BufferSource>;
   read(source: string | URL): Promise<BufferSource>;
   webSocket(): WebSocketConstructor | undefined;
+  /** The origin that a handshake states; empty where it states none. */
+  origin(): string;
   /** What to call this device when nobody said. */
   label(): string;
   /** Where wallets keep what has to outlive this page, if anywhere. */

@@ -22,6 +22,7 @@ const SYSTEMS: [RegExp, string][] = [
 export const web: Omit<Platform, 'wasm'> = {
   read: fetchWasm,
   webSocket: () => globalThis.WebSocket,
+  origin: () => globalThis.origin,
   label() {
     const agent = globalThis.navigator?.userAgent ?? '';
     const named = (names: [RegExp, string][], otherwise: string) => names.find(([pattern]) => pattern.test(agent))?.[1] ?? otherwise;

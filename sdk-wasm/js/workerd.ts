@@ -8,6 +8,8 @@ install({
   wasm: () => module,
   read: fetchWasm,
   webSocket: () => globalThis.WebSocket,
+  // There is a global `origin` here, but no header of that name.
+  origin: () => '',
   store: undefined,
   tabs: () => undefined,
   label: () => 'Cloudflare Workers',
