@@ -77,7 +77,7 @@ async function compile(source: BufferSource): Promise<WebAssembly.Module> {
   }
 }
 
-const CURE = 'Serve dist/signer.wasm of the package there, or say where it is with init(url).';
+const CURE = "Serve dist/signer.wasm of the package there, or say where it is with init(url). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
 
 /** @internal */
 export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {
