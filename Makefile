@@ -58,7 +58,7 @@ sdk-tests: sdk
 packaging-tests: tested-build sdk
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
 	npm ci --prefix tests/browser --no-audit --no-fund
-	npm ci --prefix tests/packaging --no-audit --no-fund
+	cd tests/packaging && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; }
 	node tests/packaging/run.mjs
 
 readme-tests: tested-build sdk
