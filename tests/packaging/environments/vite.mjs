@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { join } from 'node:path';
 import * as vite from 'vite';
 import * as vite7 from 'vite7';
@@ -17,18 +19,20 @@ const built = (name, app, options) => ({
   },
 });
 
-/** The development server. */
+/** The development server, on a port that the system chose. */
 const served = (name, app, createServer, config) => ({
   name,
   async test({ browser, server, wallets }) {
     const path = await folder(name.replace(/\W+/g, '-'), app);
-    const development = await createServer({ ...QUIET, ...config, root: path });
+    const development = await createServer({ ...QUIET, ...config, root: path, server: { middlewareMode: true, hmr: false, ws: false } });
+    const web = createHttpServer(development.middlewares).listen(0, '127.0.0.1');
     try {
-      await development.listen(0);
-      const { port } = development.httpServer.address();
-      return await pageSigns(server, browser, `http://localhost:${port}/?server=${encodeURIComponent(wallets)}`);
+      await once(web, 'listening');
+      return await pageSigns(server, browser, `http://127.0.0.1:${web.address().port}/?server=${encodeURIComponent(wallets)}`);
     } finally {
       await development.close();
+      web.closeAllConnections();
+      web.close();
     }
   },
 });
