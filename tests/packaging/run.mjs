@@ -12,10 +12,11 @@ const environments = (await Promise.all(modules.map((name) => import(`./environm
 const chosen = environments.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
 if (chosen.length === 0) throw new Error(`no environment is called ${wanted.join(' or ')}`);
 
-const world = { server: await Server.start(), browser: await launchChromium() };
-world.wallets = `${world.server.url.replace('http', 'ws')}/ws`;
 const begun = Date.now();
 let failed = 0;
+const server = await Server.start();
+const browser = await launchChromium().catch((error) => server.stop().then(() => Promise.reject(error)));
+const world = { server, browser, wallets: `${server.url.replace('http', 'ws')}/ws` };
 try {
   for (const { name, test } of chosen) {
     const start = Date.now();
@@ -25,8 +26,8 @@ try {
     console.log(`${name.padEnd(40, ' .')} ${verdict} ${seconds.padStart(5)} s  ${detail}`);
   }
 } finally {
-  await world.browser.close();
-  await world.server.stop();
+  await browser.close();
+  await server.stop();
 }
 console.log(`${chosen.length - failed} of ${chosen.length} passed in ${((Date.now() - begun) / 1_000).toFixed(0)} s`);
 process.exitCode = failed === 0 ? 0 : 1;

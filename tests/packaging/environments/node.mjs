@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { folder } from '../folder.mjs';
+import { folder, run } from '../folder.mjs';
 import { programSigns } from '../signing.mjs';
 
 /** The oldest and the newest of each kind, by the names of package.json. */
@@ -18,6 +19,15 @@ const environment = (version, file, options) => ({
 const WITHOUT_WS = { npm: ['--omit=optional'] };
 
 export default [
+  {
+    name: 'Node.js 20 without ws',
+    async test() {
+      const path = await folder('node20-without-ws', 'program', WITHOUT_WS);
+      const { stdout } = await run(program('node20'), ['without-ws.mjs'], { cwd: path });
+      assert.equal(stdout, 'no_websocket\n');
+      return 'refused with no_websocket';
+    },
+  },
   environment(20, 'main.mjs'),
   environment(20, 'main.cjs'),
   environment(22, 'main.mjs', WITHOUT_WS),

@@ -24,10 +24,10 @@ const served = (name, app, createServer, config) => ({
   name,
   async test({ browser, server, wallets }) {
     const path = await folder(name.replace(/\W+/g, '-'), app);
-    const development = await createServer({ ...QUIET, ...config, root: path, server: { middlewareMode: true, hmr: false, ws: false } });
-    const web = createHttpServer(development.middlewares).listen(0, '127.0.0.1');
+    const web = createHttpServer((request, response) => development.middlewares(request, response));
+    const development = await createServer({ ...QUIET, ...config, root: path, server: { middlewareMode: true, hmr: { server: web } } });
     try {
-      await once(web, 'listening');
+      await once(web.listen(0, '127.0.0.1'), 'listening');
       return await pageSigns(server, browser, `http://127.0.0.1:${web.address().port}/?server=${encodeURIComponent(wallets)}`);
     } finally {
       await development.close();
