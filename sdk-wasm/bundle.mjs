@@ -22,7 +22,11 @@ function closure(file, found = new Set()) {
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist');
-writeFileSync('build/signer.deflate', deflateRawSync(readFileSync('build/signer.wasm'), { level: 9 }));
+const binaries = files.filter((file) => file.endsWith('.wasm'));
+for (const file of binaries) {
+  copyFileSync(join('build', file), join('dist', file));
+  writeFileSync(join('build', file.replace('.wasm', '.deflate')), deflateRawSync(readFileSync(join('build', file)), { level: 9 }));
+}
 await build({
   entryPoints: scripts.map((file) => join('build', file)),
   outdir: 'dist',
@@ -41,7 +45,6 @@ await build({
   banner: { js: `// countersign ${version}, MIT OR Apache-2.0` },
   logLevel: 'warning',
 });
-for (const file of files.filter((file) => file.endsWith('.wasm'))) copyFileSync(join('build', file), join('dist', file));
 for (const script of scripts) closure(typesOf(script)).forEach((file) => copyFileSync(join('build', file), join('dist', file)));
 
 /** The entries for single platforms have the types of index.js. */

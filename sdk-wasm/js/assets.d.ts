@@ -1,4 +1,4 @@
-/** The WebAssembly, compressed by deflate and in base64: made by bundle.mjs. */
+/** A `.wasm`, compressed by deflate and in base64: made by bundle.mjs. */
 declare module '*.deflate' {
   const base64: string;
   export default base64;

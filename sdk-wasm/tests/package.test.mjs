@@ -98,8 +98,9 @@ test('the process ends by itself once the wallet is closed, and not before', asy
     const wallet = new Wallet({ key, url: ${JSON.stringify(server.url)} });
     wallet.on('request', async (request) => {
       await request.approve();
-      wallet.close();
-      console.log('closed');
+      // What \`using wallet = …\` does at the end of its block.
+      wallet[Symbol.dispose]();
+      console.log(wallet.state);
     });
     await wallet.connect();
   `);
