@@ -43,3 +43,8 @@ export function guarded<T>(call: () => T): T {
     throw error;
   }
 }
+
+/** What an error of somebody else's says. @internal */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}

@@ -1,9 +1,11 @@
+import type { PolicyStore } from './policy-store.js';
 import type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './store.js';
 
 const DATABASE = 'countersign';
-const VERSION = 1;
+const VERSION = 2;
 const REQUESTS = 'requests';
 const DEVICES = 'devices';
+const POLICIES = 'policies';
 const BY_EXPIRY = 'expiresAt';
 
 /** More than a wallet ever keeps. */
@@ -18,8 +20,12 @@ interface DeviceRow extends WalletIdentity {
   readonly id: string;
 }
 
+interface PoliciesRow extends WalletIdentity {
+  readonly policies: string;
+}
+
 /** Keeps wallets in the browser's IndexedDB, in pages and workers. */
-export class IndexedDbStore implements WalletStore {
+export class IndexedDbStore implements WalletStore, PolicyStore {
   #opening: Promise<IDBDatabase> | undefined;
 
   async load({ publicKey, audience }: WalletIdentity, newDeviceId: string): Promise<StoredWallet> {
@@ -47,6 +53,18 @@ export class IndexedDbStore implements WalletStore {
     await this.#change('relaxed', (requests) => requests.delete([publicKey, audience, requestId]));
   }
 
+  async updatePolicies({ publicKey, audience }: WalletIdentity, change: (kept: string | undefined) => string | undefined): Promise<void> {
+    const transaction = (await this.#open()).transaction(POLICIES, 'readwrite', { durability: 'strict' });
+    const done = finished(transaction);
+    const rows = transaction.objectStore(POLICIES);
+    const row: IDBRequest<PoliciesRow | undefined> = rows.get([publicKey, audience]);
+    row.onsuccess = () => {
+      const policies = change(row.result?.policies);
+      if (policies !== undefined) rows.put({ publicKey, audience, policies } satisfies PoliciesRow);
+    };
+    await done;
+  }
+
   async #change(durability: IDBTransactionDurability, change: (requests: IDBObjectStore) => void): Promise<void> {
     const transaction = (await this.#open()).transaction(REQUESTS, 'readwrite', { durability });
     const done = finished(transaction);
@@ -68,7 +86,7 @@ function open(gone: () => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     if (typeof indexedDB === 'undefined') throw new Error('there is no IndexedDB here');
     const request = indexedDB.open(DATABASE, VERSION);
-    request.onupgradeneeded = () => upgrade(request.result);
+    request.onupgradeneeded = ({ oldVersion }) => upgrade(request.result, oldVersion);
     request.onerror = () => reject(request.error ?? new Error('IndexedDB does not open'));
     // Another tab runs an older version of this package and does not let go. It is not waited for.
     request.onblocked = () => {
@@ -87,10 +105,13 @@ function open(gone: () => void): Promise<IDBDatabase> {
   });
 }
 
-function upgrade(database: IDBDatabase): void {
-  const requests = database.createObjectStore(REQUESTS, { keyPath: ['publicKey', 'audience', 'id'] });
-  requests.createIndex(BY_EXPIRY, BY_EXPIRY);
-  database.createObjectStore(DEVICES, { keyPath: ['publicKey', 'audience'] });
+function upgrade(database: IDBDatabase, from: number): void {
+  if (from < 1) {
+    const requests = database.createObjectStore(REQUESTS, { keyPath: ['publicKey', 'audience', 'id'] });
+    requests.createIndex(BY_EXPIRY, BY_EXPIRY);
+    database.createObjectStore(DEVICES, { keyPath: ['publicKey', 'audience'] });
+  }
+  database.createObjectStore(POLICIES, { keyPath: ['publicKey', 'audience'] });
 }
 
 /** All keys that begin with these two: an array sorts behind every string. */

@@ -1,5 +1,6 @@
 import initCore from './core.js';
 import { CountersignError } from './errors.js';
+import type { PolicyStore } from './policy-store.js';
 import type { WalletStore } from './store.js';
 import type { Neighbourhood } from './tabs.js';
 
@@ -18,7 +19,7 @@ export interface Platform {
   /** What to call this device when nobody said. */
   label(): string;
   /** Where wallets keep what has to outlive this page, if anywhere. */
-  readonly store: WalletStore | undefined;
+  readonly store: (WalletStore & PolicyStore) | undefined;
   /** How tabs find each other, where there are tabs. */
   tabs(): Neighbourhood | undefined;
 }

@@ -32,7 +32,8 @@ async function run(name, script) {
 test('the package holds what it needs and nothing else', () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
   const wanted = ['address.js', 'batch.d.ts', 'batch.js', 'browser.js', 'core.js', 'countersign.wasm', 'describe.d.ts', 'describe.js', 'elsewhere.d.ts', 'elsewhere.js',
-    'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key.d.ts', 'key.js', 'node.js', 'pretty-json.js',
+    'emitter.js', 'errors.d.ts', 'errors.js', 'events.d.ts', 'events.js', 'host.js', 'in-time.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key.d.ts', 'key.js', 'node.js', 'options.d.ts', 'options.js', 'policies.d.ts', 'policies.js', 'policy-record.js', 'policy-store.d.ts',
+    'policy-store.js', 'policy.d.ts', 'policy.js', 'pretty-json.js', 'prompts.js', 'random-id.js',
     'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'store.d.ts', 'store.js', 'tabs.js', 'wallet.d.ts', 'wallet.js',
     'README.md', 'package.json'];
   assert.deepEqual(files.filter((name) => !name.startsWith('LICENSE-')).sort(), wanted.sort());
