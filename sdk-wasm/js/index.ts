@@ -6,8 +6,10 @@ export { SignBatch } from './batch.js';
 export type { ElsewhereRequest } from './elsewhere.js';
 export { CountersignError, type ErrorCode } from './errors.js';
 export { Key } from './key.js';
+export type { PrivateJwk } from './key-formats.js';
 export { SignRequest, type Approval, type BatchPlace, type Rejection, type RequestState } from './request.js';
 export { init, type WasmSource, type WebSocketConstructor } from './runtime.js';
+export type { Signer } from './signer.js';
 export type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './store.js';
 export {
   Wallet, type ConnectionState, type Device, type FrameEvent, type StateEvent, type WalletEvents, type WalletOptions,
