@@ -22,6 +22,12 @@ export function invalidKey(message: string, cause?: unknown): CountersignError {
   return new CountersignError('invalid_key', message, { cause });
 }
 
+/** Copies a seed, whose length is looked at where the key is made. @internal */
+export function readSeed(seed: Uint8Array): Secret {
+  if (!(seed instanceof Uint8Array)) throw new CountersignError('invalid_seed', 'a seed is a Uint8Array of 32 bytes');
+  return { seed: new Uint8Array(seed), publicKey: undefined };
+}
+
 /** From the algorithm, id-Ed25519, to the head of the seed (RFC 8410 §7). */
 const ALGORITHM = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 const SEED_AT = 16;

@@ -1,6 +1,6 @@
 import { CoreKey, CoreWallet } from './core.js';
-import { CountersignError, guarded } from './errors.js';
-import { invalidKey, readJwk, readPkcs8, toJwk, toPkcs8, type PrivateJwk, type Secret } from './key-formats.js';
+import { guarded } from './errors.js';
+import { invalidKey, readJwk, readPkcs8, readSeed, toJwk, toPkcs8, type PrivateJwk, type Secret } from './key-formats.js';
 import { checkLoaded, init } from './runtime.js';
 import { checkSignable, type Signer } from './signer.js';
 
@@ -41,8 +41,7 @@ export class Key implements Signer, Disposable {
    * @throws {CountersignError} `invalid_seed` unless it is a `Uint8Array` of 32 bytes.
    */
   static async fromSeed(seed: Uint8Array): Promise<Key> {
-    if (!(seed instanceof Uint8Array)) throw new CountersignError('invalid_seed', 'a seed is a Uint8Array of 32 bytes');
-    return Key.of({ seed: new Uint8Array(seed), publicKey: undefined });
+    return Key.of(readSeed(seed));
   }
 
   /**
