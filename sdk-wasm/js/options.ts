@@ -1,6 +1,6 @@
-import type { Key } from './key.js';
 import type { PolicyStore } from './policy-store.js';
 import type { WebSocketConstructor } from './runtime.js';
+import type { Signer } from './signer.js';
 import type { WalletStore } from './store.js';
 import type { Neighbourhood } from './tabs.js';
 
@@ -14,8 +14,11 @@ export interface Device {
 
 /** How a wallet is set up. */
 export interface WalletOptions {
-  /** The key it signs with. It stays the caller's: closing the wallet does not free it. */
-  key: Key;
+  /**
+   * The key it signs with: of `openKey()`, a {@link Key}, or any {@link Signer}. It stays the caller's: closing the wallet does
+   * not free it.
+   */
+  key: Signer;
   /** The server's WebSocket address; http and https stand for ws and wss. In a page, `/ws` of its own origin unless given. */
   url?: string | URL;
   /** Which device this is; an id that is kept in the store, or else random, and the browser's name unless given. */

@@ -1,3 +1,4 @@
+import { fromBase64, toBase64 } from './bytes.js';
 import { isPrefix, isRequester, isWhole, KINDS, MOST, type Policy } from './policy.js';
 
 /** The most policies of one wallet. @internal */
@@ -7,7 +8,7 @@ const FIELDS = ['id', 'requester', 'kind', 'prefix', 'usesLeft', 'grantedAt', 'e
 
 /** Policies as text, for a store. @internal */
 export function writePolicies(policies: readonly Policy[]): string {
-  return JSON.stringify(policies.map((policy) => ({ ...policy, prefix: policy.prefix && Array.from(policy.prefix, byteToHex).join('') })));
+  return JSON.stringify(policies.map((policy) => ({ ...policy, prefix: policy.prefix && toBase64(policy.prefix) })));
 }
 
 /**
@@ -27,24 +28,15 @@ export function readPolicies(text: unknown): Policy[] {
 function readPolicy(data: unknown): Policy | undefined {
   // A later version may bound a policy by more than this one would look at.
   if (typeof data !== 'object' || data === null || Object.keys(data).some((name) => !FIELDS.includes(name))) return undefined;
-  const { id, requester, kind, prefix: hex, usesLeft, grantedAt, expiresAt } = data as Record<string, unknown>;
-  const prefix = hex === undefined ? undefined : bytesOf(hex);
+  const { id, requester, kind, prefix: base64, usesLeft, grantedAt, expiresAt } = data as Record<string, unknown>;
+  const prefix = typeof base64 === 'string' ? fromBase64(base64) : undefined;
   const isSound = typeof id === 'string' && /^[\w-]{1,64}$/.test(id)
     && isRequester(requester)
     && (kind === undefined || KINDS.includes(kind))
-    && (hex === undefined || isPrefix(prefix))
-    && (kind !== undefined || hex !== undefined)
+    && (base64 === undefined || isPrefix(prefix))
+    && (kind !== undefined || base64 !== undefined)
     && isWhole(usesLeft, MOST.uses)
     && isWhole(grantedAt, Number.MAX_SAFE_INTEGER) && isWhole(expiresAt, Number.MAX_SAFE_INTEGER)
     && isWhole(expiresAt - grantedAt, MOST.spanMs);
   return isSound ? Object.freeze({ ...data, ...(prefix && { prefix }) } as Policy) : undefined;
-}
-
-function byteToHex(byte: number): string {
-  return byte.toString(16).padStart(2, '0');
-}
-
-function bytesOf(hex: unknown): Uint8Array | undefined {
-  if (typeof hex !== 'string' || !/^(?:[\da-f]{2})+$/.test(hex)) return undefined;
-  return Uint8Array.from(hex.match(/../g) ?? [], (digits) => parseInt(digits, 16));
 }

@@ -1,12 +1,12 @@
 import { address, origin } from './address.js';
-import { CoreWallet } from './core.js';
+import type { CoreWallet } from './core.js';
 import type { ElsewhereRequest } from './elsewhere.js';
 import { Emitter } from './emitter.js';
 import { CountersignError, guarded } from './errors.js';
 import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
 import { hostOf } from './host.js';
 import { Keeper } from './keeper.js';
-import { coreOf } from './key.js';
+import { makeCoreWallet } from './key.js';
 import type { Device, WalletOptions } from './options.js';
 import { Policies } from './policies.js';
 import { MemoryPolicyStore } from './policy-store.js';
@@ -14,6 +14,7 @@ import { Prompts } from './prompts.js';
 import { randomId } from './random-id.js';
 import type { SignRequest } from './request.js';
 import { here } from './runtime.js';
+import { publicKeyOf } from './signer.js';
 import { Tabs } from './tabs.js';
 
 interface Waiter {
@@ -55,23 +56,23 @@ export class Wallet implements Disposable {
   #elsewhere: readonly ElsewhereRequest[] = Object.freeze([]);
   #state: ConnectionState = 'idle';
 
-  /** @throws {CountersignError} `invalid_key`, `invalid_url`, `invalid_device`, `no_websocket` */
+  /** @throws {CountersignError} `invalid_key`, `wasm_not_loaded`, `invalid_url`, `invalid_device`, `no_websocket` */
   constructor(options: WalletOptions) {
     const { key, url: given, device, WebSocket, backoff, store, policyStore, tabs } = options ?? {};
-    const coreKey = coreOf(key);
+    const publicKey = publicKeyOf(key);
     const { url, audience } = address(given);
     const webSocket = WebSocket ?? here().webSocket();
     if (webSocket === undefined) {
       throw new CountersignError('no_websocket', "No WebSocket here: pass one with new Wallet({ WebSocket: … }), such as the package 'ws'.");
     }
-    this.publicKey = key.publicKey;
+    this.publicKey = publicKey;
     this.#device = { id: device?.id ?? randomId(), label: device?.label ?? here().label() };
     this.#hasOwnId = device?.id !== undefined;
     const kept = store ?? here().store;
-    const identity = { publicKey: key.publicKey, audience };
+    const identity = { publicKey, audience };
     this.#keeper = kept ? new Keeper(kept, identity, (task, error) => core.stored(task, error)) : undefined;
     const neighbourhood = tabs === 'each' ? undefined : options.neighbourhood ?? here().tabs();
-    this.#tabs = neighbourhood && new Tabs(`countersign:${audience}:${key.publicKey}`, neighbourhood, {
+    this.#tabs = neighbourhood && new Tabs(`countersign:${audience}:${publicKey}`, neighbourhood, {
       ownRequests: () => this.#shareable(),
       elsewhere: (requests) => this.#hear(requests),
       policiesChanged: () => this.policies.reread(),
@@ -98,6 +99,8 @@ export class Wallet implements Disposable {
       keeps: this.#keeper !== undefined,
     };
     const host = hostOf({
+      core: () => this.#core,
+      key,
       emitter: this.#emitter,
       prompts: this.#prompts,
       keeper: this.#keeper,
@@ -105,7 +108,7 @@ export class Wallet implements Disposable {
       tell: (event) => event.state === 'connecting' && this.#state === 'connecting' || this.#tell(event),
       explain: (code, message) => new CountersignError(code, message),
     });
-    const core = guarded(() => new CoreWallet(coreKey, settings, host));
+    const core = guarded(() => makeCoreWallet(key, publicKey, settings, host));
     this.#core = core;
   }
 
