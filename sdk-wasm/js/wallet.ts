@@ -1,4 +1,4 @@
-import { address, origin } from './address.js';
+import { address } from './address.js';
 import type { CoreWallet } from './core.js';
 import type { ElsewhereRequest } from './elsewhere.js';
 import { Emitter } from './emitter.js';
@@ -13,7 +13,7 @@ import { MemoryPolicyStore } from './policy-store.js';
 import { Prompts } from './prompts.js';
 import { randomId } from './random-id.js';
 import type { SignRequest } from './request.js';
-import { here } from './runtime.js';
+import { checkLoaded, here } from './runtime.js';
 import { publicKeyOf } from './signer.js';
 import { Tabs } from './tabs.js';
 
@@ -60,6 +60,8 @@ export class Wallet implements Disposable {
   constructor(options: WalletOptions) {
     const { key, url: given, device, WebSocket, backoff, store, policyStore, tabs } = options ?? {};
     const publicKey = publicKeyOf(key);
+    // Node.js 20 gets its WebSocket along with the WebAssembly.
+    checkLoaded();
     const { url, audience } = address(given);
     const webSocket = WebSocket ?? here().webSocket();
     if (webSocket === undefined) {
@@ -91,7 +93,7 @@ export class Wallet implements Disposable {
       webSocket,
       url,
       audience,
-      origin: origin(),
+      origin: here().origin(),
       deviceId: this.#device.id,
       deviceLabel: this.#device.label,
       backoffInitialMs: backoff?.initialMs ?? 1_000,
