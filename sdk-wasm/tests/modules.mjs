@@ -1,0 +1,21 @@
+// Other packages, for what is installed to find beside itself.
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { directory, installed } from './package.mjs';
+
+const modules = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules');
+
+/** Puts packages of this repository's beside the installed one. */
+export function place(...names) {
+  for (const name of names) {
+    const at = join(directory, 'node_modules', name);
+    mkdirSync(dirname(at), { recursive: true });
+    symlinkSync(join(modules, name), at);
+  }
+}
+
+/** Imports a subpath of the installed package. */
+export function subpath(name) {
+  return import(pathToFileURL(join(installed, 'dist', `${name}.js`)).href);
+}
