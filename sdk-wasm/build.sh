@@ -7,7 +7,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 target=${CARGO_TARGET_DIR:-$root/target}
 tools=$root/target/tools
-wasm=$target/wasm32-unknown-unknown/wasm/countersign_wasm.wasm
 cd "$here"
 
 say() { printf 'sdk-wasm: %s\n' "$*" >&2; }
@@ -34,16 +33,19 @@ install_npm() {
   npm ci --no-audit --no-fund
 }
 
+# Makes dist/<file>.wasm and dist/<glue>.js of a crate.
 build_wasm() {
-  cargo build --manifest-path "$root/Cargo.toml" -p countersign-wasm --lib --target wasm32-unknown-unknown --profile wasm
-  [ dist/countersign.wasm -nt "$wasm" ] && [ dist/core.js -nt "$wasm" ] && return
+  local crate=$1 glue=$2 file=$3
+  local wasm=$target/wasm32-unknown-unknown/wasm/${crate//-/_}.wasm
+  cargo build --manifest-path "$root/Cargo.toml" -p "$crate" --lib --target wasm32-unknown-unknown --profile wasm
+  [ "dist/$file.wasm" -nt "$wasm" ] && [ "dist/$glue.js" -nt "$wasm" ] && return
   mkdir -p dist
   "$tools/bin/wasm-bindgen" --target web --omit-default-module-path --remove-name-section --remove-producers-section \
-    --out-dir dist --out-name core "$wasm"
+    --out-dir dist --out-name "$glue" "$wasm"
   # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more.
   node_modules/.bin/wasm-opt -Oz --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
-    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext -o dist/countersign.wasm dist/core_bg.wasm
-  rm dist/core_bg.wasm dist/core_bg.wasm.d.ts
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext -o "dist/$file.wasm" "dist/${glue}_bg.wasm"
+  rm "dist/${glue}_bg.wasm" "dist/${glue}_bg.wasm.d.ts"
 }
 
 pack() {
@@ -55,7 +57,8 @@ pack() {
 check_target
 install_wasm_bindgen
 install_npm
-build_wasm
+build_wasm countersign-wasm core countersign
+build_wasm countersign-encrypted encrypted-core encrypted
 node_modules/.bin/tsc -p .
 pack
-say "dist/countersign.wasm is $(wc -c <dist/countersign.wasm) bytes, $(gzip -9c dist/countersign.wasm | wc -c) gzipped"
+for file in dist/*.wasm; do say "$file is $(wc -c <"$file") bytes, $(gzip -9c "$file" | wc -c) gzipped"; done

@@ -34,7 +34,7 @@ export function install(own: Platform): void {
 
 /** @internal */
 export function here(): Platform {
-  if (platform === undefined) throw new Error("import 'countersign', not a file inside it");
+  if (platform === undefined) throw new Error("import 'countersign' first, and no file inside it");
   return platform;
 }
 
@@ -54,8 +54,7 @@ export function init(source?: WasmSource): Promise<void> {
 }
 
 async function load(source: WasmSource | undefined): Promise<void> {
-  const module = source instanceof WebAssembly.Module ? source : await compile(await bytes(source));
-  await initCore({ module_or_path: module });
+  await initCore({ module_or_path: await moduleOf(source ?? here().wasm) });
   isLoaded = true;
 }
 
@@ -66,10 +65,10 @@ export function checkLoaded(): void {
   }
 }
 
-function bytes(source: string | URL | BufferSource | undefined): BufferSource | Promise<BufferSource> {
-  if (source === undefined) return here().read(here().wasm);
-  if (typeof source === 'string' || source instanceof URL) return here().read(source);
-  return source;
+/** Compiles what lies at an address, or what is given. @internal */
+export async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  return compile(typeof source === 'string' || source instanceof URL ? await here().read(source) : source);
 }
 
 async function compile(source: BufferSource): Promise<WebAssembly.Module> {
@@ -83,11 +82,11 @@ async function compile(source: BufferSource): Promise<WebAssembly.Module> {
         { cause },
       );
     }
-    throw new CountersignError('wasm_invalid', `countersign.wasm does not compile: ${String(cause)}`, { cause });
+    throw new CountersignError('wasm_invalid', `the WebAssembly does not compile: ${String(cause)}`, { cause });
   }
 }
 
-const CURE = 'Serve dist/countersign.wasm of the package there, or say where it is with init(url).';
+const CURE = "Serve the file of that name from the package's dist there, or say where countersign.wasm is with init(url).";
 
 /** @internal */
 export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {
