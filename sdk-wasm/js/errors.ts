@@ -2,7 +2,8 @@
 export type ErrorCode =
   // Setting up
   | 'invalid_seed' | 'invalid_public_key' | 'invalid_signature' | 'invalid_message' | 'invalid_url' | 'invalid_device'
-  | 'invalid_answer' | 'invalid_key' | 'key_freed' | 'key_exists' | 'invalid_export' | 'invalid_passphrase' | 'wrong_passphrase' | 'no_memory'
+  | 'invalid_answer' | 'invalid_key' | 'key_freed' | 'key_exists' | 'invalid_export' | 'invalid_mnemonic' | 'invalid_path' | 'invalid_passphrase'
+  | 'wrong_passphrase' | 'no_memory'
   | 'no_webcrypto' | 'no_randomness' | 'no_websocket'
   | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked' | 'wasm_not_loaded'
   // Connecting

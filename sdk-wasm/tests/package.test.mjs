@@ -33,7 +33,8 @@ test('the package holds what it needs and nothing else', () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
   const wanted = ['address.js', 'batch.d.ts', 'batch.js', 'browser.js', 'bytes.js', 'core.js', 'countersign.wasm', 'database.js', 'elsewhere.d.ts', 'elsewhere.js',
     'emitter.js', 'encrypted-core.js', 'encrypted.d.ts',
-    'encrypted.js', 'encrypted.wasm', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key-formats.d.ts', 'key-formats.js', 'key-store.js', 'key.d.ts', 'key.js', 'node.js',
+    'encrypted.js', 'encrypted.wasm', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key-formats.d.ts', 'key-formats.js', 'key-store.js', 'key.d.ts', 'key.js',
+    'mnemonic.d.ts', 'mnemonic.js', 'node.js',
     'open-key.d.ts', 'open-key.js', 'public-key.d.ts', 'public-key.js', 'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'signer.d.ts', 'signer.js', 'store.d.ts', 'store.js', 'tabs.js', 'wallet.d.ts', 'wallet.js', 'web-crypto-key.d.ts', 'web-crypto-key.js',
     'README.md', 'package.json'];
   assert.deepEqual(files.filter((name) => !name.startsWith('LICENSE-')).sort(), wanted.sort());
@@ -49,6 +50,8 @@ test('the types stand on their own and show nothing of the inside', () => {
     import {
       CountersignError, Key, Wallet, WebCryptoKey, deleteKey, formatPublicKey, init, openKey, verify, type ElsewhereRequest, type SignBatch, type Signer, type SignRequest, type StateEvent, type WalletStore,
     } from 'countersign';
+    import { exportEncrypted, importEncrypted } from 'countersign/encrypted';
+    import { keyFromMnemonic } from 'countersign/mnemonic';
     await init();
     using key: Key = await Key.fromSeed(new Uint8Array(32));
     using wallet = new Wallet({ key, url: new URL('wss://example.com/ws'), device: { id: 'a', label: 'b' } });
@@ -81,6 +84,10 @@ test('the types stand on their own and show nothing of the inside', () => {
     const where: 'webcrypto' | 'sealed' | 'memory' = kept.storage;
     await (await WebCryptoKey.fromJwk(jwk, { name: where })).delete();
     await deleteKey({ name: 'savings' });
+    const text: string = await exportEncrypted(key, 'correct horse', { memoryKib: 65_536 });
+    const back: Key = await importEncrypted(text, 'correct horse');
+    const derived: Key = await keyFromMnemonic('legal winner …', { path: "m/44'/501'/0'/0'", passphrase: '' });
+    using wallets = new Wallet({ key: back.publicKey === derived.publicKey ? back : derived });
     const x: string = formatPublicKey(key.publicKey, 'jwk').x + formatPublicKey(key.publicKey, 'did:key');
     // @ts-expect-error: opened or imported only
     new WebCryptoKey(x, x, x);
