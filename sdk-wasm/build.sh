@@ -33,19 +33,18 @@ install_npm() {
   npm ci --no-audit --no-fund
 }
 
-# Makes dist/<file>.wasm and dist/<glue>.js of a crate.
+# build_wasm CRATE SCRIPT WASM: makes build/SCRIPT.js and build/WASM.wasm of a crate, where they are older than it.
 build_wasm() {
-  local crate=$1 glue=$2 file=$3
-  local wasm=$target/wasm32-unknown-unknown/wasm/${crate//-/_}.wasm
+  local crate=$1 script=$2 name=$3 wasm=$target/wasm32-unknown-unknown/wasm/${1//-/_}.wasm
   cargo build --manifest-path "$root/Cargo.toml" -p "$crate" --lib --target wasm32-unknown-unknown --profile wasm
-  [ "dist/$file.wasm" -nt "$wasm" ] && [ "dist/$glue.js" -nt "$wasm" ] && return
-  mkdir -p dist
+  [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
+  mkdir -p build
   "$tools/bin/wasm-bindgen" --target web --omit-default-module-path --remove-name-section --remove-producers-section \
-    --out-dir dist --out-name "$glue" "$wasm"
+    --out-dir build --out-name "$script" "$wasm"
   # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more.
   node_modules/.bin/wasm-opt -Oz --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
-    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext -o "dist/$file.wasm" "dist/${glue}_bg.wasm"
-  rm "dist/${glue}_bg.wasm" "dist/${glue}_bg.wasm.d.ts"
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext -o "build/$name.wasm" "build/${script}_bg.wasm"
+  rm "build/${script}_bg.wasm" "build/${script}_bg.wasm.d.ts"
 }
 
 pack() {
@@ -57,8 +56,8 @@ pack() {
 check_target
 install_wasm_bindgen
 install_npm
-build_wasm countersign-wasm core countersign
+build_wasm countersign-wasm core signer
 build_wasm countersign-encrypted encrypted-core encrypted
 node_modules/.bin/tsc -p .
+node bundle.mjs
 pack
-for file in dist/*.wasm; do say "$file is $(wc -c <"$file") bytes, $(gzip -9c "$file" | wc -c) gzipped"; done

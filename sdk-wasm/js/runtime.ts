@@ -9,12 +9,14 @@ export type WebSocketConstructor = new (url: string, protocols?: string | string
 /** Where the WebAssembly comes from: an address, its bytes, or the compiled module. */
 export type WasmSource = string | URL | BufferSource | WebAssembly.Module;
 
-/** What differs between a browser and Node.js. @internal */
+/** What differs between browsers, Node.js and the others. @internal */
 export interface Platform {
-  /** Where the package's own `.wasm` lies. */
-  readonly wasm: URL;
-  read(url: string | URL): Promise<BufferSource>;
+  /** The package's own WebAssembly. */
+  wasm(): WebAssembly.Module | Promise<BufferSource>;
+  read(source: string | URL): Promise<BufferSource>;
   webSocket(): WebSocketConstructor | undefined;
+  /** The origin that a handshake states; empty where it states none. */
+  origin(): string;
   /** What to call this device when nobody said. */
   label(): string;
   /** Where wallets keep what has to outlive this page, if anywhere. */
@@ -34,7 +36,7 @@ export function install(own: Platform): void {
 
 /** @internal */
 export function here(): Platform {
-  if (platform === undefined) throw new Error("import 'countersign' first, and no file inside it");
+  if (platform === undefined) throw new Error("import 'countersign' or 'countersign/inline' first: it knows where this runs");
   return platform;
 }
 
@@ -54,7 +56,7 @@ export function init(source?: WasmSource): Promise<void> {
 }
 
 async function load(source: WasmSource | undefined): Promise<void> {
-  await initCore({ module_or_path: await moduleOf(source ?? here().wasm) });
+  await initCore({ module_or_path: await moduleOf(source ?? await here().wasm()) });
   isLoaded = true;
 }
 
@@ -71,14 +73,18 @@ export async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> 
   return compile(typeof source === 'string' || source instanceof URL ? await here().read(source) : source);
 }
 
+/** What browsers say whose Content-Security-Policy forbids it, and what workerd says. */
+const FORBIDDEN = /unsafe-eval|disallowed by embedder/;
+
 async function compile(source: BufferSource): Promise<WebAssembly.Module> {
   try {
     return await WebAssembly.compile(source);
   } catch (cause) {
-    if (String(cause).includes('unsafe-eval')) {
+    if (FORBIDDEN.test(String(cause))) {
       throw new CountersignError(
         'wasm_blocked',
-        "The page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src.",
+        "WebAssembly is forbidden here. In a page, add 'wasm-unsafe-eval' to script-src of its Content-Security-Policy; "
+          + 'elsewhere, give init() the compiled module.',
         { cause },
       );
     }
@@ -86,7 +92,7 @@ async function compile(source: BufferSource): Promise<WebAssembly.Module> {
   }
 }
 
-const CURE = "Serve the file of that name from the package's dist there, or say where countersign.wasm is with init(url).";
+const CURE = "Serve the file of that name in the package's dist there, or say where it is with init(url). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
 
 /** @internal */
 export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {

@@ -1,4 +1,4 @@
-import { address, origin } from './address.js';
+import { address } from './address.js';
 import { SignBatch } from './batch.js';
 import type { CoreWallet } from './core.js';
 import type { ElsewhereRequest } from './elsewhere.js';
@@ -156,7 +156,7 @@ export class Wallet implements Disposable {
       webSocket,
       url,
       audience,
-      origin: origin(),
+      origin: here().origin(),
       deviceId: this.#device.id,
       deviceLabel: this.#device.label,
       backoffInitialMs: backoff?.initialMs ?? 1_000,

@@ -1,10 +1,12 @@
 // Keys under a passphrase. The files below were made with the reference implementation of Argon2 in C and with libsodium.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { code } from './bench.mjs';
-import { Key, load } from './package.mjs';
+import { installed, Key, load } from './package.mjs';
 
-const { exportEncrypted, importEncrypted } = await load('countersign/encrypted');
+const { exportEncrypted, importEncrypted, init } = await load('countersign/encrypted');
 
 const SEED = Uint8Array.from({ length: 32 }, (_, at) => at + 1);
 const PASSPHRASE = '\uFB01ne A\u030Angstr\u00F6m \u2460';
@@ -21,6 +23,13 @@ const CHEAP_FILE = fileOf(19_456, 1, 1, 'EUFRJe/LQdDHrHuwohLpMZCyf0/vGiEIQygdaxg
 const CHEAP = { memoryKib: 19_456, iterations: 1 };
 
 const refused = (promise, expected, text = /./) => assert.rejects(promise, (error) => code(expected)(error) && (assert.match(error.message, text), true));
+
+test('says where its WebAssembly was looked for, and takes it from elsewhere', async () => {
+  await refused(init(new URL('file:///nowhere/encrypted.wasm')), 'wasm_not_found', /nowhere\/encrypted\.wasm/);
+  await refused(init(new Uint8Array([1, 2])), 'wasm_invalid');
+  await init(readFileSync(join(installed, 'dist', 'encrypted.wasm')));
+  await init();
+});
 
 test('reads what other implementations wrote, however the passphrase is composed', async () => {
   for (const file of [FILE, CHEAP_FILE]) {
