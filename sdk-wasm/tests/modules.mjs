@@ -1,8 +1,8 @@
 // Other packages, for what is installed to find beside itself.
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { directory, installed } from './package.mjs';
+import { fileURLToPath } from 'node:url';
+import { directory } from './package.mjs';
 
 const modules = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules');
 
@@ -13,9 +13,4 @@ export function place(...names) {
     mkdirSync(dirname(at), { recursive: true });
     symlinkSync(join(modules, name), at);
   }
-}
-
-/** Imports a subpath of the installed package. */
-export function subpath(name) {
-  return import(pathToFileURL(join(installed, 'dist', `${name}.js`)).href);
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Window } from 'happy-dom';
 import { cleanups, code, untilPong } from './bench.mjs';
-import { place, subpath } from './modules.mjs';
-import { Key } from './package.mjs';
+import { place } from './modules.mjs';
+import { Key, load } from './package.mjs';
 import { FakeServer } from './server.mjs';
 
 place('react');
@@ -16,7 +16,7 @@ const { createElement, StrictMode } = await import('react');
 const { flushSync } = await import('react-dom');
 const { createRoot } = await import('react-dom/client');
 const { renderToString } = await import('react-dom/server');
-const { useWallet } = await subpath('react');
+const { useWallet } = await load('countersign/react');
 
 /** Mounts a component that uses the hook, in React's strict mode; `view()` is what it got last. */
 function mounted(options) {

@@ -4,15 +4,15 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { place, subpath } from './modules.mjs';
-import { CountersignError, directory, Key } from './package.mjs';
+import { place } from './modules.mjs';
+import { CountersignError, directory, Key, load } from './package.mjs';
 import { holds } from './server.mjs';
 
 // What a page has, as far as apps and wallets of the standard use it.
 globalThis.window = new EventTarget();
 
 const { getWallets } = await import('@wallet-standard/app');
-const { registerWallet } = await subpath('wallet-standard');
+const { registerWallet } = await load('countersign/wallet-standard');
 
 const ICON = 'data:image/svg+xml;base64,PHN2Zy8+';
 const code = (expected) => (error) => error instanceof CountersignError && error.code === expected;
