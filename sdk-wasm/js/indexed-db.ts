@@ -1,9 +1,12 @@
+import { finished, openDatabase } from './database.js';
+import type { PolicyStore } from './policy-store.js';
 import type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './store.js';
 
 const DATABASE = 'countersign';
-const VERSION = 1;
+const VERSION = 2;
 const REQUESTS = 'requests';
 const DEVICES = 'devices';
+const POLICIES = 'policies';
 const BY_EXPIRY = 'expiresAt';
 
 /** More than a wallet ever keeps. */
@@ -18,8 +21,12 @@ interface DeviceRow extends WalletIdentity {
   readonly id: string;
 }
 
+interface PoliciesRow extends WalletIdentity {
+  readonly policies: string;
+}
+
 /** Keeps wallets in the browser's IndexedDB, in pages and workers. */
-export class IndexedDbStore implements WalletStore {
+export class IndexedDbStore implements WalletStore, PolicyStore {
   #opening: Promise<IDBDatabase> | undefined;
 
   async load({ publicKey, audience }: WalletIdentity, newDeviceId: string): Promise<StoredWallet> {
@@ -47,6 +54,18 @@ export class IndexedDbStore implements WalletStore {
     await this.#change('relaxed', (requests) => requests.delete([publicKey, audience, requestId]));
   }
 
+  async updatePolicies({ publicKey, audience }: WalletIdentity, change: (kept: string | undefined) => string | undefined): Promise<void> {
+    const transaction = (await this.#open()).transaction(POLICIES, 'readwrite', { durability: 'strict' });
+    const done = finished(transaction);
+    const rows = transaction.objectStore(POLICIES);
+    const row: IDBRequest<PoliciesRow | undefined> = rows.get([publicKey, audience]);
+    row.onsuccess = () => {
+      const policies = change(row.result?.policies);
+      if (policies !== undefined) rows.put({ publicKey, audience, policies } satisfies PoliciesRow);
+    };
+    await done;
+  }
+
   async #change(durability: IDBTransactionDurability, change: (requests: IDBObjectStore) => void): Promise<void> {
     const transaction = (await this.#open()).transaction(REQUESTS, 'readwrite', { durability });
     const done = finished(transaction);
@@ -55,7 +74,7 @@ export class IndexedDbStore implements WalletStore {
   }
 
   #open(): Promise<IDBDatabase> {
-    this.#opening ??= open(() => (this.#opening = undefined)).catch((error: unknown) => {
+    this.#opening ??= openDatabase(DATABASE, VERSION, upgrade, () => (this.#opening = undefined)).catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
     });
@@ -63,45 +82,16 @@ export class IndexedDbStore implements WalletStore {
   }
 }
 
-/** Opens the database. `gone` is called when the connection is of no more use. */
-function open(gone: () => void): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    if (typeof indexedDB === 'undefined') throw new Error('there is no IndexedDB here');
-    const request = indexedDB.open(DATABASE, VERSION);
-    request.onupgradeneeded = () => upgrade(request.result);
-    request.onerror = () => reject(request.error ?? new Error('IndexedDB does not open'));
-    // Another tab runs an older version of this package and does not let go. It is not waited for.
-    request.onblocked = () => {
-      request.onsuccess = () => request.result.close();
-      reject(new Error('another tab holds an older version of the database open'));
-    };
-    request.onsuccess = () => {
-      const database = request.result;
-      database.onversionchange = () => {
-        database.close();
-        gone();
-      };
-      database.onclose = gone;
-      resolve(database);
-    };
-  });
-}
-
-function upgrade(database: IDBDatabase): void {
-  const requests = database.createObjectStore(REQUESTS, { keyPath: ['publicKey', 'audience', 'id'] });
-  requests.createIndex(BY_EXPIRY, BY_EXPIRY);
-  database.createObjectStore(DEVICES, { keyPath: ['publicKey', 'audience'] });
+function upgrade(database: IDBDatabase, from: number): void {
+  if (from < 1) {
+    const requests = database.createObjectStore(REQUESTS, { keyPath: ['publicKey', 'audience', 'id'] });
+    requests.createIndex(BY_EXPIRY, BY_EXPIRY);
+    database.createObjectStore(DEVICES, { keyPath: ['publicKey', 'audience'] });
+  }
+  database.createObjectStore(POLICIES, { keyPath: ['publicKey', 'audience'] });
 }
 
 /** All keys that begin with these two: an array sorts behind every string. */
 function range(publicKey: string, audience: string): IDBKeyRange {
   return IDBKeyRange.bound([publicKey, audience], [publicKey, audience, []]);
-}
-
-/** Resolves once all of a transaction is written. */
-function finished(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error('IndexedDB gave the change up'));
-  });
 }

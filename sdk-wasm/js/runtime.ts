@@ -1,5 +1,6 @@
 import initCore from './core.js';
 import { CountersignError } from './errors.js';
+import type { PolicyStore } from './policy-store.js';
 import type { WalletStore } from './store.js';
 import type { Neighbourhood } from './tabs.js';
 
@@ -20,13 +21,14 @@ export interface Platform {
   /** What to call this device when nobody said. */
   label(): string;
   /** Where wallets keep what has to outlive this page, if anywhere. */
-  readonly store: WalletStore | undefined;
+  readonly store: (WalletStore & PolicyStore) | undefined;
   /** How tabs find each other, where there are tabs. */
   tabs(): Neighbourhood | undefined;
 }
 
 let platform: Platform | undefined;
 let loading: Promise<void> | undefined;
+let isLoaded = false;
 
 /** Called once, by the entry. @internal */
 export function install(own: Platform): void {
@@ -40,8 +42,9 @@ export function here(): Platform {
 }
 
 /**
- * Loads the WebAssembly. There is no need to call this: whatever needs it loads it, from beside the package's own script.
- * Call it first, with a `source`, where the file lies elsewhere. Once loaded, further calls have no effect.
+ * Loads the WebAssembly. Whatever can wait for it loads it by itself, from beside the package's own script: call this first,
+ * with a `source`, where the file lies elsewhere, and before `new Wallet(…)` with a {@link Signer} of your own. Once loaded,
+ * further calls have no effect.
  *
  * @throws {CountersignError} `wasm_not_found`, `wasm_invalid`, `wasm_blocked`
  */
@@ -54,8 +57,21 @@ export function init(source?: WasmSource): Promise<void> {
 }
 
 async function load(source: WasmSource | undefined): Promise<void> {
-  const found = await (source === undefined ? here().wasm() : typeof source === 'string' || source instanceof URL ? here().read(source) : source);
-  await initCore({ module_or_path: found instanceof WebAssembly.Module ? found : await compile(found) });
+  await initCore({ module_or_path: await moduleOf(source ?? await here().wasm()) });
+  isLoaded = true;
+}
+
+/** Refuses to go on without the WebAssembly, where there is no waiting for it. @internal */
+export function checkLoaded(): void {
+  if (!isLoaded) {
+    throw new CountersignError('wasm_not_loaded', 'The WebAssembly is not loaded yet: await init() before new Wallet(…) with a signer of your own.');
+  }
+}
+
+/** Compiles what lies at an address, or what is given. @internal */
+export async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  return compile(typeof source === 'string' || source instanceof URL ? await here().read(source) : source);
 }
 
 /** What browsers say whose Content-Security-Policy forbids it, and what workerd says. */
@@ -73,11 +89,11 @@ async function compile(source: BufferSource): Promise<WebAssembly.Module> {
         { cause },
       );
     }
-    throw new CountersignError('wasm_invalid', `signer.wasm does not compile: ${String(cause)}`, { cause });
+    throw new CountersignError('wasm_invalid', `the WebAssembly does not compile: ${String(cause)}`, { cause });
   }
 }
 
-const CURE = "Serve dist/signer.wasm of the package there, or say where it is with init(url). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
+const CURE = "Serve the file of that name in the package's dist there, or say where it is with init(url). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
 
 /** @internal */
 export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {

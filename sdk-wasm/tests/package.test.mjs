@@ -35,7 +35,9 @@ test('the package holds what it needs and nothing else', () => {
   const named = (entry) => (typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(named));
   const entries = named(exports).map((path) => basename(path));
   const loose = files.filter((name) => !entries.includes(name) && !/^(chunk-\w{8}\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name));
-  assert.deepEqual(loose.sort(), ['batch.d.ts', 'elsewhere.d.ts', 'errors.d.ts', 'key.d.ts', 'request.d.ts', 'runtime.d.ts', 'store.d.ts', 'wallet.d.ts']);
+  assert.deepEqual(loose.sort(), ['batch.d.ts', 'describe.d.ts', 'elsewhere.d.ts', 'errors.d.ts', 'events.d.ts',
+    'key-formats.d.ts', 'key.d.ts', 'open-key.d.ts', 'options.d.ts', 'policies.d.ts', 'policy-store.d.ts', 'policy.d.ts', 'public-key.d.ts',
+    'request.d.ts', 'runtime.d.ts', 'signer.d.ts', 'store.d.ts', 'wallet-source.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
   assert.deepEqual(entries.filter((name) => !files.includes(name)), []);
   assert.equal(dependencies, undefined);
   // Loaded by Node.js 20 only, which has no WebSocket.
@@ -48,7 +50,12 @@ test('the types stand on their own and show nothing of the inside', () => {
     assert.doesNotMatch(types, /core|Core|wbg|emitter|keeper|tabs\.js|Actions|Neighbourhood|Platform/, name);
   }
   writeFileSync(join(directory, 'use.ts'), `
-    import { CountersignError, Key, Wallet, init, verify, type ElsewhereRequest, type SignBatch, type SignRequest, type StateEvent, type WalletStore } from 'countersign';
+    import {
+      CountersignError, Key, Wallet, WebCryptoKey, deleteKey, formatPublicKey, init, openKey, verify, type ElsewhereRequest, type SignBatch, type Signer, type SignRequest, type StateEvent, type WalletStore,
+    } from 'countersign';
+    import { describe, digest, MemoryPolicyStore, type ApprovedEvent, type Description, type EndedEvent, type Policy, type PolicyStore } from 'countersign';
+    import { exportEncrypted, importEncrypted } from 'countersign/encrypted';
+    import { keyFromMnemonic } from 'countersign/mnemonic';
     await init();
     using key: Key = await Key.fromSeed(new Uint8Array(32));
     using wallet = new Wallet({ key, url: new URL('wss://example.com/ws'), device: { id: 'a', label: 'b' } });
@@ -71,7 +78,34 @@ test('the types stand on their own and show nothing of the inside', () => {
       console.log(batch.requests[0]?.batch?.size, batch.requests[0]?.resumed, outcomes, batch.signal.aborted);
     });
     other.on('elsewhere', (requests: readonly ElsewhereRequest[]) => console.log(requests === other.elsewhere));
-    new Wallet({ key, store: false });
+    const policyStore: PolicyStore = { updatePolicies: async ({ publicKey }, change) => console.log(publicKey, change(undefined)) };
+    const ruled = new Wallet({ key, store: false, policyStore: Math.random() < 0.5 ? policyStore : new MemoryPolicyStore() });
+    const policy: Policy = await ruled.policies.grant({ requester: 'Example Shop', kind: 'json', prefix: new Uint8Array(1), uses: 1, expiresInMs: 1 });
+    ruled.policies.on('change', (policies: readonly Policy[]) => console.log(policies.map(({ usesLeft, prefix }) => [usesLeft, prefix?.length])));
+    ruled.on('approved', ({ request, policy }: ApprovedEvent) => console.log(request.state, policy.expiresAt));
+    ruled.on('ended', ({ requestId, state, error }: EndedEvent) => console.log(requestId, state, error?.code));
+    console.log(await ruled.policies.revoke(policy.id), (await ruled.policies.list()).length);
+    const description: Description = describe(new Uint8Array(1));
+    console.log(description.kind === 'blind', description.segments.map(({ text, hidden }) => hidden ?? text), description.warnings[0]?.code);
+    console.log((await digest(new Uint8Array(1))).length);
+    // @ts-expect-error: no rule without a requester
+    await ruled.policies.grant({ kind: 'text' });
+    const signer: Signer = { publicKey: key.publicKey, storage: 'mine', sign: async (bytes) => key.sign(bytes) };
+    new Wallet({ key: signer });
+    const jwk: JsonWebKey = (await Key.fromPkcs8(key.exportPkcs8())).exportJwk();
+    await Key.fromJwk(jwk);
+    const kept: WebCryptoKey | Key = await openKey({ name: 'savings' });
+    new Wallet({ key: kept });
+    const where: 'webcrypto' | 'sealed' | 'memory' = kept.storage;
+    await (await WebCryptoKey.fromJwk(jwk, { name: where })).delete();
+    await deleteKey({ name: 'savings' });
+    const text: string = await exportEncrypted(key, 'correct horse', { memoryKib: 65_536 });
+    const back: Key = await importEncrypted(text, 'correct horse');
+    const derived: Key = await keyFromMnemonic('legal winner …', { path: "m/44'/501'/0'/0'", passphrase: '' });
+    using wallets = new Wallet({ key: back.publicKey === derived.publicKey ? back : derived });
+    const x: string = formatPublicKey(key.publicKey, 'jwk').x + formatPublicKey(key.publicKey, 'did:key');
+    // @ts-expect-error: opened or imported only
+    new WebCryptoKey(x, x, x);
     const holds: boolean = await verify(key.publicKey, key.exportSeed(), '');
     // @ts-expect-error: made by wallets only
     new SignRequest();

@@ -6,3 +6,10 @@ declare const request: import('countersign').SignRequest;
 declare function show(requester: string, messages: readonly Uint8Array[]): void;
 /** Waits for the user's yes or no. */
 declare function yes(signal: AbortSignal): Promise<boolean>;
+/** A signer somewhere else, as over USB. */
+declare const device: { sign(bytes: Uint8Array): Promise<Uint8Array> };
+/** What the user typed. */
+declare const passphrase: string;
+declare const phrase: string;
+/** What the user chose. */
+declare const file: File;
