@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import { backendAsks } from './backend.mjs';
 import { WEB_ROOT, world as newWorld } from './harness.mjs';
+import { inContext } from './in-context.mjs';
 import { until } from './until.mjs';
-import { Watch } from './watch.mjs';
 
 const MODULE = `
   import { Key, Wallet } from './countersign/browser.js';
@@ -36,23 +36,7 @@ after(() => rmSync(webRoot, { recursive: true }));
 const world = newWorld({ webRoot });
 const SEED = Array.from({ length: 32 }, (_, index) => index + 1);
 
-function inPages(name, body) {
-  test(name, async () => {
-    const context = await world.browser.newContext();
-    const watch = new Watch(world.server.url);
-    try {
-      await watch.attach(context);
-      await body({ context, open: () => openPage(context) });
-      await world.server.untilIdle();
-    } catch (error) {
-      error.message += watch.report() + world.server.report();
-      throw error;
-    } finally {
-      await context.close();
-    }
-    watch.assertClean();
-  });
-}
+const inPages = (name, body) => inContext(world, name, ({ context }) => body({ context, open: () => openPage(context) }));
 
 async function openPage(context) {
   const page = await context.newPage();

@@ -12,8 +12,9 @@ import { standbyNotice } from './standby.js';
  *
  * @param onKey    called with the public key whenever it changes
  * @param onOpen   called with the number of requests that wait for a decision
+ * @param onFrame  called with each frame of the wallet: { direction, text }
  */
-export function walletPanel({ onKey, onOpen }) {
+export function walletPanel({ onKey, onOpen, onFrame }) {
   const requests = requestList(onOpen);
   const standby = standbyNotice();
   const shown = byId('public-key');
@@ -30,6 +31,7 @@ export function walletPanel({ onKey, onOpen }) {
     mine.on('state', told(showState));
     mine.on('elsewhere', told(standby.list));
     mine.on('error', told(showMemory));
+    mine.on('frame', told(onFrame));
     mine.on('request', requests.add);
     mine.on('batch', requests.addBatch);
     mine.connect().catch(told(showProblem));
