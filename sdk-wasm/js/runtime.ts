@@ -25,6 +25,7 @@ export interface Platform {
 
 let platform: Platform | undefined;
 let loading: Promise<void> | undefined;
+let isLoaded = false;
 
 /** Called once, by the entry. @internal */
 export function install(own: Platform): void {
@@ -38,8 +39,9 @@ export function here(): Platform {
 }
 
 /**
- * Loads the WebAssembly. There is no need to call this: whatever needs it loads it, from beside the package's own script.
- * Call it first, with a `source`, where the file lies elsewhere. Once loaded, further calls have no effect.
+ * Loads the WebAssembly. Whatever can wait for it loads it by itself, from beside the package's own script: call this first,
+ * with a `source`, where the file lies elsewhere, and before `new Wallet(…)` with a {@link Signer} of your own. Once loaded,
+ * further calls have no effect.
  *
  * @throws {CountersignError} `wasm_not_found`, `wasm_invalid`, `wasm_blocked`
  */
@@ -54,6 +56,14 @@ export function init(source?: WasmSource): Promise<void> {
 async function load(source: WasmSource | undefined): Promise<void> {
   const module = source instanceof WebAssembly.Module ? source : await compile(await bytes(source));
   await initCore({ module_or_path: module });
+  isLoaded = true;
+}
+
+/** Refuses to go on without the WebAssembly, where there is no waiting for it. @internal */
+export function checkLoaded(): void {
+  if (!isLoaded) {
+    throw new CountersignError('wasm_not_loaded', 'The WebAssembly is not loaded yet: await init() before new Wallet(…) with a signer of your own.');
+  }
 }
 
 function bytes(source: string | URL | BufferSource | undefined): BufferSource | Promise<BufferSource> {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use countersign_protocol::{PublicKey, Signable, Signature};
-use ed25519_dalek::{SECRET_KEY_LENGTH, SigningKey};
+use ed25519_dalek::{SECRET_KEY_LENGTH, Signer as _, SigningKey};
 use std::{cell::RefCell, rc::Rc};
 use zeroize::Zeroizing;
 
@@ -41,7 +41,15 @@ impl Key {
     /// # Errors
     /// [`Error::KeyFreed`]
     pub fn sign(&self, signable: Signable<'_>) -> Result<Signature, Error> {
-        self.with(|key| signable.sign(key))
+        self.sign_bytes(&signable.to_bytes())
+    }
+
+    /// Signs any bytes, for whoever holds the key itself. What comes from a server goes through [`Key::sign`].
+    ///
+    /// # Errors
+    /// [`Error::KeyFreed`]
+    pub fn sign_bytes(&self, bytes: &[u8]) -> Result<Signature, Error> {
+        self.with(|key| key.sign(bytes).to_bytes().into())
     }
 
     /// Overwrites the secret. Repetitions have no effect.

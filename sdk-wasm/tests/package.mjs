@@ -18,4 +18,5 @@ execFileSync('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '
 writeFileSync(join(directory, 'entry.js'), "export * from 'countersign';");
 
 export const installed = join(directory, 'node_modules', 'countersign');
-export const { CountersignError, Key, Wallet, init, verify } = await import(pathToFileURL(join(directory, 'entry.js')).href);
+export const countersign = await import(pathToFileURL(join(directory, 'entry.js')).href);
+export const { CountersignError, Key, Wallet, init, verify } = countersign;

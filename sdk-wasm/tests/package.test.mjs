@@ -31,9 +31,9 @@ async function run(name, script) {
 
 test('the package holds what it needs and nothing else', () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
-  const wanted = ['address.js', 'batch.d.ts', 'batch.js', 'browser.js', 'core.js', 'countersign.wasm', 'elsewhere.d.ts', 'elsewhere.js',
-    'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key.d.ts', 'key.js', 'node.js',
-    'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'store.d.ts', 'store.js', 'tabs.js', 'wallet.d.ts', 'wallet.js',
+  const wanted = ['address.js', 'batch.d.ts', 'batch.js', 'browser.js', 'bytes.js', 'core.js', 'countersign.wasm', 'database.js', 'elsewhere.d.ts', 'elsewhere.js',
+    'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key-formats.d.ts', 'key-formats.js', 'key-store.js', 'key.d.ts', 'key.js', 'node.js',
+    'open-key.d.ts', 'open-key.js', 'public-key.d.ts', 'public-key.js', 'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'signer.d.ts', 'signer.js', 'store.d.ts', 'store.js', 'tabs.js', 'wallet.d.ts', 'wallet.js', 'web-crypto-key.d.ts', 'web-crypto-key.js',
     'README.md', 'package.json'];
   assert.deepEqual(files.filter((name) => !name.startsWith('LICENSE-')).sort(), wanted.sort());
   assert.deepEqual(Object.keys(JSON.parse(readFileSync(join(installed, 'package.json'))).dependencies), ['ws']);
@@ -45,7 +45,9 @@ test('the types stand on their own and show nothing of the inside', () => {
     assert.doesNotMatch(types, /core|Core|wbg|emitter|keeper|tabs\.js|Actions|Neighbourhood|Platform/, name);
   }
   writeFileSync(join(directory, 'use.ts'), `
-    import { CountersignError, Key, Wallet, init, verify, type ElsewhereRequest, type SignBatch, type SignRequest, type StateEvent, type WalletStore } from 'countersign';
+    import {
+      CountersignError, Key, Wallet, WebCryptoKey, deleteKey, formatPublicKey, init, openKey, verify, type ElsewhereRequest, type SignBatch, type Signer, type SignRequest, type StateEvent, type WalletStore,
+    } from 'countersign';
     await init();
     using key: Key = await Key.fromSeed(new Uint8Array(32));
     using wallet = new Wallet({ key, url: new URL('wss://example.com/ws'), device: { id: 'a', label: 'b' } });
@@ -69,6 +71,18 @@ test('the types stand on their own and show nothing of the inside', () => {
     });
     other.on('elsewhere', (requests: readonly ElsewhereRequest[]) => console.log(requests === other.elsewhere));
     new Wallet({ key, store: false });
+    const signer: Signer = { publicKey: key.publicKey, storage: 'mine', sign: async (bytes) => key.sign(bytes) };
+    new Wallet({ key: signer });
+    const jwk: JsonWebKey = (await Key.fromPkcs8(key.exportPkcs8())).exportJwk();
+    await Key.fromJwk(jwk);
+    const kept: WebCryptoKey | Key = await openKey({ name: 'savings' });
+    new Wallet({ key: kept });
+    const where: 'webcrypto' | 'sealed' | 'memory' = kept.storage;
+    await (await WebCryptoKey.fromJwk(jwk, { name: where })).delete();
+    await deleteKey({ name: 'savings' });
+    const x: string = formatPublicKey(key.publicKey, 'jwk').x + formatPublicKey(key.publicKey, 'did:key');
+    // @ts-expect-error: opened or imported only
+    new WebCryptoKey(x, x, x);
     const holds: boolean = await verify(key.publicKey, key.exportSeed(), '');
     // @ts-expect-error: made by wallets only
     new SignRequest();
