@@ -2,8 +2,8 @@
 export type ErrorCode =
   // Setting up
   | 'invalid_seed' | 'invalid_public_key' | 'invalid_signature' | 'invalid_message' | 'invalid_url' | 'invalid_device'
-  | 'invalid_answer' | 'invalid_key' | 'key_freed' | 'key_exists' | 'no_webcrypto' | 'no_randomness' | 'no_websocket'
-  | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked' | 'wasm_not_loaded'
+  | 'invalid_answer' | 'invalid_key' | 'invalid_policy' | 'insecure_context' | 'key_freed' | 'key_exists' | 'no_webcrypto' | 'no_randomness'
+  | 'no_websocket' | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked' | 'wasm_not_loaded'
   // Connecting
   | 'dial_refused' | 'connect_timeout' | 'heartbeat_timeout' | 'connection_lost' | 'refused' | 'superseded' | 'closed' | 'aborted'
   // Signing

@@ -4,6 +4,7 @@ import { init } from './runtime.js';
 
 export { SignBatch } from './batch.js';
 export type { ElsewhereRequest } from './elsewhere.js';
+export { describe, digest, type Description, type MessageKind, type Segment, type Warning } from './describe.js';
 export { CountersignError, type ErrorCode } from './errors.js';
 export { Key } from './key.js';
 export type { PrivateJwk } from './key-formats.js';

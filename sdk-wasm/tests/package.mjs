@@ -19,4 +19,4 @@ writeFileSync(join(directory, 'entry.js'), "export * from 'countersign';");
 
 export const installed = join(directory, 'node_modules', 'countersign');
 export const countersign = await import(pathToFileURL(join(directory, 'entry.js')).href);
-export const { CountersignError, Key, Wallet, init, verify } = countersign;
+export const { CountersignError, describe, digest, Key, MemoryPolicyStore, Wallet, init, verify } = countersign;

@@ -31,9 +31,11 @@ async function run(name, script) {
 
 test('the package holds what it needs and nothing else', () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
-  const wanted = ['address.js', 'batch.d.ts', 'batch.js', 'browser.js', 'bytes.js', 'core.js', 'countersign.wasm', 'database.js', 'elsewhere.d.ts', 'elsewhere.js',
-    'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key-formats.d.ts', 'key-formats.js', 'key-store.js', 'key.d.ts', 'key.js', 'node.js',
-    'open-key.d.ts', 'open-key.js', 'public-key.d.ts', 'public-key.js', 'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'signer.d.ts', 'signer.js', 'store.d.ts', 'store.js', 'tabs.js', 'wallet.d.ts', 'wallet.js', 'web-crypto-key.d.ts', 'web-crypto-key.js',
+  const wanted = ['address.js', 'batch.d.ts', 'batch.js', 'browser.js', 'bytes.js', 'core.js', 'countersign.wasm', 'database.js', 'describe.d.ts', 'describe.js',
+    'elsewhere.d.ts', 'elsewhere.js', 'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key-formats.d.ts',
+    'key-formats.js', 'key-store.js', 'key.d.ts', 'key.js', 'node.js', 'open-key.d.ts', 'open-key.js', 'pretty-json.js', 'public-key.d.ts', 'public-key.js',
+    'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'signer.d.ts', 'signer.js', 'store.d.ts', 'store.js', 'tabs.js', 'wallet.d.ts', 'wallet.js',
+    'web-crypto-key.d.ts', 'web-crypto-key.js',
     'README.md', 'package.json'];
   assert.deepEqual(files.filter((name) => !name.startsWith('LICENSE-')).sort(), wanted.sort());
   assert.deepEqual(Object.keys(JSON.parse(readFileSync(join(installed, 'package.json'))).dependencies), ['ws']);
