@@ -6,6 +6,7 @@ import { loadKey, newKey, onKeyReplaced } from './key-store.js';
 import { requestList } from './request-list.js';
 import { Wallet } from './sdk.js';
 import { standbyNotice } from './standby.js';
+import { showStorage } from './storage-badge.js';
 
 /**
  * The left half of the page.
@@ -37,6 +38,7 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
     mine.connect().catch(told(showProblem));
     shown.textContent = shortKey(key.publicKey);
     shown.title = key.publicKey;
+    showStorage(key);
     onKey(key.publicKey);
   }
 
@@ -54,7 +56,7 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
       const last = wallet;
       wallet = undefined;
       last?.close();
-      key?.free();
+      key?.free?.();
       standby.list([]);
       byId('memory-problem').hidden = true;
       use(await next());
@@ -67,7 +69,7 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
 
   copyButton(byId('copy-key'), () => key.publicKey, shown);
   change.addEventListener('click', () => replace(newKey));
-  onKeyReplaced((other) => (other.publicKey === key?.publicKey ? other.free() : replace(() => other)));
+  onKeyReplaced((other) => (other.publicKey === key?.publicKey ? other.free?.() : replace(() => other)));
   loadKey().then(use).catch(showProblem);
 
   return { cardOf: requests.cardOf };
