@@ -16,7 +16,7 @@ const BACKOFF = { initialMs: 300, maxMs: 2_000 };
  * @param connects    whether to wait until it is connected
  * @param say, nameOf, onFrame, onState, onPrompt   what is told: see `scene`
  */
-export async function standIn(name, { rewrite, onRequest = approve, key, tabs = 'each', connects = true, say, nameOf, onFrame, onState, onPrompt }) {
+export async function standIn(name, { rewrite, onRequest = (request) => request.approve(), key, tabs = 'each', connects = true, say, nameOf, onFrame, onState, onPrompt }) {
   const own = key ?? await Key.generate();
   const frames = [];
   const wire = tap(WebSocket, {
@@ -38,7 +38,8 @@ export async function standIn(name, { rewrite, onRequest = approve, key, tabs = 
     say(name, `is asked to sign “${new TextDecoder().decode(request.message)}”, ${nameOf(request.id)}.`);
     onPrompt(request.id);
     request.displayed();
-    await onRequest(request);
+    // Where an answer is not taken, the server's own words say so.
+    await onRequest(request).catch(() => {});
   });
   const connecting = wallet.connect({ signal: AbortSignal.timeout(CONNECT_MS) });
   if (connects) await connecting;
@@ -60,12 +61,6 @@ export async function standIn(name, { rewrite, onRequest = approve, key, tabs = 
       own.free?.();
     },
   };
-}
-
-/** Says yes to everything: the worst human a wallet can have. */
-async function approve(request) {
-  // Where the signature was refused, the server's own words tell it.
-  await request.approve().then(() => {}, () => {});
 }
 
 /** What the man in the middle did, and what the server said. */
