@@ -1,10 +1,12 @@
 import { finished, openDatabase } from './database.js';
+import type { PolicyStore } from './policy-store.js';
 import type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './store.js';
 
 const DATABASE = 'countersign';
-const VERSION = 1;
+const VERSION = 2;
 const REQUESTS = 'requests';
 const DEVICES = 'devices';
+const POLICIES = 'policies';
 const BY_EXPIRY = 'expiresAt';
 
 /** More than a wallet ever keeps. */
@@ -19,8 +21,12 @@ interface DeviceRow extends WalletIdentity {
   readonly id: string;
 }
 
+interface PoliciesRow extends WalletIdentity {
+  readonly policies: string;
+}
+
 /** Keeps wallets in the browser's IndexedDB, in pages and workers. */
-export class IndexedDbStore implements WalletStore {
+export class IndexedDbStore implements WalletStore, PolicyStore {
   #opening: Promise<IDBDatabase> | undefined;
 
   async load({ publicKey, audience }: WalletIdentity, newDeviceId: string): Promise<StoredWallet> {
@@ -48,6 +54,18 @@ export class IndexedDbStore implements WalletStore {
     await this.#change('relaxed', (requests) => requests.delete([publicKey, audience, requestId]));
   }
 
+  async updatePolicies({ publicKey, audience }: WalletIdentity, change: (kept: string | undefined) => string | undefined): Promise<void> {
+    const transaction = (await this.#open()).transaction(POLICIES, 'readwrite', { durability: 'strict' });
+    const done = finished(transaction);
+    const rows = transaction.objectStore(POLICIES);
+    const row: IDBRequest<PoliciesRow | undefined> = rows.get([publicKey, audience]);
+    row.onsuccess = () => {
+      const policies = change(row.result?.policies);
+      if (policies !== undefined) rows.put({ publicKey, audience, policies } satisfies PoliciesRow);
+    };
+    await done;
+  }
+
   async #change(durability: IDBTransactionDurability, change: (requests: IDBObjectStore) => void): Promise<void> {
     const transaction = (await this.#open()).transaction(REQUESTS, 'readwrite', { durability });
     const done = finished(transaction);
@@ -64,10 +82,13 @@ export class IndexedDbStore implements WalletStore {
   }
 }
 
-function upgrade(database: IDBDatabase): void {
-  const requests = database.createObjectStore(REQUESTS, { keyPath: ['publicKey', 'audience', 'id'] });
-  requests.createIndex(BY_EXPIRY, BY_EXPIRY);
-  database.createObjectStore(DEVICES, { keyPath: ['publicKey', 'audience'] });
+function upgrade(database: IDBDatabase, from: number): void {
+  if (from < 1) {
+    const requests = database.createObjectStore(REQUESTS, { keyPath: ['publicKey', 'audience', 'id'] });
+    requests.createIndex(BY_EXPIRY, BY_EXPIRY);
+    database.createObjectStore(DEVICES, { keyPath: ['publicKey', 'audience'] });
+  }
+  database.createObjectStore(POLICIES, { keyPath: ['publicKey', 'audience'] });
 }
 
 /** All keys that begin with these two: an array sorts behind every string. */

@@ -1,4 +1,5 @@
 import { CountersignError, reasonOf } from './errors.js';
+import { inTime } from './in-time.js';
 import type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './store.js';
 
 /** A store that hangs shall keep nobody from connecting. */
@@ -29,7 +30,7 @@ export class Keeper {
     await this.settled();
     this.#isGone = false;
     try {
-      const { deviceId, requests } = await inTime(this.#store.load(this.#wallet, newDeviceId));
+      const { deviceId, requests } = await inTime(this.#store.load(this.#wallet, newDeviceId), PATIENCE_MS);
       if (typeof deviceId !== 'string' || !Array.isArray(requests)) throw new TypeError('the store answers in no form known here');
       return { deviceId, requests };
     } catch (cause) {
@@ -48,7 +49,7 @@ export class Keeper {
 
   /** Resolves when all changes are written, or the store takes too long. */
   async settled(): Promise<void> {
-    if (this.#pending.size > 0) await inTime(Promise.all(this.#pending.values())).catch(() => {});
+    if (this.#pending.size > 0) await inTime(Promise.all(this.#pending.values()), PATIENCE_MS).catch(() => {});
   }
 
   #change(task: number, id: string, change: () => Promise<void>): void {
@@ -66,16 +67,4 @@ export class Keeper {
 /** Starts at once, and turns what is thrown into a rejection. */
 async function attempt(change: () => Promise<void>): Promise<void> {
   await change();
-}
-
-async function inTime<T>(promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no word from the store within ${PATIENCE_MS} ms`)), PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

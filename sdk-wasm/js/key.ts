@@ -1,7 +1,7 @@
 import { CoreKey, CoreWallet } from './core.js';
 import { guarded } from './errors.js';
 import { invalidKey, readJwk, readPkcs8, readSeed, toJwk, toPkcs8, type PrivateJwk, type Secret } from './key-formats.js';
-import { checkLoaded, init } from './runtime.js';
+import { init } from './runtime.js';
 import { checkSignable, type Signer } from './signer.js';
 
 const cores = new WeakMap<Signer, CoreKey>();
@@ -136,7 +136,6 @@ export class Key implements Signer, Disposable {
 export function makeCoreWallet(signer: Signer, publicKey: string, ...rest: [settings: object, host: object]): CoreWallet {
   const core = cores.get(signer);
   if (core !== undefined) return CoreWallet.of_key(core, ...rest);
-  checkLoaded();
   return new CoreWallet(publicKey, ...rest);
 }
 

@@ -1,36 +1,31 @@
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import Ws from 'ws';
-import { CountersignError } from './errors.js';
-import { fetchWasm, install, type WebSocketConstructor } from './runtime.js';
+import { platform, versions } from 'node:process';
+import { program, readWasm } from './program.js';
+import { install, type WebSocketConstructor } from './runtime.js';
 
 export * from './index.js';
 
-/** Node.js 20 has no WebSocket of its own. Frames are bounded before they are held in memory. */
-class BoundedWs extends Ws {
-  constructor(url: string, protocols?: string | string[]) {
-    super(url, protocols, { maxPayload: 128 * 1024, perMessageDeflate: false });
-  }
+/** Node.js 20 has no WebSocket of its own. */
+let substitute: WebSocketConstructor | undefined;
+
+/** Loads the package `ws`, which npm may have been told to leave out. Frames are bounded before they are held in memory. */
+async function loadSubstitute(): Promise<void> {
+  const ws = await import('ws').catch(() => undefined);
+  substitute = ws && class extends ws.default {
+    constructor(url: string, protocols?: string | string[]) {
+      super(url, protocols, { maxPayload: 128 * 1024, perMessageDeflate: false });
+    }
+  };
 }
 
 install({
-  wasm: new URL('./countersign.wasm', import.meta.url),
-  async read(url) {
-    const parsed = new URL(url, import.meta.url);
-    if (parsed.protocol !== 'file:') return fetchWasm(parsed);
-    try {
-      return await readFile(fileURLToPath(parsed));
-    } catch (cause) {
-      throw new CountersignError(
-        'wasm_not_found',
-        `${parsed.href} could not be read (${String(cause)}). A bundler may have left it behind: copy it, or say where it is with init(url).`,
-        { cause },
-      );
-    }
+  ...program,
+  async wasm() {
+    const [bytes] = await Promise.all([
+      readWasm(new URL('./signer.wasm', import.meta.url)),
+      globalThis.WebSocket === undefined && loadSubstitute(),
+    ]);
+    return bytes;
   },
-  webSocket: () => (globalThis.WebSocket as WebSocketConstructor | undefined) ?? BoundedWs,
-  store: undefined,
-  // A process is no tab, though Node.js 24 has the means too.
-  tabs: () => undefined,
-  label: () => `Node.js ${process.versions.node.split('.')[0]} on ${process.platform}`,
+  webSocket: () => globalThis.WebSocket ?? substitute,
+  label: () => `Node.js ${versions.node.split('.')[0]} on ${platform}`,
 });

@@ -1,5 +1,6 @@
 import initCore from './core.js';
 import { CountersignError } from './errors.js';
+import type { PolicyStore } from './policy-store.js';
 import type { WalletStore } from './store.js';
 import type { Neighbourhood } from './tabs.js';
 
@@ -9,16 +10,18 @@ export type WebSocketConstructor = new (url: string, protocols?: string | string
 /** Where the WebAssembly comes from: an address, its bytes, or the compiled module. */
 export type WasmSource = string | URL | BufferSource | WebAssembly.Module;
 
-/** What differs between a browser and Node.js. @internal */
+/** What differs between browsers, Node.js and the others. @internal */
 export interface Platform {
-  /** Where the package's own `.wasm` lies. */
-  readonly wasm: URL;
-  read(url: string | URL): Promise<BufferSource>;
+  /** The package's own WebAssembly. */
+  wasm(): WebAssembly.Module | Promise<BufferSource>;
+  read(source: string | URL): Promise<BufferSource>;
   webSocket(): WebSocketConstructor | undefined;
+  /** The origin that a handshake states; empty where it states none. */
+  origin(): string;
   /** What to call this device when nobody said. */
   label(): string;
   /** Where wallets keep what has to outlive this page, if anywhere. */
-  readonly store: WalletStore | undefined;
+  readonly store: (WalletStore & PolicyStore) | undefined;
   /** How tabs find each other, where there are tabs. */
   tabs(): Neighbourhood | undefined;
 }
@@ -34,7 +37,7 @@ export function install(own: Platform): void {
 
 /** @internal */
 export function here(): Platform {
-  if (platform === undefined) throw new Error("import 'countersign', not a file inside it");
+  if (platform === undefined) throw new Error("import 'countersign' or 'countersign/inline' first: it knows where this runs");
   return platform;
 }
 
@@ -54,8 +57,8 @@ export function init(source?: WasmSource): Promise<void> {
 }
 
 async function load(source: WasmSource | undefined): Promise<void> {
-  const module = source instanceof WebAssembly.Module ? source : await compile(await bytes(source));
-  await initCore({ module_or_path: module });
+  const found = await (source === undefined ? here().wasm() : typeof source === 'string' || source instanceof URL ? here().read(source) : source);
+  await initCore({ module_or_path: found instanceof WebAssembly.Module ? found : await compile(found) });
   isLoaded = true;
 }
 
@@ -66,28 +69,26 @@ export function checkLoaded(): void {
   }
 }
 
-function bytes(source: string | URL | BufferSource | undefined): BufferSource | Promise<BufferSource> {
-  if (source === undefined) return here().read(here().wasm);
-  if (typeof source === 'string' || source instanceof URL) return here().read(source);
-  return source;
-}
+/** What browsers say whose Content-Security-Policy forbids it, and what workerd says. */
+const FORBIDDEN = /unsafe-eval|disallowed by embedder/;
 
 async function compile(source: BufferSource): Promise<WebAssembly.Module> {
   try {
     return await WebAssembly.compile(source);
   } catch (cause) {
-    if (String(cause).includes('unsafe-eval')) {
+    if (FORBIDDEN.test(String(cause))) {
       throw new CountersignError(
         'wasm_blocked',
-        "The page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src.",
+        "WebAssembly is forbidden here. In a page, add 'wasm-unsafe-eval' to script-src of its Content-Security-Policy; "
+          + 'elsewhere, give init() the compiled module.',
         { cause },
       );
     }
-    throw new CountersignError('wasm_invalid', `countersign.wasm does not compile: ${String(cause)}`, { cause });
+    throw new CountersignError('wasm_invalid', `signer.wasm does not compile: ${String(cause)}`, { cause });
   }
 }
 
-const CURE = 'Serve dist/countersign.wasm of the package there, or say where it is with init(url).';
+const CURE = 'Serve dist/signer.wasm of the package there, or say where it is with init(url).';
 
 /** @internal */
 export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {

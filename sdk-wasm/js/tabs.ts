@@ -22,32 +22,31 @@ export interface Neighbourhood {
   readonly Channel: new (name: string) => Channel;
 }
 
+/** What a tab has to say, and is told. */
+export interface Neighbour {
+  /** What this tab has open. */
+  ownRequests(): readonly ElsewhereRequest[];
+  /** Called with what another tab has open, whenever that changes. */
+  elsewhere(requests: readonly ElsewhereRequest[]): void;
+  /** Called when another tab has changed the policies. */
+  policiesChanged(): void;
+}
+
 /** The tabs that have one wallet open. The one that holds its lock leads: it alone connects and asks. */
 export class Tabs {
   readonly #name: string;
   readonly #neighbourhood: Neighbourhood;
-  readonly #ownRequests: () => readonly ElsewhereRequest[];
-  readonly #elsewhere: (requests: readonly ElsewhereRequest[]) => void;
+  readonly #self: Neighbour;
   #channel: Channel | undefined;
   #release: (() => void) | undefined;
   /** Resolves when a lock that was taken or waited for is given back. */
   #left: Promise<void> = Promise.resolve();
   #announcing = false;
 
-  /**
-   * @param ownRequests what this tab has open
-   * @param elsewhere   called with what another tab has open, whenever that changes
-   */
-  constructor(
-    name: string,
-    neighbourhood: Neighbourhood,
-    ownRequests: () => readonly ElsewhereRequest[],
-    elsewhere: (requests: readonly ElsewhereRequest[]) => void,
-  ) {
+  constructor(name: string, neighbourhood: Neighbourhood, self: Neighbour) {
     this.#name = name;
     this.#neighbourhood = neighbourhood;
-    this.#ownRequests = ownRequests;
-    this.#elsewhere = elsewhere;
+    this.#self = self;
   }
 
   /** Resolves when this tab leads. `onStandby` is called if another does. Rejects if `signal` aborts or there can be no lock. */
@@ -64,7 +63,7 @@ export class Tabs {
       });
       this.#left = this.#request(hold, signal, onStandby).catch(reject);
     });
-    this.#elsewhere([]);
+    this.#self.elsewhere([]);
     this.announce();
   }
 
@@ -78,7 +77,7 @@ export class Tabs {
     this.#channel = undefined;
     this.#release?.();
     this.#release = undefined;
-    this.#elsewhere([]);
+    this.#self.elsewhere([]);
   }
 
   /** Tells the other tabs what is open here, if this one leads; at most once in a turn. */
@@ -87,8 +86,13 @@ export class Tabs {
     this.#announcing = true;
     queueMicrotask(() => {
       this.#announcing = false;
-      if (this.#release !== undefined) this.#post({ open: this.#ownRequests() });
+      if (this.#release !== undefined) this.#post({ open: this.#self.ownRequests() });
     });
+  }
+
+  /** Tells the other tabs that the policies have changed. */
+  announcePolicies(): void {
+    this.#post({ policies: true });
   }
 
   /** Resolves when the lock was held and is given back. */
@@ -115,15 +119,16 @@ export class Tabs {
 
   #handle(data: unknown): void {
     if (typeof data !== 'object' || data === null) return;
+    if ('policies' in data) return this.#self.policiesChanged();
     if (this.#release !== undefined) {
       if ('ask' in data) this.announce();
       return;
     }
     const requests = 'open' in data ? readElsewhere(data.open) : undefined;
-    if (requests !== undefined) this.#elsewhere(requests);
+    if (requests !== undefined) this.#self.elsewhere(requests);
   }
 
-  #post(message: { ask: true } | { open: readonly ElsewhereRequest[] }): void {
+  #post(message: { ask: true } | { policies: true } | { open: readonly ElsewhereRequest[] }): void {
     this.#channel?.postMessage(message);
   }
 }

@@ -1,97 +1,21 @@
-import { address, origin } from './address.js';
-import { SignBatch } from './batch.js';
+import { address } from './address.js';
 import type { CoreWallet } from './core.js';
 import type { ElsewhereRequest } from './elsewhere.js';
 import { Emitter } from './emitter.js';
-import { CountersignError, guarded, reasonOf } from './errors.js';
+import { CountersignError, guarded } from './errors.js';
+import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
+import { hostOf } from './host.js';
 import { Keeper } from './keeper.js';
 import { makeCoreWallet } from './key.js';
-import { answered, ended, repeated, SignRequest, type Actions, type RequestState } from './request.js';
-import { here, type WebSocketConstructor } from './runtime.js';
-import { publicKeyOf, signatureOf, type Signer } from './signer.js';
-import type { WalletStore } from './store.js';
-import { Tabs, type Neighbourhood } from './tabs.js';
-
-/** Which of the devices that hold one key this is. */
-export interface Device {
-  /** Stable over reconnects; at most 64 bytes. */
-  id: string;
-  /** For people; at most 64 bytes. */
-  label: string;
-}
-
-/** How a wallet is set up. */
-export interface WalletOptions {
-  /**
-   * The key it signs with: of `openKey()`, a {@link Key}, or any {@link Signer}. It stays the caller's: closing the wallet does
-   * not free it.
-   */
-  key: Signer;
-  /** The server's WebSocket address; http and https stand for ws and wss. In a page, `/ws` of its own origin unless given. */
-  url?: string | URL;
-  /** Which device this is; an id that is kept in the store, or else random, and the browser's name unless given. */
-  device?: Device;
-  /**
-   * Where to keep what was shown and answered, so that a human is asked once, whatever crashes. In a browser its IndexedDB unless
-   * given, elsewhere nothing outlives the process unless given. `false` keeps nothing.
-   */
-  store?: WalletStore | false;
-  /**
-   * Whether only one tab at a time connects this key to this server, and another takes over when that one closes (`one`, the
-   * default where the browser has Web Locks), or each tab does and asks (`each`).
-   */
-  tabs?: 'one' | 'each';
-  /** What tabs have in common, in place of the browser's. @internal */
-  neighbourhood?: Neighbourhood;
-  /** The WebSocket to use; the platform's own unless given. */
-  WebSocket?: WebSocketConstructor;
-  /** The longest wait before the first reconnect (1,000) and before any (30,000), in milliseconds. */
-  backoff?: { initialMs?: number; maxMs?: number };
-}
-
-/**
- * The name of a connection's state. `standby`: another tab has this wallet connected, and this one takes over when that one
- * closes.
- */
-export type ConnectionState = 'idle' | 'standby' | 'connecting' | 'introducing' | 'connected' | 'reconnecting' | 'closed';
-
-/** A change of the connection's state. */
-export interface StateEvent {
-  state: ConnectionState;
-  /** With `reconnecting`: milliseconds until the next try. */
-  retryInMs?: number;
-  /** With `connected`: the server's name for the connection. */
-  connectionId?: string;
-  /** With `reconnecting` and `closed`: why; absent where `close()` was called. */
-  error?: CountersignError;
-}
-
-/** A frame on the wire, for logs. */
-export interface FrameEvent {
-  direction: 'in' | 'out';
-  /** The frame's type; empty where the text is no frame. */
-  type: string;
-  /** The frame as it stands on the wire. It holds the message to be signed. */
-  text: string;
-}
-
-/** The events of a wallet, by name. */
-export interface WalletEvents {
-  /** The connection's state changed. */
-  state: StateEvent;
-  /** A request to show, told once. While nobody listens, requests are declined in the name of this device. */
-  request: SignRequest;
-  /**
-   * Several requests to show in one prompt, told once. While nobody listens to this, they are told one by one as `request`.
-   */
-  batch: SignBatch;
-  /** What another tab has open has changed; the same list as `wallet.elsewhere`. */
-  elsewhere: readonly ElsewhereRequest[];
-  /** Something went wrong that the wallet itself can live with. */
-  error: CountersignError;
-  /** A frame came or went. Only made while somebody listens. */
-  frame: FrameEvent;
-}
+import type { Device, WalletOptions } from './options.js';
+import { Policies } from './policies.js';
+import { MemoryPolicyStore } from './policy-store.js';
+import { Prompts } from './prompts.js';
+import { randomId } from './random-id.js';
+import type { SignRequest } from './request.js';
+import { checkLoaded, here } from './runtime.js';
+import { publicKeyOf } from './signer.js';
+import { Tabs } from './tabs.js';
 
 interface Waiter {
   resolve(): void;
@@ -116,18 +40,17 @@ interface Waiter {
 export class Wallet implements Disposable {
   /** The public key it answers for, in base64. */
   readonly publicKey: string;
+  /** What the human has allowed in advance. */
+  readonly policies: Policies;
 
   readonly #core: CoreWallet;
   readonly #emitter = new Emitter<WalletEvents>();
-  readonly #requests = new Map<string, SignRequest>();
+  readonly #prompts: Prompts;
   readonly #waiters = new Set<Waiter>();
-  readonly #actions: Actions;
   readonly #keeper: Keeper | undefined;
   readonly #tabs: Tabs | undefined;
   readonly #device: Device;
   readonly #hasOwnId: boolean;
-  /** The requests of a prompt that is not complete. */
-  readonly #asked: SignRequest[] = [];
   /** From `connect()` to the end of connecting. */
   #connecting: AbortController | undefined;
   #elsewhere: readonly ElsewhereRequest[] = Object.freeze([]);
@@ -135,8 +58,10 @@ export class Wallet implements Disposable {
 
   /** @throws {CountersignError} `invalid_key`, `wasm_not_loaded`, `invalid_url`, `invalid_device`, `no_websocket` */
   constructor(options: WalletOptions) {
-    const { key, url: given, device, WebSocket, backoff, store, tabs } = options ?? {};
+    const { key, url: given, device, WebSocket, backoff, store, policyStore, tabs } = options ?? {};
     const publicKey = publicKeyOf(key);
+    // Node.js 20 gets its WebSocket along with the WebAssembly.
+    checkLoaded();
     const { url, audience } = address(given);
     const webSocket = WebSocket ?? here().webSocket();
     if (webSocket === undefined) {
@@ -149,27 +74,44 @@ export class Wallet implements Disposable {
     const identity = { publicKey, audience };
     this.#keeper = kept ? new Keeper(kept, identity, (task, error) => core.stored(task, error)) : undefined;
     const neighbourhood = tabs === 'each' ? undefined : options.neighbourhood ?? here().tabs();
-    this.#tabs = neighbourhood && new Tabs(
-      `countersign:${audience}:${publicKey}`, neighbourhood, () => this.#shareable(), (requests) => this.#hear(requests),
+    this.#tabs = neighbourhood && new Tabs(`countersign:${audience}:${publicKey}`, neighbourhood, {
+      ownRequests: () => this.#shareable(),
+      elsewhere: (requests) => this.#hear(requests),
+      policiesChanged: () => this.policies.reread(),
+    });
+    const policiesKept = policyStore ?? (store === false ? undefined : here().store) ?? new MemoryPolicyStore();
+    this.policies = Policies.create(policiesKept, identity, () => this.#tabs?.announcePolicies());
+    this.#prompts = new Prompts(
+      {
+        approve: (id, approvedBy) => core.approve(id, approvedBy),
+        reject: (id, code, reason, scope) => core.reject(id, code, reason, scope),
+        displayed: (id) => core.displayed(id),
+      },
+      this.policies, this.#emitter, () => this.#tabs?.announce(),
     );
     const settings = {
       webSocket,
       url,
       audience,
-      origin: origin(),
+      origin: here().origin(),
       deviceId: this.#device.id,
       deviceLabel: this.#device.label,
       backoffInitialMs: backoff?.initialMs ?? 1_000,
       backoffMaxMs: backoff?.maxMs ?? 30_000,
       keeps: this.#keeper !== undefined,
     };
-    const core = guarded(() => makeCoreWallet(key, publicKey, settings, this.#host(key)));
+    const host = hostOf({
+      core: () => this.#core,
+      key,
+      emitter: this.#emitter,
+      prompts: this.#prompts,
+      keeper: this.#keeper,
+      // Reading the store was the beginning of connecting.
+      tell: (event) => event.state === 'connecting' && this.#state === 'connecting' || this.#tell(event),
+      explain: (code, message) => new CountersignError(code, message),
+    });
+    const core = guarded(() => makeCoreWallet(key, publicKey, settings, host));
     this.#core = core;
-    this.#actions = {
-      approve: (id, approvedBy) => core.approve(id, approvedBy),
-      reject: (id, code, reason, scope) => core.reject(id, code, reason, scope),
-      displayed: (id) => core.displayed(id),
-    };
   }
 
   /** The connection's state. */
@@ -177,9 +119,9 @@ export class Wallet implements Disposable {
     return this.#state;
   }
 
-  /** The requests that are not over, in the order they came. */
+  /** The requests that were told and are not over, in the order they came. */
   get requests(): SignRequest[] {
-    return [...this.#requests.values()];
+    return this.#prompts.list();
   }
 
   /** What another tab, which has this wallet connected, has open: to be answered there. Empty where this tab is connected. */
@@ -272,77 +214,6 @@ export class Wallet implements Disposable {
     }
   }
 
-  /** What the core calls. It may be in the midst of any call into the core. */
-  #host(key: Signer) {
-    return {
-      ignore() {},
-      sign: (task: number, bytes: Uint8Array) => {
-        void signatureOf(key, bytes).then(
-          (signature) => this.#core.signed(task, signature),
-          (error: unknown) => this.#core.sign_failed(task, reasonOf(error)),
-        );
-      },
-      state: (state: ConnectionState, retryInMs?: number, connectionId?: string, code?: string, message?: string) => {
-        const error = errorOf(code, message);
-        // Reading the store was the beginning of connecting.
-        if (state === 'connecting' && this.#state === 'connecting') return;
-        this.#tell({
-          state,
-          ...(retryInMs !== undefined && { retryInMs }),
-          ...(connectionId !== undefined && { connectionId }),
-          ...(error !== undefined && { error }),
-        });
-      },
-      request: (
-        id: string, message: Uint8Array, requester: string, purpose: string | undefined, attempt: number, expiresInMs: number,
-        resumed: boolean, more: boolean, batchId: string | undefined, index: number, size: number,
-      ) => {
-        const batch = batchId === undefined ? undefined : { id: batchId, index, size };
-        const request = SignRequest.create({ id, message, requester, purpose, attempt, expiresInMs, resumed, batch }, this.#actions);
-        this.#requests.set(id, request);
-        this.#asked.push(request);
-        if (!more) this.#ask(this.#asked.splice(0));
-      },
-      repeated: (id: string, attempt: number, expiresInMs: number) => {
-        const request = this.#requests.get(id);
-        if (request !== undefined) repeated(request, attempt, expiresInMs);
-        this.#tabs?.announce();
-      },
-      answered: (id: string) => {
-        const request = this.#requests.get(id);
-        if (request !== undefined) answered(request);
-        this.#tabs?.announce();
-      },
-      ended: (id: string, state: RequestState, code?: string, message?: string) => {
-        const request = this.#requests.get(id);
-        this.#requests.delete(id);
-        if (request !== undefined) ended(request, state, errorOf(code, message));
-        this.#tabs?.announce();
-      },
-      error: (code: string, message: string) => this.#emitter.emit('error', new CountersignError(code, message)),
-      frame: (direction: 'in' | 'out', text: string) => this.#emitter.emit('frame', { direction, type: typeOf(text), text }),
-      store: (task: number, id: string, record: string, expiresInMs: number, durable: boolean) => {
-        this.#keeper?.put(task, { id, expiresAt: Date.now() + expiresInMs, durable, record });
-      },
-      forget: (task: number, id: string) => this.#keeper?.delete(task, id),
-    };
-  }
-
-  /** Hands over the requests of one prompt. */
-  #ask(requests: SignRequest[]): void {
-    this.#tabs?.announce();
-    const place = requests[0]?.batch;
-    const isBatch = place !== undefined && (requests.length > 1 || !this.#emitter.has('request'));
-    if (isBatch && this.#emitter.has('batch')) return this.#emitter.emit('batch', SignBatch.create(place.id, requests));
-    for (const request of requests) {
-      if (this.#emitter.has('request')) {
-        this.#emitter.emit('request', request);
-      } else if (request.state === 'open') {
-        this.#actions.reject(request.id, 'policy_rejected', 'nothing here shows requests to anybody', 'device');
-      }
-    }
-  }
-
   #tell(event: StateEvent): void {
     const { state, error } = event;
     this.#state = state;
@@ -385,21 +256,4 @@ const NO_TASK = 0;
 
 function aborted(signal: AbortSignal | undefined): CountersignError {
   return new CountersignError('aborted', 'connecting was aborted', { cause: signal?.reason });
-}
-
-function errorOf(code: string | undefined, message: string | undefined): CountersignError | undefined {
-  return code === undefined ? undefined : new CountersignError(code, message ?? code);
-}
-
-function typeOf(text: string): string {
-  try {
-    const frame: unknown = JSON.parse(text);
-    return typeof frame === 'object' && frame !== null && 'type' in frame ? String(frame.type) : '';
-  } catch {
-    return '';
-  }
-}
-
-function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

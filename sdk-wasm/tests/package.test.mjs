@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CountersignError, directory, installed, Key, verify, Wallet } from './package.mjs';
@@ -31,14 +31,17 @@ async function run(name, script) {
 
 test('the package holds what it needs and nothing else', () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
-  const wanted = ['address.js', 'batch.d.ts', 'batch.js', 'browser.js', 'bytes.js', 'core.js', 'countersign.wasm', 'database.js', 'describe.d.ts', 'describe.js',
-    'elsewhere.d.ts', 'elsewhere.js', 'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key-formats.d.ts',
-    'key-formats.js', 'key-store.js', 'key.d.ts', 'key.js', 'node.js', 'open-key.d.ts', 'open-key.js', 'pretty-json.js', 'public-key.d.ts', 'public-key.js',
-    'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'signer.d.ts', 'signer.js', 'store.d.ts', 'store.js', 'tabs.js', 'wallet.d.ts', 'wallet.js',
-    'web-crypto-key.d.ts', 'web-crypto-key.js',
-    'README.md', 'package.json'];
-  assert.deepEqual(files.filter((name) => !name.startsWith('LICENSE-')).sort(), wanted.sort());
-  assert.deepEqual(Object.keys(JSON.parse(readFileSync(join(installed, 'package.json'))).dependencies), ['ws']);
+  const { dependencies, exports, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json')));
+  const named = (entry) => (typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(named));
+  const entries = named(exports).map((path) => basename(path));
+  const loose = files.filter((name) => !entries.includes(name) && !/^(chunk-\w{8}\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name));
+  assert.deepEqual(loose.sort(), ['batch.d.ts', 'describe.d.ts', 'elsewhere.d.ts', 'errors.d.ts', 'events.d.ts',
+    'key-formats.d.ts', 'key.d.ts', 'open-key.d.ts', 'options.d.ts', 'policies.d.ts', 'policy-store.d.ts', 'policy.d.ts', 'public-key.d.ts',
+    'request.d.ts', 'runtime.d.ts', 'signer.d.ts', 'store.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
+  assert.deepEqual(entries.filter((name) => !files.includes(name)), []);
+  assert.equal(dependencies, undefined);
+  // Loaded by Node.js 20 only, which has no WebSocket.
+  assert.deepEqual(Object.keys(optionalDependencies), ['ws']);
 });
 
 test('the types stand on their own and show nothing of the inside', () => {
@@ -192,15 +195,17 @@ test('a .wasm that cannot be had says where it was looked for and what to do', a
   const base = `http://127.0.0.1:${web.address().port}`;
   const output = await run('nowasm.js', `
     import { init, Key } from 'countersign';
-    for (const source of ['${base}/missing.wasm', '${base}/page', 'http://127.0.0.1:1/x.wasm', new URL('file:///nowhere/x.wasm'), new Uint8Array([1, 2])]) {
-      await init(source).catch((error) => console.log(error.code, error.message.includes('init(url)')));
+    for (const source of ['${base}/missing.wasm', '${base}/page', 'http://127.0.0.1:1/x.wasm', new URL('file:///nowhere/x.wasm'), '/nowhere/x.wasm', 'x.wasm', new Uint8Array([1, 2])]) {
+      await init(source).catch((error) => console.log(error.code, /init\\((url|path)\\)/.test(error.message)));
     }
+    await init('node_modules/countersign/dist/signer.wasm');
     await Key.generate();
     console.log('loaded');
   `);
   web.close();
   assert.deepEqual(output.split('\n'), [
-    'wasm_not_found true', 'wasm_invalid true', 'wasm_not_found true', 'wasm_not_found true', 'wasm_invalid false', 'loaded',
+    'wasm_not_found true', 'wasm_invalid true', 'wasm_not_found true', 'wasm_not_found true',
+    'wasm_not_found true', 'wasm_not_found true', 'wasm_invalid false', 'loaded',
   ]);
 });
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { cleanups, code, connected, event, listen, setUp, state, untilPong, walletOf, welcomed } from './bench.mjs';
 import { FakeLocks } from './locks.mjs';
 import { gate, MemoryStore } from './memory-store.mjs';
+import { MemoryPolicyStore } from './package.mjs';
 
 /** What tabs of one browser share. */
 function browser() {
@@ -10,8 +11,8 @@ function browser() {
 }
 
 /** A tab that is connected and another that stands by. */
-async function two() {
-  const shared = browser();
+async function two(options = {}) {
+  const shared = { ...browser(), ...options };
   const first = await connected(shared);
   const second = { key: first.key, ...listen(walletOf(first.server, first.key, shared)) };
   await second.wallet.connect();
@@ -176,4 +177,20 @@ test('what comes over the channel is read with care', async () => {
   stranger.postMessage({ open: [good] });
   assert.deepEqual(await untilPong(first.peer), []);
   assert.deepEqual(first.wallet.elsewhere, [], 'the tab that leads listens to nobody');
+});
+
+test('a rule granted or revoked in a tab that stands by counts in the one that leads, and both are told', async () => {
+  const policyStore = new MemoryPolicyStore();
+  const { first, second } = await two({ policyStore });
+  const changes = (wallet) => event(wallet.policies, 'change');
+  const told = Promise.all([changes(first.wallet), changes(second.wallet)]);
+  const policy = await second.wallet.policies.grant({ requester: 'Example Shop', kind: 'text' });
+  assert.deepEqual(await told, [[policy], [policy]]);
+  const used = changes(second.wallet);
+  await first.peer.ask('hello');
+  assert.equal((await first.peer.next('sign_response')).approved_by, `policy:${policy.id}`);
+  assert.deepEqual((await used).map(({ usesLeft }) => usesLeft), [9]);
+  await second.wallet.policies.revoke(policy.id);
+  await first.peer.ask('hello again');
+  assert.deepEqual([await untilPong(first.peer), first.requests.length], [[], 1]);
 });
