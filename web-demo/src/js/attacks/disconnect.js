@@ -22,6 +22,7 @@ export const disconnect = {
       victim.cut();
     };
     const welcomes = () => victim.all('welcome').length;
+    const receipt = (fate) => victim.last('response_ack')?.fate === fate;
 
     const first = scene.ask(victim, 'Open the gate, visit 17');
     await scene.until('the wallet to ask', () => scene.prompts.size === 1);
@@ -29,13 +30,14 @@ export const disconnect = {
     await scene.until('the wallet to be back', () => victim.last('sign_request').frame.attempt > 1);
     decide();
     await first;
+    await scene.until('the receipt', () => receipt('passed'));
 
     losing = true;
     const second = scene.ask(victim, 'Open the gate, visit 18');
-    await scene.until('a receipt that gets lost', () => victim.last('response_ack')?.fate === 'dropped');
+    await scene.until('a receipt that gets lost', () => receipt('dropped'));
     losing = false;
     cut();
-    await scene.until('the answer to be sent again', () => welcomes() === 3 && victim.last('response_ack')?.fate === 'passed');
+    await scene.until('the answer to be sent again', () => welcomes() === 3 && receipt('passed'));
     await second;
 
     const answers = victim.all('sign_response').map(({ frame }) => frame);

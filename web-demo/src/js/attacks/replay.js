@@ -15,6 +15,7 @@ export const replay = {
       async onRequest(request) {
         if (new TextDecoder().decode(request.message) === FIRST) return request.approve();
         undecided = request;
+        scene.stir();
         return undefined;
       },
     });
