@@ -117,8 +117,9 @@ async function showSigned({ status, body, ms }, asked) {
   const askedFor = fromBase64(asked.body.public_key);
   const publicKey = askedFor?.length === 32 ? asked.body.public_key : body.public_key;
   const { valid, by } = await checkSignature(publicKey, asked.contents[0], body.signature);
+  const who = body.approved_by?.startsWith('policy:') ? ' The wallet’s owner was not asked: a rule of theirs approved it.' : '';
   const verdict = valid
-    ? { state: 'good', icon: 'check', title: 'Signature verified', text: `Checked in this page by ${by}.` }
+    ? { state: 'good', icon: 'check', title: 'Signature verified', text: `Checked in this page by ${by}.${who}` }
     : { state: 'bad', icon: 'alert', title: 'Signature does not verify', text: `Checked in this page by ${by}. Do not use this answer.` };
   render({ ...verdict, chip: `${status} signed`, body, ms });
   return valid ? [{ publicKey, message: body.message, signature: body.signature }] : [];

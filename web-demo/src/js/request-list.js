@@ -3,7 +3,7 @@ import { batchCard } from './batch-card.js';
 import { byId } from './dom.js';
 import { earlierRow } from './earlier-row.js';
 import { excerpt } from './message-view.js';
-import { hasEnded } from './outcome.js';
+import { hasEnded, outcomeOf } from './outcome.js';
 import { requestCard } from './request-card.js';
 
 const EARLIER_KEPT = 20;
@@ -32,7 +32,11 @@ export function requestList(onOpen) {
   function putAway(card) {
     card.root.remove();
     const outcomes = card.outcomes();
-    earlier.prepend(...card.requests.map((request, index) => earlierRow(request, outcomes[index])));
+    remember(card.requests.map((request, index) => earlierRow(request, outcomes[index])));
+  }
+
+  function remember(rows) {
+    earlier.prepend(...rows);
     while (earlier.childElementCount > EARLIER_KEPT) earlier.lastElementChild.remove();
     byId('earlier').hidden = false;
   }
@@ -65,6 +69,19 @@ export function requestList(onOpen) {
     /** Puts several requests before the human at once. */
     addBatch(batch) {
       show(batchCard(batch, tell), `${batch.requester.name} asks for ${batch.requests.length} signatures at once`);
+    },
+    /** Notes a request that a rule has approved, once it is over. */
+    addApproved(request) {
+      const end = () => {
+        if (!hasEnded(request)) return;
+        off();
+        const outcome = outcomeOf(request, request.signal.reason);
+        const told = request.state === 'accepted' ? { ...outcome, sentence: 'Signed by your rule. Nobody was asked.' } : outcome;
+        remember([earlierRow(request, told)]);
+        tell(told);
+      };
+      const off = request.on('change', end);
+      end();
     },
     /** Puts away what is over. */
     clear,

@@ -4,6 +4,7 @@ import { byId } from './dom.js';
 import { sentence, shortKey } from './format.js';
 import { loadKey, newKey, onKeyReplaced } from './key-store.js';
 import { requestList } from './request-list.js';
+import { rules } from './rules.js';
 import { Wallet } from './sdk.js';
 import { standbyNotice } from './standby.js';
 import { showStorage } from './storage-badge.js';
@@ -18,6 +19,7 @@ import { showStorage } from './storage-badge.js';
 export function walletPanel({ onKey, onOpen, onFrame }) {
   const requests = requestList(onOpen);
   const standby = standbyNotice();
+  const allowed = rules();
   const shown = byId('public-key');
   const change = byId('new-key');
   let key;
@@ -33,8 +35,13 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
     mine.on('elsewhere', told(standby.list));
     mine.on('error', told(showMemory));
     mine.on('frame', told(onFrame));
-    mine.on('request', requests.add);
+    mine.on('request', (request) => {
+      allowed.suggest(request);
+      requests.add(request);
+    });
     mine.on('batch', requests.addBatch);
+    mine.on('approved', ({ request }) => requests.addApproved(request));
+    allowed.of(mine);
     mine.connect().catch(told(showProblem));
     shown.textContent = shortKey(key.publicKey);
     shown.title = key.publicKey;
