@@ -1,7 +1,7 @@
 import { announce } from './announce.js';
 import { batchCard } from './batch-card.js';
 import { byId } from './dom.js';
-import { earlierRow } from './earlier-row.js';
+import { earlierRow, restoredRow } from './earlier-row.js';
 import { excerpt } from './message-view.js';
 import { hasEnded, outcomeOf } from './outcome.js';
 import { requestCard } from './request-card.js';
@@ -18,6 +18,8 @@ export function requestList(onOpen) {
   const shown = byId('open-requests');
   const earlier = byId('earlier-requests');
   const title = document.title;
+  /** The requests that were told of, until they are over. */
+  const known = new Set();
   let cards = [];
 
   const open = () => cards.flatMap((card) => card.requests).filter((request) => request.state === 'open');
@@ -51,6 +53,7 @@ export function requestList(onOpen) {
     clear();
     cards.forEach((other) => other.arm());
     cards.push(card);
+    card.requests.forEach(({ id }) => known.add(id));
     shown.append(card.root);
     byId('no-requests').hidden = true;
     // What was shown before is there again; it is no news.
@@ -72,6 +75,7 @@ export function requestList(onOpen) {
     },
     /** Notes a request that a rule has approved, once it is over. */
     addApproved(request) {
+      known.add(request.id);
       const end = () => {
         if (!hasEnded(request)) return;
         off();
@@ -82,6 +86,11 @@ export function requestList(onOpen) {
       };
       const off = request.on('change', end);
       end();
+    },
+    /** Notes the end of a request that nobody has seen here: it was answered before the page was loaded anew. */
+    addEnded({ requestId, state, error }) {
+      if (known.delete(requestId)) return;
+      remember([restoredRow(requestId, outcomeOf({ state }, error))]);
     },
     /** Puts away what is over. */
     clear,

@@ -41,6 +41,7 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
     });
     mine.on('batch', requests.addBatch);
     mine.on('approved', ({ request }) => requests.addApproved(request));
+    mine.on('ended', told(requests.addEnded));
     allowed.of(mine);
     mine.connect().catch(told(showProblem));
     shown.textContent = shortKey(key.publicKey);

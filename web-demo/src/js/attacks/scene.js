@@ -87,7 +87,10 @@ export function scene({ token, onStep, onFrame }) {
         const last = await followRequest(id, { token, signal: ended.signal, onNews: stir, onLost: stir });
         return judged(asked, last.signature ? { kind: 'signed', body: last } : { kind: 'problem', body: last.error });
       };
-      return { id, end: follow() };
+      const end = follow();
+      // Whoever has given up does not wait for it.
+      end.catch(() => {});
+      return { id, end };
     },
     /** Waits until `condition` gives something true, and gives that. It is looked at whenever something has happened. */
     until(what, condition) {
