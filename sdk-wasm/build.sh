@@ -57,6 +57,7 @@ check_target
 install_wasm_bindgen
 install_npm
 build_wasm countersign-wasm core signer
+build_wasm countersign-encrypted encrypted-core encrypted
 node_modules/.bin/tsc -p .
 node bundle.mjs
 pack

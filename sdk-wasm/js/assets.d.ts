@@ -1,10 +1,3 @@
-/** The little of `ws` that is used here. */
-declare module 'ws' {
-  export default class Ws {
-    constructor(url: string, protocols: string | string[] | undefined, options: { maxPayload: number; perMessageDeflate: boolean });
-  }
-}
-
 /** The WebAssembly, compressed by deflate and in base64: made by bundle.mjs. */
 declare module '*.deflate' {
   const base64: string;

@@ -2,12 +2,16 @@
 export type ErrorCode =
   // Setting up
   | 'invalid_seed' | 'invalid_public_key' | 'invalid_signature' | 'invalid_message' | 'invalid_url' | 'invalid_device'
-  | 'invalid_answer' | 'invalid_key' | 'invalid_policy' | 'insecure_context' | 'key_freed' | 'key_exists' | 'no_webcrypto' | 'no_randomness'
-  | 'no_websocket' | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked' | 'wasm_not_loaded'
+  | 'invalid_answer' | 'invalid_key' | 'invalid_policy' | 'insecure_context' | 'key_freed' | 'key_exists' | 'invalid_export'
+  | 'invalid_mnemonic' | 'invalid_path' | 'invalid_passphrase' | 'wrong_passphrase' | 'no_memory'
+  | 'no_webcrypto' | 'no_randomness' | 'no_websocket'
+  | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked' | 'wasm_not_loaded'
   // Connecting
   | 'dial_refused' | 'connect_timeout' | 'heartbeat_timeout' | 'connection_lost' | 'refused' | 'superseded' | 'closed' | 'aborted'
   // Signing
   | 'signer_failed'
+  // Asked by an app in the page
+  | 'invalid_wallet' | 'not_connected' | 'rejected'
   // Keeping what has to outlive the page
   | 'storage_unavailable' | 'storage_failed'
   // Said by the server

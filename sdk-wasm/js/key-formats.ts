@@ -46,10 +46,12 @@ export function readPkcs8(source: Uint8Array | string): Secret {
   if (der[at] === 0xa0) at += 2 + der[at + 1]!; // attributes, such as a name
   const hasPublicKey = version === 1 && der.length - at === 35 && der[at] === 0x81 && der[at + 1] === 33 && der[at + 2] === 0;
   if (!hasPublicKey && at !== der.length) throw invalidKey('something follows the private key in PKCS#8 that has no place there');
-  return {
+  const secret = {
     seed: new Uint8Array(der.subarray(SEED_AT, SEED_END)),
     publicKey: hasPublicKey ? toBase64(der.subarray(at + 3)) : undefined,
   };
+  if (der !== source) der.fill(0);
+  return secret;
 }
 
 function fromPem(text: string): Uint8Array | undefined {

@@ -1,17 +1,25 @@
+import { createRequire } from 'node:module';
 import { platform, versions } from 'node:process';
-import { program, readWasm } from './program.js';
+import { program } from './program.js';
 import { install, type WebSocketConstructor } from './runtime.js';
 
 export * from './index.js';
 
-/** Node.js 20 has no WebSocket of its own. */
+type Ws = new (url: string, protocols: string | string[] | undefined, options: { maxPayload: number; perMessageDeflate: boolean }) => object;
+
 let substitute: WebSocketConstructor | undefined;
 
-/** Loads the package `ws`, which npm may have been told to leave out. Frames are bounded before they are held in memory. */
-async function loadSubstitute(): Promise<void> {
-  const ws = await import('ws').catch(() => undefined);
-  substitute = ws && class extends ws.default {
+/** The package `ws` for Node.js 20, which has no WebSocket of its own; undefined where npm was told to leave it out. */
+function loadSubstitute(): WebSocketConstructor | undefined {
+  let Ws: Ws;
+  try {
+    Ws = createRequire(import.meta.url)('ws');
+  } catch {
+    return undefined;
+  }
+  return class extends Ws {
     constructor(url: string, protocols?: string | string[]) {
+      // Frames are bounded before they are held in memory.
       super(url, protocols, { maxPayload: 128 * 1024, perMessageDeflate: false });
     }
   };
@@ -19,13 +27,6 @@ async function loadSubstitute(): Promise<void> {
 
 install({
   ...program,
-  async wasm() {
-    const [bytes] = await Promise.all([
-      readWasm(new URL('./signer.wasm', import.meta.url)),
-      globalThis.WebSocket === undefined && loadSubstitute(),
-    ]);
-    return bytes;
-  },
-  webSocket: () => globalThis.WebSocket ?? substitute,
+  webSocket: () => globalThis.WebSocket ?? (substitute ??= loadSubstitute()),
   label: () => `Node.js ${versions.node.split('.')[0]} on ${platform}`,
 });

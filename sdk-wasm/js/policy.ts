@@ -73,7 +73,7 @@ export function policyOf(rule: PolicyRule, id: string, now: number): Policy {
     id,
     requester,
     ...(kind !== undefined && { kind }),
-    ...(given !== undefined && { prefix: given.slice() }),
+    ...(given !== undefined && { prefix: new Uint8Array(given) }),
     usesLeft: uses,
     grantedAt: now,
     expiresAt: now + expiresInMs,

@@ -57,8 +57,7 @@ export function init(source?: WasmSource): Promise<void> {
 }
 
 async function load(source: WasmSource | undefined): Promise<void> {
-  const found = await (source === undefined ? here().wasm() : typeof source === 'string' || source instanceof URL ? here().read(source) : source);
-  await initCore({ module_or_path: found instanceof WebAssembly.Module ? found : await compile(found) });
+  await initCore({ module_or_path: await moduleOf(source ?? await here().wasm()) });
   isLoaded = true;
 }
 
@@ -67,6 +66,12 @@ export function checkLoaded(): void {
   if (!isLoaded) {
     throw new CountersignError('wasm_not_loaded', 'The WebAssembly is not loaded yet: await init() before new Wallet(…) with a signer of your own.');
   }
+}
+
+/** Compiles what lies at an address, or what is given. @internal */
+export async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  return compile(typeof source === 'string' || source instanceof URL ? await here().read(source) : source);
 }
 
 /** What browsers say whose Content-Security-Policy forbids it, and what workerd says. */
@@ -84,11 +89,11 @@ async function compile(source: BufferSource): Promise<WebAssembly.Module> {
         { cause },
       );
     }
-    throw new CountersignError('wasm_invalid', `signer.wasm does not compile: ${String(cause)}`, { cause });
+    throw new CountersignError('wasm_invalid', `the WebAssembly does not compile: ${String(cause)}`, { cause });
   }
 }
 
-const CURE = 'Serve dist/signer.wasm of the package there, or say where it is with init(url).';
+const CURE = "Serve the file of that name in the package's dist there, or say where it is with init(url). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
 
 /** @internal */
 export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {

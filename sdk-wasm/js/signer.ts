@@ -15,12 +15,13 @@ import { CountersignError } from './errors.js';
  * @example
  * ```js
  * await init(); // a Key would have loaded the WebAssembly already
- * const signer = {
- *   publicKey: '11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=',
- *   storage: 'hardware',
- *   sign: (bytes) => device.sign(bytes),
- * };
- * const wallet = new Wallet({ key: signer });
+ * const wallet = new Wallet({
+ *   key: {
+ *     publicKey: '11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=',
+ *     storage: 'hardware',
+ *     sign: (bytes) => device.sign(bytes),
+ *   },
+ * });
  * ```
  */
 export interface Signer {

@@ -4,6 +4,7 @@ import type { ElsewhereRequest } from './elsewhere.js';
 import { Emitter } from './emitter.js';
 import { CountersignError, guarded } from './errors.js';
 import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
+import { explain } from './explain.js';
 import { hostOf } from './host.js';
 import { Keeper } from './keeper.js';
 import { makeCoreWallet } from './key.js';
@@ -108,7 +109,7 @@ export class Wallet implements Disposable {
       keeper: this.#keeper,
       // Reading the store was the beginning of connecting.
       tell: (event) => event.state === 'connecting' && this.#state === 'connecting' || this.#tell(event),
-      explain: (code, message) => new CountersignError(code, message),
+      explain: (code, message) => explain(code, message, settings, this.#state),
     });
     const core = guarded(() => makeCoreWallet(key, publicKey, settings, host));
     this.#core = core;

@@ -64,7 +64,7 @@ pub enum Error {
     #[error("a newer connection of this key has taken this one's place")]
     Superseded,
     /// The server sent an `error` frame.
-    #[error("the server says: {message}{}", cure(*code))]
+    #[error("the server says: {message}")]
     Server {
         /// Its stable code.
         code: ErrorCode,
@@ -154,18 +154,6 @@ impl Error {
             Self::Unconfirmed => "unconfirmed",
             Self::Storage(_) => "storage_failed",
         }
-    }
-}
-
-/// What a first user can do about an error that is nearly always a matter of configuration.
-fn cure(code: ErrorCode) -> &'static str {
-    match code {
-        ErrorCode::ProofInvalid => {
-            ". Most likely the URL dialled here is not among the server's audiences, or a proxy rewrites Origin: \
-             start the server with --audience and the exact URL dialled"
-        }
-        // The protocol's enum may grow; a code without advice is printed as it came.
-        _ => "",
     }
 }
 

@@ -37,7 +37,7 @@ test('the package holds what it needs and nothing else', () => {
   const loose = files.filter((name) => !entries.includes(name) && !/^(chunk-\w{8}\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name));
   assert.deepEqual(loose.sort(), ['batch.d.ts', 'describe.d.ts', 'elsewhere.d.ts', 'errors.d.ts', 'events.d.ts',
     'key-formats.d.ts', 'key.d.ts', 'open-key.d.ts', 'options.d.ts', 'policies.d.ts', 'policy-store.d.ts', 'policy.d.ts', 'public-key.d.ts',
-    'request.d.ts', 'runtime.d.ts', 'signer.d.ts', 'store.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
+    'request.d.ts', 'runtime.d.ts', 'signer.d.ts', 'store.d.ts', 'wallet-source.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
   assert.deepEqual(entries.filter((name) => !files.includes(name)), []);
   assert.equal(dependencies, undefined);
   // Loaded by Node.js 20 only, which has no WebSocket.
@@ -53,6 +53,9 @@ test('the types stand on their own and show nothing of the inside', () => {
     import {
       CountersignError, Key, Wallet, WebCryptoKey, deleteKey, formatPublicKey, init, openKey, verify, type ElsewhereRequest, type SignBatch, type Signer, type SignRequest, type StateEvent, type WalletStore,
     } from 'countersign';
+    import { describe, digest, MemoryPolicyStore, type ApprovedEvent, type Description, type EndedEvent, type Policy, type PolicyStore } from 'countersign';
+    import { exportEncrypted, importEncrypted } from 'countersign/encrypted';
+    import { keyFromMnemonic } from 'countersign/mnemonic';
     await init();
     using key: Key = await Key.fromSeed(new Uint8Array(32));
     using wallet = new Wallet({ key, url: new URL('wss://example.com/ws'), device: { id: 'a', label: 'b' } });
@@ -75,7 +78,18 @@ test('the types stand on their own and show nothing of the inside', () => {
       console.log(batch.requests[0]?.batch?.size, batch.requests[0]?.resumed, outcomes, batch.signal.aborted);
     });
     other.on('elsewhere', (requests: readonly ElsewhereRequest[]) => console.log(requests === other.elsewhere));
-    new Wallet({ key, store: false });
+    const policyStore: PolicyStore = { updatePolicies: async ({ publicKey }, change) => console.log(publicKey, change(undefined)) };
+    const ruled = new Wallet({ key, store: false, policyStore: Math.random() < 0.5 ? policyStore : new MemoryPolicyStore() });
+    const policy: Policy = await ruled.policies.grant({ requester: 'Example Shop', kind: 'json', prefix: new Uint8Array(1), uses: 1, expiresInMs: 1 });
+    ruled.policies.on('change', (policies: readonly Policy[]) => console.log(policies.map(({ usesLeft, prefix }) => [usesLeft, prefix?.length])));
+    ruled.on('approved', ({ request, policy }: ApprovedEvent) => console.log(request.state, policy.expiresAt));
+    ruled.on('ended', ({ requestId, state, error }: EndedEvent) => console.log(requestId, state, error?.code));
+    console.log(await ruled.policies.revoke(policy.id), (await ruled.policies.list()).length);
+    const description: Description = describe(new Uint8Array(1));
+    console.log(description.kind === 'blind', description.segments.map(({ text, hidden }) => hidden ?? text), description.warnings[0]?.code);
+    console.log((await digest(new Uint8Array(1))).length);
+    // @ts-expect-error: no rule without a requester
+    await ruled.policies.grant({ kind: 'text' });
     const signer: Signer = { publicKey: key.publicKey, storage: 'mine', sign: async (bytes) => key.sign(bytes) };
     new Wallet({ key: signer });
     const jwk: JsonWebKey = (await Key.fromPkcs8(key.exportPkcs8())).exportJwk();
@@ -85,6 +99,10 @@ test('the types stand on their own and show nothing of the inside', () => {
     const where: 'webcrypto' | 'sealed' | 'memory' = kept.storage;
     await (await WebCryptoKey.fromJwk(jwk, { name: where })).delete();
     await deleteKey({ name: 'savings' });
+    const text: string = await exportEncrypted(key, 'correct horse', { memoryKib: 65_536 });
+    const back: Key = await importEncrypted(text, 'correct horse');
+    const derived: Key = await keyFromMnemonic('legal winner …', { path: "m/44'/501'/0'/0'", passphrase: '' });
+    using wallets = new Wallet({ key: back.publicKey === derived.publicKey ? back : derived });
     const x: string = formatPublicKey(key.publicKey, 'jwk').x + formatPublicKey(key.publicKey, 'did:key');
     // @ts-expect-error: opened or imported only
     new WebCryptoKey(x, x, x);
@@ -196,7 +214,7 @@ test('a .wasm that cannot be had says where it was looked for and what to do', a
   const output = await run('nowasm.js', `
     import { init, Key } from 'countersign';
     for (const source of ['${base}/missing.wasm', '${base}/page', 'http://127.0.0.1:1/x.wasm', new URL('file:///nowhere/x.wasm'), '/nowhere/x.wasm', 'x.wasm', new Uint8Array([1, 2])]) {
-      await init(source).catch((error) => console.log(error.code, /init\\((url|path)\\)/.test(error.message)));
+      await init(source).catch((error) => console.log(error.code, error.message.includes('init(url)')));
     }
     await init('node_modules/countersign/dist/signer.wasm');
     await Key.generate();
@@ -204,8 +222,8 @@ test('a .wasm that cannot be had says where it was looked for and what to do', a
   `);
   web.close();
   assert.deepEqual(output.split('\n'), [
-    'wasm_not_found true', 'wasm_invalid true', 'wasm_not_found true', 'wasm_not_found true',
-    'wasm_not_found true', 'wasm_not_found true', 'wasm_invalid false', 'loaded',
+    'wasm_not_found true', 'wasm_invalid true', 'wasm_not_found true', 'wasm_not_found false',
+    'wasm_not_found false', 'wasm_not_found false', 'wasm_invalid false', 'loaded',
   ]);
 });
 

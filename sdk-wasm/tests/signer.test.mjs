@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { test } from 'node:test';
-import { cleanups, code, event, state, untilPong, walletOf, welcomed } from './bench.mjs';
+import { cleanups, code, event, listen, state, untilPong, walletOf, welcomed } from './bench.mjs';
+import { FakeLocks } from './locks.mjs';
+import { MemoryStore } from './memory-store.mjs';
 import { Key, Wallet, init } from './package.mjs';
 import { FakeServer, holds, introductionBytes } from './server.mjs';
 
@@ -167,6 +169,51 @@ test('what a signer gives after the wallet was closed is not sent, and the human
   await next.ask('hello', { id, attempt: 2 });
   assert.equal((await again).id, id);
   assert.deepEqual(await untilPong(next), []);
+});
+
+test('what a signer gives after another tab took over is not sent by either', async () => {
+  const late = deferred();
+  const shared = { store: new MemoryStore(), neighbourhood: { locks: new FakeLocks(), Channel: BroadcastChannel } };
+  const { server, peer, requests, wallet } = await open(signer(() => late.promise), shared);
+  const other = listen(walletOf(server, signer(good), shared));
+  await other.wallet.connect();
+  assert.equal(other.wallet.state, 'standby');
+  const id = await peer.ask('hello');
+  const approved = requests[0].approve();
+  wallet.close();
+  await assert.rejects(approved, code('closed'));
+  const next = await server.peer();
+  await next.welcome();
+  await next.ask('hello', { id, attempt: 2 });
+  late.resolve(good(Buffer.from('hello')));
+  assert.deepEqual(await untilPong(next), []);
+  assert.equal(wallet.state, 'closed');
+  const [resumed] = other.requests;
+  assert.equal(resumed.resumed, true);
+  const again = resumed.approve();
+  assert.ok(holds(publicKey, Buffer.from('hello'), (await next.next('sign_response')).signature));
+  next.acknowledge(id, 'accepted');
+  await again;
+});
+
+test('a signer may call back into its wallet while it is asked', async () => {
+  let act = () => {};
+  const { wallet, peer, requests } = await open(signer((bytes) => (act(), good(bytes))));
+  const other = await peer.ask('other');
+  await peer.ask('hello');
+  const [first, second] = requests;
+  let rejected;
+  act = () => {
+    rejected = first.reject('no');
+    wallet.close();
+  };
+  const approved = second.approve();
+  await assert.rejects(approved, code('closed'));
+  await rejected.catch(() => {});
+  assert.equal(wallet.state, 'closed');
+  assert.equal((await peer.next('sign_reject')).request_id, other);
+  await peer.closed;
+  assert.equal(peer.frames.length, 0, 'no signature');
 });
 
 test('a proof that comes after its connection is lost is not sent on the next', async () => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { build, createServer } from 'vite';
+import * as vite from 'vite';
+import * as vite7 from 'vite7';
 import { builtSigns } from '../built.mjs';
 import { folder } from '../folder.mjs';
 import { pageSigns } from '../signing.mjs';
@@ -11,23 +12,23 @@ const built = (name, app, options) => ({
   name,
   async test({ browser }) {
     const path = await folder(name.replace(/\W+/g, '-'), app);
-    await build({ ...QUIET, root: path });
+    await vite.build({ ...QUIET, root: path });
     return builtSigns(browser, join(path, 'dist'), options);
   },
 });
 
 /** The development server. */
-const served = (name, app) => ({
+const served = (name, app, createServer, config) => ({
   name,
   async test({ browser, server, wallets }) {
     const path = await folder(name.replace(/\W+/g, '-'), app);
-    const vite = await createServer({ ...QUIET, root: path });
+    const development = await createServer({ ...QUIET, ...config, root: path });
     try {
-      await vite.listen(0);
-      const { port } = vite.httpServer.address();
+      await development.listen(0);
+      const { port } = development.httpServer.address();
       return await pageSigns(server, browser, `http://localhost:${port}/?server=${encodeURIComponent(wallets)}`);
     } finally {
-      await vite.close();
+      await development.close();
     }
   },
 });
@@ -36,8 +37,10 @@ const served = (name, app) => ({
 const UNPOLICED = { prepare() {}, context: { bypassCSP: true } };
 
 export default [
-  served('Vite dev server', 'page'),
-  served('Vite dev server, worker', 'worker'),
+  served('Vite dev server', 'page', vite.createServer),
+  served('Vite dev server, worker', 'worker', vite.createServer),
+  // Before version 8 it moved what it optimised away from the .wasm.
+  served('Vite 7 dev server', 'page', vite7.createServer, { optimizeDeps: { exclude: ['countersign'] } }),
   built('Vite build', 'page'),
   built('Vite build, worker', 'worker', UNPOLICED),
 ];

@@ -12,5 +12,5 @@ export function Wallet() {
     serve(url, (word) => window.said.push(word)).catch((error) => window.said.push({ error: String(error) }));
     setReady(true);
   }, []);
-  return <p>{ready ? 'in the browser' : `rendered before, with ${typeof verify}`}</p>;
+  return <p>{ready ? 'in the browser' : `before that: ${typeof verify}`}</p>;
 }
