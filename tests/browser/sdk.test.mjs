@@ -149,15 +149,17 @@ inPages('each tab by itself, where that is wanted', async ({ open }) => {
   assert.equal(await world.server.connections(publicKey), 2);
 });
 
-inPages('an IndexedDB that does not open is one error, and no more', async ({ context, open }) => {
+inPages('an IndexedDB that does not open is one error for decisions and one for policies, and no more', async ({ context, open }) => {
   await context.addInitScript(() => {
     IDBFactory.prototype.open = () => { throw new DOMException('not in this window', 'SecurityError'); };
   });
   const page = await open();
   const publicKey = await connect(page);
-  const { answer } = backendAsks(world.server, publicKey, 'anyway');
-  await asked(page);
-  await page.evaluate(() => window.log.requests[0].approve());
-  assert.equal((await answer).status, 200);
-  assert.deepEqual(await page.evaluate(() => window.log.errors), ['storage_unavailable']);
+  for (const count of [1, 2]) {
+    const { answer } = backendAsks(world.server, publicKey, 'anyway');
+    await asked(page, count);
+    await page.evaluate((last) => window.log.requests[last].approve(), count - 1);
+    assert.equal((await answer).status, 200);
+  }
+  assert.deepEqual(await page.evaluate(() => window.log.errors), ['storage_unavailable', 'storage_failed']);
 });

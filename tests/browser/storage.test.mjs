@@ -26,5 +26,5 @@ scenario(world, 'without IndexedDB the wallet works, and says once that nothing 
   await tab.wallet.sees('Signed and delivered.');
   await tab.backend.sees('Signature verified');
   assert.deepEqual(prompts.seen(), ['new']);
-  assert.deepEqual(await tab.page.evaluate(() => [window.__opened, window.__told]), [2, 0], 'asked once for the key and once for the decisions');
+  assert.deepEqual(await tab.page.evaluate(() => [window.__opened, window.__told]), [4, 0], 'tried for the key, the decisions, the rules, and the rules again at the request');
 }, { prepare });

@@ -10,10 +10,13 @@ export function earlierRow({ id, requester, message }, outcome) {
   return root;
 }
 
-/** The same of one that was answered before a reload: what it said is no longer known. */
-export function restoredRow(id, outcome) {
+// Who had answered before a reload learns one of the others.
+const NOT_SHOWN = ['expired', 'cancelled', 'answered_elsewhere'];
+
+/** The same of one that this page has not shown: what it said is not known here. */
+export function unseenRow(id, state, outcome) {
   const { root, parts } = row(id, outcome);
-  parts.about.textContent = 'An answer from before the reload';
+  parts.about.textContent = NOT_SHOWN.includes(state) ? 'It was over before it could be shown' : 'An answer from before the reload';
   return root;
 }
 

@@ -1,7 +1,7 @@
 import { announce } from './announce.js';
 import { batchCard } from './batch-card.js';
 import { byId } from './dom.js';
-import { earlierRow, restoredRow } from './earlier-row.js';
+import { earlierRow, unseenRow } from './earlier-row.js';
 import { excerpt } from './message-view.js';
 import { hasEnded, outcomeOf } from './outcome.js';
 import { requestCard } from './request-card.js';
@@ -87,10 +87,10 @@ export function requestList(onOpen) {
       const off = request.on('change', end);
       end();
     },
-    /** Notes the end of a request that nobody has seen here: it was answered before the page was loaded anew. */
+    /** Notes the end of a request that nobody has seen here: it was answered before the page was loaded anew, or over at once. */
     addEnded({ requestId, state, error }) {
       if (known.delete(requestId)) return;
-      remember([restoredRow(requestId, outcomeOf({ state }, error))]);
+      remember([unseenRow(requestId, state, outcomeOf({ state }, error))]);
     },
     /** Puts away what is over. */
     clear,

@@ -87,6 +87,8 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
 function showMemory({ code, message }) {
   if (code !== 'storage_unavailable' && code !== 'storage_failed') return;
   const problem = byId('memory-problem');
+  // It is told for each thing that is kept, and means the same.
+  if (!problem.hidden) return;
   problem.hidden = false;
   problem.textContent = `This browser does not keep what was decided, so a reload may ask again. ${sentence(message)}`;
 }
