@@ -17,7 +17,7 @@ help:
 	@echo "make bench  measure the server against what people would use instead; needs two idle cores"
 
 demo: build page
-	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data
+	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
 test: lint tested-build rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests load-test outage-test accepts
 	@echo "all tests passed"

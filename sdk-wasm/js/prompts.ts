@@ -17,6 +17,8 @@ export class Prompts {
   readonly #arriving: SignRequest[] = [];
   /** Nobody is to see these yet: a policy may approve them. */
   readonly #considered = new Set<SignRequest>();
+  /** Whether it was told that the policies cannot be read. It is told once: each request would have the same to tell. */
+  #isFailureTold = false;
 
   /** @param changed called when what {@link Prompts.list} answers has changed */
   constructor(actions: Actions, policies: Policies, emitter: Emitter<WalletEvents>, changed: () => void) {
@@ -62,7 +64,8 @@ export class Prompts {
 
   async #decide(requests: SignRequest[]): Promise<void> {
     const policies = await this.#policies.spend(requests).catch((error: CountersignError) => {
-      this.#emitter.emit('error', error);
+      if (!this.#isFailureTold) this.#emitter.emit('error', error);
+      this.#isFailureTold = true;
       return undefined;
     });
     for (const request of requests) this.#considered.delete(request);

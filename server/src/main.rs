@@ -1,14 +1,29 @@
 //! The command `countersign`: arguments to settings, settings to a server, signals to its end.
 
+mod restart;
+
 use clap::{Parser, Subcommand};
-use countersign_server::http::{LogFormat, Settings, Tokens, serve};
-use std::{collections::BTreeMap, error::Error, path::PathBuf, pin::pin, process::ExitCode};
+use countersign_server::http::{Demo, LogFormat, Settings, Tokens, serve};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    future::pending,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    pin::pin,
+    process::ExitCode,
+    time::Duration,
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
 };
 use tracing_subscriber::EnvFilter;
+
+/// How long whoever asked for a restart has to get its answer.
+const RESTART_GRACE: Duration = Duration::from_millis(100);
 
 /// warp reports every odd path that a stranger asks for as a warning or worse.
 const DEFAULT_LOG: &str = "info,warp::filters::fs=off";
@@ -68,6 +83,7 @@ async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
     let bound = listener.local_addr()?;
     let config = settings.service(bound)?;
     let (service, http) = settings.assemble(bound)?;
+    let demo = http.demo.clone();
     if config.allow_unproven {
         tracing::warn!("introductions are accepted without proof: anybody on this machine can pose as any key");
     }
@@ -86,6 +102,7 @@ async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
     tokio::select! {
         () = &mut serving => return Ok(()),
         () = either(&mut signals) => {}
+        failed = restart_wanted(demo.as_ref(), bound) => return failed,
     }
     // The server still runs: nothing else drops the receiver.
     let _ = stop.send(());
@@ -93,6 +110,18 @@ async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
         () = serving => Ok(()),
         // Whoever asks twice does not want to wait.
         () = either(&mut signals) => Err("stopped by a second signal before open requests had ended".into()),
+    }
+}
+
+/// Once the demo page asks for it, lets another process take this one's place; returns where that has failed.
+async fn restart_wanted(demo: Option<&Demo>, bound: SocketAddr) -> Result<(), Box<dyn Error>> {
+    match demo {
+        Some(demo) => demo.restart_wanted().await,
+        None => pending().await,
+    }
+    tokio::time::sleep(RESTART_GRACE).await;
+    match restart::restart(bound) {
+        Err(error) => Err(format!("--demo: could not be started anew: {error}").into()),
     }
 }
 
@@ -105,10 +134,10 @@ fn raise_descriptor_limit() {
 }
 
 /// The one line on standard output: where the server listens, port included.
-#[allow(clippy::print_stdout)]
-fn announce(settings: &Settings, bound: std::net::SocketAddr) {
+fn announce(settings: &Settings, bound: SocketAddr) {
     let scheme = if settings.is_tls() { "https" } else { "http" };
-    println!("listening on {scheme}://{bound}");
+    // Whoever has read it before a restart may have stopped listening.
+    let _ = writeln!(io::stdout(), "listening on {scheme}://{bound}");
 }
 
 async fn either((terminate, interrupt): &mut (Signal, Signal)) {

@@ -38,6 +38,40 @@ async function everyState({ tab }) {
   await finds(tab, 'errors');
 }
 
+/** What a visitor finds further down. */
+async function everyExplanation({ tab, context }) {
+  await tab.ask({ message: 'x'.repeat(200) });
+  await tab.approve();
+  await tab.backend.sees('Signature verified');
+  await tab.page.getByText('The answer as JSON').click();
+  await tab.page.getByText('The same check without this page').click();
+  await tab.page.locator('.frame summary').last().click();
+  await finds(tab, 'valid, with all that unfolds');
+  await tab.page.locator('#verify-signature button').nth(2).click();
+  await tab.page.getByText('Does not verify').waitFor();
+  await finds(tab, 'a flipped byte, and the three steps done');
+
+  const attack = async (name) => {
+    await tab.page.getByRole('button', { name }).click();
+    await tab.page.locator('#report-verdict').waitFor();
+  };
+  await attack(/^Replay/);
+  await finds(tab, 'a promise held');
+  await tab.page.evaluate(() => { window.open = () => null; });
+  await attack(/^Open a second tab/);
+  await finds(tab, 'an attack that did not take place');
+  await context.route('**/v1/send_to_sign', (route) => route.abort());
+  await attack(/^Tamper/);
+  await finds(tab, 'a promise broken');
+  await tab.page.getByRole('button', { name: 'Pause' }).click();
+  await tab.page.getByRole('button', { name: 'Done' }).click();
+  await finds(tab, 'without the three steps');
+
+  const second = await context.newPage();
+  await second.goto(`${world.server.url}/second-tab.html`);
+  await finds({ page: second }, 'the second window');
+}
+
 /** What comes of pages and servers that go away. */
 async function everyOutlivingState({ tab, context }) {
   await tab.ask({ several: true, durable: true });
@@ -72,6 +106,8 @@ async function everyOutlivingState({ tab, context }) {
 }
 
 const reducedMotion = 'reduce';
+const aborts = { reducedMotion, tolerated: [/net::ERR_FAILED/] };
+const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
 scenario(world, 'axe finds nothing in the light theme', everyState, { colorScheme: 'light', reducedMotion });
 scenario(world, 'axe finds nothing in the dark theme', everyState, { colorScheme: 'dark', reducedMotion });
 scenario(world, 'axe finds nothing in what outlives pages, light', everyOutlivingState, { colorScheme: 'light', reducedMotion });
@@ -80,9 +116,16 @@ scenario(world, 'axe finds nothing in what outlives pages on a phone, and nothin
   await everyOutlivingState(visit);
   const { page } = visit.tab;
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
-}, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, reducedMotion });
+}, { ...phone, reducedMotion });
 scenario(world, 'axe finds nothing on a phone, and nothing runs off its side', async (visit) => {
   await everyState(visit);
   const { page } = visit.tab;
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
-}, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, reducedMotion });
+}, { ...phone, reducedMotion });
+scenario(world, 'axe finds nothing in what explains, light', everyExplanation, { colorScheme: 'light', ...aborts });
+scenario(world, 'axe finds nothing in what explains, dark', everyExplanation, { colorScheme: 'dark', ...aborts });
+scenario(world, 'axe finds nothing in what explains on a phone, and nothing runs off its side', async (visit) => {
+  await everyExplanation(visit);
+  const { page } = visit.tab;
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+}, { ...phone, ...aborts });

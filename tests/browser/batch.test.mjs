@@ -7,7 +7,7 @@ import { scenario } from './visit.mjs';
 
 const world = newWorld();
 
-const answers = async (tab) => JSON.parse(await tab.page.locator('#answer-json').innerText()).requests;
+const answers = async (tab) => (await tab.answer()).requests;
 const item = (tab, n) => tab.wallet.locator.getByRole('listitem').filter({ hasText: `Message ${n} of 2` }).last();
 
 scenario(world, 'two messages are shown in one prompt and approved in one go', async ({ tab, prompts }) => {

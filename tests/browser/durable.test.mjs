@@ -31,7 +31,7 @@ scenario(world, 'a server that is killed while its request is asked about loses 
   await tab.approve();
   await tab.wallet.sees('Signed and delivered.');
   await tab.backend.sees('Signature verified');
-  const answer = JSON.parse(await tab.page.locator('#answer-json').innerText());
+  const answer = await tab.answer();
   assert.equal(answer.attempt, 2);
   assert.ok(verifies(answer, 'on disk'));
   assert.deepEqual(prompts.seen(), ['new']);
@@ -97,7 +97,7 @@ scenario(world, 'each phase is shown with its time, and the receipt verifies', a
   const { keys: [jwk] } = await (await fetch(`${world.server.url}/.well-known/jwks.json`)).json();
   const key = createPublicKey({ format: 'jwk', key: jwk });
   assert.ok(verify(null, Buffer.from(`${head}.${payload}`), key, Buffer.from(signature, 'base64url')));
-  const { request_id } = JSON.parse(await tab.page.locator('#answer-json').innerText());
+  const { request_id } = await tab.answer();
   assert.ok(Buffer.from(payload, 'base64url').toString().includes(request_id));
   assert.deepEqual(prompts.seen(request_id), ['new']);
 });

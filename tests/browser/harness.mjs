@@ -112,9 +112,15 @@ async function listening(stdout) {
 
 /** Arguments for a server that writes requests down; the directory goes when the file's tests are over. */
 export function withStore() {
-  const directory = mkdtempSync(join(tmpdir(), 'countersign-'));
-  after(() => rmSync(directory, { recursive: true }));
-  return ['--data-dir', join(directory, 'data')];
+  const directory = withDirectory();
+  after(directory.remove);
+  return ['--data-dir', directory.path];
+}
+
+/** A directory that is not there yet, and goes with `remove()`. */
+export function withDirectory() {
+  const parent = mkdtempSync(join(tmpdir(), 'countersign-'));
+  return { path: join(parent, 'data'), remove: () => rmSync(parent, { recursive: true }) };
 }
 
 /** A real Chromium. */

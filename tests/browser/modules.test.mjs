@@ -3,36 +3,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { fromBase64, fromHex, toBase64, toText } from '../../web-demo/src/js/bytes.js';
+import { fromBase64, fromHex, toBase64 } from '../../web-demo/src/js/bytes.js';
 import { curlCommand, shellQuote } from '../../web-demo/src/js/curl.js';
 import { eventsOf } from '../../web-demo/src/js/event-stream.js';
 import { byteCount, duration, elapsed, sentence, shortKey, timeLeft } from '../../web-demo/src/js/format.js';
-import { honestRuns } from '../../web-demo/src/js/honest-text.js';
-
-const named = (text) => honestRuns(text).filter((run) => run.named).map((run) => run.named);
-
-test('what people write is shown as it is', () => {
-  for (const text of ['Pay 10 €\n\tto Zoë', '契約 №7', '⚠️ 🦊', 'שלום', '']) assert.deepEqual(named(text), [], text);
-});
-
-test('what hides or reorders is named', () => {
-  for (const [text, name] of [
-    ['a\u202Eb', 'U+202E'], ['a\u2066b', 'U+2066'], ['a\u200Bb', 'U+200B'], ['a\u00ADb', 'U+00AD'], ['a\rb', 'U+000D'],
-    ['a\u0000b', 'U+0000'], ['a\u00A0b', 'U+00A0'], ['a\u3164b', 'U+3164'], ['a\u{E0041}b', 'U+E0041'],
-    ['a\uE000b', 'U+E000'], ['\uFEFFa', 'U+FEFF'], ['a\u2028b', 'U+2028'], ['a\u{E0100}b', 'U+E0100'],
-  ]) assert.deepEqual(named(text), [name]);
-});
-
-test('no character is lost on the way to the reader', () => {
-  const text = 'a\u202Eb\u200B\u{1F98A}\n';
-  assert.equal(honestRuns(text).map((run) => run.text ?? String.fromCodePoint(Number.parseInt(run.named.slice(2), 16))).join(''), text);
-});
-
-test('bytes that are no UTF-8 are no text, and a byte order mark is kept', () => {
-  assert.equal(toText(Uint8Array.of(0xff, 0xfe)), null);
-  assert.equal(toText(Uint8Array.of(0xed, 0xa0, 0x80)), null);
-  assert.equal(toText(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61)), '\uFEFFa');
-});
 
 test('hex and base64 are read or refused', () => {
   assert.deepEqual(fromHex(' DE ad\nbe ef '), Uint8Array.of(0xde, 0xad, 0xbe, 0xef));

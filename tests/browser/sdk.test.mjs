@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import { backendAsks } from './backend.mjs';
 import { WEB_ROOT, world as newWorld } from './harness.mjs';
+import { inContext } from './in-context.mjs';
 import { until } from './until.mjs';
-import { Watch } from './watch.mjs';
 
 const MODULE = `
   import { Key, Wallet } from './countersign/browser.js';
@@ -36,23 +36,7 @@ after(() => rmSync(webRoot, { recursive: true }));
 const world = newWorld({ webRoot });
 const SEED = Array.from({ length: 32 }, (_, index) => index + 1);
 
-function inPages(name, body) {
-  test(name, async () => {
-    const context = await world.browser.newContext();
-    const watch = new Watch(world.server.url);
-    try {
-      await watch.attach(context);
-      await body({ context, open: () => openPage(context) });
-      await world.server.untilIdle();
-    } catch (error) {
-      error.message += watch.report() + world.server.report();
-      throw error;
-    } finally {
-      await context.close();
-    }
-    watch.assertClean();
-  });
-}
+const inPages = (name, body) => inContext(world, name, ({ context }) => body({ context, open: () => openPage(context) }));
 
 async function openPage(context) {
   const page = await context.newPage();
@@ -165,15 +149,17 @@ inPages('each tab by itself, where that is wanted', async ({ open }) => {
   assert.equal(await world.server.connections(publicKey), 2);
 });
 
-inPages('an IndexedDB that does not open is one error, and no more', async ({ context, open }) => {
+inPages('an IndexedDB that does not open is one error for decisions and one for policies, and no more', async ({ context, open }) => {
   await context.addInitScript(() => {
     IDBFactory.prototype.open = () => { throw new DOMException('not in this window', 'SecurityError'); };
   });
   const page = await open();
   const publicKey = await connect(page);
-  const { answer } = backendAsks(world.server, publicKey, 'anyway');
-  await asked(page);
-  await page.evaluate(() => window.log.requests[0].approve());
-  assert.equal((await answer).status, 200);
-  assert.deepEqual(await page.evaluate(() => window.log.errors), ['storage_unavailable']);
+  for (const count of [1, 2]) {
+    const { answer } = backendAsks(world.server, publicKey, 'anyway');
+    await asked(page, count);
+    await page.evaluate((last) => window.log.requests[last].approve(), count - 1);
+    assert.equal((await answer).status, 200);
+  }
+  assert.deepEqual(await page.evaluate(() => window.log.errors), ['storage_unavailable', 'storage_failed']);
 });

@@ -22,7 +22,7 @@ scenario(world, 'an approved request brings a signature that the page itself ver
   await tab.backend.sees('Signature verified');
   await tab.backend.sees("Checked in this page by the browser's own Ed25519 (WebCrypto).");
   await tab.backend.sees('200 signed');
-  const answer = JSON.parse(await tab.page.locator('#answer-json').innerText());
+  const answer = await tab.answer();
   assert.equal(answer.public_key, await tab.publicKey());
   assert.equal(atob(answer.message), 'Release 1.4.2 of payments');
   assert.equal(atob(answer.signature).length, 64);

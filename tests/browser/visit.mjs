@@ -1,9 +1,8 @@
 // A visit to the demo page, in the words of what a person sees and does there.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { inContext } from './in-context.mjs';
 import { Prompts } from './prompts.mjs';
-import { Watch } from './watch.mjs';
 
 /** One half of the page, or the page. */
 class Part {
@@ -64,6 +63,11 @@ export class Tab {
     await this.backend.button('Ask for a signature').click();
   }
 
+  /** The last answer of the API, as the page has it. */
+  async answer() {
+    return JSON.parse(await this.page.locator('#answer-json').textContent());
+  }
+
   /** Presses Approve as soon as the wallet takes it. */
   approve() {
     return this.wallet.button('Approve').click();
@@ -87,35 +91,20 @@ export class Tab {
 }
 
 /**
- * A test in a fresh browser context. Afterwards nothing may have gone wrong unseen, and no request may be left open.
+ * A test of the page, opened in a fresh browser context.
  *
  * @param world     of the harness
  * @param body      gets { tab, context, world, prompts, watch }
- * @param options   of the browser context, and `tolerated`: patterns of console errors the test causes on purpose; `prepare`:
- *                  called with the context before the page is opened
+ * @param options   of `inContext`, and `prepare`: called with the context before the page is opened
  */
-export function scenario(world, name, body, { tolerated, prepare, ...options } = {}) {
-  test(name, async () => {
-    const { server, browser } = world;
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    const watch = new Watch(server.url, tolerated);
-    try {
-      await watch.attach(context);
-      const prompts = new Prompts();
-      await prompts.attach(context);
-      await prepare?.(context);
-      const tab = await openTab(context, server.url);
-      await body({ tab, context, world, prompts, watch });
-      await world.server.untilIdle();
-    } catch (error) {
-      // What was said elsewhere is mostly why the page did not show what was waited for.
-      error.message += watch.report() + world.server.report();
-      throw error;
-    } finally {
-      await context.close();
-    }
-    watch.assertClean();
-  });
+export function scenario(world, name, body, { prepare, ...options } = {}) {
+  inContext(world, name, async ({ context, watch }) => {
+    const prompts = new Prompts();
+    await prompts.attach(context);
+    await prepare?.(context);
+    const tab = await openTab(context, world.server.url);
+    await body({ tab, context, world, prompts, watch });
+  }, { viewport: { width: 1280, height: 900 }, ...options });
 }
 
 /** Opens the page in a tab of its own. */

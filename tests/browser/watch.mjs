@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-const API = /^\/(v1\/|\.well-known\/)/;
+const API = /^\/(v1\/|\.well-known\/|demo$)/;
 
 /** Watches every page of a browser context, from before its first byte. */
 export class Watch {

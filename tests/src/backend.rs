@@ -87,6 +87,12 @@ impl Backend {
         self.send(request, body.to_string().into()).await
     }
 
+    /// Posts any JSON to a path, with more headers.
+    pub async fn post_to(&mut self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Reply {
+        let request = headers.iter().fold(Request::post(path), |request, (name, value)| request.header(*name, *value));
+        self.send(request, body.to_string().into()).await
+    }
+
     /// Follows a request's states.
     pub async fn events(&mut self, id: &str) -> Events {
         let path = format!("/v1/requests/{id}/events");

@@ -6,9 +6,9 @@ use countersign_tests::{Backend, ServerProcess, TestWallet, within};
 use http_body_util::{BodyExt, Empty};
 use hyper::{Request, body::Bytes, client::conn::http1::handshake};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{path::PathBuf, process::Output, sync::Arc};
-use tokio::net::TcpStream;
+use tokio::{io::AsyncReadExt, net::TcpStream};
 use tokio_rustls::{
     TlsConnector,
     rustls::{ClientConfig, RootCertStore, crypto::ring::default_provider, pki_types::ServerName},
@@ -68,7 +68,9 @@ async fn a_wrong_setting_ends_with_its_name() {
     let folder = Folder::new("settings");
     let config = folder.file("countersign.toml", "lisen = '127.0.0.1:0'");
     let token = folder.file("token.toml", "[[token]]\nname = 'a'\nsha256 = 'b'");
-    let cases: [(&[&str], &str); 10] = [
+    let (_, entry) = Tokens::generate("a").unwrap();
+    let known = folder.file("known.toml", &format!("[[token]]\nname = 'a'\nsha256 = '{}'", entry.sha256));
+    let cases: [(&[&str], &str); 11] = [
         (&["--listen", "nowhere"], "--listen"),
         (&["--listen", "192.0.2.1:1"], "--listen 192.0.2.1:1"),
         (&["--listen", "0.0.0.0:0"], "countersign token"),
@@ -77,6 +79,7 @@ async fn a_wrong_setting_ends_with_its_name() {
         (&["--listen", "127.0.0.1:0", "--web-root", "/nowhere"], "--web-root /nowhere"),
         (&["--listen", "127.0.0.1:0", "--max-inflight", "0"], "--max-inflight"),
         (&["--listen", "127.0.0.1:0", "--tls-cert", "a.pem"], "--tls-key"),
+        (&["--listen", "127.0.0.1:0", "--demo", "--audience", "wss://sign.example/ws", "--config", &known], "--demo"),
         (&["--config", &config], "lisen"),
         (&["--listen", "127.0.0.1:0", "--config", &token], "token \"a\""),
     ];
@@ -181,6 +184,66 @@ async fn a_second_signal_stops_it_at_once() {
     let (status, log) = server.end().await;
     assert!(!status.success() && log.contains("second signal"), "{status}: {log}");
     asking.abort();
+}
+
+#[tokio::test]
+async fn the_demo_page_and_nobody_else_has_the_process_start_anew() {
+    let folder = Folder::new("demo");
+    let data = folder.0.join("data");
+    let server = ServerProcess::start(&["--demo", "--data-dir", data.to_str().unwrap()]).await;
+    let (own, process) = (format!("http://{}", server.address), server.id());
+    let mut page = Backend::connect(server.address).await;
+    let instance = page.get("/demo").await.json["instance"].clone();
+    assert!(instance.is_string());
+
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 4).await;
+    let body = json!({ "public_key": wallet.public_key().to_string(), "message": "aGk=", "queue": true });
+    let accepted = page.post_with(&body, &[("prefer", "respond-async")]).await;
+    assert_eq!(accepted.status, 202);
+    let asked = wallet.expect_request().await;
+    let json_type = ("content-type", "application/json");
+    for (headers, refusal) in [
+        (&[json_type][..], (403, "host_not_allowed")),
+        (&[json_type, ("origin", "http://evil.example")], (403, "host_not_allowed")),
+        (&[("content-type", "text/plain"), ("origin", &own)], (415, "unsupported_media_type")),
+    ] {
+        assert_eq!(page.post_to("/demo/restart", &json!({}), headers).await.code(), refusal, "{headers:?}");
+    }
+    assert_eq!(page.get("/demo/restart").await.code(), (405, "method_not_allowed"));
+    assert_eq!(page.get("/demo").await.json["instance"], instance);
+
+    let own = [json_type, ("origin", own.as_str())];
+    let answer = page.post_to("/demo/restart", &json!({}), &own).await;
+    assert_eq!((answer.status.as_u16(), &answer.json["instance"]), (202, &instance));
+    let mut connection = wallet.into_stream();
+    within("the connection's end", async { while connection.read_u8().await.is_ok() {} }).await;
+    let mut page = within("the next process", async {
+        loop {
+            match TcpStream::connect(server.address).await {
+                Ok(_) => return Backend::connect(server.address).await,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    assert_ne!(page.get("/demo").await.json["instance"], instance);
+    assert_eq!(server.id(), process);
+
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 4).await;
+    let again = wallet.expect_request().await;
+    assert_eq!((again.request_id, again.attempt), (asked.request_id, 2));
+    server.signal("TERM").await;
+    server.wait().await;
+}
+
+#[tokio::test]
+async fn without_demo_nobody_has_it_start_anew() {
+    let server = ServerProcess::start(&[]).await;
+    let mut page = Backend::connect(server.address).await;
+    assert_eq!(page.get("/demo").await.code(), (404, "not_found"));
+    let own = [("content-type", "application/json"), ("origin", &*format!("http://{}", server.address))];
+    assert_eq!(page.post_to("/demo/restart", &json!({}), &own).await.status.as_u16() / 100, 4);
+    assert_eq!(page.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]

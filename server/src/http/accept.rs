@@ -230,6 +230,9 @@ async fn answer(shared: &Shared, peer: &Peer, mut request: Request<Incoming>) ->
 
 /// What a 405 has to say is allowed instead (RFC 9110 §15.5.6).
 fn allowed_methods(path: &str) -> &'static str {
+    if path == "/demo/restart" {
+        return "POST";
+    }
     match path.strip_prefix("/v1/") {
         Some("send_to_sign") => "POST",
         Some(path) if path.strip_prefix("requests/").is_some_and(|id| !id.contains('/')) => "GET, HEAD, DELETE",

@@ -11,6 +11,7 @@ mod because;
 mod body;
 mod call;
 mod cap;
+mod demo;
 mod events;
 mod io;
 mod kept;
@@ -35,6 +36,7 @@ mod wishes;
 
 pub use accept::serve;
 pub use auth::{TokenEntry, TokenError, Tokens};
+pub use demo::Demo;
 pub use kept::Kept;
 pub use settings::{LogFormat, Settings};
 pub use settings_error::SettingsError;
@@ -82,6 +84,8 @@ pub struct HttpConfig {
     /// How long to wait before a webhook that was not taken is tried again, each time, give or take a fifth. After the last it is given
     /// up. The schedule of Standard Webhooks, from 5 s to 24 h.
     pub webhook_retries: Vec<Duration>,
+    /// Lets the demo page have the process start anew; none for not.
+    pub demo: Option<Demo>,
 }
 
 impl Default for HttpConfig {
@@ -101,6 +105,7 @@ impl Default for HttpConfig {
             kept: None,
             webhook_targets: Vec::new(),
             webhook_retries: webhook::RETRIES.to_vec(),
+            demo: None,
         }
     }
 }

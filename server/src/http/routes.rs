@@ -6,6 +6,7 @@ use super::{
     ask::body_limit,
     body::read_json,
     call::{Caller, admit, caller, json, refused, reply, with},
+    demo::demo,
     operations,
     page::confine,
     problem::Problem,
@@ -74,6 +75,7 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
     let description = warp::path!("openapi.json").and(readable()).map(operations::openapi);
     let own = websocket.or(ask).unify().or(signers).unify().or(standing).unify();
     let own = own.or(health).unify().or(ready).unify().or(metrics).unify().or(keys).unify().or(description).unify();
+    let own = own.or(demo(app, config.demo.as_ref())).unify();
     match &config.web_root {
         Some(root) => own
             .or(page(root).map(|file: warp::fs::File| confine(file.into_response())))
@@ -92,7 +94,7 @@ fn page(root: &Path) -> impl Filter<Extract = (warp::fs::File,), Error = Rejecti
     })
 }
 
-fn readable() -> impl Filter<Extract = (), Error = Rejection> + Copy {
+pub(super) fn readable() -> impl Filter<Extract = (), Error = Rejection> + Copy {
     warp::get().or(warp::head()).unify()
 }
 

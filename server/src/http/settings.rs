@@ -1,6 +1,6 @@
 //! The command's settings: a flag over an environment variable over the TOML file over the default.
 
-use super::{HttpConfig, Kept, SettingsError, TokenEntry, Tokens, WebhookTarget, tls};
+use super::{Demo, HttpConfig, Kept, SettingsError, TokenEntry, Tokens, WebhookTarget, tls};
 use crate::{
     Config, SigningService,
     store::{MIN_MAX_BYTES, StoreConfig},
@@ -67,6 +67,10 @@ pub struct Settings {
     /// Accept introductions without proof, on a loopback address only: anybody can then pose as any key
     #[arg(long, env = "COUNTERSIGN_ALLOW_UNPROVEN", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub allow_unproven: Option<bool>,
+
+    /// Let the page restart the server, on a loopback address only: for the demo
+    #[arg(long, env = "COUNTERSIGN_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub demo: Option<bool>,
 
     /// Lift every rate limit; caps on sizes and connections stay
     #[arg(long, env = "COUNTERSIGN_NO_RATE_LIMIT", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
@@ -183,6 +187,7 @@ impl Settings {
             tls_key: self.tls_key.or(other.tls_key),
             trusted_proxy: first_filled(self.trusted_proxy, other.trusted_proxy),
             allow_unproven: self.allow_unproven.or(other.allow_unproven),
+            demo: self.demo.or(other.demo),
             no_rate_limit: self.no_rate_limit.or(other.no_rate_limit),
             requests_per_second: self.requests_per_second.or(other.requests_per_second),
             connects_per_second: self.connects_per_second.or(other.connects_per_second),
@@ -258,7 +263,7 @@ impl Settings {
             return Err(SettingsError::OpenApi(bound));
         }
         if tokens.is_empty()
-            && let Some(public) = self.audience.iter().find(|audience| !is_loopback_audience(audience))
+            && let Some(public) = self.public_audience()
         {
             return Err(SettingsError::OpenApiBehindProxy(public.clone()));
         }
@@ -291,6 +296,7 @@ impl Settings {
             kept: None,
             webhook_targets: self.webhook_targets()?,
             webhook_retries: defaults.webhook_retries,
+            demo: self.demo(bound)?,
         })
     }
 
@@ -319,6 +325,24 @@ impl Settings {
         let max_bytes = self.max_store_bytes.unwrap_or(defaults.max_bytes);
         let max_bytes = within("max-store-bytes", max_bytes, MIN_MAX_BYTES, i64::MAX as u64)?;
         Ok(Some(StoreConfig { retention, max_bytes, ..defaults }))
+    }
+
+    fn demo(&self, bound: SocketAddr) -> Result<Option<Demo>, SettingsError> {
+        if !self.demo.unwrap_or(false) {
+            return Ok(None);
+        }
+        if !bound.ip().is_loopback() {
+            return Err(SettingsError::DemoElsewhere(bound));
+        }
+        match self.public_audience() {
+            Some(public) => Err(SettingsError::DemoBehindProxy(public.clone())),
+            None => Ok(Some(Demo::new(self.is_tls()))),
+        }
+    }
+
+    /// A URL by which wallets reach the server from elsewhere.
+    fn public_audience(&self) -> Option<&String> {
+        self.audience.iter().find(|audience| !is_loopback_audience(audience))
     }
 
     fn webhook_targets(&self) -> Result<Vec<WebhookTarget>, SettingsError> {
@@ -442,6 +466,17 @@ mod tests {
         let unproven = Settings { allow_unproven: Some(true), ..Settings::default() };
         assert!(unproven.service(bound("[::1]:1")).unwrap().allow_unproven);
         assert!(matches!(unproven.service(bound("0.0.0.0:1")), Err(SettingsError::UnprovenElsewhere(_))));
+    }
+
+    #[test]
+    fn strangers_cannot_restart_a_demo() {
+        let (_, token) = Tokens::generate("a").unwrap();
+        let demo = Settings { demo: Some(true), token: vec![token], ..Settings::default() };
+        assert!(demo.http(bound("127.0.0.1:1")).unwrap().demo.is_some());
+        assert!(matches!(demo.http(bound("192.0.2.1:1")), Err(SettingsError::DemoElsewhere(_))));
+        let proxied = Settings { audience: vec!["wss://sign.example/ws".into()], ..demo };
+        assert!(matches!(proxied.http(bound("127.0.0.1:1")), Err(SettingsError::DemoBehindProxy(_))));
+        assert!(Settings::default().http(bound("127.0.0.1:1")).unwrap().demo.is_none());
     }
 
     #[test]

@@ -91,4 +91,10 @@ pub enum SettingsError {
     /// Without proofs anybody who reaches the server could pose as any key.
     #[error("--allow-unproven is for loopback addresses only, not for {0}")]
     UnprovenElsewhere(SocketAddr),
+    /// Anybody who reaches a demo could stop what others wait for.
+    #[error("--demo is for loopback addresses only, not for {0}")]
+    DemoElsewhere(SocketAddr),
+    /// A demo that is reached through a proxy is reached by anybody.
+    #[error("--demo is for this machine only, and --audience {0} is reachable from elsewhere")]
+    DemoBehindProxy(String),
 }

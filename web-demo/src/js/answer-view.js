@@ -46,27 +46,38 @@ export function offerRequest(waits) {
  *
  * @param outcome   of `sendToSign`
  * @param asked     what was asked for: { body, contents }
+ * @returns the signatures that verify: { publicKey, message, signature } each
  */
 export async function showAnswer(outcome, asked) {
   switch (outcome.kind) {
     case 'signed':
       return showSigned(outcome, asked);
     case 'problem':
-      return showProblem(outcome);
+      showProblem(outcome);
+      return [];
     case 'cancelled':
-      return render({ state: 'calm', icon: 'back', title: 'Cancelled', text: 'You stopped waiting, so the server withdrew the request from the wallet.', ms: outcome.ms });
+      render({ state: 'calm', icon: 'back', title: 'Cancelled', text: 'You stopped waiting, so the server withdrew the request from the wallet.', ms: outcome.ms });
+      return [];
     case 'unreachable':
-      return render({ state: 'bad', icon: 'alert', title: 'No answer', text: 'The server could not be reached. See that it is running, then ask again.', ms: outcome.ms });
+      render({ state: 'bad', icon: 'alert', title: 'No answer', text: 'The server could not be reached. See that it is running, then ask again.', ms: outcome.ms });
+      return [];
   }
 }
 
-/** Shows requests that have ended, as the API shows each; the signatures checked in this page. */
+/**
+ * Shows requests that have ended, as the API shows each; the signatures checked in this page.
+ *
+ * @returns as `showAnswer`
+ */
 export async function showEnds(requests, progress, { durable, token }) {
   const checks = await Promise.all(requests.map(check));
-  requests.forEach((request, index) => progress.end(request, words(request, checks[index]), { durable, token }));
+  requests.forEach((request, index) => progress.end(index, request, words(request, checks[index]), { durable, token }));
   const [first] = requests;
   const ms = Math.max(...requests.map(({ times }) => times.ended_ms - times.queued_ms));
-  if (requests.length === 1 && !checks[0]) return showProblem({ body: first.error, chip: first.error.code, shown: first, ms });
+  if (requests.length === 1 && !checks[0]) {
+    showProblem({ body: first.error, chip: first.error.code, shown: first, ms });
+    return [];
+  }
   const signed = checks.filter((one) => one?.valid).length;
   const wrong = checks.some((one) => one && !one.valid);
   const by = checks.find((one) => one)?.by;
@@ -80,6 +91,8 @@ export async function showEnds(requests, progress, { durable, token }) {
     body: requests.length === 1 ? first : { requests },
     ms,
   });
+  return requests.filter((_, index) => checks[index]?.valid)
+    .map(({ public_key, message, signature }) => ({ publicKey: public_key, message, signature }));
 }
 
 /** Shows an answer of the API that is no signature. */
@@ -104,10 +117,12 @@ async function showSigned({ status, body, ms }, asked) {
   const askedFor = fromBase64(asked.body.public_key);
   const publicKey = askedFor?.length === 32 ? asked.body.public_key : body.public_key;
   const { valid, by } = await checkSignature(publicKey, asked.contents[0], body.signature);
+  const who = body.approved_by?.startsWith('policy:') ? ' The wallet’s owner was not asked: a rule of theirs approved it.' : '';
   const verdict = valid
-    ? { state: 'good', icon: 'check', title: 'Signature verified', text: `Checked in this page by ${by}.` }
+    ? { state: 'good', icon: 'check', title: 'Signature verified', text: `Checked in this page by ${by}.${who}` }
     : { state: 'bad', icon: 'alert', title: 'Signature does not verify', text: `Checked in this page by ${by}. Do not use this answer.` };
   render({ ...verdict, chip: `${status} signed`, body, ms });
+  return valid ? [{ publicKey, message: body.message, signature: body.signature }] : [];
 }
 
 /** Checks the signature of a request that has one. */
@@ -139,6 +154,6 @@ function render({ state, icon: name, title, text, chip, body, ms }) {
   byId('took').textContent = ms === undefined ? '' : duration(ms);
   byId('status').hidden = chip === undefined;
   byId('status').textContent = chip ?? '';
-  byId('answer-json').hidden = body === undefined;
+  byId('answer-body').hidden = body === undefined;
   byId('answer-json').textContent = body === undefined ? '' : JSON.stringify(body, null, 2);
 }

@@ -44,6 +44,28 @@ export async function keepsRequests() {
   }
 }
 
+/** How many connections the server knows of a key; null where it does not tell. */
+export async function signerConnections(publicKey, token) {
+  const response = await fetch(`/v1/signers/${encodeURIComponent(publicKey)}`, { headers: authorization(token) });
+  return response.ok ? (await response.json()).connections : null;
+}
+
+/** Which process of the server answers; null where there is none, or none that can be restarted from here. */
+export async function demoInstance() {
+  try {
+    const response = await fetch('/demo');
+    return response.ok ? (await response.json()).instance : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Has the server's process end and start anew; whether it agreed. */
+export async function restartServer() {
+  const response = await fetch('/demo/restart', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+  return response.ok;
+}
+
 /** The header of a bearer token, if there is one. */
 export const authorization = (token) => (token ? { authorization: `Bearer ${token}` } : {});
 

@@ -1,4 +1,4 @@
-import { offerRequest, showAnswer, showWaiting } from './answer-view.js';
+import { offerRequest, showAnswer, showEnds, showWaiting } from './answer-view.js';
 import { ENDPOINT, RESPOND_ASYNC, sendToSign } from './api.js';
 import { markFields, readForm } from './ask-form.js';
 import { copyButton } from './copy.js';
@@ -6,21 +6,27 @@ import { curlCommand } from './curl.js';
 import { byId, partsOf } from './dom.js';
 import { durableOption } from './durable-option.js';
 import { followed } from './followed.js';
+import { progressView } from './progress-view.js';
+import { watched } from './watched.js';
 
 /**
  * The right half of the page: a backend that asks for signatures.
  *
+ * @param onAsk      called when the visitor asks
  * @param onAnswer   called with the request id of each answer that names one
+ * @param onEnd      called at the end of what was asked with the signatures that verify: { publicKey, message, signature } each
  */
-export function backendPanel({ onAnswer }) {
+export function backendPanel({ onAsk, onAnswer, onEnd }) {
   const form = byId('ask');
   const { signer, token, several } = form.elements;
-  const written = followed(() => token.value);
+  const progress = progressView();
+  const written = followed(progress, () => token.value);
   const submit = byId('submit');
   const cancel = byId('cancel');
   let walletKey = '';
   let waiting = null;
   let requestsOpen = 0;
+  let watching = null;
 
   function refresh() {
     const read = readForm();
@@ -53,17 +59,36 @@ export function backendPanel({ onAnswer }) {
     if (asked.error) return byId(asked.field).focus();
     waiting = new AbortController();
     showBusy(true);
-    written.clear();
+    onAsk();
     showWaiting();
     offerRequest(requestsOpen > 0);
+    watching = asked.durable ? null : watched(asked.body, Date.now());
+    progress.start(watching?.requests ?? []);
     const outcome = await sendToSign(asked.body, { durable: asked.durable, token: token.value, signal: waiting.signal });
-    if (outcome.kind === 'accepted') tellOf(await written.follow(outcome.requests));
-    else if (outcome.kind === 'ended') tellOf(outcome.requests, await written.showEnded(outcome.requests));
-    else await showAnswer(outcome, asked);
-    waiting = null;
+    onEnd(await showOutcome(outcome, asked));
+    waiting = watching = null;
     showBusy(false);
     if (outcome.status === 401) askForToken();
     tellOf([outcome.body]);
+  }
+
+  /** Shows what came of it; the signatures that verify. */
+  async function showOutcome(outcome, asked) {
+    const { kind, requests } = outcome;
+    if (kind === 'accepted') return follow(requests);
+    if (kind === 'ended') {
+      tellOf(requests);
+      progress.start(requests);
+      return showEnds(requests, progress, { durable: false });
+    }
+    if (watching) progress.show(watching.end(outcome, Date.now()));
+    return showAnswer(outcome, asked);
+  }
+
+  async function follow(requests) {
+    const { ended, signed } = await written.follow(requests);
+    tellOf(ended);
+    return signed;
   }
 
   const tellOf = (requests) => requests.forEach((request) => request?.request_id && onAnswer(request.request_id));
@@ -74,7 +99,7 @@ export function backendPanel({ onAnswer }) {
     if (left.length === 0) return;
     waiting = new AbortController();
     showBusy(true);
-    tellOf(await written.follow(left));
+    onEnd(await follow(left));
     waiting = null;
     showBusy(false);
   }
@@ -110,6 +135,11 @@ export function backendPanel({ onAnswer }) {
       walletKey = publicKey;
       if (following) followWallet();
       else refresh();
+    },
+    token: () => token.value,
+    /** Learns of a frame of the wallet beside it. */
+    hear(frame) {
+      if (watching?.frame(frame, Date.now())) progress.show(watching.requests);
     },
     /** Learns how many requests wait in the wallet beside it. */
     requestsWait(n) {

@@ -1,6 +1,7 @@
-import { showContent, showOutcome } from './card-parts.js';
+import { showOutcome } from './card-parts.js';
 import { armedButtons } from './decision.js';
 import { fromTemplate } from './dom.js';
+import { showMessage } from './message-view.js';
 import { outcomeOf } from './outcome.js';
 import { whenSeen } from './seen.js';
 
@@ -46,7 +47,7 @@ export function batchMessage(request, { number, count }, onChange) {
   parts.message.setAttribute('aria-label', `Message ${number} of ${count}`);
   parts.approve.setAttribute('aria-label', `Approve message ${number}`);
   parts.decline.setAttribute('aria-label', `Decline message ${number}`);
-  showContent(parts, request);
+  showMessage(parts, request.message);
   parts.approve.addEventListener('click', () => buttons.isArmed() && decide(() => request.approve()));
   parts.decline.addEventListener('click', () => buttons.isArmed() && decide(() => request.reject()));
   request.on('change', show);

@@ -1,15 +1,6 @@
 /** Bytes of a text in UTF-8. */
 export const fromText = (text) => new TextEncoder().encode(text);
 
-/** The text these bytes are in UTF-8, or null. A leading byte order mark is kept: it is part of what is signed. */
-export function toText(bytes) {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
-  }
-}
-
 /** Standard base64 with padding. */
 export function toBase64(bytes) {
   let binary = '';

@@ -3,16 +3,32 @@ import { timeOfDay } from './format.js';
 import { excerpt } from './message-view.js';
 
 /** A request that has ended, as one line. */
-export function earlierRow(request, outcome) {
-  const { root, parts } = fromTemplate('earlier-row');
-  root.dataset.requestId = request.id;
+export function earlierRow({ id, requester, message }, outcome) {
+  const { root, parts } = row(id, outcome);
+  parts.requester.textContent = requester.name;
+  parts.excerpt.textContent = excerpt(message);
+  return root;
+}
+
+// Who had answered before a reload learns one of the others.
+const NOT_SHOWN = ['expired', 'cancelled', 'answered_elsewhere'];
+
+/** The same of one that this page has not shown: what it said is not known here. */
+export function unseenRow(id, state, outcome) {
+  const { root, parts } = row(id, outcome);
+  parts.about.textContent = NOT_SHOWN.includes(state) ? 'It was over before it could be shown' : 'An answer from before the reload';
+  return root;
+}
+
+function row(id, outcome) {
+  const made = fromTemplate('earlier-row');
+  const { root, parts } = made;
+  root.dataset.requestId = id;
   root.dataset.tone = outcome.tone;
   parts.icon.setAttribute('href', `#icon-${outcome.icon}`);
   parts.sentence.textContent = outcome.sentence;
-  parts.requester.textContent = request.requester.name;
-  parts.excerpt.textContent = excerpt(request.message);
   const now = new Date();
   parts.time.dateTime = now.toISOString();
   parts.time.textContent = timeOfDay(now);
-  return root;
+  return made;
 }

@@ -1,18 +1,17 @@
 import { showEnds, showFollowing, showProblem } from './answer-view.js';
 import { cancelRequest, followRequest, Problem } from './durable.js';
-import { progressView } from './progress-view.js';
 import { recall, remember } from './followed-store.js';
 
 /**
  * The requests that were written down and are followed to their end, over reloads of the page.
  *
- * @param token   gives the bearer token, or empty
+ * @param progress   where their phases are shown
+ * @param token      gives the bearer token, or empty
  */
-export function followed(token) {
-  const progress = progressView();
+export function followed(progress, token) {
   let current;
 
-  /** Shows those that `sendToSign` had answered with, and all that comes of them. */
+  /** Shows those that `sendToSign` had answered with, and all that comes of them: { ended, signed }. */
   async function follow(requests) {
     const aborter = new AbortController();
     const latest = new Map(requests.map((request) => [request.request_id, request]));
@@ -22,20 +21,20 @@ export function followed(token) {
     showFollowing([...latest.values()]);
     const onNews = (request) => {
       latest.set(request.request_id, request);
-      progress.update(request);
+      progress.show([...latest.values()]);
       showFollowing([...latest.values()]);
     };
     const onLost = () => showFollowing([...latest.values()], { lost: true });
     const options = { token: token(), signal: aborter.signal, onNews, onLost };
     try {
       const ended = await Promise.all(current.ids.map((id) => followRequest(id, options)));
-      await showEnds(ended, progress, { durable: true, token: token() });
-      return ended;
+      const signed = await showEnds(ended, progress, { durable: true, token: token() });
+      return { ended, signed };
     } catch (error) {
       aborter.abort();
       if (!(error instanceof Problem)) throw error;
       showProblem(error);
-      return [];
+      return { ended: [], signed: [] };
     } finally {
       current = undefined;
       remember([]);
@@ -44,12 +43,6 @@ export function followed(token) {
 
   return {
     follow,
-    /** Shows several that ended while the call waited. */
-    async showEnded(requests) {
-      progress.start(requests);
-      await showEnds(requests, progress, { durable: false });
-    },
-    clear: () => progress.start([]),
     isFollowing: () => current !== undefined,
     /** Withdraws what is followed; its end is told like any other. */
     cancel: () => current?.ids.forEach((id) => cancelRequest(id, { token: token() }).catch(() => {})),

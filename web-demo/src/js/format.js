@@ -28,3 +28,11 @@ export function sentence(text) {
 
 /** Time of day in the reader's own custom. */
 export const timeOfDay = (date) => date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
+
+/** Time of day where there is little room. */
+export const shortTime = (date) => date.toLocaleTimeString([], CLOCK);
+
+/** Time of day to the millisecond, for what follows quickly upon each other. */
+export const preciseTime = (date) => date.toLocaleTimeString([], { ...CLOCK, fractionalSecondDigits: 3 });

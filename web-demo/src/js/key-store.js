@@ -1,46 +1,28 @@
-import { fromBase64, toBase64 } from './bytes.js';
-import { Key } from './sdk.js';
+import { deleteKey, Key, openKey } from './sdk.js';
 
-const ITEM = 'countersign-demo-seed';
+const NAME = { name: 'demo' };
+const tabs = new BroadcastChannel('countersign-demo-key');
 
-/** The key of this browser, the same in all its tabs: the one that is kept, or a new one. */
+/** The key of this browser, the same in all its tabs and at every visit. Where the browser keeps nothing, one for this page. */
 export async function loadKey() {
-  const kept = await storedKey();
-  return kept ?? newKey();
+  try {
+    return await openKey(NAME);
+  } catch (error) {
+    if (error.code !== 'storage_unavailable' && error.code !== 'no_webcrypto') throw error;
+    return Key.generate();
+  }
 }
 
-/** A new key in place of the kept one. */
+/** A new key in place of the kept one, which is forgotten for good. */
 export async function newKey() {
-  const key = await Key.generate();
-  write(toBase64(key.exportSeed()));
+  // A browser that keeps nothing has nothing to forget.
+  await deleteKey(NAME).catch(() => {});
+  const key = await loadKey();
+  if (key.storage !== 'memory') tabs.postMessage('replaced');
   return key;
 }
 
 /** Calls `then` with the key that another tab has put in place of the kept one. */
 export function onKeyReplaced(then) {
-  addEventListener('storage', async ({ key: item }) => {
-    const key = item === ITEM || item === null ? await storedKey() : null;
-    if (key) then(key);
-  });
-}
-
-function storedKey() {
-  const seed = fromBase64(read() ?? '');
-  return seed?.length === 32 ? Key.fromSeed(seed) : null;
-}
-
-function read() {
-  try {
-    return localStorage.getItem(ITEM);
-  } catch {
-    return null;
-  }
-}
-
-function write(seed) {
-  try {
-    localStorage.setItem(ITEM, seed);
-  } catch {
-    // Storage may be blocked; the key then lasts until a reload, and each tab has its own.
-  }
+  tabs.onmessage = async () => then(await loadKey());
 }

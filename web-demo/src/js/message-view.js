@@ -1,35 +1,40 @@
-import { toHex, toText } from './bytes.js';
-import { element } from './dom.js';
+import { element, icon } from './dom.js';
 import { byteCount } from './format.js';
-import { honestRuns } from './honest-text.js';
+import { describe, digest } from './sdk.js';
 
 const EXCERPT_CHARACTERS = 80;
+const UNREADABLE = 'Not readable text. Approve only if you expect exactly these bytes.';
+const SIZES = {
+  text: (size) => `${size} of text`,
+  json: (size) => `${size} of JSON`,
+  binary: (size) => `${size}, shown as hex`,
+  blind: (size) => `${size}, shown as hex`,
+};
 
-/** Shows `bytes` in `target`: readable text as text with what hides in it named, everything else as hex. */
-export function showMessage(target, bytes) {
-  const text = toText(bytes);
-  target.classList.toggle('hex', text === null);
-  target.replaceChildren(...(text === null ? hexNodes(bytes) : textNodes(text)));
+/**
+ * Shows a message as a person should see it before they sign: what hides in it named, what should make them think beside it.
+ *
+ * @param parts   message, size, warnings, digest
+ */
+export function showMessage(parts, bytes) {
+  const { kind, segments, warnings } = describe(bytes);
+  const isHex = kind === 'binary' || (kind === 'blind' && segments.length === 1);
+  parts.size.textContent = SIZES[kind](byteCount(bytes.length));
+  parts.message.classList.toggle('hex', isHex);
+  parts.message.replaceChildren(...segments.map(({ text, hidden }) => (hidden ? element('span', 'named', text) : document.createTextNode(text))));
+  const told = kind === 'binary' ? [UNREADABLE] : warnings.map(({ message }) => message);
+  parts.warnings.replaceChildren(...told.map(warning));
+  parts.digest.hidden = !isHex;
+  if (isHex) digest(bytes).then((hex) => { parts.digest.textContent = `SHA-256 ${hex}`; }, () => { parts.digest.hidden = true; });
 }
-
-/** Whether a person can read it. */
-export const isReadable = (bytes) => toText(bytes) !== null;
-
-/** `74 bytes of text`, `32 bytes, shown as hex`. */
-export const describe = (bytes) => (isReadable(bytes) ? `${byteCount(bytes.length)} of text` : `${byteCount(bytes.length)}, shown as hex`);
 
 /** The beginning of a message on one line. */
 export function excerpt(bytes) {
-  const text = toText(bytes.subarray(0, EXCERPT_CHARACTERS * 4)) ?? toText(bytes);
-  if (text === null) return toHex(bytes.subarray(0, EXCERPT_CHARACTERS / 4)).join(' ');
-  const line = honestRuns(text).map((run) => run.text ?? run.named).join('').replace(/\s+/g, ' ').trim();
-  return [...line].slice(0, EXCERPT_CHARACTERS).join('');
+  return [...describe(bytes).text.replace(/\s+/g, ' ').trim()].slice(0, EXCERPT_CHARACTERS).join('');
 }
 
-function textNodes(text) {
-  return honestRuns(text).map((run) => (run.named ? element('span', 'named', run.named) : document.createTextNode(run.text)));
-}
-
-function hexNodes(bytes) {
-  return [document.createTextNode(toHex(bytes).join(' '))];
+function warning(text) {
+  const item = element('p', 'warning');
+  item.append(icon('alert'), element('span', '', text));
+  return item;
 }

@@ -1,30 +1,48 @@
 import { byId, element, fromTemplate } from './dom.js';
 import { fetchReceipt, receiptPath } from './durable.js';
-import { elapsed, timeOfDay } from './format.js';
+import { elapsed, shortTime, timeLeft } from './format.js';
 
 const PHASES = [['queued', 'Asked'], ['delivered', 'Sent'], ['received', 'Received'], ['displayed', 'Shown']];
-const ENDS = { signed: 'Signed', rejected: 'Declined', expired: 'Expired', cancelled: 'Cancelled' };
+const ENDS = { signed: 'Signed', rejected: 'Declined', expired: 'Expired', cancelled: 'Cancelled', failed: 'Refused', lost: 'Lost' };
+const SECOND_MS = 1_000;
+// What is not asked yet: the phases are there to be read.
+const NOTHING = { state: 'none', times: {} };
 
-/** How far requests have come, each phase with its time. */
+/** How far requests have come: each phase with its time, and the time that is left. */
 export function progressView() {
   const list = byId('progress');
-  const tracks = new Map();
+  let tracks = [];
+  let shown = [];
+  let timer;
 
-  return {
+  function tick() {
+    clearTimeout(timer);
+    const now = Date.now();
+    const open = shown.filter((request, index) => showLeft(tracks[index].parts, request, now));
+    if (open.length > 0) timer = setTimeout(tick, Math.min(...open.map(({ expires_at_ms }) => (expires_at_ms - now) % SECOND_MS || SECOND_MS)));
+  }
+
+  const view = {
     /** Shows these requests, and no others. */
     start(requests) {
-      tracks.clear();
-      for (const [index, request] of requests.entries()) {
-        tracks.set(request.request_id, track(request, requests.length > 1 ? `Message ${index + 1}` : 'Request'));
-      }
-      list.replaceChildren(...[...tracks.values()].map(({ root }) => root));
-      list.hidden = requests.length === 0;
+      const named = requests.length > 0 ? requests : [NOTHING];
+      tracks = named.map((_, index) => track(named.length > 1 ? `Message ${index + 1}` : 'Request'));
+      list.replaceChildren(...tracks.map(({ root }) => root));
+      view.show(named);
     },
-    update: (request) => showPhases(tracks.get(request.request_id)?.parts, request),
+    /** Shows how the same requests stand by now, in the same order; none where they have turned out to be none. */
+    show(requests) {
+      if (requests.length === 0) return view.start([]);
+      shown = requests;
+      requests.forEach((request, index) => showPhases(tracks[index], request));
+      return tick();
+    },
     /** Shows how a request ended, with the way to its receipt if it was written down. */
-    end(request, { text, tone }, { durable, token }) {
-      const { parts } = tracks.get(request.request_id);
-      showPhases(parts, request);
+    end(index, request, { text, tone }, { durable, token }) {
+      const { parts } = tracks[index];
+      shown[index] = request;
+      showPhases(tracks[index], request);
+      tick();
       parts.end.hidden = false;
       parts.end.dataset.tone = tone;
       parts.verdict.textContent = text;
@@ -32,35 +50,43 @@ export function progressView() {
       if (durable) offerReceipt(parts.receipt, request.request_id, token);
     },
   };
+  view.start([]);
+  return view;
 }
 
-function track(request, name) {
+function track(name) {
   const made = fromTemplate('progress-track');
-  made.root.dataset.requestId = request.request_id;
   made.parts.name.textContent = name;
-  made.parts.id.textContent = request.request_id;
   made.parts.of.textContent = ` of ${name.toLowerCase()}, signed by the server`;
-  showPhases(made.parts, request);
   return made;
 }
 
-function showPhases(parts, { state, times }) {
-  if (!parts) return;
+/** Shows the time left; answers whether there is any. */
+function showLeft(parts, { times, expires_at_ms }, now) {
+  const left = expires_at_ms === undefined || times.ended_ms !== undefined ? 0 : Math.max(0, expires_at_ms - now);
+  parts.deadline.hidden = left === 0;
+  parts.left.textContent = left === 0 ? '' : timeLeft(left);
+  return left > 0;
+}
+
+function showPhases({ root, parts }, { request_id = '', state, times }) {
   const ended = times.ended_ms !== undefined;
-  const steps = PHASES.map(([phase, label]) => step(label, times[`${phase}_ms`], times.queued_ms, ended));
-  steps.push(step(ended ? ENDS[state] ?? state : 'Decided', times.ended_ms, times.queued_ms, ended));
+  root.dataset.requestId = request_id;
+  parts.id.textContent = request_id;
+  const steps = PHASES.map(([phase, label]) => step(label, phase, times[`${phase}_ms`], times.queued_ms, ended));
+  steps.push(step(ended ? ENDS[state] ?? state : 'Decided', ended ? state : 'signed, …', times.ended_ms, times.queued_ms, ended));
   const reached = steps.filter((item) => item.dataset.reached === 'true');
   reached.at(-1)?.setAttribute('aria-current', 'step');
   parts.phases.dataset.state = state;
   parts.phases.replaceChildren(...steps);
 }
 
-function step(label, at, from, ended) {
+function step(label, phase, at, from, ended) {
   const item = element('li', 'phase');
   item.dataset.reached = String(at !== undefined);
-  const time = element('time', 'hint', at === undefined ? (ended ? '–' : 'not yet') : at === from ? timeOfDay(new Date(at)) : elapsed(at - from));
+  const time = element('time', 'hint', at === undefined ? (ended ? '–' : from === undefined ? '' : 'not yet') : phase === 'queued' ? shortTime(new Date(at)) : elapsed(at - from));
   if (at !== undefined) time.dateTime = new Date(at).toISOString();
-  item.append(element('span', 'phase-name', label), time);
+  item.append(element('span', 'phase-name', label), element('code', 'phase-state', phase), time);
   return item;
 }
 

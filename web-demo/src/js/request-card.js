@@ -1,7 +1,8 @@
-import { showContent, showOutcome, showRequester } from './card-parts.js';
+import { showOutcome, showRequester } from './card-parts.js';
 import { countdown } from './countdown.js';
 import { decision } from './decision.js';
 import { fromTemplate } from './dom.js';
+import { showMessage } from './message-view.js';
 import { hasEnded, outcomeOf } from './outcome.js';
 import { whenSeen } from './seen.js';
 
@@ -53,7 +54,7 @@ export function requestCard(request, onEnd) {
   article.dataset.resumed = String(request.resumed);
   parts.resumed.hidden = !request.resumed;
   showRequester(parts, request);
-  showContent(parts, request);
+  showMessage(parts, request.message);
   request.on('change', show);
   whenSeen(parts.message, () => request.displayed());
   choice.arm();

@@ -1,9 +1,9 @@
 import { announce } from './announce.js';
 import { batchCard } from './batch-card.js';
 import { byId } from './dom.js';
-import { earlierRow } from './earlier-row.js';
+import { earlierRow, unseenRow } from './earlier-row.js';
 import { excerpt } from './message-view.js';
-import { hasEnded } from './outcome.js';
+import { hasEnded, outcomeOf } from './outcome.js';
 import { requestCard } from './request-card.js';
 
 const EARLIER_KEPT = 20;
@@ -18,6 +18,8 @@ export function requestList(onOpen) {
   const shown = byId('open-requests');
   const earlier = byId('earlier-requests');
   const title = document.title;
+  /** The requests that were told of, until they are over. */
+  const known = new Set();
   let cards = [];
 
   const open = () => cards.flatMap((card) => card.requests).filter((request) => request.state === 'open');
@@ -32,7 +34,11 @@ export function requestList(onOpen) {
   function putAway(card) {
     card.root.remove();
     const outcomes = card.outcomes();
-    earlier.prepend(...card.requests.map((request, index) => earlierRow(request, outcomes[index])));
+    remember(card.requests.map((request, index) => earlierRow(request, outcomes[index])));
+  }
+
+  function remember(rows) {
+    earlier.prepend(...rows);
     while (earlier.childElementCount > EARLIER_KEPT) earlier.lastElementChild.remove();
     byId('earlier').hidden = false;
   }
@@ -47,6 +53,7 @@ export function requestList(onOpen) {
     clear();
     cards.forEach((other) => other.arm());
     cards.push(card);
+    card.requests.forEach(({ id }) => known.add(id));
     shown.append(card.root);
     byId('no-requests').hidden = true;
     // What was shown before is there again; it is no news.
@@ -65,6 +72,25 @@ export function requestList(onOpen) {
     /** Puts several requests before the human at once. */
     addBatch(batch) {
       show(batchCard(batch, tell), `${batch.requester.name} asks for ${batch.requests.length} signatures at once`);
+    },
+    /** Notes a request that a rule has approved, once it is over. */
+    addApproved(request) {
+      known.add(request.id);
+      const end = () => {
+        if (!hasEnded(request)) return;
+        off();
+        const outcome = outcomeOf(request, request.signal.reason);
+        const told = request.state === 'accepted' ? { ...outcome, sentence: 'Signed by your rule. Nobody was asked.' } : outcome;
+        remember([earlierRow(request, told)]);
+        tell(told);
+      };
+      const off = request.on('change', end);
+      end();
+    },
+    /** Notes the end of a request that nobody has seen here: it was answered before the page was loaded anew, or over at once. */
+    addEnded({ requestId, state, error }) {
+      if (known.delete(requestId)) return;
+      remember([unseenRow(requestId, state, outcomeOf({ state }, error))]);
     },
     /** Puts away what is over. */
     clear,

@@ -1,2 +1,2 @@
 /** The one place that knows where the package lies. */
-export { CountersignError, Key, Wallet, verify } from '../countersign/browser.js';
+export { CountersignError, deleteKey, describe, digest, Key, openKey, verify, Wallet } from '../countersign/browser.js';

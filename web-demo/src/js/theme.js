@@ -25,6 +25,7 @@
 
   addEventListener('DOMContentLoaded', () => {
     const button = document.querySelector('#theme-toggle');
+    if (!button) return;
     const show = () => button.setAttribute('aria-pressed', String(isDark()));
     button.addEventListener('click', () => {
       root.dataset.theme = isDark() ? 'light' : 'dark';

@@ -4,18 +4,22 @@ import { byId } from './dom.js';
 import { sentence, shortKey } from './format.js';
 import { loadKey, newKey, onKeyReplaced } from './key-store.js';
 import { requestList } from './request-list.js';
+import { rules } from './rules.js';
 import { Wallet } from './sdk.js';
 import { standbyNotice } from './standby.js';
+import { showStorage } from './storage-badge.js';
 
 /**
  * The left half of the page.
  *
  * @param onKey    called with the public key whenever it changes
  * @param onOpen   called with the number of requests that wait for a decision
+ * @param onFrame  called with each frame of the wallet: { direction, text }
  */
-export function walletPanel({ onKey, onOpen }) {
+export function walletPanel({ onKey, onOpen, onFrame }) {
   const requests = requestList(onOpen);
   const standby = standbyNotice();
+  const allowed = rules();
   const shown = byId('public-key');
   const change = byId('new-key');
   let key;
@@ -30,11 +34,19 @@ export function walletPanel({ onKey, onOpen }) {
     mine.on('state', told(showState));
     mine.on('elsewhere', told(standby.list));
     mine.on('error', told(showMemory));
-    mine.on('request', requests.add);
+    mine.on('frame', told(onFrame));
+    mine.on('request', (request) => {
+      allowed.suggest(request);
+      requests.add(request);
+    });
     mine.on('batch', requests.addBatch);
+    mine.on('approved', ({ request }) => requests.addApproved(request));
+    mine.on('ended', told(requests.addEnded));
+    allowed.of(mine);
     mine.connect().catch(told(showProblem));
     shown.textContent = shortKey(key.publicKey);
     shown.title = key.publicKey;
+    showStorage(key);
     onKey(key.publicKey);
   }
 
@@ -52,7 +64,7 @@ export function walletPanel({ onKey, onOpen }) {
       const last = wallet;
       wallet = undefined;
       last?.close();
-      key?.free();
+      key?.free?.();
       standby.list([]);
       byId('memory-problem').hidden = true;
       use(await next());
@@ -65,7 +77,7 @@ export function walletPanel({ onKey, onOpen }) {
 
   copyButton(byId('copy-key'), () => key.publicKey, shown);
   change.addEventListener('click', () => replace(newKey));
-  onKeyReplaced((other) => (other.publicKey === key?.publicKey ? other.free() : replace(() => other)));
+  onKeyReplaced((other) => (other.publicKey === key?.publicKey ? other.free?.() : replace(() => other)));
   loadKey().then(use).catch(showProblem);
 
   return { cardOf: requests.cardOf };
@@ -75,6 +87,8 @@ export function walletPanel({ onKey, onOpen }) {
 function showMemory({ code, message }) {
   if (code !== 'storage_unavailable' && code !== 'storage_failed') return;
   const problem = byId('memory-problem');
+  // It is told for each thing that is kept, and means the same.
+  if (!problem.hidden) return;
   problem.hidden = false;
   problem.textContent = `This browser does not keep what was decided, so a reload may ask again. ${sentence(message)}`;
 }

@@ -1,0 +1,28 @@
+// A test in a browser context of its own, after which nothing may have gone wrong unseen and no request may be left open.
+
+import { test } from 'node:test';
+import { Watch } from './watch.mjs';
+
+/**
+ * @param world     of the harness
+ * @param body      gets { context, watch }
+ * @param options   of the browser context, and `tolerated`: patterns of console errors the test causes on purpose
+ */
+export function inContext(world, name, body, { tolerated, ...options } = {}) {
+  test(name, async () => {
+    const context = await world.browser.newContext(options);
+    const watch = new Watch(world.server.url, tolerated);
+    try {
+      await watch.attach(context);
+      await body({ context, watch });
+      await world.server.untilIdle();
+    } catch (error) {
+      // What was said elsewhere is mostly why the page did not show what was waited for.
+      error.message += watch.report() + world.server.report();
+      throw error;
+    } finally {
+      await context.close();
+    }
+    watch.assertClean();
+  });
+}

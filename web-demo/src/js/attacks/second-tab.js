@@ -1,0 +1,64 @@
+import { signerConnections } from '../api.js';
+import { allEnded, allSigned, askedOnce, tookPlace } from './verdict.js';
+
+const PAGE = './second-tab.html';
+const WINDOW = 'popup,width=420,height=360';
+
+export const secondTab = {
+  id: 'second-tab',
+  title: 'Open a second tab',
+  summary: 'The same wallet is open twice. Both could ask you, and you could sign twice.',
+  why: 'One tab holds the wallet’s lock and alone is connected. The others stand by, and take over when it closes.',
+  async run(scene) {
+    // First of all: a browser opens windows only right after a click.
+    const opened = window.open(PAGE, '', WINDOW);
+    if (!opened) {
+      return [tookPlace(false, 'The browser opened no second window. Allow pop-ups for this page, and try again.')];
+    }
+    const second = { ready: false, state: '', prompts: 0, elsewhere: 0 };
+    const hear = ({ source, origin, data }) => {
+      if (source !== opened || origin !== location.origin) return;
+      Object.assign(second, data);
+      scene.stir();
+    };
+    addEventListener('message', hear);
+    try {
+      return await play(scene, opened, second);
+    } finally {
+      removeEventListener('message', hear);
+      opened.close();
+    }
+  },
+};
+
+async function play(scene, opened, second) {
+  let decide;
+  const decision = new Promise((resolve) => { decide = resolve; });
+  const leading = await scene.wallet('wallet', {
+    tabs: 'one',
+    onRequest: async (request) => {
+      await decision;
+      await request.approve();
+    },
+  });
+  await scene.until('the second window', () => second.ready);
+  opened.postMessage({ seed: leading.key.exportSeed() }, location.origin);
+  await scene.until('the second tab’s wallet', () => second.state === 'standby' || second.state === 'connected');
+  scene.say('second tab', second.state === 'standby' ? 'stands by: this wallet is open in another tab.' : 'is connected too.');
+
+  const answering = scene.ask(leading, 'Grant read access to ledger 7, until Friday');
+  await scene.until('the second tab to hear of it', () => second.elsewhere > 0 || second.prompts > 0);
+  const connections = await signerConnections(leading.publicKey, scene.token);
+  scene.say('second tab', second.prompts > 0 ? 'asks as well.' : 'says that a request waits in the other tab, and asks nothing.', second.prompts > 0 ? 'bad' : '');
+  decide();
+  await answering;
+  const [id] = scene.prompts.keys();
+  scene.prompts.set(id, scene.prompts.get(id) + second.prompts);
+  return [
+    tookPlace(second.ready, 'A second window had the same wallet open.'),
+    { promise: true, ok: connections === 1, text: `The server knew ${connections === 1 ? 'one connection' : `${connections} connections`} of this wallet.` },
+    askedOnce(scene.prompts),
+    allSigned(scene.answers),
+    allEnded(scene.answers),
+  ];
+}

@@ -1,0 +1,37 @@
+import { fromText, toBase64 } from '../bytes.js';
+import { allEnded, askedOnce, noneWrong, nothingSigned, tookPlace } from './verdict.js';
+
+const ASKED = 'Transfer 25.00 EUR to Grace Example, reference 2041';
+const FORGED = 'Transfer 9900.00 EUR to Mallory Example, reference 2041';
+
+export const tamper = {
+  id: 'tamper',
+  title: 'Tamper with the message',
+  summary: 'Somebody between server and wallet shows you another message than the backend asked for.',
+  why: 'The server checks the signature over the bytes it has stored, never over what comes back.',
+  async run(scene) {
+    const first = await once(scene, { hides: false });
+    scene.say('attacker', 'tries again, and this time puts the original back into the wallet’s answer.');
+    const second = await once(scene, { hides: true });
+    return [
+      tookPlace(first && second, 'The wallet was shown another message, both times.'),
+      nothingSigned(scene.answers),
+      noneWrong(scene.answers),
+      allEnded(scene.answers),
+      askedOnce(scene.prompts),
+    ];
+  },
+};
+
+/** One request with a forged message; whether the forgery reached the wallet. */
+async function once(scene, { hides }) {
+  const victim = await scene.wallet('wallet', {
+    rewrite({ frame, text }) {
+      if (frame.type === 'sign_request') return JSON.stringify({ ...frame, message: toBase64(fromText(FORGED)) });
+      if (hides && frame.type === 'sign_response') return JSON.stringify({ ...frame, message: toBase64(fromText(ASKED)) });
+      return text;
+    },
+  });
+  await scene.ask(victim, ASKED);
+  return victim.last('sign_request')?.fate === 'altered';
+}

@@ -1,0 +1,82 @@
+import { byId } from './dom.js';
+
+const ITEM = 'countersign-demo-guide';
+const STEPS = ['ask', 'approve', 'verify'];
+
+/** The way through the page in three steps, each done when the visitor has really done it. */
+export function guide() {
+  const root = byId('guide');
+  const again = byId('guide-again');
+  const done = new Set();
+  let hint = '';
+
+  function show() {
+    const current = STEPS.find((step) => !done.has(step));
+    for (const step of STEPS) {
+      const item = byId(`guide-${step}`);
+      item.dataset.state = done.has(step) ? 'done' : step === current ? 'current' : 'next';
+      if (step === current) item.setAttribute('aria-current', 'step');
+      else item.removeAttribute('aria-current');
+    }
+    byId('guide-hint').textContent = current ? hint : 'That is all of it.';
+    byId('guide-next').hidden = Boolean(current);
+    byId('guide-close').textContent = current ? 'Skip' : 'Done';
+  }
+
+  function open(isOpen) {
+    root.hidden = !isOpen;
+    again.hidden = isOpen;
+  }
+
+  function reach(step, isDone, words = '') {
+    if (isDone) done.add(step);
+    else done.delete(step);
+    hint = words;
+    show();
+  }
+
+  byId('guide-close').addEventListener('click', () => {
+    open(false);
+    remember('closed');
+    again.focus();
+  });
+  again.addEventListener('click', () => {
+    done.clear();
+    hint = '';
+    open(true);
+    remember('');
+    show();
+    root.focus();
+  });
+  open(recall() !== 'closed');
+  show();
+
+  return {
+    /** The visitor has asked. */
+    asked: () => reach('ask', true),
+    /** It came to an end: whether with a signature. */
+    ended(signed) {
+      if (signed) return reach('approve', true);
+      done.delete('ask');
+      return reach('approve', false, 'No signature this time, and the backend was told why. Ask again.');
+    },
+    /** The visitor has tried whether a changed byte is noticed. */
+    flipped: () => done.has('approve') && reach('verify', true),
+  };
+}
+
+function recall() {
+  try {
+    return localStorage.getItem(ITEM);
+  } catch {
+    return null;
+  }
+}
+
+function remember(value) {
+  try {
+    localStorage.setItem(ITEM, value);
+  } catch {
+    // Storage may be blocked; the guide then comes back with the next visit.
+  }
+}

@@ -1,0 +1,69 @@
+import { fromBase64, toBase64 } from '../bytes.js';
+import { copyButton } from '../copy.js';
+import { byId } from '../dom.js';
+import { checkSignature } from '../verify.js';
+import { byteGrid } from './byte-grid.js';
+import { checkSnippet } from './snippet.js';
+
+/**
+ * Checks the last signature in this page, and again with any byte that the visitor flips.
+ *
+ * @param onFlip   called when a byte was flipped
+ */
+export function verifyPanel({ onFlip }) {
+  const grids = Object.fromEntries([['message', 'the message'], ['key', 'the public key'], ['signature', 'the signature']]
+    .map(([part, name]) => [part, byteGrid(byId(`verify-${part}`), name, flipped)]));
+  let round = 0;
+
+  const shown = () => ({
+    publicKey: toBase64(grids.key.bytes()),
+    message: toBase64(grids.message.bytes()),
+    signature: toBase64(grids.signature.bytes()),
+  });
+  const flips = () => Object.values(grids).reduce((sum, grid) => sum + grid.flips(), 0);
+  let given;
+
+  async function check() {
+    round += 1;
+    const mine = round;
+    const { publicKey, signature } = shown();
+    const { valid, by } = await checkSignature(publicKey, grids.message.bytes(), signature);
+    // A later flip has its own answer.
+    if (mine !== round) return;
+    const result = byId('verify-result');
+    result.dataset.state = valid ? 'good' : 'bad';
+    byId('verify-icon').setAttribute('href', valid ? '#icon-check' : '#icon-cross');
+    byId('verify-title').textContent = valid ? 'Valid' : 'Does not verify';
+    byId('verify-by').textContent = `${changes(flips())} Checked by ${by}.`;
+    byId('restore-bytes').hidden = flips() === 0;
+    byId('verify-snippet').textContent = checkSnippet(shown());
+  }
+
+  function flipped() {
+    onFlip();
+    return check();
+  }
+
+  function show(signed) {
+    given = signed;
+    grids.message.show(fromBase64(signed.message));
+    grids.key.show(fromBase64(signed.publicKey));
+    grids.signature.show(fromBase64(signed.signature));
+    byId('verify-empty').hidden = true;
+    byId('verify-body').hidden = false;
+    return check();
+  }
+
+  byId('restore-bytes').addEventListener('click', async () => {
+    await show(given);
+    byId('verify').focus();
+  });
+  copyButton(byId('copy-snippet'), () => byId('verify-snippet').textContent, byId('verify-snippet'));
+
+  return { show };
+}
+
+function changes(count) {
+  if (count === 0) return 'Key, message and signature belong together.';
+  return count === 1 ? 'One bit is not as it was signed.' : `${count} bits are not as they were signed.`;
+}
