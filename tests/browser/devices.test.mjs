@@ -11,30 +11,27 @@ const world = newWorld();
 
 const SEED = Array.from({ length: 32 }, (_, index) => index + 1);
 
-/** Has a browser keep this seed's key as the page's own. */
-async function give(context, seed) {
-  const page = await context.newPage();
-  await page.goto(world.server.url);
-  await page.evaluate(async (bytes) => {
+/** Has a tab, which has made a key of its own by now, keep this seed's instead. */
+async function give(tab, seed) {
+  await tab.page.evaluate(async (bytes) => {
     const { deleteKey, WebCryptoKey } = await import('./countersign/browser.js');
     await deleteKey({ name: 'demo' });
     await WebCryptoKey.fromSeed(Uint8Array.from(bytes), { name: 'demo' });
   }, seed);
-  await page.close();
-}
-
-scenario(world, 'the first signature wins, and the other device is told', async ({ tab, context, prompts, watch }) => {
-  await give(context, SEED);
   await tab.page.reload();
   await tab.connected();
+}
+
+scenario(world, 'the first signature wins, and the other device is told', async ({ tab, prompts, watch }) => {
+  await give(tab, SEED);
   const publicKey = await tab.publicKey();
   const other = await world.browser.newContext();
   const otherPrompts = new Prompts();
   try {
     await watch.attach(other);
     await otherPrompts.attach(other);
-    await give(other, SEED);
     const device = await openTab(other, world.server.url);
+    await give(device, SEED);
     assert.equal(await device.publicKey(), publicKey);
     assert.equal(await world.server.connections(publicKey), 2);
 
