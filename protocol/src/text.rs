@@ -1,8 +1,8 @@
 //! Short texts that people read: who asks, why, which device, the reason for a refusal.
 
-use crate::{limits, strict};
+use crate::limits;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 use thiserror::Error;
 
 /// Why a short text was refused.
@@ -104,7 +104,7 @@ where
     D: Deserializer<'de>,
     T: FromStr<Err: fmt::Display>,
 {
-    strict::string(deserializer)?.parse().map_err(de::Error::custom)
+    Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }
 
 /// serde by way of `Display` and `FromStr`.

@@ -1,6 +1,6 @@
 //! Everything that can go wrong in a wallet, each with a stable code for programs and a sentence for people.
 
-use countersign_protocol::{ErrorCode, RequestId};
+use countersign_protocol::{ErrorCode, Name, RequestId};
 use thiserror::Error;
 
 /// What went wrong, as the wallet's owner is told.

@@ -20,7 +20,6 @@ mod request;
 mod socket;
 pub mod time;
 mod timer;
-mod unreadable;
 mod verdict;
 pub mod wallet;
 
@@ -34,10 +33,9 @@ use crate::{
     wallet::{Config, Wallet},
 };
 use countersign_protocol::{
-    Device, Message, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
+    Device, Message, Name, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
 };
 use js_sys::{Reflect, Uint8Array};
-use serde::Deserialize;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -164,8 +162,8 @@ impl CoreWallet {
     /// [`Error::NotOpen`], [`Error::AlreadyAnswered`], [`Error::InvalidAnswer`]
     pub fn reject(&self, id: &str, code: &str, reason: Option<String>, scope: &str) -> Result<(), JsValue> {
         self.attempt(|wallet, now| {
-            let code: RejectCode = named("code", code)?;
-            let scope: RejectScope = named("scope", scope)?;
+            let code = RejectCode::from_name(code).map_err(|error| invalid("code", error))?;
+            let scope = RejectScope::from_name(scope).map_err(|error| invalid("scope", error))?;
             let reason = reason.map(|text| text.parse::<Reason>()).transpose();
             wallet.reject(now, request_id(id)?, code, reason.map_err(|error| invalid("reason", error))?, scope)
         })
@@ -213,12 +211,6 @@ fn device(id: &str, label: &str) -> Result<Device, Error> {
         id: id.parse().map_err(|error| invalid("id", error))?,
         label: label.parse().map_err(|error| invalid("label", error))?,
     })
-}
-
-/// Reads one of the wire's own names.
-fn named<T: for<'de> Deserialize<'de>>(what: &str, name: &str) -> Result<T, Error> {
-    let name = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name);
-    T::deserialize(name).map_err(|error| invalid(what, error))
 }
 
 fn invalid(what: &str, error: impl std::fmt::Display) -> Error {

@@ -8,11 +8,10 @@ use crate::{
     record::Answer,
     request::{Delivery, STORE_TIMEOUT},
     time::{Millis, Timestamp},
-    unreadable::UnreadableRequest,
 };
 use countersign_protocol::{
     ApprovedBy, ClientFrame, FrameError, Reason, RejectCode, RejectScope, RequestId, RequestStatus, SignReject,
-    SignRequest, Signature, WalletState, WelcomeLimits, limits::MAX_TIMEOUT_MS,
+    SignRequest, Signature, UnreadableRequest, WalletState, WelcomeLimits, limits::MAX_TIMEOUT_MS,
 };
 
 /// A request came again under its id with another message, requester or purpose.
@@ -126,13 +125,13 @@ impl Wallet {
     /// A frame that is none. A request among them is refused by name, so that nobody waits for it in vain.
     pub(super) fn handle_unreadable(&mut self, now: Timestamp, text: &str, error: &FrameError) {
         match UnreadableRequest::find(text) {
-            Some(request) if matches!(self.phase, Phase::Welcomed(_)) => {
-                match self.requests.arrive(request.request_id, UnreadableRequest::batch(text)) {
+            Some(UnreadableRequest { request_id, batch, scope }) if matches!(self.phase, Phase::Welcomed(_)) => {
+                match self.requests.arrive(request_id, batch) {
                     Arrival::Complete(ready) => self.show(now, &ready),
                     Arrival::Incomplete => {}
                     Arrival::Inconsistent(others) => self.refuse_held(&others),
                 }
-                self.refuse(now, request.request_id, request.scope(), &error.to_string());
+                self.refuse(now, request_id, scope, &error.to_string());
             }
             Some(_) | None => self.fault(error.to_string()),
         }
