@@ -65,7 +65,7 @@ impl Driver {
     /// Takes in a record that was kept, whose time is over in so many milliseconds, or was so long ago if they are negative.
     pub(crate) fn restore(self: &Rc<Self>, json: &str, expires_in_ms: f64) -> bool {
         let record = Record::from_json(json, timestamp(milliseconds(now().as_millis()) + expires_in_ms));
-        record.map(|record| self.input(|wallet, now| wallet.restore(now, vec![record]))).is_ok()
+        record.map(|record| self.input(|wallet, now| wallet.restore(now, record))).is_ok()
     }
 
     pub(crate) fn stored(self: &Rc<Self>, task: f64, error: Option<String>) {

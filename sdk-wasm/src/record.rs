@@ -255,8 +255,7 @@ mod tests {
         let (by_nobody, half) = (with(&signature), with(r#""code":"locked""#));
         let both = with(&format!(r#"{signature},"approved_by":"human","code":"locked","scope":"key""#));
         let message_alone = with(r#""message":"aGk=""#);
-        for text in ["", "null", "{}", "[1]", r#"{"request_id":"x"}"#, &by_nobody, &half, &both, &message_alone]
-        {
+        for text in ["", "null", "{}", "[1]", r#"{"request_id":"x"}"#, &by_nobody, &half, &both, &message_alone] {
             assert!(matches!(Record::from_json(text, Timestamp::default()), Err(Error::Storage(_))), "{text}");
         }
     }

@@ -14,7 +14,7 @@ use countersign_protocol::{
     RejectCode, RejectScope, RequestId, Requester, SignReject, SignRequest, Signable, WalletState,
     limits::MAX_TIMEOUT_MS,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 #[path = "wallet_batch_tests.rs"]
 mod batches;

@@ -39,7 +39,7 @@ impl Wallet {
         self.expire(now);
         let task = self.new_task_id();
         let message = self.requests.begin_signing(id, task, approved_by)?;
-        self.signs.push_back(SignTask { id: task, subject: SignSubject::Message { request_id: id, message } });
+        self.signs.push(SignTask { id: task, subject: SignSubject::Message { request_id: id, message } });
         Ok(())
     }
 
@@ -77,11 +77,11 @@ impl Wallet {
     /// No signature can be had for a [`SignTask`]: the key is gone or locked.
     pub fn handle_sign_failed(&mut self, now: Timestamp, task: SignTaskId, error: Error) {
         if matches!(&self.phase, Phase::Connecting { step: Step::Proof(waiting), .. } if *waiting == task) {
-            self.transmits.push_back(Transmit::Close(CloseCode::Normal));
+            self.transmits.push(Transmit::Close(CloseCode::Normal));
             self.end(Some(error));
         } else if let Some(request_id) = self.requests.fail_signing(now, task) {
             self.send_answer(request_id);
-            self.events.push_back(Event::Ended { request_id, end: End::Failed(error) });
+            self.events.push(Event::Ended { request_id, end: End::Failed(error) });
         }
     }
 
@@ -90,7 +90,7 @@ impl Wallet {
     pub fn handle_stored(&mut self, now: Timestamp, task: StoreTaskId, result: Result<(), Error>) {
         self.expire(now);
         if let Err(error) = result {
-            self.events.push_back(Event::Error(error));
+            self.events.push(Event::Error(error));
         }
         if let Some(id) = self.requests.stored(task) {
             self.send_answer(id);
@@ -100,7 +100,7 @@ impl Wallet {
     pub(super) fn outwait_store(&mut self, now: Timestamp) {
         for id in self.requests.outwait_store(now) {
             let what = format!("no word from it within {} ms", STORE_TIMEOUT.0);
-            self.events.push_back(Event::Error(Error::Storage(what)));
+            self.events.push(Event::Error(Error::Storage(what)));
             self.send_answer(id);
         }
     }
@@ -139,7 +139,7 @@ impl Wallet {
 
     pub(super) fn ended(&mut self, request_id: RequestId, end: Option<End>) {
         if let Some(end) = end {
-            self.events.push_back(Event::Ended { request_id, end });
+            self.events.push(Event::Ended { request_id, end });
         }
     }
 
@@ -153,7 +153,7 @@ impl Wallet {
                     self.send(status(id, WalletState::Displayed));
                 }
                 let expires_in = Millis(request.expires_in_ms);
-                self.events.push_back(Event::Repeated { request_id: id, attempt: request.attempt, expires_in });
+                self.events.push(Event::Repeated { request_id: id, attempt: request.attempt, expires_in });
             }
             Delivery::AnswerAgain(answer) => self.send(answer.frame(id, &request.message)),
             Delivery::InFlight => self.send_answer(id),
@@ -163,9 +163,9 @@ impl Wallet {
             }
             Delivery::Replaced => {
                 self.send(refusal(id, RejectScope::Device));
-                self.events.push_back(Event::Error(CHANGED));
+                self.events.push(Event::Error(CHANGED));
             }
-            Delivery::Changed => self.events.push_back(Event::Error(CHANGED)),
+            Delivery::Changed => self.events.push(Event::Error(CHANGED)),
             Delivery::TooMany => self.send(refusal(id, RejectScope::Device)),
         }
     }
@@ -178,13 +178,13 @@ impl Wallet {
             self.send(status(asked.request.request_id, WalletState::Received));
         }
         if !asked.is_empty() {
-            self.events.push_back(Event::Requests(asked));
+            self.events.push(Event::Requests(asked));
         }
     }
 
     fn answered(&mut self, id: RequestId) {
         self.send_answer(id);
-        self.events.push_back(Event::Answered(id));
+        self.events.push(Event::Answered(id));
     }
 
     /// Sends an answer, unless it waits for its record or for a connection.

@@ -124,8 +124,8 @@ fn encoded(value: &impl Serialize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use countersign_protocol::RejectCode;
     use crate::record::Phase;
+    use countersign_protocol::RejectCode;
     use ed25519_dalek::VerifyingKey;
     use serde_json::{Value, json};
     use std::sync::Arc;
