@@ -20,10 +20,20 @@ pub trait Name: Copy + 'static {
     /// # Errors
     /// [`NameError`], which lists the names there are.
     fn from_name(name: &str) -> Result<Self, NameError> {
-        let found = Self::ALL.iter().find(|value| value.as_str() == name);
-        found.copied().ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|value| value.as_str()).collect();
-            NameError(names.join(", ").into())
-        })
+        let nth = |at: usize| Self::ALL.get(at).map(|value| value.as_str());
+        match position(name, &nth).and_then(|at| Self::ALL.get(at)) {
+            Some(value) => Ok(*value),
+            None => Err(none_of(&nth)),
+        }
     }
+}
+
+/// Where a name stands in a list.
+fn position(name: &str, nth: &dyn Fn(usize) -> Option<&'static str>) -> Option<usize> {
+    (0..).map_while(|at| Some((at, nth(at)?))).find(|(_, known)| *known == name).map(|(at, _)| at)
+}
+
+fn none_of(nth: &dyn Fn(usize) -> Option<&'static str>) -> NameError {
+    let names: Vec<_> = (0..).map_while(nth).collect();
+    NameError(names.join(", ").into())
 }

@@ -153,7 +153,7 @@ impl Open {
     }
 
     pub(crate) fn record(&self, request_id: RequestId, stage: record::Stage) -> Record {
-        Record { request_id, deadline: self.deadline, contents: self.contents.clone(), stage }
+        Record { request_id, deadline: self.deadline, contents: self.contents, stage }
     }
 }
 

@@ -1,14 +1,12 @@
 //! What is kept of a request where it outlives the page or process.
 
 use crate::{error::Error, time::Timestamp};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{
     ApprovedBy, ClientFrame, Message, Name as _, PublicKey, Reason, RejectCode, RejectScope, RequestId, SignReject,
     SignRequest, SignResponse, Signable, Signature,
     json::{Fields, JsonError, Object, Writer},
 };
 use sha2::{Digest, Sha512};
-use std::{convert::Infallible, str::FromStr};
 
 /// All that is kept of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +48,7 @@ const FIELDS: Fields =
 impl Record {
     /// The record as JSON, without its deadline.
     pub fn to_json(&self) -> String {
-        let record = Writer::default().plain("request_id", &self.request_id).text("contents", &self.contents.0);
+        let record = Writer::default().plain("request_id", &self.request_id).base64("contents", &self.contents.0);
         match &self.stage {
             Stage::Shown => record,
             Stage::Answered { answer, message } => answer.write(record.base64("message", message.as_bytes())),
@@ -73,9 +71,9 @@ impl Record {
             (None, None) => Stage::Shown,
             (Some(answer), Some(message)) => Stage::Answered { answer, message },
             (Some(answer), None) => Stage::Settled { answer },
-            (None, Some(_)) => return Err(JsonError::Missing("signature")),
+            (None, Some(_)) => return Err(JsonError::missing("signature")),
         };
-        let (request_id, contents) = (record.required("request_id")?, record.required("contents")?);
+        let (request_id, contents) = (record.required("request_id")?, Contents(record.base64("contents")?));
         Ok(Self { request_id, deadline, contents, stage })
     }
 
@@ -89,9 +87,9 @@ impl Record {
 }
 
 /// A digest of what a human is shown of a request, so that the same id with other contents is recognised without the contents
-/// being kept: the first 32 bytes of the SHA-512 (FIPS 180-4), which the signatures bring along anyway, in base64.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contents(Box<str>);
+/// being kept: the first 32 bytes of the SHA-512 (FIPS 180-4), which the signatures bring along anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contents([u8; 32]);
 
 impl Contents {
     /// Those of a request.
@@ -103,15 +101,7 @@ impl Contents {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Self(STANDARD.encode(hash.finalize().first_chunk::<32>().unwrap_or(&[0; 32])).into())
-    }
-}
-
-impl FromStr for Contents {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.into()))
+        Self(*hash.finalize().first_chunk().unwrap_or(&[0; 32]))
     }
 }
 
@@ -161,7 +151,7 @@ impl Answer {
             (None, Some(code)) => {
                 Some(Self::Rejected { code, reason: record.optional("reason")?, scope: record.name("scope")? })
             }
-            (Some(_), Some(_)) => return Err(JsonError::Duplicate("code")),
+            (Some(_), Some(_)) => return Err(JsonError::duplicate("code")),
         })
     }
 

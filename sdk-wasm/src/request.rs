@@ -237,7 +237,7 @@ impl Requests {
         for (id, mut open) in self.open.take() {
             open.is_here = false;
             match open.stage {
-                Stage::Held { resumed: true, .. } => self.remember(id, &open, Past::Shown(open.contents.clone())),
+                Stage::Held { resumed: true, .. } => self.remember(id, &open, Past::Shown(open.contents)),
                 Stage::Held { resumed: false, .. } => {}
                 Stage::Undecided | Stage::Signing { .. } | Stage::Answered(_) => self.open.insert(id, open),
             }
@@ -265,7 +265,7 @@ impl Requests {
             if open.is_answered() {
                 self.open.insert(id, open);
             } else {
-                self.remember(id, &open, Past::Shown(open.contents.clone()));
+                self.remember(id, &open, Past::Shown(open.contents));
             }
         }
         ends
@@ -393,7 +393,7 @@ impl Requests {
     /// Remembers an answer that needs no sending again, here and in the store.
     fn settle(&mut self, id: RequestId, open: &Open, answer: Answer) {
         self.journal.keep(open.record(id, record::Stage::Settled { answer: answer.clone() }));
-        self.remember(id, open, Past::Answered { answer, contents: Some(open.contents.clone()) });
+        self.remember(id, open, Past::Answered { answer, contents: Some(open.contents) });
     }
 
     fn remember(&mut self, id: RequestId, open: &Open, past: Past) {

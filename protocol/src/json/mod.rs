@@ -12,31 +12,33 @@ mod writer;
 pub use reader::{Fields, Object, Read};
 pub use writer::Writer;
 
+use std::fmt;
 use thiserror::Error;
 
-/// Why a text is not the JSON object that was asked for.
+/// Why a text is not the JSON object that was asked for: what is wrong, and with which field or at which byte. It may quote the
+/// text.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum JsonError {
-    /// No JSON, or no object.
-    #[error("expected {expected} at byte {at}")]
-    Syntax {
-        /// What JSON has there.
-        expected: &'static str,
-        /// Bytes before it.
-        at: usize,
-    },
+#[error("{0}")]
+pub struct JsonError(Box<str>);
+
+impl JsonError {
+    /// No JSON, or no object: after `at` bytes JSON would have something else.
+    fn syntax(expected: &str, at: usize) -> Self {
+        Self(format!("expected {expected} at byte {at}").into())
+    }
+
     /// A field that has to be there and is not.
-    #[error("missing field `{0}`")]
-    Missing(&'static str),
+    pub fn missing(field: &str) -> Self {
+        Self(format!("missing field `{field}`").into())
+    }
+
     /// A field that stands twice, so that two readers could take it for two things.
-    #[error("duplicate field `{0}`")]
-    Duplicate(&'static str),
+    pub fn duplicate(field: &str) -> Self {
+        Self(format!("duplicate field `{field}`").into())
+    }
+
     /// A field whose value is not what it should be.
-    #[error("`{field}`: {problem}")]
-    Value {
-        /// The field.
-        field: &'static str,
-        /// What is wrong with it. It may quote the text that was read.
-        problem: Box<str>,
-    },
+    pub fn value(field: &str, problem: &dyn fmt::Display) -> Self {
+        Self(format!("`{field}`: {problem}").into())
+    }
 }

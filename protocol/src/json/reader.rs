@@ -4,7 +4,7 @@ use super::{
     JsonError,
     scanner::{Scanner, Value},
 };
-use crate::name::Name;
+use crate::{binary::decode_array, name::Name};
 use std::{borrow::Cow, fmt, str::FromStr};
 
 /// Room for the fields of the largest object there is.
@@ -46,7 +46,7 @@ impl<'a> Object<'a> {
     /// Reads a text that is one object.
     ///
     /// # Errors
-    /// [`JsonError::Syntax`] where it is none.
+    /// [`JsonError`] where it is none.
     pub fn read(text: &'a str, fields: Fields) -> Result<Self, JsonError> {
         let mut slots = [Slot::Absent; MOST_FIELDS];
         Scanner::new(text).members(|name, value| {
@@ -68,6 +68,11 @@ impl<'a> Object<'a> {
         self.optional_text(field)?.map(|text| parsed(field, &text)).transpose()
     }
 
+    /// Exactly `N` bytes in base64.
+    pub fn base64<const N: usize>(&self, field: &'static str) -> Result<[u8; N], JsonError> {
+        decode_array(field, &self.text(field)?).map_err(|error| JsonError::value(field, &error))
+    }
+
     /// One of a list of names.
     pub fn name<T: Name>(&self, field: &'static str) -> Result<T, JsonError> {
         named(field, &self.text(field)?)
@@ -80,22 +85,24 @@ impl<'a> Object<'a> {
 
     /// An integer without sign, fraction or exponent.
     pub fn integer<T: TryFrom<u64>>(&self, field: &'static str) -> Result<T, JsonError> {
-        let number = match self.value(field)?.ok_or(JsonError::Missing(field))? {
+        let number = match self.value(field)?.ok_or_else(|| JsonError::missing(field))? {
             Value::Number(digits) => digits.parse().ok(),
             Value::Null | Value::String(_) | Value::Object(_) | Value::Other => None,
         };
         let fits = number.and_then(|number: u64| T::try_from(number).ok());
-        fits.ok_or_else(|| wrong(field, &format_args!("not an integer of {} bits without a sign", size_of::<T>() * 8)))
+        fits.ok_or_else(|| {
+            JsonError::value(field, &format_args!("not an integer of {} bits without a sign", size_of::<T>() * 8))
+        })
     }
 
     /// A string.
     pub fn text(&self, field: &'static str) -> Result<Cow<'a, str>, JsonError> {
-        self.optional_text(field)?.ok_or(JsonError::Missing(field))
+        self.optional_text(field)?.ok_or_else(|| JsonError::missing(field))
     }
 
     /// An object, of which `read` takes the fields.
     pub fn object<T>(&self, field: &'static str, fields: Fields, read: Read<T>) -> Result<T, JsonError> {
-        self.optional_object(field, fields, read)?.ok_or(JsonError::Missing(field))
+        self.optional_object(field, fields, read)?.ok_or_else(|| JsonError::missing(field))
     }
 
     /// An object, if it is there.
@@ -109,9 +116,9 @@ impl<'a> Object<'a> {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Object(text)) => {
                 let object = Object::read(text, fields).and_then(|object| read(&object));
-                object.map(Some).map_err(|error| wrong(field, &error))
+                object.map(Some).map_err(|error| JsonError::value(field, &error))
             }
-            Some(Value::Number(_) | Value::String(_) | Value::Other) => Err(wrong(field, &"not an object")),
+            Some(Value::Number(_) | Value::String(_) | Value::Other) => Err(JsonError::value(field, &"not an object")),
         }
     }
 
@@ -120,9 +127,9 @@ impl<'a> Object<'a> {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => match text.decode() {
                 Some(text) => Ok(Some(text)),
-                None => Err(wrong(field, &"half of a surrogate pair")),
+                None => Err(JsonError::value(field, &"half of a surrogate pair")),
             },
-            Some(Value::Number(_) | Value::Object(_) | Value::Other) => Err(wrong(field, &"not a string")),
+            Some(Value::Number(_) | Value::Object(_) | Value::Other) => Err(JsonError::value(field, &"not a string")),
         }
     }
 
@@ -130,21 +137,16 @@ impl<'a> Object<'a> {
         let slot = self.fields.0.iter().zip(&self.slots).find(|(name, _)| **name == field);
         match slot {
             Some((_, Slot::Once(value))) => Ok(Some(*value)),
-            Some((_, Slot::Twice)) => Err(JsonError::Duplicate(field)),
+            Some((_, Slot::Twice)) => Err(JsonError::duplicate(field)),
             Some((_, Slot::Absent)) | None => Ok(None),
         }
     }
 }
 
-/// An error about what stands inside a field.
-fn wrong(field: &'static str, problem: &dyn fmt::Display) -> JsonError {
-    JsonError::Value { field, problem: problem.to_string().into() }
-}
-
 fn parsed<T: FromStr<Err: fmt::Display>>(field: &'static str, text: &str) -> Result<T, JsonError> {
-    text.parse().map_err(|error| wrong(field, &error))
+    text.parse().map_err(|error| JsonError::value(field, &error))
 }
 
 fn named<T: Name>(field: &'static str, text: &str) -> Result<T, JsonError> {
-    T::from_name(text).map_err(|error| wrong(field, &error))
+    T::from_name(text).map_err(|error| JsonError::value(field, &error))
 }

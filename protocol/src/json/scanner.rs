@@ -76,7 +76,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn expected(&self, expected: &'static str) -> JsonError {
-        JsonError::Syntax { expected, at: self.at }
+        JsonError::syntax(expected, self.at)
     }
 
     fn since(&self, start: usize) -> &'a str {

@@ -1,6 +1,6 @@
 //! Writes an object, field by field.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crate::binary::encode_to;
 use std::fmt::{self, Write as _};
 
 /// Long enough for every frame without a message.
@@ -54,7 +54,7 @@ impl Writer {
     pub fn base64(mut self, field: &str, bytes: &[u8]) -> Self {
         self.begin(field);
         self.0.push('"');
-        STANDARD.encode_string(bytes, &mut self.0);
+        encode_to(&mut self.0, bytes);
         self.0.push('"');
         self
     }
