@@ -41,6 +41,11 @@ use js_sys::{Reflect, Uint8Array};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
+/// A fifth of the code of the allocator that comes with the standard library.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 /// A key, as JavaScript holds it.
 #[wasm_bindgen]
 pub struct CoreKey(Key);
@@ -153,7 +158,7 @@ impl CoreWallet {
     /// [`Error::NotOpen`], [`Error::AlreadyAnswered`], [`Error::InvalidAnswer`]
     pub fn approve(&self, id: &str, approved_by: &str) -> Result<(), JsValue> {
         self.attempt(|wallet, now| {
-            let approved_by = approved_by.parse().map_err(Error::InvalidAnswer)?;
+            let approved_by = approved_by.parse().map_err(|error: String| Error::InvalidAnswer(error.into()))?;
             wallet.approve(now, request_id(id)?, approved_by)
         })
     }
@@ -164,10 +169,10 @@ impl CoreWallet {
     /// [`Error::NotOpen`], [`Error::AlreadyAnswered`], [`Error::InvalidAnswer`]
     pub fn reject(&self, id: &str, code: &str, reason: Option<String>, scope: &str) -> Result<(), JsValue> {
         self.attempt(|wallet, now| {
-            let code = RejectCode::from_name(code).map_err(|error| invalid("code", error))?;
-            let scope = RejectScope::from_name(scope).map_err(|error| invalid("scope", error))?;
+            let code = RejectCode::from_name(code).map_err(|error| invalid("code", &error))?;
+            let scope = RejectScope::from_name(scope).map_err(|error| invalid("scope", &error))?;
             let reason = reason.map(|text| text.parse::<Reason>()).transpose();
-            wallet.reject(now, request_id(id)?, code, reason.map_err(|error| invalid("reason", error))?, scope)
+            wallet.reject(now, request_id(id)?, code, reason.map_err(|error| invalid("reason", &error))?, scope)
         })
     }
 
@@ -183,16 +188,14 @@ impl CoreWallet {
 /// be read and is not admitted verifies nothing.
 #[wasm_bindgen]
 pub fn verify(public_key: &str, message: &[u8], signature: &str) -> Result<bool, JsValue> {
-    let bytes: PublicKeyBytes =
-        public_key.parse().map_err(|error| thrown(Error::InvalidPublicKey(format!("{error}"))))?;
-    let signature: Signature =
-        signature.parse().map_err(|error| thrown(Error::InvalidSignature(format!("{error}"))))?;
-    let message = Message::try_from(message).map_err(|error| thrown(Error::InvalidMessage(error.to_string())))?;
+    let bytes: PublicKeyBytes = public_key.parse().map_err(|error| thrown(Error::InvalidPublicKey(text(&error))))?;
+    let signature: Signature = signature.parse().map_err(|error| thrown(Error::InvalidSignature(text(&error))))?;
+    let message = Message::try_from(message).map_err(|error| thrown(Error::InvalidMessage(text(&error))))?;
     Ok(PublicKey::admit(bytes).is_ok_and(|key| Signable::Message(&message).verify(&key, &signature).is_ok()))
 }
 
 fn configure(key: &CoreKey, options: &Options) -> Result<Config, Error> {
-    let invalid_url = |error: &dyn std::fmt::Display| Error::InvalidUrl(error.to_string());
+    let invalid_url = |error: &dyn std::fmt::Display| Error::InvalidUrl(text(error));
     let device = device(&options.device_id(), &options.device_label())?;
     // A float becomes the nearest whole number there is, and NaN becomes 0.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -208,15 +211,19 @@ fn configure(key: &CoreKey, options: &Options) -> Result<Config, Error> {
 }
 
 fn device(id: &str, label: &str) -> Result<Device, Error> {
-    let invalid = |what, error| Error::InvalidDevice(format!("{what}: {error}"));
+    let invalid = |what, error| Error::InvalidDevice(format!("{what}: {error}").into());
     Ok(Device {
         id: id.parse().map_err(|error| invalid("id", error))?,
         label: label.parse().map_err(|error| invalid("label", error))?,
     })
 }
 
-fn invalid(what: &str, error: impl std::fmt::Display) -> Error {
-    Error::InvalidAnswer(format!("{what}: {error}"))
+fn invalid(what: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::InvalidAnswer(format!("{what}: {error}").into())
+}
+
+fn text(error: &dyn std::fmt::Display) -> Box<str> {
+    error.to_string().into()
 }
 
 /// An error as JavaScript gets it: an `Error` with a `code`.

@@ -376,8 +376,8 @@ impl Wallet {
         }
     }
 
-    fn handle_error(&mut self, ErrorFrame { code, message, request_id }: ErrorFrame) {
-        let error = Error::Server { code, message: printable(&message), request_id };
+    fn handle_error(&mut self, ErrorFrame { code, message, .. }: ErrorFrame) {
+        let error = Error::Server { code, message: printable(&message) };
         self.parting.error = Some(error.clone());
         self.events.push(Event::Error(error));
     }

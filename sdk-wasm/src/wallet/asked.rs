@@ -100,7 +100,7 @@ impl Wallet {
     pub(super) fn outwait_store(&mut self, now: Timestamp) {
         for id in self.requests.outwait_store(now) {
             let what = format!("no word from it within {} ms", STORE_TIMEOUT.0);
-            self.events.push(Event::Error(Error::Storage(what)));
+            self.events.push(Event::Error(Error::Storage(what.into())));
             self.send_answer(id);
         }
     }
