@@ -1,5 +1,7 @@
 //! The base64 of the wire in little code, for those who have to download it. Elsewhere the library does the same faster.
 
+use crate::prelude::*;
+
 /// What decodes to one text only: the standard alphabet, padded, unused bits zero (RFC 4648 §4, §3.5).
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let symbols = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);

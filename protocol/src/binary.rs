@@ -4,6 +4,7 @@
 use crate::base64::decode as decode_base64;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::base64::encode_to;
+use crate::prelude::*;
 #[cfg(not(target_arch = "wasm32"))]
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use thiserror::Error;
@@ -80,7 +81,7 @@ macro_rules! base64_newtype {
             }
         }
 
-        impl ::std::str::FromStr for $name {
+        impl ::core::str::FromStr for $name {
             type Err = $crate::BinaryError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -88,14 +89,14 @@ macro_rules! base64_newtype {
             }
         }
 
-        impl ::std::fmt::Display for $name {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        impl ::core::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.write_str(&$crate::binary::encode(&self.0))
             }
         }
 
-        impl ::std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        impl ::core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 write!(f, "{}({self})", stringify!($name))
             }
         }

@@ -1,7 +1,8 @@
 //! What is wrong with a frame, as a stable code and a sentence.
 
+use crate::prelude::*;
 use crate::{JsonError, RequestId, name::Name, text::printable};
-use std::fmt;
+use core::fmt;
 use thiserror::Error;
 
 /// The stable code of an `error` frame. Names never change; a later version may add some, which read as [`ErrorCode::Unrecognised`].

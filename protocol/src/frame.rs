@@ -5,12 +5,13 @@ mod write;
 
 pub(crate) use read::SERVER_FIELDS;
 
+use crate::prelude::*;
 use crate::{
     BatchId, Challenge, ConnectionId, DeviceId, DeviceLabel, ErrorCode, Message, PublicKeyBytes, Purpose, Reason,
     RequestId, RequesterName, Signature, name::Name,
 };
+use core::{fmt, str::FromStr};
 use serde::Serialize;
-use std::{fmt, str::FromStr};
 
 /// A frame from a wallet to a server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! What an introduction's proof binds a key to: one challenge, one server address, one web origin.
 
+use crate::prelude::*;
 use crate::{binary::base64_newtype, limits};
-use std::{fmt, str::FromStr};
+use core::{fmt, str::FromStr};
 use thiserror::Error;
 
 /// 32 random bytes the server sends first; good for one introduction on one connection.

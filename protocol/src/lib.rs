@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(all(target_arch = "wasm32", not(test)), no_std)]
+
+extern crate alloc;
 
 #[cfg(any(target_arch = "wasm32", test))]
 mod base64;
@@ -13,6 +16,7 @@ mod key_text;
 pub mod limits;
 mod message;
 mod name;
+mod prelude;
 mod request_id;
 mod signable;
 mod signature;

@@ -1,5 +1,6 @@
 //! The closed lists of names on the wire.
 
+use crate::prelude::*;
 use thiserror::Error;
 
 /// A text that is none of a list of names.

@@ -1,6 +1,7 @@
 //! Identifiers the server makes: of a request, a batch and a connection.
 
-use std::{fmt, str::FromStr};
+use crate::prelude::*;
+use core::{fmt, str::FromStr};
 use thiserror::Error;
 
 /// A text that is not an identifier in its canonical form.

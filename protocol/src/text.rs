@@ -1,8 +1,10 @@
 //! Short texts that people read: who asks, why, which device, the reason for a refusal.
 
 use crate::limits;
+use crate::prelude::*;
+use alloc::borrow::Cow;
+use core::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{borrow::Cow, fmt, str::FromStr};
 use thiserror::Error;
 
 /// Why a short text was refused.

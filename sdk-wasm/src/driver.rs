@@ -1,5 +1,6 @@
 //! Drives a [`Wallet`] with the platform's socket, clock and timer, and with a key that signs at once.
 
+use crate::prelude::*;
 use crate::{
     backoff::Jitter,
     effect::{Asked, Event, SignTask, State, StoreAction, StoreTask, StoreTaskId, Transmit},
@@ -12,12 +13,10 @@ use crate::{
     timer::Timer,
     wallet::{Closed, Config, Incoming, Wallet},
 };
+use alloc::rc::Rc;
+use core::cell::{Cell, RefCell};
 use countersign_protocol::{RequestId, limits::MAX_FRAME_BYTES};
 use js_sys::{Function, JsString, Uint8Array};
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
 use wasm_bindgen::{JsCast, JsValue};
 
 /// No borrow of `wallet`, `socket` or `timer` outlives the statement it is made in: every call into JavaScript may call back.

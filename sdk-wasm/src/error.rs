@@ -1,5 +1,6 @@
 //! Everything that can go wrong in a wallet, each with a stable code for programs and a sentence for people.
 
+use crate::prelude::*;
 use countersign_protocol::{ErrorCode, Name};
 use thiserror::Error;
 

@@ -3,6 +3,10 @@
 //! [`wallet`] is the protocol's client side as a pure state machine, free of socket, clock, randomness and key; it runs and
 //! is tested natively. This file binds it to JavaScript; the npm package `countersign` wraps the bindings in TypeScript.
 
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+extern crate alloc;
+
 pub mod backoff;
 mod batch;
 mod driver;
@@ -15,6 +19,7 @@ mod journal;
 pub mod keys;
 mod memory;
 mod open;
+mod prelude;
 mod queue;
 pub mod record;
 mod request;
@@ -25,6 +30,7 @@ mod timer;
 mod verdict;
 pub mod wallet;
 
+use crate::prelude::*;
 use crate::{
     backoff::BackoffLimits,
     driver::{Driver, request_id},
@@ -34,17 +40,24 @@ use crate::{
     time::{Millis, Timestamp},
     wallet::{Config, Wallet},
 };
+use alloc::rc::Rc;
 use countersign_protocol::{
     Device, Message, Name, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
 };
 use js_sys::{Reflect, Uint8Array};
-use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 /// A fifth of the code of the allocator that comes with the standard library.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
+/// A panic is a trap: a browser shows none of what it would say, and saying it takes 10 KB of code and texts.
+#[cfg(target_arch = "wasm32")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
 
 /// A key, as JavaScript holds it.
 #[wasm_bindgen]
@@ -195,7 +208,7 @@ pub fn verify(public_key: &str, message: &[u8], signature: &str) -> Result<bool,
 }
 
 fn configure(key: &CoreKey, options: &Options) -> Result<Config, Error> {
-    let invalid_url = |error: &dyn std::fmt::Display| Error::InvalidUrl(text(error));
+    let invalid_url = |error: &dyn core::fmt::Display| Error::InvalidUrl(text(error));
     let device = device(&options.device_id(), &options.device_label())?;
     // A float becomes the nearest whole number there is, and NaN becomes 0.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -218,11 +231,11 @@ fn device(id: &str, label: &str) -> Result<Device, Error> {
     })
 }
 
-fn invalid(what: &str, error: &dyn std::fmt::Display) -> Error {
+fn invalid(what: &str, error: &dyn core::fmt::Display) -> Error {
     Error::InvalidAnswer(format!("{what}: {error}").into())
 }
 
-fn text(error: &dyn std::fmt::Display) -> Box<str> {
+fn text(error: &dyn core::fmt::Display) -> Box<str> {
     error.to_string().into()
 }
 

@@ -1,5 +1,6 @@
 //! A bounded memory of requests that nobody is asked about any more, so that a repetition prompts nobody again.
 
+use crate::prelude::*;
 use crate::{
     record::{Answer, Contents},
     time::Timestamp,

@@ -1,5 +1,6 @@
 //! A request that waits for its owner, or whose answer waits for an acknowledgement.
 
+use crate::prelude::*;
 use crate::{
     effect::{End, SignTaskId, StoreTaskId},
     error::Error,

@@ -1,5 +1,7 @@
 //! What waits to be done, first in, first out.
 
+use crate::prelude::*;
+
 /// A queue that is drained right after each input, and so is short: moving what follows up by one costs nothing that matters,
 /// and a ring buffer would be several times the code to download.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! What is kept of a request where it outlives the page or process.
 
+use crate::prelude::*;
 use crate::{error::Error, time::Timestamp};
 use countersign_protocol::{
     ApprovedBy, ClientFrame, Message, Name as _, PublicKey, Reason, RejectCode, RejectScope, RequestId, SignReject,

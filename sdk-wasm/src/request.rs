@@ -1,5 +1,6 @@
 //! The requests a wallet has been asked: those that wait for it or for an acknowledgement, and a memory of those that do not.
 
+use crate::prelude::*;
 use crate::{
     batch::{Arrival, Batches},
     effect::{Asked, End, SignTaskId, StoreTask, StoreTaskId},
@@ -110,7 +111,7 @@ impl Requests {
     /// Marks as shown to a human; true the first time.
     pub(crate) fn display(&mut self, id: RequestId) -> Result<bool, Error> {
         let open = self.open.get_mut(id).filter(|open| !open.is_held()).ok_or(Error::NotOpen)?;
-        Ok(!std::mem::replace(&mut open.displayed, true))
+        Ok(!core::mem::replace(&mut open.displayed, true))
     }
 
     /// Moves a request that waits for its human on to being signed.
@@ -254,7 +255,7 @@ impl Requests {
                 Stage::Held { .. } => None,
                 Stage::Undecided | Stage::Signing { .. } => Some(End::Failed(error.clone())),
                 Stage::Answered(answered) => {
-                    match (std::mem::replace(&mut answered.is_told, true), answered.connections) {
+                    match (core::mem::replace(&mut answered.is_told, true), answered.connections) {
                         (true, _) => None,
                         (false, 1..) => Some(answered.unacknowledged()),
                         (false, 0) => Some(End::Failed(error.clone())),
@@ -320,7 +321,7 @@ impl Requests {
 
     fn show_one(&mut self, now: Timestamp, id: RequestId) -> Option<Asked> {
         let open = self.open.get_mut(id).filter(|open| open.is_held())?;
-        let Stage::Held { mut request, resumed } = std::mem::replace(&mut open.stage, Stage::Undecided) else {
+        let Stage::Held { mut request, resumed } = core::mem::replace(&mut open.stage, Stage::Undecided) else {
             return None;
         };
         request.expires_in_ms = (open.deadline - now).0;

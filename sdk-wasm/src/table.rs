@@ -1,6 +1,7 @@
 //! The open requests by their ids.
 
 use crate::open::Open;
+use crate::prelude::*;
 use countersign_protocol::RequestId;
 
 /// The requests that are open, in the order in which they came. They are so few that a list is as fast as a tree, and it is a
@@ -45,6 +46,6 @@ impl Table {
 
     /// Takes all of them out.
     pub(crate) fn take(&mut self) -> Vec<(RequestId, Open)> {
-        std::mem::take(&mut self.0)
+        core::mem::take(&mut self.0)
     }
 }

@@ -5,6 +5,7 @@
 
 mod asked;
 
+use crate::prelude::*;
 use crate::{
     backoff::{Backoff, BackoffLimits, Jitter},
     effect::{CloseCode, Event, SignSubject, SignTask, SignTaskId, State, StoreTask, Transmit},
@@ -226,7 +227,7 @@ impl Wallet {
             (Phase::Idle | Phase::Waiting { .. } | Phase::Closed, _) => return,
         };
         self.requests.disconnect();
-        let parting = std::mem::take(&mut self.parting);
+        let parting = core::mem::take(&mut self.parting);
         let superseded = parting.goodbye.is_some_and(|goodbye| goodbye.reason == GoodbyeReason::Superseded);
         let (error, again) = match closed {
             Closed::NotMade(reason) => (Error::DialRefused(printable(&reason)), false),

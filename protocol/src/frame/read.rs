@@ -4,6 +4,7 @@ use super::{
     Batch, Beat, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, Introduction, RequestCancel, RequestStatus,
     Requester, ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Welcome, WelcomeLimits,
 };
+use crate::prelude::*;
 use crate::{
     ErrorCode, FrameError, JsonError,
     json::{Fields, Object},

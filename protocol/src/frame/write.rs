@@ -4,6 +4,7 @@ use super::{
     Batch, Beat, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, Introduction, RequestCancel, RequestStatus,
     ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Welcome, WelcomeLimits,
 };
+use crate::prelude::*;
 use crate::{json::Writer, name::Name};
 
 impl ClientFrame {

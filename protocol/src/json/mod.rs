@@ -9,10 +9,11 @@ mod scanner;
 mod string;
 mod writer;
 
+use crate::prelude::*;
 pub use reader::{Fields, Object, Read};
 pub use writer::Writer;
 
-use std::fmt;
+use core::fmt;
 use thiserror::Error;
 
 /// Why a text is not the JSON object that was asked for: what is wrong, and with which field or at which byte. It may quote the

@@ -4,8 +4,10 @@ use super::{
     JsonError,
     scanner::{Scanner, Value},
 };
+use crate::prelude::*;
 use crate::{binary::decode_array, name::Name};
-use std::{borrow::Cow, fmt, str::FromStr};
+use alloc::borrow::Cow;
+use core::{fmt, str::FromStr};
 
 /// Room for the fields of the largest object there is.
 const MOST_FIELDS: usize = 20;

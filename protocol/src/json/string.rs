@@ -1,6 +1,8 @@
 //! What a JSON string says.
 
-use std::{borrow::Cow, str::Chars};
+use crate::prelude::*;
+use alloc::borrow::Cow;
+use core::str::Chars;
 
 /// A string as it stands between its quotes, its escapes well formed.
 #[derive(Debug, Clone, Copy)]

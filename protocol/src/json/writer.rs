@@ -1,7 +1,8 @@
 //! Writes an object, field by field.
 
 use crate::binary::encode_to;
-use std::fmt::{self, Write as _};
+use crate::prelude::*;
+use core::fmt::{self, Write as _};
 
 /// Long enough for every frame without a message.
 const USUAL_LENGTH: usize = 256;

@@ -1,6 +1,7 @@
 //! What a wallet does about requests: its owner's wishes, the server's frames, and the answers of key and store.
 
 use super::{Phase, Step, Wallet};
+use crate::prelude::*;
 use crate::{
     batch::Arrival,
     effect::{CloseCode, End, Event, SignSubject, SignTask, SignTaskId, StoreTaskId, Transmit},
