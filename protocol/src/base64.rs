@@ -17,7 +17,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
         }
     }
     // As many symbols as leave a whole number of bytes and no more than the padding stands for.
-    (text.len() % 4 == 0 && bits < 6 && rest == 0).then_some(bytes)
+    (text.len().is_multiple_of(4) && bits < 6 && rest == 0).then_some(bytes)
 }
 
 /// Adds the base64 of `bytes` to a text.

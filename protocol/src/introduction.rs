@@ -56,7 +56,8 @@ impl FromStr for Audience {
             (None, Some(rest)) => (rest, "443"),
             (None, None) => return Err(AudienceError::Scheme),
         };
-        let (authority, path) = rest.split_once('/').ok_or(AudienceError::Path)?;
+        let slash = rest.bytes().position(|byte| byte == b'/').ok_or(AudienceError::Path)?;
+        let (authority, path) = (rest.get(..slash).unwrap_or_default(), rest.get(slash + 1..).unwrap_or_default());
         if !is_path(path) {
             return Err(AudienceError::Path);
         }
@@ -79,8 +80,10 @@ impl fmt::Display for Audience {
 
 /// Splits `host[:port]`, leaving the colons of a bracketed IPv6 address alone.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+    match authority.bytes().rposition(|byte| matches!(byte, b':' | b']')) {
+        Some(at) if authority.as_bytes().get(at) == Some(&b':') => {
+            (authority.get(..at).unwrap_or_default(), authority.get(at + 1..))
+        }
         Some(_) | None => (authority, None),
     }
 }
@@ -96,38 +99,38 @@ fn is_host(text: &str) -> bool {
 
 /// Whether a text is an IPv6 address as the URL standard serialises it (§3.5), which is shown by writing it anew.
 fn is_ipv6(text: &str) -> bool {
-    let omitted_at = text.split(':').position(str::is_empty);
-    let mut groups: Vec<&str> = text.split(':').filter(|group| !group.is_empty()).collect();
+    // Of bytes, not of characters: the searching of text is a kilobyte of code.
+    let parts = || text.as_bytes().split(|byte| *byte == b':');
+    let omitted_at = parts().position(<[u8]>::is_empty);
+    let mut groups: Vec<&[u8]> = parts().filter(|group| !group.is_empty()).collect();
     while let Some(at) = omitted_at
         && groups.len() < 8
     {
-        groups.insert(at, "0");
+        groups.insert(at, b"0");
     }
-    let is_group = |group: &&str| {
-        let digits = group.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        digits && group.len() <= 4 && (*group == "0" || !group.starts_with('0'))
+    let is_group = |group: &&[u8]| {
+        let digits = group.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        digits && group.len() <= 4 && (*group == b"0" || !group.starts_with(b"0"))
     };
-    groups.len() == 8 && groups.iter().all(is_group) && written_ipv6(&groups) == text
+    groups.len() == 8 && groups.iter().all(is_group) && written_ipv6(&groups) == text.as_bytes()
 }
 
 /// The groups with colons between them, and `::` for the first longest run of two or more zeros.
-fn written_ipv6(groups: &[&str]) -> String {
-    let zeros_at = |at: usize| groups.iter().skip(at).take_while(|group| **group == "0").count();
+fn written_ipv6(groups: &[&[u8]]) -> Vec<u8> {
+    let zeros_at = |at: usize| groups.iter().skip(at).take_while(|group| **group == b"0").count();
     let longest = (0..groups.len()).rev().max_by_key(|at| zeros_at(*at)).unwrap_or(0);
     let omitted = Some(longest..longest + zeros_at(longest)).filter(|run| run.len() > 1).unwrap_or(0..0);
-    let mut text = String::new();
+    let mut text = Vec::new();
     for (at, group) in groups.iter().enumerate() {
-        if omitted.contains(&at) {
-            text.push_str(if at == 0 {
-                "::"
-            } else if at == omitted.start {
-                ":"
-            } else {
-                ""
-            });
-        } else {
-            text.push_str(group);
-            text.push_str(if at + 1 < groups.len() { ":" } else { "" });
+        if !omitted.contains(&at) {
+            text.extend_from_slice(group);
+        }
+        let is_inside = omitted.contains(&at) && at + 1 < omitted.end;
+        if !is_inside && (at + 1 < groups.len() || omitted.contains(&at)) {
+            text.push(b':');
+        }
+        if at == 0 && omitted.contains(&at) {
+            text.push(b':');
         }
     }
     text
@@ -136,7 +139,8 @@ fn written_ipv6(groups: &[&str]) -> String {
 /// What a parser of URLs leaves alone: printable, nothing it would percent-encode or turn, no segment it would resolve.
 fn is_path(text: &str) -> bool {
     let kept = |b: u8| b.is_ascii_graphic() && !br#"?#"<>\^`{}"#.contains(&b);
-    text.bytes().all(kept) && !text.split('/').any(|segment| matches!(segment, "." | ".."))
+    text.bytes().all(kept)
+        && !text.as_bytes().split(|byte| *byte == b'/').any(|segment| matches!(segment, b"." | b".."))
 }
 
 fn is_port(text: &str) -> bool {

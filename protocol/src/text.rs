@@ -56,7 +56,7 @@ impl<const MAX: usize> FromStr for Text<MAX> {
         if text.len() > MAX {
             return Err(TextError::TooLong { limit: MAX, found: text.len() });
         }
-        if text.trim().is_empty() {
+        if text.chars().all(char::is_whitespace) {
             return Err(TextError::Empty);
         }
         match text.chars().find(|&c| misleads(c)) {

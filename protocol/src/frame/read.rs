@@ -4,7 +4,6 @@ use super::{
     Batch, Beat, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, Introduction, RequestCancel, RequestStatus,
     Requester, ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Welcome, WelcomeLimits,
 };
-use crate::prelude::*;
 use crate::{
     ErrorCode, FrameError, JsonError,
     json::{Fields, Object},

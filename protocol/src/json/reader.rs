@@ -4,7 +4,6 @@ use super::{
     JsonError,
     scanner::{Scanner, Value},
 };
-use crate::prelude::*;
 use crate::{binary::decode_array, name::Name};
 use alloc::borrow::Cow;
 use core::{fmt, str::FromStr};
