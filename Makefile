@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test accepts bench
+.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests load-test outage-test accepts bench
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -19,7 +19,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data
 
-test: lint tested-build rust-tests simulation foreign-tests sdk-tests readme-tests openapi-tests browser-tests load-test outage-test accepts
+test: lint tested-build rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests load-test outage-test accepts
 	@echo "all tests passed"
 
 build:
@@ -53,6 +53,13 @@ foreign-tests: tested-build
 
 sdk-tests: sdk
 	npm test --prefix sdk-wasm
+
+# The packed package, run wherever it claims to run. `node tests/packaging/run.mjs Next Deno` runs these two.
+packaging-tests: tested-build sdk
+	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
+	npm ci --prefix tests/browser --no-audit --no-fund
+	npm ci --prefix tests/packaging --no-audit --no-fund
+	node tests/packaging/run.mjs
 
 readme-tests: tested-build sdk
 	node --test tests/readme/

@@ -7,7 +7,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 target=${CARGO_TARGET_DIR:-$root/target}
 tools=$root/target/tools
-wasm=$target/wasm32-unknown-unknown/wasm/countersign_wasm.wasm
 cd "$here"
 
 say() { printf 'sdk-wasm: %s\n' "$*" >&2; }
@@ -34,18 +33,20 @@ install_npm() {
   npm ci --no-audit --no-fund
 }
 
+# build_wasm CRATE SCRIPT WASM: makes build/SCRIPT.js and build/WASM.wasm of a crate, where they are older than it.
 build_wasm() {
-  cargo build --manifest-path "$root/Cargo.toml" -p countersign-wasm --lib --target wasm32-unknown-unknown --profile wasm
-  [ dist/countersign.wasm -nt "$wasm" ] && [ dist/core.js -nt "$wasm" ] && return
-  mkdir -p dist
+  local crate=$1 script=$2 name=$3 wasm=$target/wasm32-unknown-unknown/wasm/${1//-/_}.wasm
+  cargo build --manifest-path "$root/Cargo.toml" -p "$crate" --lib --target wasm32-unknown-unknown --profile wasm
+  [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
+  mkdir -p build
   "$tools/bin/wasm-bindgen" --target web --omit-default-module-path --remove-name-section --remove-producers-section \
-    --out-dir dist --out-name core "$wasm"
+    --out-dir build --out-name "$script" "$wasm"
   # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more. It inlines little:
   # what is inlined is shorter by itself, and longer once it is compressed.
   node_modules/.bin/wasm-opt -Oz --converge --always-inline-max-function-size 4 --flexible-inline-max-function-size 4 \
     --one-caller-inline-max-function-size 20 --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
-    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext -o dist/countersign.wasm dist/core_bg.wasm
-  rm dist/core_bg.wasm dist/core_bg.wasm.d.ts
+    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext -o "build/$name.wasm" "build/${script}_bg.wasm"
+  rm "build/${script}_bg.wasm" "build/${script}_bg.wasm.d.ts"
 }
 
 pack() {
@@ -57,7 +58,8 @@ pack() {
 check_target
 install_wasm_bindgen
 install_npm
-build_wasm
+build_wasm countersign-wasm core signer
+build_wasm countersign-encrypted encrypted-core encrypted
 node_modules/.bin/tsc -p .
+node bundle.mjs
 pack
-say "dist/countersign.wasm is $(wc -c <dist/countersign.wasm) bytes, $(gzip -9c dist/countersign.wasm | wc -c) gzipped"

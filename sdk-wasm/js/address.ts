@@ -34,11 +34,6 @@ export function address(given: string | URL | undefined): Address {
   return { url: url.href, audience: audience.href };
 }
 
-/** The origin as the browser states it in the handshake; Node.js states none. */
-export function origin(): string {
-  return typeof globalThis.origin === 'string' ? globalThis.origin : '';
-}
-
 function isThisMachine(host: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

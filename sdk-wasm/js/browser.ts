@@ -1,39 +1,7 @@
-import { IndexedDbStore } from './indexed-db.js';
 import { fetchWasm, install } from './runtime.js';
+import { web } from './web.js';
 
 export * from './index.js';
 
-const BROWSERS: [RegExp, string][] = [
-  [/\bEdg\//, 'Edge'],
-  [/\bOPR\//, 'Opera'],
-  [/Firefox\//, 'Firefox'],
-  [/\bChromium\//, 'Chromium'],
-  [/Chrome\//, 'Chrome'],
-  [/\bSafari\//, 'Safari'],
-];
-const SYSTEMS: [RegExp, string][] = [
-  [/Android/, 'Android'],
-  [/iPhone|iPad/, 'iOS'],
-  [/Windows/, 'Windows'],
-  [/Mac OS X/, 'macOS'],
-  [/CrOS/, 'ChromeOS'],
-  [/Linux/, 'Linux'],
-];
-
-install({
-  // Written out in full: bundlers look for exactly this expression.
-  wasm: new URL('./countersign.wasm', import.meta.url),
-  read: fetchWasm,
-  webSocket: () => globalThis.WebSocket,
-  label() {
-    const agent = globalThis.navigator?.userAgent ?? '';
-    const named = (names: [RegExp, string][], otherwise: string) => names.find(([pattern]) => pattern.test(agent))?.[1] ?? otherwise;
-    return `${named(BROWSERS, 'Browser')} on ${named(SYSTEMS, 'an unknown system')}`;
-  },
-  store: new IndexedDbStore(),
-  tabs() {
-    // Web Locks are there in secure contexts only.
-    const locks = globalThis.navigator?.locks as LockManager | undefined;
-    return locks === undefined || typeof BroadcastChannel === 'undefined' ? undefined : { locks, Channel: BroadcastChannel };
-  },
-});
+// Written out in full: bundlers look for exactly this expression.
+install({ ...web, wasm: () => fetchWasm(new URL('./signer.wasm', import.meta.url)) });

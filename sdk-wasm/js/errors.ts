@@ -2,10 +2,14 @@
 export type ErrorCode =
   // Setting up
   | 'invalid_seed' | 'invalid_public_key' | 'invalid_signature' | 'invalid_message' | 'invalid_url' | 'invalid_device'
-  | 'invalid_answer' | 'invalid_key' | 'key_freed' | 'no_randomness' | 'no_websocket'
-  | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked'
+  | 'invalid_answer' | 'invalid_key' | 'key_freed' | 'key_exists' | 'invalid_export' | 'invalid_mnemonic' | 'invalid_path' | 'invalid_passphrase'
+  | 'wrong_passphrase' | 'no_memory'
+  | 'no_webcrypto' | 'no_randomness' | 'no_websocket'
+  | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked' | 'wasm_not_loaded'
   // Connecting
   | 'dial_refused' | 'connect_timeout' | 'heartbeat_timeout' | 'connection_lost' | 'refused' | 'superseded' | 'closed' | 'aborted'
+  // Signing
+  | 'signer_failed'
   // Keeping what has to outlive the page
   | 'storage_unavailable' | 'storage_failed'
   // Said by the server
@@ -29,6 +33,15 @@ export class CountersignError extends Error {
     super(message, options);
     this.name = 'CountersignError';
     this.code = code;
+  }
+}
+
+/** What somebody else's code threw, in words. @internal */
+export function reasonOf(error: unknown): string {
+  try {
+    return `${error instanceof Error ? error.message || error.name : error}`;
+  } catch {
+    return 'it threw something that has no text';
   }
 }
 

@@ -6,12 +6,17 @@ export { SignBatch } from './batch.js';
 export type { ElsewhereRequest } from './elsewhere.js';
 export { CountersignError, type ErrorCode } from './errors.js';
 export { Key } from './key.js';
+export type { PrivateJwk } from './key-formats.js';
+export { deleteKey, openKey } from './open-key.js';
+export { formatPublicKey, type PublicJwk, type PublicKeyFormat } from './public-key.js';
 export { SignRequest, type Approval, type BatchPlace, type Rejection, type RequestState } from './request.js';
 export { init, type WasmSource, type WebSocketConstructor } from './runtime.js';
+export type { Signer } from './signer.js';
 export type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './store.js';
 export {
   Wallet, type ConnectionState, type Device, type FrameEvent, type StateEvent, type WalletEvents, type WalletOptions,
 } from './wallet.js';
+export { WebCryptoKey, type KeyName } from './web-crypto-key.js';
 
 /**
  * Whether a signature holds over a message, by the strictest rules in use (RFC 8032, canonical encodings, no point of small order).

@@ -1,3 +1,4 @@
+import { finished, openDatabase } from './database.js';
 import type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './store.js';
 
 const DATABASE = 'countersign';
@@ -55,36 +56,12 @@ export class IndexedDbStore implements WalletStore {
   }
 
   #open(): Promise<IDBDatabase> {
-    this.#opening ??= open(() => (this.#opening = undefined)).catch((error: unknown) => {
+    this.#opening ??= openDatabase(DATABASE, VERSION, upgrade, () => (this.#opening = undefined)).catch((error: unknown) => {
       this.#opening = undefined;
       throw error;
     });
     return this.#opening;
   }
-}
-
-/** Opens the database. `gone` is called when the connection is of no more use. */
-function open(gone: () => void): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    if (typeof indexedDB === 'undefined') throw new Error('there is no IndexedDB here');
-    const request = indexedDB.open(DATABASE, VERSION);
-    request.onupgradeneeded = () => upgrade(request.result);
-    request.onerror = () => reject(request.error ?? new Error('IndexedDB does not open'));
-    // Another tab runs an older version of this package and does not let go. It is not waited for.
-    request.onblocked = () => {
-      request.onsuccess = () => request.result.close();
-      reject(new Error('another tab holds an older version of the database open'));
-    };
-    request.onsuccess = () => {
-      const database = request.result;
-      database.onversionchange = () => {
-        database.close();
-        gone();
-      };
-      database.onclose = gone;
-      resolve(database);
-    };
-  });
 }
 
 function upgrade(database: IDBDatabase): void {
@@ -96,12 +73,4 @@ function upgrade(database: IDBDatabase): void {
 /** All keys that begin with these two: an array sorts behind every string. */
 function range(publicKey: string, audience: string): IDBKeyRange {
   return IDBKeyRange.bound([publicKey, audience], [publicKey, audience, []]);
-}
-
-/** Resolves once all of a transaction is written. */
-function finished(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error('IndexedDB gave the change up'));
-  });
 }

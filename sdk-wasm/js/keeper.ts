@@ -1,4 +1,4 @@
-import { CountersignError } from './errors.js';
+import { CountersignError, reasonOf } from './errors.js';
 import type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './store.js';
 
 /** A store that hangs shall keep nobody from connecting. */
@@ -78,8 +78,4 @@ async function inTime<T>(promise: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
 }

@@ -1,20 +1,32 @@
-import { CoreKey } from './core.js';
-import { CountersignError, guarded } from './errors.js';
-import { init } from './runtime.js';
+import { CoreKey, CoreWallet } from './core.js';
+import { guarded } from './errors.js';
+import { invalidKey, readJwk, readPkcs8, readSeed, toJwk, toPkcs8, type PrivateJwk, type Secret } from './key-formats.js';
+import { checkLoaded, init } from './runtime.js';
+import { checkSignable, type Signer } from './signer.js';
 
-const cores = new WeakMap<Key, CoreKey>();
+const cores = new WeakMap<Signer, CoreKey>();
 
 /**
  * An Ed25519 key (RFC 8032). The secret lives in WebAssembly memory and is overwritten when the key is freed or collected.
- * It signs through a wallet's requests only.
+ * Wallets sign with it there: the secret comes out by the exports only.
+ *
+ * @example
+ * ```js
+ * using key = await Key.generate();
+ * const wallet = new Wallet({ key });
+ * ```
  */
-export class Key implements Disposable {
+export class Key implements Signer, Disposable {
   /** The public key: 32 bytes in base64. */
   readonly publicKey: string;
 
-  private constructor(core: CoreKey) {
+  /** Where the secret is kept beside WebAssembly memory: nowhere (`memory`), or where `openKey()` had it from (`sealed`). */
+  readonly storage: 'memory' | 'sealed';
+
+  private constructor(core: CoreKey, storage: 'memory' | 'sealed' = 'memory') {
     cores.set(this, core);
     this.publicKey = core.public_key();
+    this.storage = storage;
   }
 
   /** Makes a new key of 32 bytes from `crypto.getRandomValues`. */
@@ -29,9 +41,49 @@ export class Key implements Disposable {
    * @throws {CountersignError} `invalid_seed` unless it is a `Uint8Array` of 32 bytes.
    */
   static async fromSeed(seed: Uint8Array): Promise<Key> {
-    if (!(seed instanceof Uint8Array)) throw new CountersignError('invalid_seed', 'a seed is a Uint8Array of 32 bytes');
-    await init();
-    return guarded(() => new Key(CoreKey.from_seed(seed)));
+    return Key.of(readSeed(seed));
+  }
+
+  /**
+   * The key in PKCS#8 (RFC 8410), version 1 or 2: DER, or a text of PEM, as `openssl genpkey -algorithm ed25519` writes it.
+   *
+   * @throws {CountersignError} `invalid_key` for anything else, and where a public key is in it that belongs to another key.
+   */
+  static async fromPkcs8(source: Uint8Array | string): Promise<Key> {
+    return Key.of(readPkcs8(source));
+  }
+
+  /**
+   * The key in a JSON Web Key (RFC 8037): `{ kty: 'OKP', crv: 'Ed25519', d, x }`; other members are ignored.
+   *
+   * @throws {CountersignError} `invalid_key` for anything else, and where `x` is not the public key of `d`.
+   */
+  static async fromJwk(jwk: { kty?: string; crv?: string; d?: string; x?: string }): Promise<Key> {
+    return Key.of(readJwk(jwk));
+  }
+
+  /** The key of a seed that is this function's to overwrite. @internal */
+  static async of({ seed, publicKey }: Secret, storage?: 'sealed'): Promise<Key> {
+    try {
+      await init();
+      const key = guarded(() => new Key(CoreKey.from_seed(seed), storage));
+      if (publicKey === undefined || publicKey === key.publicKey) return key;
+      key.free();
+      throw invalidKey('the private key and the public key beside it do not belong together');
+    } finally {
+      seed.fill(0);
+    }
+  }
+
+  /**
+   * Signs any bytes: 64 bytes, as RFC 8032 has it, that verify everywhere. No wallet, server or human is asked.
+   *
+   * @throws {CountersignError} `invalid_message` for bytes that could stand for the protocol's own signatures, which start with
+   *   0xFF and `countersign/`, unless it is the array a wallet asked a {@link Signer} to sign; `key_freed`.
+   */
+  sign(bytes: Uint8Array): Uint8Array {
+    checkSignable(bytes);
+    return guarded(() => coreOf(this).sign(bytes));
   }
 
   /**
@@ -39,8 +91,26 @@ export class Key implements Disposable {
    *
    * @throws {CountersignError} `key_freed`
    */
-  exportSeed(): Uint8Array {
-    return guarded(() => coreOf(this).export_seed());
+  exportSeed(): Uint8Array<ArrayBuffer> {
+    return guarded(() => coreOf(this).export_seed() as Uint8Array<ArrayBuffer>);
+  }
+
+  /**
+   * The secret as PKCS#8 version 1 in DER (RFC 8410): 48 bytes, to be treated like the seed.
+   *
+   * @throws {CountersignError} `key_freed`
+   */
+  exportPkcs8(): Uint8Array<ArrayBuffer> {
+    return this.#withSeed(toPkcs8);
+  }
+
+  /**
+   * The secret as a JSON Web Key (RFC 8037), to be treated like the seed; its text cannot be overwritten.
+   *
+   * @throws {CountersignError} `key_freed`
+   */
+  exportJwk(): PrivateJwk {
+    return this.#withSeed((seed) => toJwk(seed, this.publicKey));
   }
 
   /** Overwrites the secret. A wallet that uses the key can sign nothing after this. */
@@ -51,13 +121,27 @@ export class Key implements Disposable {
   [Symbol.dispose](): void {
     this.free();
   }
+
+  #withSeed<T>(use: (seed: Uint8Array) => T): T {
+    const seed = this.exportSeed();
+    try {
+      return use(seed);
+    } finally {
+      seed.fill(0);
+    }
+  }
 }
 
-/** @internal */
-export function coreOf(key: Key): CoreKey {
+/** The core of a wallet: signing by itself with a key of its own, else by its host's signer. @internal */
+export function makeCoreWallet(signer: Signer, publicKey: string, ...rest: [settings: object, host: object]): CoreWallet {
+  const core = cores.get(signer);
+  if (core !== undefined) return CoreWallet.of_key(core, ...rest);
+  checkLoaded();
+  return new CoreWallet(publicKey, ...rest);
+}
+
+function coreOf(key: Key): CoreKey {
   const core = cores.get(key);
-  if (core === undefined) {
-    throw new CountersignError('invalid_key', 'not a key of this package: make one with await Key.generate() or await Key.fromSeed(seed)');
-  }
+  if (core === undefined) throw invalidKey('not a key of this package');
   return core;
 }

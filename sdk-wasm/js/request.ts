@@ -164,7 +164,8 @@ export class SignRequest {
    * try {
    *   await request.approve();
    * } catch (error) {
-   *   if (error.code === 'late') show('The signature was not used: nobody waited for it any more.');
+   *   if (error instanceof CountersignError && error.code === 'late') alert('The signature was not used: nobody waited for it any more.');
+   *   else throw error;
    * }
    * ```
    * @throws {CountersignError} `late` (not used: the requester had stopped waiting), `cancelled`, `expired`, `answered_elsewhere`,

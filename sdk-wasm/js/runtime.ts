@@ -9,12 +9,14 @@ export type WebSocketConstructor = new (url: string, protocols?: string | string
 /** Where the WebAssembly comes from: an address, its bytes, or the compiled module. */
 export type WasmSource = string | URL | BufferSource | WebAssembly.Module;
 
-/** What differs between a browser and Node.js. @internal */
+/** What differs between browsers, Node.js and the others. @internal */
 export interface Platform {
-  /** Where the package's own `.wasm` lies. */
-  readonly wasm: URL;
-  read(url: string | URL): Promise<BufferSource>;
+  /** The package's own WebAssembly. */
+  wasm(): WebAssembly.Module | Promise<BufferSource>;
+  read(source: string | URL): Promise<BufferSource>;
   webSocket(): WebSocketConstructor | undefined;
+  /** The origin that a handshake states; empty where it states none. */
+  origin(): string;
   /** What to call this device when nobody said. */
   label(): string;
   /** Where wallets keep what has to outlive this page, if anywhere. */
@@ -25,6 +27,7 @@ export interface Platform {
 
 let platform: Platform | undefined;
 let loading: Promise<void> | undefined;
+let isLoaded = false;
 
 /** Called once, by the entry. @internal */
 export function install(own: Platform): void {
@@ -33,13 +36,14 @@ export function install(own: Platform): void {
 
 /** @internal */
 export function here(): Platform {
-  if (platform === undefined) throw new Error("import 'countersign', not a file inside it");
+  if (platform === undefined) throw new Error("import 'countersign' or 'countersign/inline' first: it knows where this runs");
   return platform;
 }
 
 /**
- * Loads the WebAssembly. There is no need to call this: whatever needs it loads it, from beside the package's own script.
- * Call it first, with a `source`, where the file lies elsewhere. Once loaded, further calls have no effect.
+ * Loads the WebAssembly. Whatever can wait for it loads it by itself, from beside the package's own script: call this first,
+ * with a `source`, where the file lies elsewhere, and before `new Wallet(…)` with a {@link Signer} of your own. Once loaded,
+ * further calls have no effect.
  *
  * @throws {CountersignError} `wasm_not_found`, `wasm_invalid`, `wasm_blocked`
  */
@@ -52,32 +56,43 @@ export function init(source?: WasmSource): Promise<void> {
 }
 
 async function load(source: WasmSource | undefined): Promise<void> {
-  const module = source instanceof WebAssembly.Module ? source : await compile(await bytes(source));
-  await initCore({ module_or_path: module });
+  await initCore({ module_or_path: await moduleOf(source ?? await here().wasm()) });
+  isLoaded = true;
 }
 
-function bytes(source: string | URL | BufferSource | undefined): BufferSource | Promise<BufferSource> {
-  if (source === undefined) return here().read(here().wasm);
-  if (typeof source === 'string' || source instanceof URL) return here().read(source);
-  return source;
+/** Refuses to go on without the WebAssembly, where there is no waiting for it. @internal */
+export function checkLoaded(): void {
+  if (!isLoaded) {
+    throw new CountersignError('wasm_not_loaded', 'The WebAssembly is not loaded yet: await init() before new Wallet(…) with a signer of your own.');
+  }
 }
+
+/** Compiles what lies at an address, or what is given. @internal */
+export async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  return compile(typeof source === 'string' || source instanceof URL ? await here().read(source) : source);
+}
+
+/** What browsers say whose Content-Security-Policy forbids it, and what workerd says. */
+const FORBIDDEN = /unsafe-eval|disallowed by embedder/;
 
 async function compile(source: BufferSource): Promise<WebAssembly.Module> {
   try {
     return await WebAssembly.compile(source);
   } catch (cause) {
-    if (String(cause).includes('unsafe-eval')) {
+    if (FORBIDDEN.test(String(cause))) {
       throw new CountersignError(
         'wasm_blocked',
-        "The page's Content-Security-Policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src.",
+        "WebAssembly is forbidden here. In a page, add 'wasm-unsafe-eval' to script-src of its Content-Security-Policy; "
+          + 'elsewhere, give init() the compiled module.',
         { cause },
       );
     }
-    throw new CountersignError('wasm_invalid', `countersign.wasm does not compile: ${String(cause)}`, { cause });
+    throw new CountersignError('wasm_invalid', `the WebAssembly does not compile: ${String(cause)}`, { cause });
   }
 }
 
-const CURE = 'Serve dist/countersign.wasm of the package there, or say where it is with init(url).';
+const CURE = "Serve the file of that name in the package's dist there, or say where it is with init(url). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
 
 /** @internal */
 export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {

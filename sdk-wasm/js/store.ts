@@ -33,12 +33,18 @@ export interface StoredWallet {
  *
  * @example
  * ```js
- * class FileStore {
- *   async load({ publicKey, audience }, newDeviceId) { … }
- *   async put(wallet, request) { … }
- *   async delete(wallet, requestId) { … }
- * }
- * const wallet = new Wallet({ key, url, store: new FileStore() });
+ * const requests = new Map();
+ * const wallet = new Wallet({
+ *   key,
+ *   url: 'wss://sign.example.com/ws',
+ *   store: {
+ *     async load({ publicKey, audience }, newDeviceId) {
+ *       return { deviceId: newDeviceId, requests: [...requests.values()] };
+ *     },
+ *     async put(wallet, request) { requests.set(request.id, request); },
+ *     async delete(wallet, requestId) { requests.delete(requestId); },
+ *   },
+ * });
  * ```
  */
 export interface WalletStore {

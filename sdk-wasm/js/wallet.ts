@@ -1,13 +1,14 @@
-import { address, origin } from './address.js';
+import { address } from './address.js';
 import { SignBatch } from './batch.js';
-import { CoreWallet } from './core.js';
+import type { CoreWallet } from './core.js';
 import type { ElsewhereRequest } from './elsewhere.js';
 import { Emitter } from './emitter.js';
-import { CountersignError, guarded } from './errors.js';
+import { CountersignError, guarded, reasonOf } from './errors.js';
 import { Keeper } from './keeper.js';
-import { coreOf, type Key } from './key.js';
+import { makeCoreWallet } from './key.js';
 import { answered, ended, repeated, SignRequest, type Actions, type RequestState } from './request.js';
 import { here, type WebSocketConstructor } from './runtime.js';
+import { publicKeyOf, signatureOf, type Signer } from './signer.js';
 import type { WalletStore } from './store.js';
 import { Tabs, type Neighbourhood } from './tabs.js';
 
@@ -21,8 +22,11 @@ export interface Device {
 
 /** How a wallet is set up. */
 export interface WalletOptions {
-  /** The key it signs with. It stays the caller's: closing the wallet does not free it. */
-  key: Key;
+  /**
+   * The key it signs with: of `openKey()`, a {@link Key}, or any {@link Signer}. It stays the caller's: closing the wallet does
+   * not free it.
+   */
+  key: Signer;
   /** The server's WebSocket address; http and https stand for ws and wss. In a page, `/ws` of its own origin unless given. */
   url?: string | URL;
   /** Which device this is; an id that is kept in the store, or else random, and the browser's name unless given. */
@@ -129,37 +133,37 @@ export class Wallet implements Disposable {
   #elsewhere: readonly ElsewhereRequest[] = Object.freeze([]);
   #state: ConnectionState = 'idle';
 
-  /** @throws {CountersignError} `invalid_key`, `invalid_url`, `invalid_device`, `no_websocket` */
+  /** @throws {CountersignError} `invalid_key`, `wasm_not_loaded`, `invalid_url`, `invalid_device`, `no_websocket` */
   constructor(options: WalletOptions) {
     const { key, url: given, device, WebSocket, backoff, store, tabs } = options ?? {};
-    const coreKey = coreOf(key);
+    const publicKey = publicKeyOf(key);
     const { url, audience } = address(given);
     const webSocket = WebSocket ?? here().webSocket();
     if (webSocket === undefined) {
       throw new CountersignError('no_websocket', "No WebSocket here: pass one with new Wallet({ WebSocket: … }), such as the package 'ws'.");
     }
-    this.publicKey = key.publicKey;
+    this.publicKey = publicKey;
     this.#device = { id: device?.id ?? randomId(), label: device?.label ?? here().label() };
     this.#hasOwnId = device?.id !== undefined;
     const kept = store ?? here().store;
-    const identity = { publicKey: key.publicKey, audience };
+    const identity = { publicKey, audience };
     this.#keeper = kept ? new Keeper(kept, identity, (task, error) => core.stored(task, error)) : undefined;
     const neighbourhood = tabs === 'each' ? undefined : options.neighbourhood ?? here().tabs();
     this.#tabs = neighbourhood && new Tabs(
-      `countersign:${audience}:${key.publicKey}`, neighbourhood, () => this.#shareable(), (requests) => this.#hear(requests),
+      `countersign:${audience}:${publicKey}`, neighbourhood, () => this.#shareable(), (requests) => this.#hear(requests),
     );
     const settings = {
       webSocket,
       url,
       audience,
-      origin: origin(),
+      origin: here().origin(),
       deviceId: this.#device.id,
       deviceLabel: this.#device.label,
       backoffInitialMs: backoff?.initialMs ?? 1_000,
       backoffMaxMs: backoff?.maxMs ?? 30_000,
       keeps: this.#keeper !== undefined,
     };
-    const core = guarded(() => new CoreWallet(coreKey, settings, this.#host()));
+    const core = guarded(() => makeCoreWallet(key, publicKey, settings, this.#host(key)));
     this.#core = core;
     this.#actions = {
       approve: (id, approvedBy) => core.approve(id, approvedBy),
@@ -269,9 +273,15 @@ export class Wallet implements Disposable {
   }
 
   /** What the core calls. It may be in the midst of any call into the core. */
-  #host() {
+  #host(key: Signer) {
     return {
       ignore() {},
+      sign: (task: number, bytes: Uint8Array) => {
+        void signatureOf(key, bytes).then(
+          (signature) => this.#core.signed(task, signature),
+          (error: unknown) => this.#core.sign_failed(task, reasonOf(error)),
+        );
+      },
       state: (state: ConnectionState, retryInMs?: number, connectionId?: string, code?: string, message?: string) => {
         const error = errorOf(code, message);
         // Reading the store was the beginning of connecting.

@@ -1,9 +1,9 @@
-//! Drives a [`Wallet`] with the platform's socket, clock and timer, and with a key that signs at once.
+//! Drives a [`Wallet`] with the platform's socket, clock and timer, and with a key here or a signer outside.
 
 use crate::prelude::*;
 use crate::{
     backoff::Jitter,
-    effect::{Asked, Event, SignTask, State, StoreAction, StoreTask, StoreTaskId, Transmit},
+    effect::{Asked, Event, SignTask, SignTaskId, State, StoreAction, StoreTask, StoreTaskId, Transmit},
     error::{Error, printable},
     host::{Host, TIME_ORIGIN, performance_now},
     keys::Key,
@@ -22,7 +22,8 @@ use wasm_bindgen::{JsCast, JsValue};
 /// No borrow of `wallet`, `socket` or `timer` outlives the statement it is made in: every call into JavaScript may call back.
 pub(crate) struct Driver {
     wallet: RefCell<Wallet>,
-    key: Key,
+    /// None where the host signs.
+    key: Option<Key>,
     host: Host,
     web_socket: Function,
     url: String,
@@ -35,7 +36,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(config: Config, key: Key, host: Host, web_socket: Function, url: String) -> Rc<Self> {
+    pub(crate) fn new(config: Config, key: Option<Key>, host: Host, web_socket: Function, url: String) -> Rc<Self> {
         Rc::new(Self {
             wallet: RefCell::new(Wallet::new(config)),
             key,
@@ -70,6 +71,15 @@ impl Driver {
     pub(crate) fn stored(self: &Rc<Self>, task: f64, error: Option<String>) {
         let result = error.map_or(Ok(()), |error| Err(Error::Storage(printable(&error))));
         self.input(|wallet, now| wallet.handle_stored(now, StoreTaskId(whole(task)), result));
+    }
+
+    pub(crate) fn signed(self: &Rc<Self>, task: f64, signature: &[u8]) {
+        self.input(|wallet, now| wallet.handle_foreign_signature(now, SignTaskId(whole(task)), signature));
+    }
+
+    pub(crate) fn sign_failed(self: &Rc<Self>, task: f64, why: &str) {
+        let error = Error::SignerFailed(printable(why));
+        self.input(|wallet, now| wallet.handle_sign_failed(now, SignTaskId(whole(task)), error));
     }
 
     /// Carries out what the wallet asks until it asks for nothing more. Called again from within, it leaves the work to the
@@ -117,7 +127,11 @@ impl Driver {
     }
 
     fn sign(&self, task: &SignTask) {
-        let signed = self.key.sign(task.signable());
+        let Some(key) = &self.key else {
+            let bytes = Uint8Array::from(&*task.signable().to_bytes());
+            return quietly(self.host.sign(milliseconds(task.id.0), bytes));
+        };
+        let signed = key.sign(task.signable());
         let mut wallet = self.wallet.borrow_mut();
         match signed {
             Ok(signature) => wallet.handle_signed(now(), task.id, signature),

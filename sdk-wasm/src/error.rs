@@ -11,10 +11,13 @@ pub enum Error {
     /// A seed that is not 32 bytes.
     #[error("a seed is 32 bytes, this one is {0}")]
     InvalidSeed(u32),
+    /// A signer's public key that the protocol does not admit.
+    #[error("the signer's public key is not one a wallet can have: {0}")]
+    InvalidKey(Box<str>),
     /// A public key that is not 32 bytes of canonical base64.
     #[error("{0}")]
     InvalidPublicKey(Box<str>),
-    /// A signature that is not 64 bytes of canonical base64.
+    /// A signature that is not 64 bytes of canonical base64, or that a signer gave and that does not verify.
     #[error("{0}")]
     InvalidSignature(Box<str>),
     /// Bytes that are no message under this protocol.
@@ -32,6 +35,9 @@ pub enum Error {
     /// The key was freed and is gone from memory.
     #[error("the key was freed, so nothing can be signed with it")]
     KeyFreed,
+    /// A signer outside this code gave no signature.
+    #[error("the signer gave no signature: {0}")]
+    SignerFailed(Box<str>),
     /// The platform has no `crypto.getRandomValues`.
     #[error("no crypto.getRandomValues here, and a key needs it: use a current browser, or Node.js 20 or later")]
     NoRandomness,
@@ -115,6 +121,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::InvalidSeed(_) => "invalid_seed",
+            Self::InvalidKey(_) => "invalid_key",
             Self::InvalidPublicKey(_) => "invalid_public_key",
             Self::InvalidSignature(_) => "invalid_signature",
             Self::InvalidMessage(_) => "invalid_message",
@@ -122,6 +129,7 @@ impl Error {
             Self::InvalidDevice(_) => "invalid_device",
             Self::InvalidAnswer(_) => "invalid_answer",
             Self::KeyFreed => "key_freed",
+            Self::SignerFailed(_) => "signer_failed",
             Self::NoRandomness => "no_randomness",
             Self::DialRefused(_) => "dial_refused",
             Self::ConnectTimeout(_) => "connect_timeout",

@@ -60,6 +60,10 @@ extern "C" {
         batch_size: u32,
     ) -> Result<(), JsValue>;
 
+    /// Has a signer sign; answered by `CoreWallet::signed` or `sign_failed`.
+    #[wasm_bindgen(method, catch)]
+    pub fn sign(this: &Host, task: f64, bytes: Uint8Array) -> Result<(), JsValue>;
+
     /// Has a record kept. `promise` says that it holds a decision that has yet to reach the server.
     #[wasm_bindgen(method, catch)]
     pub fn store(

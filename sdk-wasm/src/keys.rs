@@ -4,7 +4,7 @@ use crate::error::Error;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 use countersign_protocol::{PublicKey, Signable, Signature};
-use ed25519_dalek::{SECRET_KEY_LENGTH, SigningKey};
+use ed25519_dalek::{SECRET_KEY_LENGTH, Signer as _, SigningKey};
 use zeroize::Zeroizing;
 
 /// The 32 secret bytes a key is made of (RFC 8032 §5.1.5), overwritten when dropped.
@@ -42,7 +42,15 @@ impl Key {
     /// # Errors
     /// [`Error::KeyFreed`]
     pub fn sign(&self, signable: Signable<'_>) -> Result<Signature, Error> {
-        self.with(|key| signable.sign(key))
+        self.sign_bytes(&signable.to_bytes())
+    }
+
+    /// Signs any bytes, for whoever holds the key itself. What comes from a server goes through [`Key::sign`].
+    ///
+    /// # Errors
+    /// [`Error::KeyFreed`]
+    pub fn sign_bytes(&self, bytes: &[u8]) -> Result<Signature, Error> {
+        self.with(|key| key.sign(bytes).to_bytes().into())
     }
 
     /// Overwrites the secret. Repetitions have no effect.

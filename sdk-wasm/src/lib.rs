@@ -102,6 +102,14 @@ impl CoreKey {
         Ok(Uint8Array::from(seed.as_slice()))
     }
 
+    /// Signs any bytes: 64 bytes.
+    ///
+    /// # Errors
+    /// [`Error::KeyFreed`]
+    pub fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, JsValue> {
+        self.0.sign_bytes(bytes).map(|signature| signature.as_bytes().to_vec()).map_err(thrown)
+    }
+
     /// Overwrites the secret, for wallets that use it too.
     pub fn destroy(&self) {
         self.0.free();
@@ -114,14 +122,33 @@ pub struct CoreWallet(Rc<Driver>);
 
 #[wasm_bindgen]
 impl CoreWallet {
-    /// A wallet that has not connected yet.
+    /// A wallet that has not connected yet, and that has its host sign.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`], [`Error::InvalidUrl`], [`Error::InvalidDevice`]
+    #[wasm_bindgen(constructor)]
+    pub fn new(public_key: &str, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
+        let bytes = public_key.parse().map_err(|error| thrown(invalid_key(&error)))?;
+        let public_key = PublicKey::admit(bytes).map_err(|error| thrown(invalid_key(&error)))?;
+        Self::driven(public_key, None, options, host)
+    }
+
+    /// As `new`, but signs with a key in WebAssembly memory.
     ///
     /// # Errors
     /// [`Error::InvalidUrl`], [`Error::InvalidDevice`]
-    #[wasm_bindgen(constructor)]
-    pub fn new(key: &CoreKey, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
-        let config = configure(key, options).map_err(thrown)?;
-        Ok(Self(Driver::new(config, key.0.clone(), host, options.web_socket(), options.url())))
+    pub fn of_key(key: &CoreKey, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
+        Self::driven(key.0.public_key().clone(), Some(key.0.clone()), options, host)
+    }
+
+    /// What the host's signer gave for a task; unverified.
+    pub fn signed(&self, task: f64, signature: &[u8]) {
+        self.0.signed(task, signature);
+    }
+
+    /// Says why the host's signer gave nothing for a task.
+    pub fn sign_failed(&self, task: f64, why: &str) {
+        self.0.sign_failed(task, why);
     }
 
     /// Says which device this is, from the next introduction on.
@@ -189,6 +216,11 @@ impl CoreWallet {
         })
     }
 
+    fn driven(public_key: PublicKey, key: Option<Key>, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
+        let config = configure(public_key, options).map_err(thrown)?;
+        Ok(Self(Driver::new(config, key, host, options.web_socket(), options.url())))
+    }
+
     fn attempt(&self, attempt: impl FnOnce(&mut Wallet, Timestamp) -> Result<(), Error>) -> Result<(), JsValue> {
         self.0.input(attempt).map_err(thrown)
     }
@@ -207,14 +239,14 @@ pub fn verify(public_key: &str, message: &[u8], signature: &str) -> Result<bool,
     Ok(PublicKey::admit(bytes).is_ok_and(|key| Signable::Message(&message).verify(&key, &signature).is_ok()))
 }
 
-fn configure(key: &CoreKey, options: &Options) -> Result<Config, Error> {
+fn configure(public_key: PublicKey, options: &Options) -> Result<Config, Error> {
     let invalid_url = |error: &dyn core::fmt::Display| Error::InvalidUrl(text(error));
     let device = device(&options.device_id(), &options.device_label())?;
     // A float becomes the nearest whole number there is, and NaN becomes 0.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let millis = |ms: f64| Millis(ms as u64);
     Ok(Config {
-        public_key: key.0.public_key().clone(),
+        public_key,
         audience: options.audience().parse().map_err(|error| invalid_url(&error))?,
         origin: options.origin().parse().map_err(|error| invalid_url(&error))?,
         device: Some(device),
@@ -233,6 +265,10 @@ fn device(id: &str, label: &str) -> Result<Device, Error> {
 
 fn invalid(what: &str, error: &dyn core::fmt::Display) -> Error {
     Error::InvalidAnswer(format!("{what}: {error}").into())
+}
+
+fn invalid_key(error: &dyn core::fmt::Display) -> Error {
+    Error::InvalidKey(text(error))
 }
 
 fn text(error: &dyn core::fmt::Display) -> Box<str> {

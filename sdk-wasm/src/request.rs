@@ -3,7 +3,7 @@
 use crate::prelude::*;
 use crate::{
     batch::{Arrival, Batches},
-    effect::{Asked, End, SignTaskId, StoreTask, StoreTaskId},
+    effect::{Asked, End, SignSubject, SignTask, SignTaskId, StoreTask, StoreTaskId},
     error::Error,
     journal::Journal,
     memory::{Memory, Past, Recall},
@@ -124,6 +124,13 @@ impl Requests {
         let open = self.undecided(id)?;
         open.stage = Stage::Signing { task, approved_by };
         Ok(open.message.clone())
+    }
+
+    /// What `task` asked for, unless the request is over by now.
+    pub(crate) fn find_signing(&self, task: SignTaskId) -> Option<SignTask> {
+        let (request_id, _) = self.being_signed(task)?;
+        let message = self.open.get(request_id)?.message.clone();
+        Some(SignTask { id: task, subject: SignSubject::Message { request_id, message } })
     }
 
     /// The signature for `task`, unless the request is over by now.

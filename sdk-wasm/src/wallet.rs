@@ -4,6 +4,7 @@
 //! `poll_event`, and call [`Wallet::handle_timeout`] when [`Wallet::poll_timeout`] says so.
 
 mod asked;
+mod signer;
 
 use crate::prelude::*;
 use crate::{
@@ -98,7 +99,7 @@ enum Phase {
 enum Step {
     Socket,
     Challenge,
-    Proof(SignTaskId),
+    Proof(SignTask),
     Welcome,
 }
 
@@ -339,19 +340,20 @@ impl Wallet {
     }
 
     fn handle_challenge(&mut self, now: Timestamp, challenge: Challenge) {
-        let task = self.new_task_id();
+        let id = self.new_task_id();
         let Phase::Connecting { step: step @ (Step::Socket | Step::Challenge), .. } = &mut self.phase else {
             // A signature over a second challenge on one connection could only serve another one.
             return self.break_off(now, "a second challenge");
         };
-        *step = Step::Proof(task);
         let subject = SignSubject::Introduction {
             challenge,
             public_key: self.config.public_key.to_bytes(),
             audience: self.config.audience.clone(),
             origin: self.config.origin.clone(),
         };
-        self.signs.push(SignTask { id: task, subject });
+        let task = SignTask { id, subject };
+        *step = Step::Proof(task.clone());
+        self.signs.push(task);
     }
 
     fn introduce(&mut self, proof: Signature) {

@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 #[path = "wallet_batch_tests.rs"]
 mod batches;
+#[path = "wallet_signer_tests.rs"]
+mod foreign_signer;
 #[path = "wallet_store_tests.rs"]
 mod keeping;
 

@@ -16,6 +16,9 @@ execFileSync('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '
   stdio: ['ignore', 'ignore', 'inherit'],
 });
 writeFileSync(join(directory, 'entry.js'), "export * from 'countersign';");
+writeFileSync(join(directory, 'import.js'), 'export const load = (name) => import(name);');
 
 export const installed = join(directory, 'node_modules', 'countersign');
-export const { CountersignError, Key, Wallet, init, verify } = await import(pathToFileURL(join(directory, 'entry.js')).href);
+export const countersign = await import(pathToFileURL(join(directory, 'entry.js')).href);
+export const { load } = await import(pathToFileURL(join(directory, 'import.js')).href);
+export const { CountersignError, Key, Wallet, init, verify } = countersign;

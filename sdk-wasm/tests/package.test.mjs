@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CountersignError, directory, installed, Key, verify, Wallet } from './package.mjs';
@@ -31,12 +31,18 @@ async function run(name, script) {
 
 test('the package holds what it needs and nothing else', () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
-  const wanted = ['address.js', 'batch.d.ts', 'batch.js', 'browser.js', 'core.js', 'countersign.wasm', 'elsewhere.d.ts', 'elsewhere.js',
-    'emitter.js', 'errors.d.ts', 'errors.js', 'index.d.ts', 'index.js', 'indexed-db.js', 'keeper.js', 'key.d.ts', 'key.js', 'node.js',
-    'request.d.ts', 'request.js', 'runtime.d.ts', 'runtime.js', 'store.d.ts', 'store.js', 'tabs.js', 'wallet.d.ts', 'wallet.js',
-    'README.md', 'package.json'];
-  assert.deepEqual(files.filter((name) => !name.startsWith('LICENSE-')).sort(), wanted.sort());
-  assert.deepEqual(Object.keys(JSON.parse(readFileSync(join(installed, 'package.json'))).dependencies), ['ws']);
+  const { dependencies, exports, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json')));
+  const named = (entry) => (typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(named));
+  const entries = named(exports).map((path) => basename(path));
+  const loose = files.filter((name) => !entries.includes(name) && !/^(chunk-\w{8}\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name));
+  assert.deepEqual(loose.sort(), [
+    'batch.d.ts', 'elsewhere.d.ts', 'errors.d.ts', 'key-formats.d.ts', 'key.d.ts', 'open-key.d.ts', 'public-key.d.ts', 'request.d.ts', 'runtime.d.ts',
+    'signer.d.ts', 'store.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts',
+  ]);
+  assert.deepEqual(entries.filter((name) => !files.includes(name)), []);
+  assert.equal(dependencies, undefined);
+  // Loaded by Node.js 20 only, which has no WebSocket.
+  assert.deepEqual(Object.keys(optionalDependencies), ['ws']);
 });
 
 test('the types stand on their own and show nothing of the inside', () => {
@@ -45,7 +51,11 @@ test('the types stand on their own and show nothing of the inside', () => {
     assert.doesNotMatch(types, /core|Core|wbg|emitter|keeper|tabs\.js|Actions|Neighbourhood|Platform/, name);
   }
   writeFileSync(join(directory, 'use.ts'), `
-    import { CountersignError, Key, Wallet, init, verify, type ElsewhereRequest, type SignBatch, type SignRequest, type StateEvent, type WalletStore } from 'countersign';
+    import {
+      CountersignError, Key, Wallet, WebCryptoKey, deleteKey, formatPublicKey, init, openKey, verify, type ElsewhereRequest, type SignBatch, type Signer, type SignRequest, type StateEvent, type WalletStore,
+    } from 'countersign';
+    import { exportEncrypted, importEncrypted } from 'countersign/encrypted';
+    import { keyFromMnemonic } from 'countersign/mnemonic';
     await init();
     using key: Key = await Key.fromSeed(new Uint8Array(32));
     using wallet = new Wallet({ key, url: new URL('wss://example.com/ws'), device: { id: 'a', label: 'b' } });
@@ -69,6 +79,22 @@ test('the types stand on their own and show nothing of the inside', () => {
     });
     other.on('elsewhere', (requests: readonly ElsewhereRequest[]) => console.log(requests === other.elsewhere));
     new Wallet({ key, store: false });
+    const signer: Signer = { publicKey: key.publicKey, storage: 'mine', sign: async (bytes) => key.sign(bytes) };
+    new Wallet({ key: signer });
+    const jwk: JsonWebKey = (await Key.fromPkcs8(key.exportPkcs8())).exportJwk();
+    await Key.fromJwk(jwk);
+    const kept: WebCryptoKey | Key = await openKey({ name: 'savings' });
+    new Wallet({ key: kept });
+    const where: 'webcrypto' | 'sealed' | 'memory' = kept.storage;
+    await (await WebCryptoKey.fromJwk(jwk, { name: where })).delete();
+    await deleteKey({ name: 'savings' });
+    const text: string = await exportEncrypted(key, 'correct horse', { memoryKib: 65_536 });
+    const back: Key = await importEncrypted(text, 'correct horse');
+    const derived: Key = await keyFromMnemonic('legal winner …', { path: "m/44'/501'/0'/0'", passphrase: '' });
+    using wallets = new Wallet({ key: back.publicKey === derived.publicKey ? back : derived });
+    const x: string = formatPublicKey(key.publicKey, 'jwk').x + formatPublicKey(key.publicKey, 'did:key');
+    // @ts-expect-error: opened or imported only
+    new WebCryptoKey(x, x, x);
     const holds: boolean = await verify(key.publicKey, key.exportSeed(), '');
     // @ts-expect-error: made by wallets only
     new SignRequest();
@@ -176,15 +202,17 @@ test('a .wasm that cannot be had says where it was looked for and what to do', a
   const base = `http://127.0.0.1:${web.address().port}`;
   const output = await run('nowasm.js', `
     import { init, Key } from 'countersign';
-    for (const source of ['${base}/missing.wasm', '${base}/page', 'http://127.0.0.1:1/x.wasm', new URL('file:///nowhere/x.wasm'), new Uint8Array([1, 2])]) {
+    for (const source of ['${base}/missing.wasm', '${base}/page', 'http://127.0.0.1:1/x.wasm', new URL('file:///nowhere/x.wasm'), '/nowhere/x.wasm', 'x.wasm', new Uint8Array([1, 2])]) {
       await init(source).catch((error) => console.log(error.code, error.message.includes('init(url)')));
     }
+    await init('node_modules/countersign/dist/signer.wasm');
     await Key.generate();
     console.log('loaded');
   `);
   web.close();
   assert.deepEqual(output.split('\n'), [
-    'wasm_not_found true', 'wasm_invalid true', 'wasm_not_found true', 'wasm_not_found true', 'wasm_invalid false', 'loaded',
+    'wasm_not_found true', 'wasm_invalid true', 'wasm_not_found true', 'wasm_not_found false',
+    'wasm_not_found false', 'wasm_not_found false', 'wasm_invalid false', 'loaded',
   ]);
 });
 

@@ -120,6 +120,9 @@ export function withStore() {
 /** A real Chromium. */
 export const launchChromium = () => chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
 
+/** A real Chromium with a profile, which extensions need. */
+export const launchProfile = (...flags) => chromium.launchPersistentContext('', { executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, ...flags] });
+
 /** A server and a browser for all tests of a file. */
 export function world(serverOptions) {
   const world = {};

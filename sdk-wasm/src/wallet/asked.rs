@@ -66,7 +66,7 @@ impl Wallet {
     pub fn handle_signed(&mut self, now: Timestamp, task: SignTaskId, signature: Signature) {
         self.expire(now);
         if let Phase::Connecting { step, .. } = &mut self.phase
-            && matches!(step, Step::Proof(waiting) if *waiting == task)
+            && matches!(step, Step::Proof(waiting) if waiting.id == task)
         {
             *step = Step::Welcome;
             self.introduce(signature);
@@ -75,9 +75,11 @@ impl Wallet {
         }
     }
 
-    /// No signature can be had for a [`SignTask`]: the key is gone or locked.
+    /// No signature can be had for a [`SignTask`]: the key is gone or locked. A proof's failure closes the wallet; a request's
+    /// ends it here and leaves it to other devices.
     pub fn handle_sign_failed(&mut self, now: Timestamp, task: SignTaskId, error: Error) {
-        if matches!(&self.phase, Phase::Connecting { step: Step::Proof(waiting), .. } if *waiting == task) {
+        self.expire(now);
+        if matches!(&self.phase, Phase::Connecting { step: Step::Proof(waiting), .. } if waiting.id == task) {
             self.transmits.push(Transmit::Close(CloseCode::Normal));
             self.end(Some(error));
         } else if let Some(request_id) = self.requests.fail_signing(now, task) {

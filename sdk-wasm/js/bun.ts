@@ -1,0 +1,7 @@
+import { platform, versions } from 'node:process';
+import { program } from './program.js';
+import { install } from './runtime.js';
+
+export * from './index.js';
+
+install({ ...program, label: () => `Bun ${versions['bun']?.split('.')[0]} on ${platform}` });

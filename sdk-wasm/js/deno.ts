@@ -1,0 +1,7 @@
+import { platform, versions } from 'node:process';
+import { program } from './program.js';
+import { install } from './runtime.js';
+
+export * from './index.js';
+
+install({ ...program, label: () => `Deno ${versions['deno']?.split('.')[0]} on ${platform}` });

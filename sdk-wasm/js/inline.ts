@@ -1,0 +1,7 @@
+import { embedded } from './embedded.js';
+import { install } from './runtime.js';
+import { web } from './web.js';
+
+export * from './index.js';
+
+install({ ...web, wasm: embedded });

@@ -1,0 +1,5 @@
+import { serve } from './serve.js';
+
+onmessage = ({ data }) => {
+  serve(data, (word) => postMessage(word)).catch((error) => postMessage({ error: String(error) }));
+};

@@ -1,0 +1,18 @@
+import { build } from 'esbuild';
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { builtSigns } from '../built.mjs';
+import { folder } from '../folder.mjs';
+
+export default [{
+  name: 'esbuild',
+  async test({ browser }) {
+    const path = await folder('esbuild', 'page');
+    const webRoot = join(path, 'built');
+    await build({ entryPoints: [join(path, 'main.js')], outdir: webRoot, bundle: true, minify: true, format: 'esm', logLevel: 'silent' });
+    // esbuild leaves `new URL(…)` as it is: the file is copied by hand, and the README says so.
+    await copyFile(join(path, 'node_modules/countersign/dist/signer.wasm'), join(webRoot, 'signer.wasm'));
+    await copyFile(join(path, 'index.html'), join(webRoot, 'index.html'));
+    return builtSigns(browser, webRoot);
+  },
+}];

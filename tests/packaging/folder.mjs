@@ -1,0 +1,36 @@
+// A fresh folder for each environment, with nothing installed in it but the packed package.
+
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+export const run = promisify(execFile);
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const { version } = JSON.parse(await readFile(join(root, 'sdk-wasm/package.json'), 'utf8'));
+
+/** Where this folder's own node_modules has a program. */
+export const tool = (name) => join(here, 'node_modules/.bin', name);
+
+/** What `npm pack` made. */
+export const tarball = join(root, `sdk-wasm/countersign-${version}.tgz`);
+
+/**
+ * Copies an app and installs the package beside it, as its user would.
+ *
+ * @param entry where the app imports the package from, in place of 'countersign'
+ */
+export async function folder(name, app, { entry = 'countersign', type = 'module', npm = [] } = {}) {
+  const path = join(root, 'target/packaging', name);
+  await rm(path, { recursive: true, force: true });
+  await mkdir(path, { recursive: true });
+  await cp(join(here, 'apps', app), path, { recursive: true });
+  const serve = await readFile(join(here, 'apps/serve.js'), 'utf8');
+  await writeFile(join(path, 'serve.js'), serve.replace("'countersign'", `'${entry}'`));
+  await writeFile(join(path, 'package.json'), JSON.stringify({ private: true, type }));
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...npm, tarball], { cwd: path });
+  return path;
+}

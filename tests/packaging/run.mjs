@@ -1,0 +1,32 @@
+// Runs the packed package in one environment after another and prints a line for each. Any name given is part of one's name.
+
+import { existsSync } from 'node:fs';
+import { launchChromium, Server } from '../browser/harness.mjs';
+import { tarball } from './folder.mjs';
+
+if (!existsSync(tarball)) throw new Error(`no ${tarball}: run \`make sdk\` first`);
+
+const wanted = process.argv.slice(2);
+const modules = ['checks', 'page', 'vite', 'webpack', 'esbuild', 'next', 'extension', 'node', 'deno', 'bun', 'workerd'];
+const environments = (await Promise.all(modules.map((name) => import(`./environments/${name}.mjs`)))).flatMap((module) => module.default);
+const chosen = environments.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
+if (chosen.length === 0) throw new Error(`no environment is called ${wanted.join(' or ')}`);
+
+const world = { server: await Server.start(), browser: await launchChromium() };
+world.wallets = `${world.server.url.replace('http', 'ws')}/ws`;
+const begun = Date.now();
+let failed = 0;
+try {
+  for (const { name, test } of chosen) {
+    const start = Date.now();
+    const [verdict, detail] = await test(world).then((said) => ['ok', said], (error) => ['FAILED', error.stack + (error.stdout ?? '')]);
+    if (verdict !== 'ok') failed++;
+    const seconds = ((Date.now() - start) / 1_000).toFixed(1);
+    console.log(`${name.padEnd(40, ' .')} ${verdict} ${seconds.padStart(5)} s  ${detail}`);
+  }
+} finally {
+  await world.browser.close();
+  await world.server.stop();
+}
+console.log(`${chosen.length - failed} of ${chosen.length} passed in ${((Date.now() - begun) / 1_000).toFixed(0)} s`);
+process.exitCode = failed === 0 ? 0 : 1;
