@@ -1,7 +1,12 @@
 //! Binary values on the wire: standard base64 with padding, in its one canonical form (RFC 4648 §4, §3.5).
 
+#[cfg(target_arch = "wasm32")]
+use crate::base64::decode as decode_base64;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::base64::encode_to;
+use crate::prelude::*;
+#[cfg(not(target_arch = "wasm32"))]
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use std::fmt;
 use thiserror::Error;
 
 /// Why a text is not the base64 of a value.
@@ -27,7 +32,18 @@ pub enum BinaryError {
 
 /// Decodes `text`, whose length its caller has bounded.
 pub(crate) fn decode(what: &'static str, text: &str) -> Result<Vec<u8>, BinaryError> {
-    STANDARD.decode(text).map_err(|_| BinaryError::NotCanonical { what })
+    decode_base64(text).ok_or(BinaryError::NotCanonical { what })
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// Adds the base64 of `bytes` to a text.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn encode_to(text: &mut String, bytes: &[u8]) {
+    STANDARD.encode_string(bytes, text);
 }
 
 /// Decodes exactly `N` bytes without allocating for a text of any other length.
@@ -44,12 +60,9 @@ pub(crate) fn decode_array<const N: usize>(what: &'static str, text: &str) -> Re
 }
 
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
-}
-
-/// Writes `bytes` as base64 without an intermediate string.
-pub(crate) fn fmt(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    fmt::Display::fmt(&base64::display::Base64Display::new(bytes, &STANDARD), f)
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    encode_to(&mut text, bytes);
+    text
 }
 
 /// Gives a fixed-size newtype `struct $name([u8; $len])` its text form: `Display`, `FromStr`, serde.
@@ -68,7 +81,7 @@ macro_rules! base64_newtype {
             }
         }
 
-        impl ::std::str::FromStr for $name {
+        impl ::core::str::FromStr for $name {
             type Err = $crate::BinaryError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -76,14 +89,14 @@ macro_rules! base64_newtype {
             }
         }
 
-        impl ::std::fmt::Display for $name {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                $crate::binary::fmt(&self.0, f)
+        impl ::core::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.write_str(&$crate::binary::encode(&self.0))
             }
         }
 
-        impl ::std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+        impl ::core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 write!(f, "{}({self})", stringify!($name))
             }
         }

@@ -1,13 +1,12 @@
 //! What is wrong with a frame, as a stable code and a sentence.
 
-use crate::{RequestId, text::printable};
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use crate::prelude::*;
+use crate::{JsonError, RequestId, name::Name, text::printable};
+use core::fmt;
 use thiserror::Error;
 
 /// The stable code of an `error` frame. Names never change; a later version may add some, which read as [`ErrorCode::Unrecognised`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
     /// Not a JSON object of the form its `type` asks for.
@@ -39,13 +38,29 @@ pub enum ErrorCode {
     /// As many connections as this key may have.
     TooManyConnections,
     /// A code of a later version.
-    #[serde(other)]
     Unrecognised,
 }
 
-impl ErrorCode {
-    /// The code as it stands on the wire.
-    pub fn as_str(self) -> &'static str {
+impl Name for ErrorCode {
+    const ALL: &'static [Self] = &[
+        Self::Malformed,
+        Self::UnknownType,
+        Self::WrongDirection,
+        Self::BinaryFrame,
+        Self::FrameTooLarge,
+        Self::IntroductionRequired,
+        Self::IntroductionTimeout,
+        Self::AlreadyIntroduced,
+        Self::ProofRequired,
+        Self::ProofInvalid,
+        Self::KeyRefused,
+        Self::RateLimited,
+        Self::TooManyErrors,
+        Self::TooManyConnections,
+        Self::Unrecognised,
+    ];
+
+    fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
             Self::UnknownType => "unknown_type",
@@ -122,7 +137,7 @@ impl FrameError {
         }
     }
 
-    pub(crate) fn malformed(error: &serde_json::Error, request_id: Option<RequestId>) -> Self {
+    pub(crate) fn malformed(error: &JsonError, request_id: Option<RequestId>) -> Self {
         Self::Malformed { problem: printable(&error.to_string(), MAX_PROBLEM_CHARS), request_id }
     }
 }

@@ -1,15 +1,20 @@
-//! Every frame of the protocol as a type, read from and written to JSON text.
+//! Every frame of the protocol as a type.
 
+mod read;
+mod write;
+
+pub(crate) use read::SERVER_FIELDS;
+
+use crate::prelude::*;
 use crate::{
-    BatchId, Challenge, ConnectionId, DeviceId, DeviceLabel, ErrorCode, FrameError, Message, PublicKeyBytes, Purpose,
-    Reason, RequestId, RequesterName, Signature, limits::MAX_FRAME_BYTES, strict, text::printable,
+    BatchId, Challenge, ConnectionId, DeviceId, DeviceLabel, ErrorCode, Message, PublicKeyBytes, Purpose, Reason,
+    RequestId, RequesterName, Signature, name::Name,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{borrow::Cow, fmt, str::FromStr};
+use core::{fmt, str::FromStr};
+use serde::Serialize;
 
 /// A frame from a wallet to a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientFrame {
     /// Claims a key and proves it.
     Introduction(Introduction),
@@ -26,8 +31,7 @@ pub enum ClientFrame {
 }
 
 /// A frame from a server to a wallet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerFrame {
     /// Opens every connection.
     Challenge(ChallengeFrame),
@@ -49,129 +53,26 @@ pub enum ServerFrame {
     Pong(Beat),
 }
 
-const CLIENT_TYPES: [&str; 4] = ["introduction", "request_status", "sign_response", "sign_reject"];
-const SERVER_TYPES: [&str; 7] =
-    ["challenge", "welcome", "sign_request", "request_cancel", "response_ack", "error", "goodbye"];
-
-impl ClientFrame {
-    /// Reads a frame that a wallet sent.
-    ///
-    /// # Errors
-    /// [`FrameError`], which names the field or type that was wrong.
-    pub fn parse(text: &str) -> Result<Self, FrameError> {
-        let kind = frame_type(text)?;
-        Ok(match kind.as_ref() {
-            "introduction" => Self::Introduction(body(text)?),
-            "request_status" => Self::RequestStatus(body(text)?),
-            "sign_response" => Self::SignResponse(body(text)?),
-            "sign_reject" => Self::SignReject(body(text)?),
-            "ping" => Self::Ping(body(text)?),
-            "pong" => Self::Pong(body(text)?),
-            other => return Err(unexpected(other, &SERVER_TYPES)),
-        })
-    }
-
-    /// The frame as JSON text.
-    pub fn to_json(&self) -> String {
-        to_json(self)
-    }
-}
-
-impl ServerFrame {
-    /// Reads a frame that a server sent.
-    ///
-    /// # Errors
-    /// [`FrameError`], which names the field or type that was wrong.
-    pub fn parse(text: &str) -> Result<Self, FrameError> {
-        let kind = frame_type(text)?;
-        Ok(match kind.as_ref() {
-            "challenge" => Self::Challenge(body(text)?),
-            "welcome" => Self::Welcome(body(text)?),
-            "sign_request" => Self::SignRequest(body(text)?),
-            "request_cancel" => Self::RequestCancel(body(text)?),
-            "response_ack" => Self::ResponseAck(body(text)?),
-            "error" => Self::Error(body(text)?),
-            "goodbye" => Self::Goodbye(body(text)?),
-            "ping" => Self::Ping(body(text)?),
-            "pong" => Self::Pong(body(text)?),
-            other => return Err(unexpected(other, &CLIENT_TYPES)),
-        })
-    }
-
-    /// The frame as JSON text.
-    pub fn to_json(&self) -> String {
-        to_json(self)
-    }
-}
-
-fn frame_type(text: &str) -> Result<Cow<'_, str>, FrameError> {
-    #[derive(Deserialize)]
-    struct Tagged<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Cow<'a, str>,
-    }
-
-    if text.len() > MAX_FRAME_BYTES {
-        return Err(FrameError::TooLarge { limit: MAX_FRAME_BYTES, found: text.len() });
-    }
-    read_object(text).map(|Tagged { kind }| kind).map_err(|error| FrameError::malformed(&error, None))
-}
-
-fn body<T: DeserializeOwned>(text: &str) -> Result<T, FrameError> {
-    read_object(text).map_err(|error| FrameError::malformed(&error, request_id(text)))
-}
-
-/// The request that an unreadable frame names, so that the answer to it can name it too.
-fn request_id(text: &str) -> Option<RequestId> {
-    #[derive(Deserialize)]
-    struct Named {
-        request_id: RequestId,
-    }
-
-    read_object(text).ok().map(|Named { request_id }| request_id)
-}
-
-fn read_object<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = strict::object(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
-}
-
-fn unexpected(kind: &str, of_the_other_side: &[&'static str]) -> FrameError {
-    match of_the_other_side.iter().find(|known| **known == kind) {
-        Some(known) => FrameError::WrongDirection(known),
-        None => FrameError::UnknownType(printable(kind, 40)),
-    }
-}
-
-/// Frames are objects with string keys and values that cannot fail to serialise, so there is no error to report.
-fn to_json(frame: &impl Serialize) -> String {
-    serde_json::to_string(frame).unwrap_or_default()
-}
-
 /// `challenge`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChallengeFrame {
     /// What the proof has to be over.
     pub challenge: Challenge,
 }
 
 /// `introduction`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Introduction {
     /// The key the wallet holds; admitted by the session, not by the parser.
     pub public_key: PublicKeyBytes,
     /// The signature over [`Signable::Introduction`](crate::Signable::Introduction).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Signature>,
     /// Which of the key's devices this is.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "strict::optional_object")]
     pub device: Option<Device>,
 }
 
 /// A device among those that hold one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Device {
     /// Stable over reconnects.
     pub id: DeviceId,
@@ -180,19 +81,18 @@ pub struct Device {
 }
 
 /// `welcome`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Welcome {
     /// Names this connection, in logs above all.
     pub connection_id: ConnectionId,
     /// The longest a wallet may be silent, in milliseconds, before the server asks and then closes.
     pub heartbeat_ms: u64,
     /// What this server allows.
-    #[serde(deserialize_with = "strict::object")]
     pub limits: WelcomeLimits,
 }
 
 /// The limits a server states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WelcomeLimits {
     /// The longest message it forwards, in bytes.
     pub max_message_bytes: usize,
@@ -201,7 +101,7 @@ pub struct WelcomeLimits {
 }
 
 /// `sign_request`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignRequest {
     /// Names the request, on every device and at every attempt.
     pub request_id: RequestId,
@@ -212,18 +112,15 @@ pub struct SignRequest {
     /// 1 at first, one more at every delivery to the same key.
     pub attempt: u32,
     /// Who asks.
-    #[serde(deserialize_with = "strict::object")]
     pub requester: Requester,
     /// Why, as the requester claims.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
     /// Its place among requests that are shown together.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "strict::optional_object")]
     pub batch: Option<Batch>,
 }
 
 /// A request's place in a batch: requests that are shown to a human in one prompt, or not at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Batch {
     /// Names the batch, on every device and at every attempt.
     pub id: BatchId,
@@ -234,25 +131,23 @@ pub struct Batch {
 }
 
 /// Who asks for a signature.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requester {
     /// The name the operator gave the requester's token.
     pub name: RequesterName,
 }
 
 /// `request_status`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestStatus {
     /// The request.
     pub request_id: RequestId,
     /// How far it has come.
-    #[serde(deserialize_with = "strict::name")]
     pub state: WalletState,
 }
 
 /// How far a request has come on a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WalletState {
     /// The wallet has it.
     Received,
@@ -260,8 +155,19 @@ pub enum WalletState {
     Displayed,
 }
 
+impl Name for WalletState {
+    const ALL: &'static [Self] = &[Self::Received, Self::Displayed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Displayed => "displayed",
+        }
+    }
+}
+
 /// `sign_response`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignResponse {
     /// The request.
     pub request_id: RequestId,
@@ -270,7 +176,6 @@ pub struct SignResponse {
     /// Over the message.
     pub signature: Signature,
     /// Who decided.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<ApprovedBy>,
 }
 
@@ -307,24 +212,20 @@ impl FromStr for ApprovedBy {
 crate::text::serde_as_text!(ApprovedBy);
 
 /// `sign_reject`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignReject {
     /// The request.
     pub request_id: RequestId,
     /// Why, for programs.
-    #[serde(deserialize_with = "strict::name")]
     pub code: RejectCode,
     /// Why, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// How much the refusal covers.
-    #[serde(deserialize_with = "strict::name")]
     pub scope: RejectScope,
 }
 
 /// Why a wallet declined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RejectCode {
     /// A human said no.
     UserRejected,
@@ -336,9 +237,10 @@ pub enum RejectCode {
     Unsupported,
 }
 
-impl RejectCode {
-    /// The code as it stands on the wire.
-    pub fn as_str(self) -> &'static str {
+impl Name for RejectCode {
+    const ALL: &'static [Self] = &[Self::UserRejected, Self::PolicyRejected, Self::Locked, Self::Unsupported];
+
+    fn as_str(self) -> &'static str {
         match self {
             Self::UserRejected => "user_rejected",
             Self::PolicyRejected => "policy_rejected",
@@ -349,8 +251,7 @@ impl RejectCode {
 }
 
 /// How much a refusal covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RejectScope {
     /// The request is over on every device.
     Key,
@@ -358,19 +259,28 @@ pub enum RejectScope {
     Device,
 }
 
+impl Name for RejectScope {
+    const ALL: &'static [Self] = &[Self::Key, Self::Device];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Device => "device",
+        }
+    }
+}
+
 /// `request_cancel`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestCancel {
     /// The request.
     pub request_id: RequestId,
     /// Why nobody waits for it here any more.
-    #[serde(deserialize_with = "strict::name")]
     pub cause: CancelCause,
 }
 
 /// Why a request was withdrawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CancelCause {
     /// The backend stopped waiting.
     Cancelled,
@@ -380,19 +290,29 @@ pub enum CancelCause {
     AnsweredElsewhere,
 }
 
+impl Name for CancelCause {
+    const ALL: &'static [Self] = &[Self::Cancelled, Self::Expired, Self::AnsweredElsewhere];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::AnsweredElsewhere => "answered_elsewhere",
+        }
+    }
+}
+
 /// `response_ack`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResponseAck {
     /// The request, as the answer named it.
     pub request_id: RequestId,
     /// What became of the answer.
-    #[serde(deserialize_with = "strict::name")]
     pub outcome: AckOutcome,
 }
 
 /// What became of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AckOutcome {
     /// It ended the request, or was counted for this device.
     Accepted,
@@ -408,9 +328,11 @@ pub enum AckOutcome {
     Unknown,
 }
 
-impl AckOutcome {
-    /// The outcome as it stands on the wire.
-    pub fn as_str(self) -> &'static str {
+impl Name for AckOutcome {
+    const ALL: &'static [Self] =
+        &[Self::Accepted, Self::Late, Self::Duplicate, Self::BadSignature, Self::MessageMismatch, Self::Unknown];
+
+    fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Late => "late",
@@ -423,38 +345,34 @@ impl AckOutcome {
 }
 
 /// `ping` and `pong`: browsers hide the protocol's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Beat {
     /// Chosen by the asker and sent back as it came.
     pub t: u64,
 }
 
 /// `error`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorFrame {
     /// For programs.
-    #[serde(deserialize_with = "strict::name")]
     pub code: ErrorCode,
     /// For people.
     pub message: String,
     /// The request it is about, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
 }
 
 /// `goodbye`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Goodbye {
     /// Why the server is about to close.
-    #[serde(deserialize_with = "strict::name")]
     pub reason: GoodbyeReason,
     /// How long to wait before connecting again, in milliseconds; add jitter.
     pub reconnect_after_ms: u64,
 }
 
 /// Why a server closes in good order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GoodbyeReason {
     /// The server is stopping.
     Shutdown,
@@ -462,6 +380,18 @@ pub enum GoodbyeReason {
     Superseded,
     /// Nothing was heard, not even a pong.
     Idle,
+}
+
+impl Name for GoodbyeReason {
+    const ALL: &'static [Self] = &[Self::Shutdown, Self::Superseded, Self::Idle];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Shutdown => "shutdown",
+            Self::Superseded => "superseded",
+            Self::Idle => "idle",
+        }
+    }
 }
 
 #[cfg(test)]

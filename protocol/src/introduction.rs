@@ -1,7 +1,8 @@
 //! What an introduction's proof binds a key to: one challenge, one server address, one web origin.
 
+use crate::prelude::*;
 use crate::{binary::base64_newtype, limits};
-use std::{fmt, net::Ipv6Addr, str::FromStr};
+use core::{fmt, str::FromStr};
 use thiserror::Error;
 
 /// 32 random bytes the server sends first; good for one introduction on one connection.
@@ -55,7 +56,8 @@ impl FromStr for Audience {
             (None, Some(rest)) => (rest, "443"),
             (None, None) => return Err(AudienceError::Scheme),
         };
-        let (authority, path) = rest.split_once('/').ok_or(AudienceError::Path)?;
+        let slash = rest.bytes().position(|byte| byte == b'/').ok_or(AudienceError::Path)?;
+        let (authority, path) = (rest.get(..slash).unwrap_or_default(), rest.get(slash + 1..).unwrap_or_default());
         if !is_path(path) {
             return Err(AudienceError::Path);
         }
@@ -78,27 +80,67 @@ impl fmt::Display for Audience {
 
 /// Splits `host[:port]`, leaving the colons of a bracketed IPv6 address alone.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+    match authority.bytes().rposition(|byte| matches!(byte, b':' | b']')) {
+        Some(at) if authority.as_bytes().get(at) == Some(&b':') => {
+            (authority.get(..at).unwrap_or_default(), authority.get(at + 1..))
+        }
         Some(_) | None => (authority, None),
     }
 }
 
 fn is_host(text: &str) -> bool {
     match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        Some(address) => {
-            address.parse().is_ok_and(|parsed: Ipv6Addr| !address.contains('.') && parsed.to_string() == address)
-        }
+        Some(address) => is_ipv6(address),
         None => {
             !text.is_empty() && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'))
         }
     }
 }
 
+/// Whether a text is an IPv6 address as the URL standard serialises it (§3.5), which is shown by writing it anew.
+fn is_ipv6(text: &str) -> bool {
+    // Of bytes, not of characters: the searching of text is a kilobyte of code.
+    let parts = || text.as_bytes().split(|byte| *byte == b':');
+    let omitted_at = parts().position(<[u8]>::is_empty);
+    let mut groups: Vec<&[u8]> = parts().filter(|group| !group.is_empty()).collect();
+    while let Some(at) = omitted_at
+        && groups.len() < 8
+    {
+        groups.insert(at, b"0");
+    }
+    let is_group = |group: &&[u8]| {
+        let digits = group.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        digits && group.len() <= 4 && (*group == b"0" || !group.starts_with(b"0"))
+    };
+    groups.len() == 8 && groups.iter().all(is_group) && written_ipv6(&groups) == text.as_bytes()
+}
+
+/// The groups with colons between them, and `::` for the first longest run of two or more zeros.
+fn written_ipv6(groups: &[&[u8]]) -> Vec<u8> {
+    let zeros_at = |at: usize| groups.iter().skip(at).take_while(|group| **group == b"0").count();
+    let longest = (0..groups.len()).rev().max_by_key(|at| zeros_at(*at)).unwrap_or(0);
+    let omitted = Some(longest..longest + zeros_at(longest)).filter(|run| run.len() > 1).unwrap_or(0..0);
+    let mut text = Vec::new();
+    for (at, group) in groups.iter().enumerate() {
+        if !omitted.contains(&at) {
+            text.extend_from_slice(group);
+        }
+        let is_inside = omitted.contains(&at) && at + 1 < omitted.end;
+        if !is_inside && (at + 1 < groups.len() || omitted.contains(&at)) {
+            text.push(b':');
+        }
+        if at == 0 && omitted.contains(&at) {
+            text.push(b':');
+        }
+    }
+    text
+}
+
 /// What a parser of URLs leaves alone: printable, nothing it would percent-encode or turn, no segment it would resolve.
 fn is_path(text: &str) -> bool {
     let kept = |b: u8| b.is_ascii_graphic() && !br#"?#"<>\^`{}"#.contains(&b);
-    text.bytes().all(kept) && !text.split('/').any(|segment| matches!(segment, "." | ".."))
+    text.bytes().all(kept)
+        && !text.as_bytes().split(|byte| *byte == b'/').any(|segment| matches!(segment, b"." | b".."))
 }
 
 fn is_port(text: &str) -> bool {
@@ -170,6 +212,52 @@ mod tests {
             assert_eq!(text.parse::<Audience>(), Err(error), "{text}");
         }
         assert_eq!(format!("ws://h/{}", "a".repeat(3000)).parse::<Audience>(), Err(AudienceError::TooLong));
+    }
+
+    /// The standard library writes addresses as the URL standard does, save for IPv4 addresses in IPv6.
+    #[test]
+    fn an_ipv6_address_has_one_spelling() {
+        let mut spellings = 0;
+        for zeros in 0..=255u8 {
+            let groups = std::array::from_fn(|at| if zeros >> at & 1 == 1 { 0 } else { 0xA0 + at as u16 });
+            let address = std::net::Ipv6Addr::from(groups);
+            if address.to_string().contains('.') {
+                continue;
+            }
+            assert!(is_ipv6(&address.to_string()), "{address}");
+            let full: Vec<_> = groups.iter().map(|group| format!("{group:x}")).collect();
+            for (from, to) in (0..8).flat_map(|from| (from + 1..=8).map(move |to| (from, to))) {
+                let shortened = format!("{}::{}", full[..from].join(":"), full[to..].join(":"));
+                let is_that = shortened == address.to_string();
+                assert_eq!(is_ipv6(&shortened), is_that || is_other(&shortened), "{shortened}");
+                spellings += usize::from(!is_that);
+            }
+            assert_eq!(is_ipv6(&full.join(":")), full.join(":") == address.to_string());
+        }
+        assert!(spellings > 8_000, "{spellings}");
+        assert!(is_ipv6("::ffff:102:304"));
+        for text in [
+            "",
+            ":",
+            ":::",
+            ":1",
+            "1:",
+            ":1::",
+            "1:::2",
+            "::1::",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8:9",
+            "::00",
+            "::A",
+            "::1%25eth0",
+        ] {
+            assert!(!is_ipv6(text), "{text}");
+        }
+    }
+
+    /// Whether a text is how the standard library writes the address that it reads from it.
+    fn is_other(text: &str) -> bool {
+        text.parse().is_ok_and(|address: std::net::Ipv6Addr| address.to_string() == text)
     }
 
     #[test]

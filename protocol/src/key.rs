@@ -1,9 +1,10 @@
 //! Public keys: as 32 bytes that somebody named, and as keys this protocol admits.
 
 use crate::binary::{BinaryError, base64_newtype};
+use crate::prelude::*;
+use core::{fmt, hash::Hash};
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed25519_dalek::VerifyingKey;
-use std::{fmt, hash::Hash};
 use thiserror::Error;
 
 /// 32 bytes named as a public key and not yet admitted; see [`PublicKey::admit`].

@@ -1,6 +1,7 @@
 //! The ways people write public keys. The wire knows base64 only; the backend's API takes them all.
 
 use crate::key::{KeyError, PublicKey, PublicKeyBytes};
+use crate::prelude::*;
 use base64::{
     Engine as _,
     engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD},

@@ -1,19 +1,27 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(all(target_arch = "wasm32", not(test)), no_std)]
 
+extern crate alloc;
+
+#[cfg(any(target_arch = "wasm32", test))]
+mod base64;
 mod binary;
 mod error;
 mod frame;
 mod introduction;
+pub mod json;
 mod key;
 mod key_text;
 pub mod limits;
 mod message;
+mod name;
+mod prelude;
 mod request_id;
 mod signable;
 mod signature;
-mod strict;
 mod text;
+mod unreadable;
 
 pub use binary::BinaryError;
 pub use error::{ErrorCode, FrameError, MAX_PROBLEM_CHARS};
@@ -23,13 +31,16 @@ pub use frame::{
     ServerFrame, SignReject, SignRequest, SignResponse, WalletState, Welcome, WelcomeLimits,
 };
 pub use introduction::{Audience, AudienceError, Challenge, Origin, OriginError};
+pub use json::JsonError;
 pub use key::{KeyError, PublicKey, PublicKeyBytes};
 pub use key_text::KeyTextError;
 pub use message::{Message, MessageError, RESERVED_PREFIX};
+pub use name::{Name, NameError};
 pub use request_id::{BatchId, ConnectionId, IdError, RequestId};
 pub use signable::{INTRODUCTION_CONTEXT, Signable, SignatureMismatch};
 pub use signature::Signature;
 pub use text::{DeviceId, DeviceLabel, Purpose, Reason, RequesterName, Text, TextError};
+pub use unreadable::UnreadableRequest;
 
 /// The WebSocket subprotocol: offered by a wallet, echoed by the server when offered, not required.
 pub const SUBPROTOCOL: &str = "countersign.v1";

@@ -1,8 +1,9 @@
 //! The bytes a backend asks to have signed.
 
+use crate::prelude::*;
 use crate::{binary, limits::MAX_MESSAGE_BYTES};
+use core::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::{fmt, str::FromStr};
 use thiserror::Error;
 
 /// What no message may start with: 0xFF and `countersign/`.

@@ -1,8 +1,8 @@
 //! The only bytes this project ever signs, and the only place that builds, signs and verifies them.
 
 use crate::{Audience, Challenge, Message, Origin, PublicKey, PublicKeyBytes, Signature};
+use alloc::borrow::Cow;
 use ed25519_dalek::{Signer as _, SigningKey, Verifier as _};
-use std::borrow::Cow;
 use thiserror::Error;
 
 /// What an introduction's signed bytes start with: the reserved prefix, the purpose, and a zero that ends it.

@@ -1,8 +1,10 @@
 //! Short texts that people read: who asks, why, which device, the reason for a refusal.
 
-use crate::{limits, strict};
+use crate::limits;
+use crate::prelude::*;
+use alloc::borrow::Cow;
+use core::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{fmt, str::FromStr};
 use thiserror::Error;
 
 /// Why a short text was refused.
@@ -54,7 +56,7 @@ impl<const MAX: usize> FromStr for Text<MAX> {
         if text.len() > MAX {
             return Err(TextError::TooLong { limit: MAX, found: text.len() });
         }
-        if text.trim().is_empty() {
+        if text.chars().all(char::is_whitespace) {
             return Err(TextError::Empty);
         }
         match text.chars().find(|&c| misleads(c)) {
@@ -104,7 +106,7 @@ where
     D: Deserializer<'de>,
     T: FromStr<Err: fmt::Display>,
 {
-    strict::string(deserializer)?.parse().map_err(de::Error::custom)
+    Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }
 
 /// serde by way of `Display` and `FromStr`.

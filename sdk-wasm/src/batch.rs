@@ -1,5 +1,6 @@
 //! Gathers the members of a batch until all of a delivery are there (specification §7.7).
 
+use crate::prelude::*;
 use countersign_protocol::{Batch, BatchId, RequestId, limits::MAX_BATCH};
 
 /// The most batches that are gathered at once. Their members come one right after the other, so there is hardly ever a second.
@@ -89,7 +90,7 @@ impl Gathering {
     }
 
     fn take(&mut self) -> Vec<RequestId> {
-        std::mem::take(&mut self.members).into_iter().map(|(_, member)| member).collect()
+        core::mem::take(&mut self.members).into_iter().map(|(_, member)| member).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Drives a [`Wallet`] with the platform's socket, clock and timer, and with a key here or a signer outside.
 
+use crate::prelude::*;
 use crate::{
     backoff::Jitter,
     effect::{Asked, Event, SignTask, SignTaskId, State, StoreAction, StoreTask, StoreTaskId, Transmit},
@@ -12,12 +13,10 @@ use crate::{
     timer::Timer,
     wallet::{Closed, Config, Incoming, Wallet},
 };
+use alloc::rc::Rc;
+use core::cell::{Cell, RefCell};
 use countersign_protocol::{RequestId, limits::MAX_FRAME_BYTES};
 use js_sys::{Function, JsString, Uint8Array};
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
 use wasm_bindgen::{JsCast, JsValue};
 
 /// No borrow of `wallet`, `socket` or `timer` outlives the statement it is made in: every call into JavaScript may call back.
@@ -66,7 +65,7 @@ impl Driver {
     /// Takes in a record that was kept, whose time is over in so many milliseconds, or was so long ago if they are negative.
     pub(crate) fn restore(self: &Rc<Self>, json: &str, expires_in_ms: f64) -> bool {
         let record = Record::from_json(json, timestamp(milliseconds(now().as_millis()) + expires_in_ms));
-        record.map(|record| self.input(|wallet, now| wallet.restore(now, vec![record]))).is_ok()
+        record.map(|record| self.input(|wallet, now| wallet.restore(now, record))).is_ok()
     }
 
     pub(crate) fn stored(self: &Rc<Self>, task: f64, error: Option<String>) {

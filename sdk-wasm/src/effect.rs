@@ -1,5 +1,6 @@
 //! What the wallet's state machine asks of the world around it, and what it tells its owner.
 
+use crate::prelude::*;
 use crate::{error::Error, record::Record, time::Millis};
 use countersign_protocol::{
     Audience, Challenge, ClientFrame, ConnectionId, Message, Origin, PublicKeyBytes, RequestId, SignRequest, Signable,

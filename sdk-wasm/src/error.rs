@@ -1,6 +1,7 @@
 //! Everything that can go wrong in a wallet, each with a stable code for programs and a sentence for people.
 
-use countersign_protocol::{ErrorCode, RequestId};
+use crate::prelude::*;
+use countersign_protocol::{ErrorCode, Name};
 use thiserror::Error;
 
 /// What went wrong, as the wallet's owner is told.
@@ -12,37 +13,37 @@ pub enum Error {
     InvalidSeed(u32),
     /// A signer's public key that the protocol does not admit.
     #[error("the signer's public key is not one a wallet can have: {0}")]
-    InvalidKey(String),
+    InvalidKey(Box<str>),
     /// A public key that is not 32 bytes of canonical base64.
     #[error("{0}")]
-    InvalidPublicKey(String),
+    InvalidPublicKey(Box<str>),
     /// A signature that is not 64 bytes of canonical base64, or that a signer gave and that does not verify.
     #[error("{0}")]
-    InvalidSignature(String),
+    InvalidSignature(Box<str>),
     /// Bytes that are no message under this protocol.
     #[error("{0}")]
-    InvalidMessage(String),
+    InvalidMessage(Box<str>),
     /// A URL that cannot be a server's address.
     #[error("not the address of a Countersign server: {0}")]
-    InvalidUrl(String),
+    InvalidUrl(Box<str>),
     /// A device id or label that the protocol does not carry.
     #[error("device: {0}")]
-    InvalidDevice(String),
+    InvalidDevice(Box<str>),
     /// A reason, code or scope of a rejection, or an `approvedBy`, that the protocol does not carry.
     #[error("answer: {0}")]
-    InvalidAnswer(String),
+    InvalidAnswer(Box<str>),
     /// The key was freed and is gone from memory.
     #[error("the key was freed, so nothing can be signed with it")]
     KeyFreed,
     /// A signer outside this code gave no signature.
     #[error("the signer gave no signature: {0}")]
-    SignerFailed(String),
+    SignerFailed(Box<str>),
     /// The platform has no `crypto.getRandomValues`.
     #[error("no crypto.getRandomValues here, and a key needs it: use a current browser, or Node.js 20 or later")]
     NoRandomness,
     /// The socket could not even be made; another try would fail in the same way.
     #[error("the WebSocket could not be opened: {0}")]
-    DialRefused(String),
+    DialRefused(Box<str>),
     /// No welcome within the time for one.
     #[error("no welcome from the server within {0} ms")]
     ConnectTimeout(u64),
@@ -55,11 +56,11 @@ pub enum Error {
         /// The WebSocket close code (RFC 6455 §7.4).
         code: u16,
         /// What the other side said, cut to a length fit for printing.
-        reason: String,
+        reason: Box<str>,
     },
     /// The server closed the connection for breaking its rules (1008) and did not say which.
     #[error("the server refused this connection: {0}")]
-    Refused(String),
+    Refused(Box<str>),
     /// A newer connection has taken this one's place.
     #[error("a newer connection of this key has taken this one's place")]
     Superseded,
@@ -69,13 +70,11 @@ pub enum Error {
         /// Its stable code.
         code: ErrorCode,
         /// Its sentence, cut to a length fit for printing.
-        message: String,
-        /// The request it is about.
-        request_id: Option<RequestId>,
+        message: Box<str>,
     },
     /// A frame this protocol does not have, or that breaks its limits.
     #[error("the server sent a frame that cannot be read: {0}")]
-    BadFrame(String),
+    BadFrame(Box<str>),
     /// A frame where the protocol has no place for it.
     #[error("the server broke the protocol: {0}")]
     Protocol(&'static str),
@@ -114,7 +113,7 @@ pub enum Error {
     Unconfirmed,
     /// What should outlive the page or process could not be written down.
     #[error("the wallet's store failed, so a reload may ask again or lose an answer: {0}")]
-    Storage(String),
+    Storage(Box<str>),
 }
 
 impl Error {
@@ -158,6 +157,6 @@ impl Error {
 }
 
 /// Text from outside, cut to a length fit for a log line, with control characters made visible.
-pub(crate) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> Box<str> {
     text.chars().take(200).map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }

@@ -1,5 +1,6 @@
 //! What the TypeScript side provides. Every call may come back into the wallet before it returns.
 
+use crate::prelude::*;
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::prelude::*;
 

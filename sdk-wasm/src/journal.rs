@@ -2,22 +2,22 @@
 
 use crate::{
     effect::{StoreAction, StoreTask, StoreTaskId},
+    queue::Queue,
     record::Record,
 };
 use countersign_protocol::RequestId;
-use std::collections::VecDeque;
 
 /// Hands out store tasks in order; none where nothing is kept.
 #[derive(Debug)]
 pub(crate) struct Journal {
     keeps: bool,
     last: u64,
-    tasks: VecDeque<StoreTask>,
+    tasks: Queue<StoreTask>,
 }
 
 impl Journal {
     pub(crate) fn new(keeps: bool) -> Self {
-        Self { keeps, last: 0, tasks: VecDeque::new() }
+        Self { keeps, last: 0, tasks: Queue::default() }
     }
 
     /// Has a record kept; answers under which name that will be reported, if it is kept at all.
@@ -30,7 +30,7 @@ impl Journal {
     }
 
     pub(crate) fn poll(&mut self) -> Option<StoreTask> {
-        self.tasks.pop_front()
+        self.tasks.pop()
     }
 
     fn push(&mut self, action: StoreAction) -> Option<StoreTaskId> {
@@ -39,7 +39,7 @@ impl Journal {
         }
         self.last += 1;
         let id = StoreTaskId(self.last);
-        self.tasks.push_back(StoreTask { id, action });
+        self.tasks.push(StoreTask { id, action });
         Some(id)
     }
 }

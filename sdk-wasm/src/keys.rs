@@ -1,9 +1,10 @@
 //! A signing key held in WebAssembly memory, overwritten when it is freed.
 
 use crate::error::Error;
+use alloc::rc::Rc;
+use core::cell::RefCell;
 use countersign_protocol::{PublicKey, Signable, Signature};
 use ed25519_dalek::{SECRET_KEY_LENGTH, Signer as _, SigningKey};
-use std::{cell::RefCell, rc::Rc};
 use zeroize::Zeroizing;
 
 /// The 32 secret bytes a key is made of (RFC 8032 §5.1.5), overwritten when dropped.
@@ -63,8 +64,8 @@ impl Key {
 }
 
 /// Shows the public key only.
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Key {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("Key").field(&self.public_key).finish()
     }
 }

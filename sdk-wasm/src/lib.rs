@@ -3,6 +3,10 @@
 //! [`wallet`] is the protocol's client side as a pure state machine, free of socket, clock, randomness and key; it runs and
 //! is tested natively. This file binds it to JavaScript; the npm package `countersign` wraps the bindings in TypeScript.
 
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+extern crate alloc;
+
 pub mod backoff;
 mod batch;
 mod driver;
@@ -15,15 +19,18 @@ mod journal;
 pub mod keys;
 mod memory;
 mod open;
+mod prelude;
+mod queue;
 pub mod record;
 mod request;
 mod socket;
+mod table;
 pub mod time;
 mod timer;
-mod unreadable;
 mod verdict;
 pub mod wallet;
 
+use crate::prelude::*;
 use crate::{
     backoff::BackoffLimits,
     driver::{Driver, request_id},
@@ -33,13 +40,24 @@ use crate::{
     time::{Millis, Timestamp},
     wallet::{Config, Wallet},
 };
+use alloc::rc::Rc;
 use countersign_protocol::{
-    Device, Message, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
+    Device, Message, Name, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
 };
 use js_sys::{Reflect, Uint8Array};
-use serde::Deserialize;
-use std::rc::Rc;
 use wasm_bindgen::prelude::*;
+
+/// A fifth of the code of the allocator that comes with the standard library.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
+/// A panic is a trap: a browser shows none of what it would say, and saying it takes 10 KB of code and texts.
+#[cfg(target_arch = "wasm32")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
 
 /// A key, as JavaScript holds it.
 #[wasm_bindgen]
@@ -110,8 +128,8 @@ impl CoreWallet {
     /// [`Error::InvalidKey`], [`Error::InvalidUrl`], [`Error::InvalidDevice`]
     #[wasm_bindgen(constructor)]
     pub fn new(public_key: &str, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
-        let bytes = public_key.parse().map_err(invalid_key).map_err(thrown)?;
-        let public_key = PublicKey::admit(bytes).map_err(invalid_key).map_err(thrown)?;
+        let bytes = public_key.parse().map_err(|error| thrown(invalid_key(&error)))?;
+        let public_key = PublicKey::admit(bytes).map_err(|error| thrown(invalid_key(&error)))?;
         Self::driven(public_key, None, options, host)
     }
 
@@ -180,7 +198,7 @@ impl CoreWallet {
     /// [`Error::NotOpen`], [`Error::AlreadyAnswered`], [`Error::InvalidAnswer`]
     pub fn approve(&self, id: &str, approved_by: &str) -> Result<(), JsValue> {
         self.attempt(|wallet, now| {
-            let approved_by = approved_by.parse().map_err(Error::InvalidAnswer)?;
+            let approved_by = approved_by.parse().map_err(|error: String| Error::InvalidAnswer(error.into()))?;
             wallet.approve(now, request_id(id)?, approved_by)
         })
     }
@@ -191,10 +209,10 @@ impl CoreWallet {
     /// [`Error::NotOpen`], [`Error::AlreadyAnswered`], [`Error::InvalidAnswer`]
     pub fn reject(&self, id: &str, code: &str, reason: Option<String>, scope: &str) -> Result<(), JsValue> {
         self.attempt(|wallet, now| {
-            let code: RejectCode = named("code", code)?;
-            let scope: RejectScope = named("scope", scope)?;
+            let code = RejectCode::from_name(code).map_err(|error| invalid("code", &error))?;
+            let scope = RejectScope::from_name(scope).map_err(|error| invalid("scope", &error))?;
             let reason = reason.map(|text| text.parse::<Reason>()).transpose();
-            wallet.reject(now, request_id(id)?, code, reason.map_err(|error| invalid("reason", error))?, scope)
+            wallet.reject(now, request_id(id)?, code, reason.map_err(|error| invalid("reason", &error))?, scope)
         })
     }
 
@@ -215,16 +233,14 @@ impl CoreWallet {
 /// be read and is not admitted verifies nothing.
 #[wasm_bindgen]
 pub fn verify(public_key: &str, message: &[u8], signature: &str) -> Result<bool, JsValue> {
-    let bytes: PublicKeyBytes =
-        public_key.parse().map_err(|error| thrown(Error::InvalidPublicKey(format!("{error}"))))?;
-    let signature: Signature =
-        signature.parse().map_err(|error| thrown(Error::InvalidSignature(format!("{error}"))))?;
-    let message = Message::try_from(message).map_err(|error| thrown(Error::InvalidMessage(error.to_string())))?;
+    let bytes: PublicKeyBytes = public_key.parse().map_err(|error| thrown(Error::InvalidPublicKey(text(&error))))?;
+    let signature: Signature = signature.parse().map_err(|error| thrown(Error::InvalidSignature(text(&error))))?;
+    let message = Message::try_from(message).map_err(|error| thrown(Error::InvalidMessage(text(&error))))?;
     Ok(PublicKey::admit(bytes).is_ok_and(|key| Signable::Message(&message).verify(&key, &signature).is_ok()))
 }
 
 fn configure(public_key: PublicKey, options: &Options) -> Result<Config, Error> {
-    let invalid_url = |error: &dyn std::fmt::Display| Error::InvalidUrl(error.to_string());
+    let invalid_url = |error: &dyn core::fmt::Display| Error::InvalidUrl(text(error));
     let device = device(&options.device_id(), &options.device_label())?;
     // A float becomes the nearest whole number there is, and NaN becomes 0.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -240,25 +256,23 @@ fn configure(public_key: PublicKey, options: &Options) -> Result<Config, Error> 
 }
 
 fn device(id: &str, label: &str) -> Result<Device, Error> {
-    let invalid = |what, error| Error::InvalidDevice(format!("{what}: {error}"));
+    let invalid = |what, error| Error::InvalidDevice(format!("{what}: {error}").into());
     Ok(Device {
         id: id.parse().map_err(|error| invalid("id", error))?,
         label: label.parse().map_err(|error| invalid("label", error))?,
     })
 }
 
-/// Reads one of the wire's own names.
-fn named<T: for<'de> Deserialize<'de>>(what: &str, name: &str) -> Result<T, Error> {
-    let name = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name);
-    T::deserialize(name).map_err(|error| invalid(what, error))
+fn invalid(what: &str, error: &dyn core::fmt::Display) -> Error {
+    Error::InvalidAnswer(format!("{what}: {error}").into())
 }
 
-fn invalid_key(error: impl std::fmt::Display) -> Error {
-    Error::InvalidKey(error.to_string())
+fn invalid_key(error: &dyn core::fmt::Display) -> Error {
+    Error::InvalidKey(text(error))
 }
 
-fn invalid(what: &str, error: impl std::fmt::Display) -> Error {
-    Error::InvalidAnswer(format!("{what}: {error}"))
+fn text(error: &dyn core::fmt::Display) -> Box<str> {
+    error.to_string().into()
 }
 
 /// An error as JavaScript gets it: an `Error` with a `code`.

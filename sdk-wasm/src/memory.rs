@@ -1,11 +1,11 @@
 //! A bounded memory of requests that nobody is asked about any more, so that a repetition prompts nobody again.
 
+use crate::prelude::*;
 use crate::{
     record::{Answer, Contents},
     time::Timestamp,
 };
 use countersign_protocol::{PublicKey, RequestId, SignRequest};
-use std::collections::VecDeque;
 
 /// How many requests are remembered.
 pub(crate) const MEMORY: usize = 256;
@@ -64,7 +64,7 @@ struct Entry {
 
 /// The newest [`MEMORY`] requests, each until its time is over.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(VecDeque<Entry>);
+pub(crate) struct Memory(Vec<Entry>);
 
 impl Memory {
     pub(crate) fn find(&self, id: RequestId) -> Option<&Past> {
@@ -75,14 +75,14 @@ impl Memory {
     #[must_use]
     pub(crate) fn remember(&mut self, id: RequestId, forget_at: Timestamp, past: Past) -> Option<RequestId> {
         self.take(id);
-        let evicted = if self.0.len() == MEMORY { self.0.pop_front() } else { None };
-        self.0.push_back(Entry { id, forget_at, past });
+        let evicted = (self.0.len() == MEMORY).then(|| self.0.remove(0));
+        self.0.push(Entry { id, forget_at, past });
         evicted.filter(Entry::is_stored).map(|entry| entry.id)
     }
 
     pub(crate) fn take(&mut self, id: RequestId) -> Option<Past> {
         let at = self.0.iter().position(|entry| entry.id == id)?;
-        self.0.remove(at).map(|entry| entry.past)
+        Some(self.0.remove(at).past)
     }
 
     /// Forgets those whose time is over, and answers which of them were stored.

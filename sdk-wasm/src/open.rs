@@ -1,5 +1,6 @@
 //! A request that waits for its owner, or whose answer waits for an acknowledgement.
 
+use crate::prelude::*;
 use crate::{
     effect::{End, SignTaskId, StoreTaskId},
     error::Error,
@@ -153,7 +154,7 @@ impl Open {
     }
 
     pub(crate) fn record(&self, request_id: RequestId, stage: record::Stage) -> Record {
-        Record { request_id, deadline: self.deadline, contents: self.contents.clone(), stage }
+        Record { request_id, deadline: self.deadline, contents: self.contents, stage }
     }
 }
 

@@ -1,12 +1,12 @@
 //! What is kept of a request where it outlives the page or process.
 
+use crate::prelude::*;
 use crate::{error::Error, time::Timestamp};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{
-    ApprovedBy, ClientFrame, Message, PublicKey, Reason, RejectCode, RejectScope, RequestId, SignReject, SignRequest,
-    SignResponse, Signable, Signature,
+    ApprovedBy, ClientFrame, Message, Name as _, PublicKey, Reason, RejectCode, RejectScope, RequestId, SignReject,
+    SignRequest, SignResponse, Signable, Signature,
+    json::{Fields, JsonError, Object, Writer},
 };
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha512};
 
 /// All that is kept of one request.
@@ -42,25 +42,20 @@ pub enum Stage {
     },
 }
 
-/// A record as JSON. One flat object, since every nested one costs a kilobyte of WebAssembly to read.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Flat {
-    request_id: Option<RequestId>,
-    contents: Option<Contents>,
-    message: Option<Message>,
-    signature: Option<Signature>,
-    approved_by: Option<ApprovedBy>,
-    code: Option<RejectCode>,
-    reason: Option<Reason>,
-    scope: Option<RejectScope>,
-}
+/// A record is one flat object. Which of these are there says which stage it is in.
+const FIELDS: Fields =
+    Fields::new(&["request_id", "contents", "message", "signature", "approved_by", "code", "reason", "scope"]);
 
 impl Record {
     /// The record as JSON, without its deadline.
     pub fn to_json(&self) -> String {
-        // A struct of strings cannot fail to serialise.
-        serde_json::to_string(&Flat::from(self)).unwrap_or_default()
+        let record = Writer::default().plain("request_id", &self.request_id).base64("contents", &self.contents.0);
+        match &self.stage {
+            Stage::Shown => record,
+            Stage::Answered { answer, message } => answer.write(record.base64("message", message.as_bytes())),
+            Stage::Settled { answer } => answer.write(record),
+        }
+        .finish()
     }
 
     /// Reads what [`Record::to_json`] wrote.
@@ -68,8 +63,19 @@ impl Record {
     /// # Errors
     /// [`Error::Storage`] for anything else.
     pub fn from_json(json: &str, deadline: Timestamp) -> Result<Self, Error> {
-        let record = serde_json::from_str(json).ok().and_then(|flat: Flat| flat.into_record(deadline));
-        record.ok_or_else(|| Error::Storage("a record that cannot be read".into()))
+        let record = Object::read(json, FIELDS).and_then(|record| Self::read(&record, deadline));
+        record.map_err(|_| Error::Storage("a record that cannot be read".into()))
+    }
+
+    fn read(record: &Object<'_>, deadline: Timestamp) -> Result<Self, JsonError> {
+        let stage = match (Answer::read(record)?, record.optional("message")?) {
+            (None, None) => Stage::Shown,
+            (Some(answer), Some(message)) => Stage::Answered { answer, message },
+            (Some(answer), None) => Stage::Settled { answer },
+            (None, Some(_)) => return Err(JsonError::missing("signature")),
+        };
+        let (request_id, contents) = (record.required("request_id")?, Contents(record.base64("contents")?));
+        Ok(Self { request_id, deadline, contents, stage })
     }
 
     /// Whether it holds a decision of the wallet's owner that has yet to reach the server.
@@ -81,50 +87,10 @@ impl Record {
     }
 }
 
-impl From<&Record> for Flat {
-    fn from(record: &Record) -> Self {
-        let (answer, message) = match record.stage.clone() {
-            Stage::Shown => (None, None),
-            Stage::Answered { answer, message } => (Some(answer), Some(message)),
-            Stage::Settled { answer } => (Some(answer), None),
-        };
-        let (request_id, contents) = (Some(record.request_id), Some(record.contents.clone()));
-        let flat = Self { request_id, contents, message, ..Self::default() };
-        match answer {
-            None => flat,
-            Some(Answer::Signed { signature, approved_by }) => {
-                Self { signature: Some(signature), approved_by: Some(approved_by), ..flat }
-            }
-            Some(Answer::Rejected { code, reason, scope }) => {
-                Self { code: Some(code), reason, scope: Some(scope), ..flat }
-            }
-        }
-    }
-}
-
-impl Flat {
-    fn into_record(self, deadline: Timestamp) -> Option<Record> {
-        let Self { request_id, contents, message, signature, approved_by, code, reason, scope } = self;
-        let answer = match (signature, approved_by, code, scope) {
-            (Some(signature), Some(approved_by), None, None) => Some(Answer::Signed { signature, approved_by }),
-            (None, None, Some(code), Some(scope)) => Some(Answer::Rejected { code, reason, scope }),
-            (None, None, None, None) => None,
-            (_, _, _, _) => return None,
-        };
-        let stage = match (answer, message) {
-            (None, None) => Stage::Shown,
-            (Some(answer), Some(message)) => Stage::Answered { answer, message },
-            (Some(answer), None) => Stage::Settled { answer },
-            (None, Some(_)) => return None,
-        };
-        Some(Record { request_id: request_id?, deadline, contents: contents?, stage })
-    }
-}
-
 /// A digest of what a human is shown of a request, so that the same id with other contents is recognised without the contents
-/// being kept: the first 32 bytes of the SHA-512 (FIPS 180-4), which the signatures bring along anyway, in base64.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contents(Box<str>);
+/// being kept: the first 32 bytes of the SHA-512 (FIPS 180-4), which the signatures bring along anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contents([u8; 32]);
 
 impl Contents {
     /// Those of a request.
@@ -136,7 +102,7 @@ impl Contents {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Self(STANDARD.encode(hash.finalize().first_chunk::<32>().unwrap_or(&[0; 32])).into())
+        Self(*hash.finalize().first_chunk().unwrap_or(&[0; 32]))
     }
 }
 
@@ -165,6 +131,29 @@ impl Answer {
     /// What this wallet cannot or must not sign.
     pub(crate) fn unsupported(scope: RejectScope) -> Self {
         Self::Rejected { code: RejectCode::Unsupported, reason: None, scope }
+    }
+
+    fn write(&self, record: Writer) -> Writer {
+        match self {
+            Self::Signed { signature, approved_by } => {
+                record.base64("signature", signature.as_bytes()).text("approved_by", &approved_by.to_string())
+            }
+            Self::Rejected { code, reason, scope } => record
+                .text("code", code.as_str())
+                .optional(reason.as_ref(), |record, reason| record.text("reason", reason.as_str()))
+                .text("scope", scope.as_str()),
+        }
+    }
+
+    fn read(record: &Object<'_>) -> Result<Option<Self>, JsonError> {
+        Ok(match (record.optional("signature")?, record.optional_name("code")?) {
+            (None, None) => None,
+            (Some(signature), None) => Some(Self::Signed { signature, approved_by: record.required("approved_by")? }),
+            (None, Some(code)) => {
+                Some(Self::Rejected { code, reason: record.optional("reason")?, scope: record.name("scope")? })
+            }
+            (Some(_), Some(_)) => return Err(JsonError::duplicate("code")),
+        })
     }
 
     pub(crate) fn frame(&self, request_id: RequestId, message: &Message) -> ClientFrame {
@@ -252,15 +241,12 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_an_error() {
-        let Record { request_id, contents, .. } = shown();
-        let half = Flat {
-            request_id: Some(request_id),
-            contents: Some(contents),
-            code: Some(RejectCode::Locked),
-            ..Flat::default()
-        };
-        let half = serde_json::to_string(&half).unwrap();
-        for text in ["", "null", "{}", "[1]", r#"{"request_id":"x"}"#, &half] {
+        let with = |fields: &str| shown().to_json().replace('}', &format!(",{fields}}}"));
+        let signature = format!(r#""signature":"{}==""#, "A".repeat(86));
+        let (by_nobody, half) = (with(&signature), with(r#""code":"locked""#));
+        let both = with(&format!(r#"{signature},"approved_by":"human","code":"locked","scope":"key""#));
+        let message_alone = with(r#""message":"aGk=""#);
+        for text in ["", "null", "{}", "[1]", r#"{"request_id":"x"}"#, &by_nobody, &half, &both, &message_alone] {
             assert!(matches!(Record::from_json(text, Timestamp::default()), Err(Error::Storage(_))), "{text}");
         }
     }

@@ -1,5 +1,6 @@
 //! The requests a wallet has been asked: those that wait for it or for an acknowledgement, and a memory of those that do not.
 
+use crate::prelude::*;
 use crate::{
     batch::{Arrival, Batches},
     effect::{Asked, End, SignSubject, SignTask, SignTaskId, StoreTask, StoreTaskId},
@@ -8,13 +9,13 @@ use crate::{
     memory::{Memory, Past, Recall},
     open::{ACK_GRACE, Answered, Open, Stage, Storing, outgoing},
     record::{self, Answer, Record},
+    table::Table,
     time::{Millis, Timestamp},
 };
 use countersign_protocol::{
     AckOutcome, ApprovedBy, Batch, CancelCause, ClientFrame, Message, PublicKey, RejectCode, RejectScope, RequestId,
     SignRequest, Signature, limits::MAX_TIMEOUT_MS,
 };
-use std::collections::BTreeMap;
 
 /// The most requests open at once, whatever the welcome says.
 pub(crate) const MOST_OPEN: usize = 256;
@@ -48,7 +49,7 @@ pub(crate) enum Delivery {
 #[derive(Debug)]
 pub(crate) struct Requests {
     key: PublicKey,
-    open: BTreeMap<RequestId, Open>,
+    open: Table,
     memory: Memory,
     batches: Batches,
     journal: Journal,
@@ -61,21 +62,18 @@ impl Requests {
         Self { key, open, memory, batches, journal: Journal::new(keeps) }
     }
 
-    /// Takes in what an earlier life of the wallet kept. Where both know a request, the one that knows of a decision is right.
-    pub(crate) fn restore(&mut self, now: Timestamp, mut records: Vec<Record>) {
-        // The newest are remembered where there are too many.
-        records.sort_unstable_by_key(|record| record.deadline);
-        for record in records {
-            // A clock that was set back would make it last for ever.
-            let deadline = record.deadline.min(now + Millis(MAX_TIMEOUT_MS));
-            self.take_in(now, Record { deadline, ..record });
-        }
+    /// Takes in what an earlier life of the wallet kept of a request. Where both know it, the one that knows of a decision is
+    /// right.
+    pub(crate) fn restore(&mut self, now: Timestamp, record: Record) {
+        // A clock that was set back would make it last for ever.
+        let deadline = record.deadline.min(now + Millis(MAX_TIMEOUT_MS));
+        self.take_in(now, Record { deadline, ..record });
     }
 
     /// Takes note that a request arrived, and says which of its batch may be shown now.
     pub(crate) fn arrive(&mut self, id: RequestId, batch: Option<Batch>) -> Arrival {
         let open = &self.open;
-        self.batches.make_room(|id| open.get(id).is_some_and(Open::is_held));
+        self.batches.make_room(|id| open.get(*id).is_some_and(Open::is_held));
         self.batches.arrive(id, batch)
     }
 
@@ -93,10 +91,10 @@ impl Requests {
                 return Delivery::Replaced;
             }
         }
-        if let Some(open) = self.open.get_mut(&id) {
+        if let Some(open) = self.open.get_mut(id) {
             return open.redeliver(now, request).unwrap_or_else(|| self.withdraw(id));
         }
-        let here = self.open.values().filter(|open| open.is_here && !open.is_answered()).count();
+        let here = self.open.iter().filter(|(_, open)| open.is_here && !open.is_answered()).count();
         if here >= most || self.open.len() >= MOST_OPEN {
             return Delivery::TooMany;
         }
@@ -112,8 +110,8 @@ impl Requests {
 
     /// Marks as shown to a human; true the first time.
     pub(crate) fn display(&mut self, id: RequestId) -> Result<bool, Error> {
-        let open = self.open.get_mut(&id).filter(|open| !open.is_held()).ok_or(Error::NotOpen)?;
-        Ok(!std::mem::replace(&mut open.displayed, true))
+        let open = self.open.get_mut(id).filter(|open| !open.is_held()).ok_or(Error::NotOpen)?;
+        Ok(!core::mem::replace(&mut open.displayed, true))
     }
 
     /// Moves a request that waits for its human on to being signed.
@@ -131,7 +129,7 @@ impl Requests {
     /// What `task` asked for, unless the request is over by now.
     pub(crate) fn find_signing(&self, task: SignTaskId) -> Option<SignTask> {
         let (request_id, _) = self.being_signed(task)?;
-        let message = self.open.get(&request_id)?.message.clone();
+        let message = self.open.get(request_id)?.message.clone();
         Some(SignTask { id: task, subject: SignSubject::Message { request_id, message } })
     }
 
@@ -152,7 +150,7 @@ impl Requests {
     pub(crate) fn fail_signing(&mut self, now: Timestamp, task: SignTaskId) -> Option<RequestId> {
         let (id, _) = self.being_signed(task)?;
         self.answer(now, id, Answer::Rejected { code: RejectCode::Locked, reason: None, scope: RejectScope::Device });
-        if let Some(Stage::Answered(answered)) = self.open.get_mut(&id).map(|open| &mut open.stage) {
+        if let Some(Stage::Answered(answered)) = self.open.get_mut(id).map(|open| &mut open.stage) {
             answered.is_told = true;
         }
         Some(id)
@@ -167,14 +165,14 @@ impl Requests {
 
     /// The answer of one request, for the connection that lasts; none while it waits for its record.
     pub(crate) fn send(&mut self, id: RequestId) -> Option<ClientFrame> {
-        let (connections, frame) = outgoing(id, self.open.get_mut(&id)?)?;
+        let (connections, frame) = outgoing(id, self.open.get_mut(id)?)?;
         *connections = (*connections).max(1);
         Some(frame)
     }
 
     /// All answers without acknowledgement, for a connection that has just been welcomed.
     pub(crate) fn send_all(&mut self) -> Vec<ClientFrame> {
-        let unacknowledged = self.open.iter_mut().filter_map(|(id, open)| outgoing(*id, open));
+        let unacknowledged = self.open.iter_mut().filter_map(|(id, open)| outgoing(id, open));
         unacknowledged
             .map(|(connections, frame)| {
                 *connections = connections.saturating_add(1);
@@ -185,7 +183,7 @@ impl Requests {
 
     /// Takes an acknowledgement. None where there is nothing to acknowledge: a second copy's, or an invented one.
     pub(crate) fn acknowledge(&mut self, id: RequestId, outcome: AckOutcome) -> Option<End> {
-        let (end, is_told) = match &self.open.get(&id)?.stage {
+        let (end, is_told) = match &self.open.get(id)?.stage {
             Stage::Answered(answered) if answered.connections > 0 => (answered.end(outcome)?, answered.is_told),
             Stage::Held { .. } | Stage::Undecided | Stage::Signing { .. } | Stage::Answered(_) => return None,
         };
@@ -195,7 +193,7 @@ impl Requests {
 
     /// Withdraws a request. One whose answer was sent is left to its acknowledgement, which says which came first.
     pub(crate) fn cancel(&mut self, id: RequestId, cause: CancelCause) -> Option<End> {
-        let is_told = match self.open.get(&id)?.stage {
+        let is_told = match self.open.get(id)?.stage {
             Stage::Answered(_) => return None,
             Stage::Held { .. } => false,
             Stage::Undecided | Stage::Signing { .. } => true,
@@ -211,7 +209,7 @@ impl Requests {
     /// Ends what has no time left at `now`.
     pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<(RequestId, End)> {
         let due = self.open.iter().filter(|(_, open)| open.gives_up_at() <= now);
-        let due: Vec<_> = due.map(|(id, open)| (*id, open.end_for_lack_of_time())).collect();
+        let due: Vec<_> = due.map(|(id, open)| (id, open.end_for_lack_of_time())).collect();
         for (id, _) in &due {
             self.finish(*id);
         }
@@ -233,7 +231,7 @@ impl Requests {
 
     /// When [`Requests::expire`] or [`Requests::outwait_store`] next has something to tell.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.open.values().map(Open::due_at).min()
+        self.open.iter().map(|(_, open)| open.due_at()).min()
     }
 
     /// The next change to the store.
@@ -244,12 +242,12 @@ impl Requests {
     /// The connection is gone. What was not shown is forgotten and comes again; all else stays.
     pub(crate) fn disconnect(&mut self) {
         self.batches.clear();
-        for (id, mut open) in std::mem::take(&mut self.open) {
+        for (id, mut open) in self.open.take() {
             open.is_here = false;
             match open.stage {
-                Stage::Held { resumed: true, .. } => self.remember(id, &open, Past::Shown(open.contents.clone())),
+                Stage::Held { resumed: true, .. } => self.remember(id, &open, Past::Shown(open.contents)),
                 Stage::Held { resumed: false, .. } => {}
-                Stage::Undecided | Stage::Signing { .. } | Stage::Answered(_) => drop(self.open.insert(id, open)),
+                Stage::Undecided | Stage::Signing { .. } | Stage::Answered(_) => self.open.insert(id, open),
             }
         }
     }
@@ -259,12 +257,12 @@ impl Requests {
     pub(crate) fn abandon(&mut self, error: &Error) -> Vec<(RequestId, End)> {
         self.disconnect();
         let mut ends = Vec::new();
-        for (id, mut open) in std::mem::take(&mut self.open) {
+        for (id, mut open) in self.open.take() {
             let end = match &mut open.stage {
                 Stage::Held { .. } => None,
                 Stage::Undecided | Stage::Signing { .. } => Some(End::Failed(error.clone())),
                 Stage::Answered(answered) => {
-                    match (std::mem::replace(&mut answered.is_told, true), answered.connections) {
+                    match (core::mem::replace(&mut answered.is_told, true), answered.connections) {
                         (true, _) => None,
                         (false, 1..) => Some(answered.unacknowledged()),
                         (false, 0) => Some(End::Failed(error.clone())),
@@ -275,7 +273,7 @@ impl Requests {
             if open.is_answered() {
                 self.open.insert(id, open);
             } else {
-                self.remember(id, &open, Past::Shown(open.contents.clone()));
+                self.remember(id, &open, Past::Shown(open.contents));
             }
         }
         ends
@@ -283,7 +281,7 @@ impl Requests {
 
     /// Remembers the refusal of a request that was never shown; false where the id is known already.
     pub(crate) fn refuse(&mut self, now: Timestamp, id: RequestId, scope: RejectScope) -> bool {
-        let is_known = self.open.contains_key(&id) || self.memory.find(id).is_some();
+        let is_known = self.open.contains(id) || self.memory.find(id).is_some();
         if !is_known {
             let past = Past::Answered { answer: Answer::unsupported(scope), contents: None };
             self.remember_until(id, now + Millis(MAX_TIMEOUT_MS), past);
@@ -293,17 +291,17 @@ impl Requests {
 
     /// Refuses a request that is held, because its batch will never be complete; false where it is not held.
     pub(crate) fn refuse_held(&mut self, id: RequestId) -> bool {
-        if !self.open.get(&id).is_some_and(Open::is_held) {
+        if !self.open.get(id).is_some_and(Open::is_held) {
             return false;
         }
-        let open = self.open.remove(&id);
+        let open = self.open.remove(id);
         open.inspect(|open| self.settle(id, open, Answer::unsupported(RejectScope::Device))).is_some()
     }
 
     fn take_in(&mut self, now: Timestamp, record: Record) {
         let Record { request_id: id, deadline, contents, stage } = record;
         let is_decided = |past: &Past| !matches!(past, Past::Shown(_));
-        let is_known = self.open.contains_key(&id) || self.memory.find(id).is_some_and(is_decided);
+        let is_known = self.open.contains(id) || self.memory.find(id).is_some_and(is_decided);
         let is_over = match stage {
             record::Stage::Shown => deadline <= now,
             record::Stage::Answered { .. } | record::Stage::Settled { .. } => deadline + ACK_GRACE <= now,
@@ -329,8 +327,8 @@ impl Requests {
     }
 
     fn show_one(&mut self, now: Timestamp, id: RequestId) -> Option<Asked> {
-        let open = self.open.get_mut(&id).filter(|open| open.is_held())?;
-        let Stage::Held { mut request, resumed } = std::mem::replace(&mut open.stage, Stage::Undecided) else {
+        let open = self.open.get_mut(id).filter(|open| open.is_held())?;
+        let Stage::Held { mut request, resumed } = core::mem::replace(&mut open.stage, Stage::Undecided) else {
             return None;
         };
         request.expires_in_ms = (open.deadline - now).0;
@@ -340,7 +338,7 @@ impl Requests {
 
     /// Gives an undecided request its answer, which waits for its record where there is a store.
     fn answer(&mut self, now: Timestamp, id: RequestId, answer: Answer) {
-        let Some(open) = self.open.get_mut(&id) else { return };
+        let Some(open) = self.open.get_mut(id) else { return };
         let stage = record::Stage::Answered { answer: answer.clone(), message: open.message.clone() };
         let task = self.journal.keep(open.record(id, stage));
         let storing = task.map(|task| Storing { task, until: now + STORE_TIMEOUT });
@@ -349,11 +347,11 @@ impl Requests {
 
     fn stop_storing(&mut self, which: impl Fn(&Storing) -> bool) -> Vec<RequestId> {
         let mut stopped = Vec::new();
-        for (id, open) in &mut self.open {
+        for (id, open) in self.open.iter_mut() {
             if let Stage::Answered(answered) = &mut open.stage
                 && answered.storing.take_if(|storing| which(storing)).is_some()
             {
-                stopped.push(*id);
+                stopped.push(id);
             }
         }
         stopped
@@ -361,19 +359,19 @@ impl Requests {
 
     /// Takes back a prompt whose request has changed under it. An answer that is out already stands.
     fn withdraw(&mut self, id: RequestId) -> Delivery {
-        let delivery = match self.open.get(&id).map(|open| &open.stage) {
+        let delivery = match self.open.get(id).map(|open| &open.stage) {
             Some(Stage::Held { .. }) => Delivery::Replaced,
             Some(Stage::Undecided | Stage::Signing { .. }) => Delivery::Withdrawn,
             Some(Stage::Answered(_)) | None => return Delivery::Changed,
         };
-        if let Some(open) = self.open.remove(&id) {
+        if let Some(open) = self.open.remove(id) {
             self.settle(id, &open, Answer::unsupported(RejectScope::Device));
         }
         delivery
     }
 
     fn undecided(&mut self, id: RequestId) -> Result<&mut Open, Error> {
-        let open = self.open.get_mut(&id).ok_or(Error::NotOpen)?;
+        let open = self.open.get_mut(id).ok_or(Error::NotOpen)?;
         match open.stage {
             Stage::Undecided => Ok(open),
             Stage::Held { .. } => Err(Error::NotOpen),
@@ -383,14 +381,14 @@ impl Requests {
 
     fn being_signed(&self, wanted: SignTaskId) -> Option<(RequestId, ApprovedBy)> {
         self.open.iter().find_map(|(id, open)| match &open.stage {
-            Stage::Signing { task, approved_by } if *task == wanted => Some((*id, approved_by.clone())),
+            Stage::Signing { task, approved_by } if *task == wanted => Some((id, approved_by.clone())),
             Stage::Signing { .. } | Stage::Held { .. } | Stage::Undecided | Stage::Answered(_) => None,
         })
     }
 
     /// Moves an open request into memory.
     fn finish(&mut self, id: RequestId) {
-        let Some(open) = self.open.remove(&id) else { return };
+        let Some(open) = self.open.remove(id) else { return };
         match &open.stage {
             Stage::Answered(answered) => self.settle(id, &open, answered.answer.clone()),
             Stage::Held { .. } | Stage::Undecided | Stage::Signing { .. } => {
@@ -403,7 +401,7 @@ impl Requests {
     /// Remembers an answer that needs no sending again, here and in the store.
     fn settle(&mut self, id: RequestId, open: &Open, answer: Answer) {
         self.journal.keep(open.record(id, record::Stage::Settled { answer: answer.clone() }));
-        self.remember(id, open, Past::Answered { answer, contents: Some(open.contents.clone()) });
+        self.remember(id, open, Past::Answered { answer, contents: Some(open.contents) });
     }
 
     fn remember(&mut self, id: RequestId, open: &Open, past: Past) {

@@ -1,8 +1,9 @@
 //! One WebSocket of whatever constructor the page, worker or Node.js has.
 
+use crate::prelude::*;
+use alloc::rc::Rc;
 use countersign_protocol::SUBPROTOCOL;
 use js_sys::{Array, Function, Reflect};
-use std::rc::Rc;
 use wasm_bindgen::{JsCast, prelude::*};
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
 

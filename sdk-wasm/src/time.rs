@@ -1,6 +1,6 @@
 //! Time as the state machine sees it: milliseconds since an origin that only the caller knows.
 
-use std::ops::{Add, Sub};
+use core::ops::{Add, Sub};
 
 /// A moment, in milliseconds since any origin. It never runs backwards within one wallet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -6,11 +6,13 @@
 mod asked;
 mod signer;
 
+use crate::prelude::*;
 use crate::{
     backoff::{Backoff, BackoffLimits, Jitter},
     effect::{CloseCode, Event, SignSubject, SignTask, SignTaskId, State, StoreTask, Transmit},
     error::{Error, printable},
     heartbeat::Heartbeat,
+    queue::Queue,
     record::Record,
     request::Requests,
     time::{Millis, Timestamp},
@@ -21,7 +23,6 @@ use countersign_protocol::{
     PublicKey, RequestCancel, ResponseAck, ServerFrame, Signature, Welcome, WelcomeLimits,
     limits::{MAX_FRAME_BYTES, MAX_INTRODUCTION_FRAME_BYTES},
 };
-use std::collections::VecDeque;
 
 /// The longest from dialling to the welcome.
 pub const CONNECT_TIMEOUT: Millis = Millis(10_000);
@@ -126,9 +127,9 @@ pub struct Wallet {
     backoff: Backoff,
     requests: Requests,
     next_task: u64,
-    signs: VecDeque<SignTask>,
-    transmits: VecDeque<Transmit>,
-    events: VecDeque<Event>,
+    signs: Queue<SignTask>,
+    transmits: Queue<Transmit>,
+    events: Queue<Event>,
 }
 
 impl Wallet {
@@ -141,17 +142,18 @@ impl Wallet {
             phase: Phase::Idle,
             parting: Parting::default(),
             next_task: 0,
-            signs: VecDeque::new(),
-            transmits: VecDeque::new(),
-            events: VecDeque::new(),
+            signs: Queue::default(),
+            transmits: Queue::default(),
+            events: Queue::default(),
         }
     }
 
-    /// Takes in what was kept of requests by this wallet's earlier lives, their deadlines by its own clock. No effect on a
-    /// wallet that is connecting or connected: what a connection has taught it is newer.
-    pub fn restore(&mut self, now: Timestamp, records: Vec<Record>) {
+    /// Takes in what was kept of a request by this wallet's earlier lives, its deadline by this wallet's clock. Where there are
+    /// more than are remembered, those taken in last are. No effect on a wallet that is connecting or connected: what a
+    /// connection has taught it is newer.
+    pub fn restore(&mut self, now: Timestamp, record: Record) {
         match self.phase {
-            Phase::Idle | Phase::Closed => self.requests.restore(now, records),
+            Phase::Idle | Phase::Closed => self.requests.restore(now, record),
             Phase::Connecting { .. } | Phase::Welcomed(_) | Phase::Closing { .. } | Phase::Waiting { .. } => {}
         }
     }
@@ -178,7 +180,7 @@ impl Wallet {
     pub fn close(&mut self) {
         match self.phase {
             Phase::Connecting { .. } | Phase::Welcomed(_) => {
-                self.transmits.push_back(Transmit::Close(CloseCode::Normal));
+                self.transmits.push(Transmit::Close(CloseCode::Normal));
             }
             Phase::Idle | Phase::Closing { .. } | Phase::Waiting { .. } => {}
             Phase::Closed => return,
@@ -226,7 +228,7 @@ impl Wallet {
             (Phase::Idle | Phase::Waiting { .. } | Phase::Closed, _) => return,
         };
         self.requests.disconnect();
-        let parting = std::mem::take(&mut self.parting);
+        let parting = core::mem::take(&mut self.parting);
         let superseded = parting.goodbye.is_some_and(|goodbye| goodbye.reason == GoodbyeReason::Superseded);
         let (error, again) = match closed {
             Closed::NotMade(reason) => (Error::DialRefused(printable(&reason)), false),
@@ -292,23 +294,23 @@ impl Wallet {
 
     /// The next thing to sign.
     pub fn poll_sign(&mut self) -> Option<SignTask> {
-        self.signs.pop_front()
+        self.signs.pop()
     }
 
     /// The next thing to do with the socket.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+        self.transmits.pop()
     }
 
     /// The next thing to tell the owner.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     fn dial(&mut self, now: Timestamp) {
         self.parting = Parting::default();
         self.phase = Phase::Connecting { deadline: now + CONNECT_TIMEOUT, step: Step::Socket };
-        self.transmits.push_back(Transmit::Dial);
+        self.transmits.push(Transmit::Dial);
         self.tell(State::Connecting);
     }
 
@@ -351,7 +353,7 @@ impl Wallet {
         };
         let task = SignTask { id, subject };
         *step = Step::Proof(task.clone());
-        self.signs.push_back(task);
+        self.signs.push(task);
     }
 
     fn introduce(&mut self, proof: Signature) {
@@ -377,10 +379,10 @@ impl Wallet {
         }
     }
 
-    fn handle_error(&mut self, ErrorFrame { code, message, request_id }: ErrorFrame) {
-        let error = Error::Server { code, message: printable(&message), request_id };
+    fn handle_error(&mut self, ErrorFrame { code, message, .. }: ErrorFrame) {
+        let error = Error::Server { code, message: printable(&message) };
         self.parting.error = Some(error.clone());
-        self.events.push_back(Event::Error(error));
+        self.events.push(Event::Error(error));
     }
 
     fn too_long(&mut self, found: usize, limit: usize) {
@@ -390,23 +392,23 @@ impl Wallet {
     fn fault(&mut self, what: String) {
         self.parting.faults += 1;
         let error = Error::BadFrame(printable(&what));
-        self.events.push_back(Event::Error(error.clone()));
+        self.events.push(Event::Error(error.clone()));
         if self.parting.faults >= MOST_FAULTS {
             self.parting.error = Some(error);
-            self.transmits.push_back(Transmit::Close(CloseCode::ProtocolError));
+            self.transmits.push(Transmit::Close(CloseCode::ProtocolError));
             self.phase = Phase::Closing { stable: false };
         }
     }
 
     fn break_off(&mut self, now: Timestamp, what: &'static str) {
-        self.events.push_back(Event::Error(Error::Protocol(what)));
+        self.events.push(Event::Error(Error::Protocol(what)));
         self.give_up(now, Error::Protocol(what), CloseCode::ProtocolError);
     }
 
     fn give_up(&mut self, now: Timestamp, error: Error, code: CloseCode) {
         let stable = matches!(&self.phase, Phase::Welcomed(live) if live.is_stable(now));
         self.parting.error = Some(error);
-        self.transmits.push_back(Transmit::Close(code));
+        self.transmits.push(Transmit::Close(code));
         self.phase = Phase::Closing { stable };
     }
 
@@ -414,14 +416,14 @@ impl Wallet {
     fn end(&mut self, error: Option<Error>) {
         self.phase = Phase::Closed;
         for (request_id, end) in self.requests.abandon(error.as_ref().unwrap_or(&Error::Closed)) {
-            self.events.push_back(Event::Ended { request_id, end });
+            self.events.push(Event::Ended { request_id, end });
         }
         self.tell(State::Closed(error));
     }
 
     fn expire(&mut self, now: Timestamp) {
         for (request_id, end) in self.requests.expire(now) {
-            self.events.push_back(Event::Ended { request_id, end });
+            self.events.push(Event::Ended { request_id, end });
         }
         self.outwait_store(now);
     }
@@ -433,11 +435,11 @@ impl Wallet {
     }
 
     fn send(&mut self, frame: ClientFrame) {
-        self.transmits.push_back(Transmit::Frame(frame));
+        self.transmits.push(Transmit::Frame(frame));
     }
 
     fn tell(&mut self, state: State) {
-        self.events.push_back(Event::State(state));
+        self.events.push(Event::State(state));
     }
 
     fn new_task_id(&mut self) -> SignTaskId {

@@ -229,9 +229,10 @@ fn an_undecided_batch_is_asked_again_after_a_reload_however_often_its_delivery_b
     }
     before.collect();
     let actions = before.stores.into_iter().map(|task| task.action);
-    let records = actions.filter_map(|a| if let StoreAction::Keep(record) = a { Some(record) } else { None }).collect();
     let mut bench = Bench::of(wallet(true));
-    bench.wallet.restore(bench.now, records);
+    for record in actions.filter_map(|a| if let StoreAction::Keep(record) = a { Some(record) } else { None }) {
+        bench.wallet.restore(bench.now, record);
+    }
     bench.wallet.connect(bench.now);
     bench.welcome();
     bench.receive(ask_member(1, 0, 2));

@@ -44,8 +44,16 @@ impl Bench {
     fn after_crash(&self) -> Self {
         let kept = self.kept.clone();
         let mut bench = Self { now: self.now, kept, ..Self::of(wallet(true)) };
-        bench.wallet.restore(bench.now, bench.kept.values().cloned().collect());
+        bench.restore(bench.kept.values().cloned().collect());
         bench
+    }
+
+    /// Takes in records as the TypeScript side does, the one that ends last at the end.
+    fn restore(&mut self, mut records: Vec<Record>) {
+        records.sort_by_key(|record| record.deadline);
+        for record in records {
+            self.wallet.restore(self.now, record);
+        }
     }
 
     fn reloaded(&self) -> Self {
@@ -506,7 +514,7 @@ mod closing {
         let expected = [(id(1), End::Failed(Error::Closed)), (id(2), End::Failed(Error::Unconfirmed))];
         assert_eq!((bench.ends(), bench.wallet.poll_timeout()), (expected.into(), None));
         bench.closed(Closed::AsAsked);
-        bench.wallet.restore(bench.now, bench.kept.values().cloned().collect());
+        bench.restore(bench.kept.values().cloned().collect());
         bench.wallet.connect(bench.now);
         bench.welcome();
         assert!(bench.sent().contains(&bench.response(id(2), &message())));
@@ -530,7 +538,7 @@ mod closing {
         elsewhere.receive(ack(1, AckOutcome::Accepted));
         elsewhere.store();
         here.closed(Closed::AsAsked);
-        here.wallet.restore(here.now, elsewhere.kept.values().cloned().collect());
+        here.restore(elsewhere.kept.values().cloned().collect());
         here.connect();
         here.receive(again(1));
         assert_eq!((here.sent(), here.prompts()), (vec![here.response(id(1), &message())], 0));
@@ -545,10 +553,10 @@ mod closing {
         bench.reject(id(1));
         bench.store();
         bench.receive(ack(1, AckOutcome::Accepted));
-        bench.wallet.restore(bench.now, older.clone());
+        bench.restore(older.clone());
         bench.wallet.close();
         bench.closed(Closed::AsAsked);
-        bench.wallet.restore(bench.now, older);
+        bench.restore(older);
         bench.connect();
         bench.receive(again(1));
         assert_eq!((bench.sent(), bench.prompts()), (vec![user_rejects(1)], 0));

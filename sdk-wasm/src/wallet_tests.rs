@@ -10,10 +10,11 @@ use crate::{
     request::{MOST_OPEN, STORE_TIMEOUT},
 };
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, ChallengeFrame, ConnectionId, ErrorCode, Message, RejectCode,
-    RejectScope, RequestId, Requester, SignReject, SignRequest, Signable, WalletState, limits::MAX_TIMEOUT_MS,
+    AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, ChallengeFrame, ConnectionId, ErrorCode, Message, Name as _,
+    RejectCode, RejectScope, RequestId, Requester, SignReject, SignRequest, Signable, WalletState,
+    limits::MAX_TIMEOUT_MS,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 #[path = "wallet_batch_tests.rs"]
 mod batches;

@@ -10,7 +10,7 @@ use crate::{
     session::{Action, Close, Introduced, Session, close},
 };
 use countersign_protocol::{
-    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, Origin, PublicKey, RequestId, ServerFrame,
+    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, Name as _, Origin, PublicKey, RequestId, ServerFrame,
 };
 use std::{
     sync::Arc,

@@ -4,8 +4,8 @@
 
 use countersign_protocol::{
     Audience, Beat, Challenge, ChallengeFrame, ClientFrame, Device, ErrorCode, ErrorFrame, FrameError, Goodbye,
-    GoodbyeReason, Introduction, KeyError, Origin, PublicKey, RequestStatus, ServerFrame, SignReject, SignResponse,
-    Signable, limits::MAX_INTRODUCTION_FRAME_BYTES,
+    GoodbyeReason, Introduction, KeyError, Name as _, Origin, PublicKey, RequestStatus, ServerFrame, SignReject,
+    SignResponse, Signable, limits::MAX_INTRODUCTION_FRAME_BYTES,
 };
 use std::{
     sync::Arc,

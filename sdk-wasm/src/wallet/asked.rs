@@ -1,6 +1,7 @@
 //! What a wallet does about requests: its owner's wishes, the server's frames, and the answers of key and store.
 
 use super::{Phase, Step, Wallet};
+use crate::prelude::*;
 use crate::{
     batch::Arrival,
     effect::{CloseCode, End, Event, SignSubject, SignTask, SignTaskId, StoreTaskId, Transmit},
@@ -8,11 +9,10 @@ use crate::{
     record::Answer,
     request::{Delivery, STORE_TIMEOUT},
     time::{Millis, Timestamp},
-    unreadable::UnreadableRequest,
 };
 use countersign_protocol::{
     ApprovedBy, ClientFrame, FrameError, Reason, RejectCode, RejectScope, RequestId, RequestStatus, SignReject,
-    SignRequest, Signature, WalletState, WelcomeLimits, limits::MAX_TIMEOUT_MS,
+    SignRequest, Signature, UnreadableRequest, WalletState, WelcomeLimits, limits::MAX_TIMEOUT_MS,
 };
 
 /// A request came again under its id with another message, requester or purpose.
@@ -40,7 +40,7 @@ impl Wallet {
         self.expire(now);
         let task = self.new_task_id();
         let message = self.requests.begin_signing(id, task, approved_by)?;
-        self.signs.push_back(SignTask { id: task, subject: SignSubject::Message { request_id: id, message } });
+        self.signs.push(SignTask { id: task, subject: SignSubject::Message { request_id: id, message } });
         Ok(())
     }
 
@@ -80,11 +80,11 @@ impl Wallet {
     pub fn handle_sign_failed(&mut self, now: Timestamp, task: SignTaskId, error: Error) {
         self.expire(now);
         if matches!(&self.phase, Phase::Connecting { step: Step::Proof(waiting), .. } if waiting.id == task) {
-            self.transmits.push_back(Transmit::Close(CloseCode::Normal));
+            self.transmits.push(Transmit::Close(CloseCode::Normal));
             self.end(Some(error));
         } else if let Some(request_id) = self.requests.fail_signing(now, task) {
             self.send_answer(request_id);
-            self.events.push_back(Event::Ended { request_id, end: End::Failed(error) });
+            self.events.push(Event::Ended { request_id, end: End::Failed(error) });
         }
     }
 
@@ -93,7 +93,7 @@ impl Wallet {
     pub fn handle_stored(&mut self, now: Timestamp, task: StoreTaskId, result: Result<(), Error>) {
         self.expire(now);
         if let Err(error) = result {
-            self.events.push_back(Event::Error(error));
+            self.events.push(Event::Error(error));
         }
         if let Some(id) = self.requests.stored(task) {
             self.send_answer(id);
@@ -103,7 +103,7 @@ impl Wallet {
     pub(super) fn outwait_store(&mut self, now: Timestamp) {
         for id in self.requests.outwait_store(now) {
             let what = format!("no word from it within {} ms", STORE_TIMEOUT.0);
-            self.events.push_back(Event::Error(Error::Storage(what)));
+            self.events.push(Event::Error(Error::Storage(what.into())));
             self.send_answer(id);
         }
     }
@@ -128,13 +128,13 @@ impl Wallet {
     /// A frame that is none. A request among them is refused by name, so that nobody waits for it in vain.
     pub(super) fn handle_unreadable(&mut self, now: Timestamp, text: &str, error: &FrameError) {
         match UnreadableRequest::find(text) {
-            Some(request) if matches!(self.phase, Phase::Welcomed(_)) => {
-                match self.requests.arrive(request.request_id, UnreadableRequest::batch(text)) {
+            Some(UnreadableRequest { request_id, batch, scope }) if matches!(self.phase, Phase::Welcomed(_)) => {
+                match self.requests.arrive(request_id, batch) {
                     Arrival::Complete(ready) => self.show(now, &ready),
                     Arrival::Incomplete => {}
                     Arrival::Inconsistent(others) => self.refuse_held(&others),
                 }
-                self.refuse(now, request.request_id, request.scope(), &error.to_string());
+                self.refuse(now, request_id, scope, &error.to_string());
             }
             Some(_) | None => self.fault(error.to_string()),
         }
@@ -142,7 +142,7 @@ impl Wallet {
 
     pub(super) fn ended(&mut self, request_id: RequestId, end: Option<End>) {
         if let Some(end) = end {
-            self.events.push_back(Event::Ended { request_id, end });
+            self.events.push(Event::Ended { request_id, end });
         }
     }
 
@@ -156,7 +156,7 @@ impl Wallet {
                     self.send(status(id, WalletState::Displayed));
                 }
                 let expires_in = Millis(request.expires_in_ms);
-                self.events.push_back(Event::Repeated { request_id: id, attempt: request.attempt, expires_in });
+                self.events.push(Event::Repeated { request_id: id, attempt: request.attempt, expires_in });
             }
             Delivery::AnswerAgain(answer) => self.send(answer.frame(id, &request.message)),
             Delivery::InFlight => self.send_answer(id),
@@ -166,9 +166,9 @@ impl Wallet {
             }
             Delivery::Replaced => {
                 self.send(refusal(id, RejectScope::Device));
-                self.events.push_back(Event::Error(CHANGED));
+                self.events.push(Event::Error(CHANGED));
             }
-            Delivery::Changed => self.events.push_back(Event::Error(CHANGED)),
+            Delivery::Changed => self.events.push(Event::Error(CHANGED)),
             Delivery::TooMany => self.send(refusal(id, RejectScope::Device)),
         }
     }
@@ -181,13 +181,13 @@ impl Wallet {
             self.send(status(asked.request.request_id, WalletState::Received));
         }
         if !asked.is_empty() {
-            self.events.push_back(Event::Requests(asked));
+            self.events.push(Event::Requests(asked));
         }
     }
 
     fn answered(&mut self, id: RequestId) {
         self.send_answer(id);
-        self.events.push_back(Event::Answered(id));
+        self.events.push(Event::Answered(id));
     }
 
     /// Sends an answer, unless it waits for its record or for a connection.

@@ -1,6 +1,7 @@
 //! What a signer outside this code gives: an answer to verify, not a signature to trust.
 
 use super::{Phase, Step, Wallet};
+use crate::prelude::*;
 use crate::{
     effect::{SignTask, SignTaskId},
     error::Error,
@@ -33,7 +34,7 @@ impl Wallet {
 
 fn verified(key: &PublicKey, task: &SignTask, signature: &[u8]) -> Result<Signature, Error> {
     let bytes: [u8; 64] = signature.try_into().map_err(|_| {
-        Error::InvalidSignature(format!("a signature is 64 bytes, the signer gave {}", signature.len()))
+        Error::InvalidSignature(format!("a signature is 64 bytes, the signer gave {}", signature.len()).into())
     })?;
     let signature = Signature::from(bytes);
     match task.signable().verify(key, &signature) {

@@ -2,12 +2,8 @@
 
 use super::{rows::optional, trouble::Trouble};
 use crate::record::{End, Phase};
-use countersign_protocol::{ApprovedBy, Device, RejectCode};
+use countersign_protocol::{ApprovedBy, Device, Name as _, RejectCode};
 use rusqlite::Row;
-use serde::{
-    Deserialize,
-    de::{IntoDeserializer, value},
-};
 use std::sync::Arc;
 
 /// The columns of an end, all null while there is none.
@@ -86,8 +82,7 @@ fn device(row: &Row<'_>) -> Result<Option<Arc<Device>>, Trouble> {
 
 fn reject_code(row: &Row<'_>) -> Result<RejectCode, Trouble> {
     let text: Box<str> = row.get("reject_code")?;
-    let name: value::StrDeserializer<'_, value::Error> = text.as_ref().into_deserializer();
-    RejectCode::deserialize(name).map_err(|_| Trouble::Column("reject_code"))
+    RejectCode::from_name(&text).map_err(|_| Trouble::Column("reject_code"))
 }
 
 fn phase(row: &Row<'_>) -> Result<Phase, Trouble> {

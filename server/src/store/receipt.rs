@@ -7,7 +7,7 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign_protocol::{
-    ApprovedBy, Device, PublicKeyBytes, Purpose, RejectCode, RequestId, RequesterName, Signature,
+    ApprovedBy, Device, Name as _, PublicKeyBytes, Purpose, RequestId, RequesterName, Signature,
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -36,7 +36,7 @@ struct Claims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reject_code: Option<RejectCode>,
+    reject_code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<&'a Signature>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,7 +79,7 @@ fn claims<'a>(record: &'a Record, iss: Option<&'a str>) -> Option<Claims<'a>> {
             claims.approved_by = approved_by.as_ref();
             claims.device = device.as_deref();
         }
-        End::Rejected { code, .. } => claims.reject_code = Some(*code),
+        End::Rejected { code, .. } => claims.reject_code = Some(code.as_str()),
         End::InvalidSignature
         | End::MessageMismatch
         | End::DeliveryTimeout
@@ -103,6 +103,7 @@ mod tests {
         record::{Phase, PhaseTimes},
         time::Timestamp,
     };
+    use countersign_protocol::RejectCode;
     use ed25519_dalek::VerifyingKey;
     use serde_json::{Value, json};
     use std::sync::Arc;

@@ -105,10 +105,13 @@ impl Shelf {
         *self = Self::default();
     }
 
+    /// As the TypeScript side does, the one that ends last at the end.
     pub(super) fn load(&self, zero: Millis) -> Vec<Record> {
         let read = |(json, until): &(String, Millis)| {
             Record::from_json(json, Timestamp::from_millis(until.saturating_sub(zero))).ok()
         };
-        self.records.values().filter_map(read).collect()
+        let mut records: Vec<_> = self.records.values().filter_map(read).collect();
+        records.sort_by_key(|record| record.deadline);
+        records
     }
 }

@@ -119,7 +119,9 @@ impl Device {
             backoff: BackoffLimits::default(),
             keeps: self.keeps,
         });
-        wallet.restore(self.clock(ground), self.shelf.load(self.zero()));
+        for record in self.shelf.load(self.zero()) {
+            wallet.restore(self.clock(ground), record);
+        }
         self.core = Some(wallet);
         ground.note(("start", self.id), || format!("device {}: starts its life {}", self.id, self.life));
         self.input(ground, network, Wallet::connect);
