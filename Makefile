@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests load-test outage-test accepts bench
+.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests load-test outage-test accepts bench sdk-bench
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -91,3 +91,9 @@ bench:
 	cargo build --release -p countersign-bench
 	cargo test --release -p countersign-bench --quiet
 	cargo run --release -p countersign-bench --bin countersign-bench -- $(BENCH)
+
+# Figures, no test: what the package's signatures cost beside other libraries in the same Chromium, and the bytes to download.
+sdk-bench: sdk
+	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
+	npm ci --prefix tests/sdk-bench --no-audit --no-fund
+	node tests/sdk-bench/run.mjs --write
