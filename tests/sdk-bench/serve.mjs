@@ -1,0 +1,25 @@
+// Serves a few files from memory to this machine: pages of 127.0.0.1 may use WebCrypto.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+
+const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', wasm: 'application/wasm' };
+
+/** @param files bodies by path */
+export async function serve(files) {
+  const server = createServer(({ url }, response) => {
+    const body = files.get(url);
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': TYPES[url.split('.').at(-1)] ?? 'text/plain' });
+    response.end(body);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
