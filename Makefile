@@ -3,23 +3,26 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests load-test outage-test accepts bench sdk-bench
+.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
 export CHROMIUM_BIN ?= /usr/bin/chromium
 # What `make bench` does: everything, unless told otherwise, as in BENCH="--peers countersign,verify --seconds 3 --rounds 2".
 BENCH ?= --write tests/bench
+# And `make sdk-bench`, as in SDK_BENCH="--rounds 3 --milliseconds 100".
+SDK_BENCH ?= --write
 
 help:
 	@echo "make demo   build everything, start the server, print the address of the demo page"
 	@echo "make test   check and test everything, in real Chromium too"
 	@echo "make bench  measure the server against what people would use instead; needs two idle cores"
+	@echo "make sdk-bench  measure the npm package beside other libraries"
 
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
-test: lint tested-build rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests load-test outage-test accepts
+test: lint tested-build rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts
 	@echo "all tests passed"
 
 build:
@@ -73,6 +76,10 @@ browser-tests: tested-build page
 	npm ci --prefix tests/browser --no-audit --no-fund
 	npm test --prefix tests/browser
 
+# What is compared does the same work; how fast is for `make sdk-bench`.
+sdk-bench-tests: sdk sdk-bench-programs
+	npm test --prefix tests/sdk-bench
+
 load-test: tested-build
 	target/debug/load --idle 5000 --wallets 1000 --backends 64 --seconds 10
 
@@ -92,8 +99,11 @@ bench:
 	cargo test --release -p countersign-bench --quiet
 	cargo run --release -p countersign-bench --bin countersign-bench -- $(BENCH)
 
-# Figures, no test: what the package's signatures cost beside other libraries in the same Chromium, and the bytes to download.
-sdk-bench: sdk
+# The size and speed of the npm package beside other libraries; wants an idle machine too.
+sdk-bench: sdk sdk-bench-programs
+	node tests/sdk-bench/run.mjs $(SDK_BENCH)
+
+sdk-bench-programs:
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
-	npm ci --prefix tests/sdk-bench --no-audit --no-fund
-	node tests/sdk-bench/run.mjs --write
+	npm ci --prefix tests/browser --no-audit --no-fund
+	cd tests/sdk-bench && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; }

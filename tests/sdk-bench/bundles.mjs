@@ -1,44 +1,55 @@
-// Bundles each library as an application would, and says how many bytes a page downloads for it.
+// Makes one minified script of each library, as a page would load it, and says how large they are.
 
-import { build } from 'esbuild';
-import { copyFileSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { LIBRARIES, WALLET_CONNECT } from './libraries/index.mjs';
+import { build } from 'esbuild';
+import { LIBRARIES, SIZE_ONLY } from './libraries.mjs';
 
-const WASM = new URL('../../sdk-wasm/dist/signer.wasm', import.meta.url);
+const SDK = new URL('../../sdk-wasm/', import.meta.url);
+const ENTRY = fileURLToPath(new URL('dist/browser.js', SDK));
+const WASM = fileURLToPath(new URL('dist/signer.wasm', SDK));
+const HERE = fileURLToPath(new URL('.', import.meta.url));
 
-const options = {
-  bundle: true,
-  minify: true,
-  format: 'esm',
-  platform: 'browser',
-  target: 'es2022',
-  external: ['*.wasm'],
-  logLevel: 'error',
-};
+/** Everything that is served and measured: `scripts` by id, the .wasm, and by id how many bytes a page loads. */
+export async function makeBundles() {
+  if (!existsSync(ENTRY)) throw new Error(`no ${ENTRY}: run \`make sdk\` first`);
+  const wasm = readFileSync(WASM);
+  const scripts = new Map();
+  const sizes = new Map();
+  for (const { id, npm } of LIBRARIES) {
+    const script = await bundle(`export * from './libraries/${id}.mjs';`);
+    scripts.set(id, script);
+    sizes.set(id, npm === 'countersign' ? await sizeOfSdk(wasm) : { total: gzipped(script) });
+  }
+  sizes.set(SIZE_ONLY.id, { total: gzipped(await bundle(`export * from '${SIZE_ONLY.npm}';`)) });
+  return { scripts, wasm, sizes };
+}
+
+/** The version of a package as it is installed here. */
+export function versionOf(npm) {
+  const folder = npm === 'countersign' ? SDK : new URL(`node_modules/${npm}/`, import.meta.url);
+  return JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')).version;
+}
+
+async function bundle(contents) {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: HERE },
+    alias: { countersign: ENTRY },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    logLevel: 'error',
+  });
+  return Buffer.from(outputFiles[0].contents);
+}
+
+async function sizeOfSdk(wasm) {
+  const script = gzipped(await bundle("export * from 'countersign';"));
+  return { total: script + gzipped(wasm), wasm: gzipped(wasm) };
+}
 
 const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;
-
-/** Writes one script for each library into `folder`; answers the gzipped bytes of each. */
-export async function bundles(folder) {
-  await build({ ...options, entryPoints: LIBRARIES.map(({ id }) => `libraries/${id}.js`), outdir: join(folder, 'libraries') });
-  copyFileSync(WASM, join(folder, 'libraries', 'signer.wasm'));
-  const sizes = LIBRARIES.map(({ id }) => [id, gzipped(readFileSync(join(folder, 'libraries', `${id}.js`)))]);
-  const found = Object.fromEntries(sizes);
-  found.countersign += gzipped(readFileSync(WASM));
-  return found;
-}
-
-/** The gzipped bytes of WalletConnect's client for requests to a wallet. */
-export async function walletConnect() {
-  const contents = `export { SignClient } from '${WALLET_CONNECT}';`;
-  const { outputFiles } = await build({ ...options, stdin: { contents, resolveDir: import.meta.dirname }, write: false });
-  return gzipped(outputFiles[0].contents);
-}
-
-/** The version of a package that is installed here. */
-export function version(name) {
-  const file = new URL(`node_modules/${name}/package.json`, import.meta.url);
-  return JSON.parse(readFileSync(file, 'utf8')).version;
-}

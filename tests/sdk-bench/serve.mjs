@@ -1,24 +1,25 @@
-// Serves a folder to the browser on a port the system chooses.
+// Serves a few files from memory to this machine: pages of 127.0.0.1 may use WebCrypto.
 
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { extname, join, normalize } from 'node:path';
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
+const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', wasm: 'application/wasm' };
 
-/** Serves `folder` until `close()`. */
-export async function serve(folder) {
-  const server = createServer(async (request, response) => {
-    const path = normalize(new URL(request.url, 'http://localhost').pathname);
-    try {
-      const body = path === '/' ? '<!doctype html><title>sdk-bench</title>' : await readFile(join(folder, path));
-      response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? TYPES['.html'] }).end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
+/** @param files bodies by path */
+export async function serve(files) {
+  const server = createServer(({ url }, response) => {
+    const body = files.get(url);
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': TYPES[url.split('.').at(-1)] ?? 'text/plain' });
+    response.end(body);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
 }

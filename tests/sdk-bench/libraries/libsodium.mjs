@@ -1,10 +1,10 @@
 import sodium from 'libsodium-wrappers';
 
-export async function open(seed) {
+export async function prepare(seed) {
   await sodium.ready;
   const { publicKey, privateKey } = sodium.crypto_sign_seed_keypair(seed);
   return {
     sign: (message) => sodium.crypto_sign_detached(message, privateKey),
-    verification: (message, signature) => () => sodium.crypto_sign_verify_detached(signature, message, publicKey),
+    verify: (message, signature) => sodium.crypto_sign_verify_detached(signature, message, publicKey),
   };
 }

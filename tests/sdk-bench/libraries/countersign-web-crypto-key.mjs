@@ -1,0 +1,10 @@
+import { verify, WebCryptoKey } from 'countersign';
+
+export async function prepare(seed) {
+  const key = await WebCryptoKey.fromSeed(seed);
+  return {
+    sign: (message) => key.sign(message),
+    verify: (message, signature) => verify(key.publicKey, message, signature),
+    encode: (signature) => btoa(String.fromCharCode(...signature)),
+  };
+}
