@@ -1,20 +1,13 @@
 // A page with nothing on it but the package, for what keys do in a browser.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { WEB_ROOT, world as newWorld } from './harness.mjs';
+import { test } from 'node:test';
+import { barePage } from './bare-page.mjs';
+import { world as newWorld } from './harness.mjs';
 import { verifies } from './keys.mjs';
 
-const webRoot = mkdtempSync(join(tmpdir(), 'countersign-'));
-cpSync(join(WEB_ROOT, 'countersign'), join(webRoot, 'countersign'), { recursive: true });
-writeFileSync(join(webRoot, 'index.html'), '<!doctype html><link rel="icon" href="data:,"><title>keys</title>');
-after(() => rmSync(webRoot, { recursive: true }));
-
 /** A server and a browser for all tests of a file. */
-export const world = () => newWorld({ webRoot });
+export const world = () => newWorld({ webRoot: barePage() });
 
 /** A browser without Ed25519, as they were until 2023 to 2025: to be called before the package is loaded. */
 export function withoutEd25519() {

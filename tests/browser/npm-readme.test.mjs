@@ -2,24 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { verify } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { WEB_ROOT, world as newWorld } from './harness.mjs';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { barePage } from './bare-page.mjs';
+import { world as newWorld } from './harness.mjs';
 import { publicKeyObject } from './keys.mjs';
 
 const README = readFileSync(new URL('../../sdk-wasm/README.md', import.meta.url), 'utf8');
 const [, QUICK_START] = README.match(/```js\n(.*?)```/s);
 
-const webRoot = mkdtempSync(join(tmpdir(), 'countersign-'));
-cpSync(join(WEB_ROOT, 'countersign'), join(webRoot, 'countersign'), { recursive: true });
 // What a bundler or an import map does.
-writeFileSync(join(webRoot, 'wallet.js'), QUICK_START.replace("'countersign'", "'./countersign/browser.js'"));
-writeFileSync(join(webRoot, 'index.html'), '<!doctype html><link rel="icon" href="data:,"><script type="module" src="wallet.js"></script>');
-after(() => rmSync(webRoot, { recursive: true }));
+const MODULE = QUICK_START.replace("'countersign'", "'./countersign/browser.js'");
 
-const world = newWorld({ webRoot });
+const world = newWorld({ webRoot: barePage({ 'main.js': MODULE }) });
 
 test('fewer than twenty lines of their own bring a stranger to a first signature', async () => {
   assert.ok(QUICK_START.split('\n').filter((line) => line.trim() !== '').length < 20);

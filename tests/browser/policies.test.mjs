@@ -1,14 +1,11 @@
 // What the human has allowed in advance, kept by a real browser and told to a real backend.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
 import { backendAsks } from './backend.mjs';
-import { WEB_ROOT, world as newWorld } from './harness.mjs';
+import { barePage } from './bare-page.mjs';
+import { world as newWorld } from './harness.mjs';
+import { inContext } from './in-context.mjs';
 import { until } from './until.mjs';
-import { Watch } from './watch.mjs';
 
 const MODULE = `
   import { Key, Wallet } from './countersign/browser.js';
@@ -26,38 +23,17 @@ const MODULE = `
   };
 `;
 
-const webRoot = mkdtempSync(join(tmpdir(), 'countersign-'));
-cpSync(join(WEB_ROOT, 'countersign'), join(webRoot, 'countersign'), { recursive: true });
-writeFileSync(join(webRoot, 'main.js'), MODULE);
-writeFileSync(join(webRoot, 'index.html'), '<!doctype html><link rel="icon" href="data:,"><title>wallet</title><script type="module" src="main.js"></script>');
-after(() => rmSync(webRoot, { recursive: true }));
-
-const world = newWorld({ webRoot });
+const world = newWorld({ webRoot: barePage({ 'main.js': MODULE }) });
 
 /** What this server calls a backend without a token. */
 const requester = 'local backend';
 
-function inPages(name, body) {
-  test(name, async () => {
-    const context = await world.browser.newContext();
-    const watch = new Watch(world.server.url);
-    try {
-      await watch.attach(context);
-      await body(async (options) => {
-        const page = await context.newPage();
-        await page.goto(world.server.url);
-        await page.waitForFunction(() => window.open_wallet);
-        return options === null ? page : Object.assign(page, { publicKey: await connect(page, options) });
-      });
-    } catch (error) {
-      error.message += watch.report() + world.server.report();
-      throw error;
-    } finally {
-      await context.close();
-    }
-    watch.assertClean();
-  });
-}
+const inPages = (name, body) => inContext(world, name, ({ context }) => body(async (options) => {
+  const page = await context.newPage();
+  await page.goto(world.server.url);
+  await page.waitForFunction(() => window.open_wallet);
+  return options === null ? page : Object.assign(page, { publicKey: await connect(page, options) });
+}));
 
 const connect = (page, options) => page.evaluate((more) => window.open_wallet(more), options);
 const grant = (page, rule) => page.evaluate((rule) => window.wallet.policies.grant(rule), rule);

@@ -1,12 +1,9 @@
 // The package in a page that is no demo: what it keeps, locks and hears.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after } from 'node:test';
 import { backendAsks } from './backend.mjs';
-import { WEB_ROOT, world as newWorld } from './harness.mjs';
+import { barePage } from './bare-page.mjs';
+import { world as newWorld } from './harness.mjs';
 import { inContext } from './in-context.mjs';
 import { until } from './until.mjs';
 
@@ -27,13 +24,7 @@ const MODULE = `
   };
 `;
 
-const webRoot = mkdtempSync(join(tmpdir(), 'countersign-'));
-cpSync(join(WEB_ROOT, 'countersign'), join(webRoot, 'countersign'), { recursive: true });
-writeFileSync(join(webRoot, 'main.js'), MODULE);
-writeFileSync(join(webRoot, 'index.html'), '<!doctype html><link rel="icon" href="data:,"><title>wallet</title><script type="module" src="main.js"></script>');
-after(() => rmSync(webRoot, { recursive: true }));
-
-const world = newWorld({ webRoot });
+const world = newWorld({ webRoot: barePage({ 'main.js': MODULE }) });
 const SEED = Array.from({ length: 32 }, (_, index) => index + 1);
 
 const inPages = (name, body) => inContext(world, name, ({ context }) => body({ context, open: () => openPage(context) }));

@@ -2,11 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { verify } from 'node:crypto';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
-import { WEB_ROOT, world as newWorld } from './harness.mjs';
+import { test } from 'node:test';
+import { barePage } from './bare-page.mjs';
+import { world as newWorld } from './harness.mjs';
 import { publicKeyObject } from './keys.mjs';
 import { Watch } from './watch.mjs';
 
@@ -26,13 +24,7 @@ const WORKER = `
   }
 `;
 
-const webRoot = mkdtempSync(join(tmpdir(), 'countersign-'));
-cpSync(join(WEB_ROOT, 'countersign'), join(webRoot, 'countersign'), { recursive: true });
-writeFileSync(join(webRoot, 'worker.js'), WORKER);
-writeFileSync(join(webRoot, 'index.html'), '<!doctype html><link rel="icon" href="data:,"><title>worker</title>');
-after(() => rmSync(webRoot, { recursive: true }));
-
-const world = newWorld({ webRoot });
+const world = newWorld({ webRoot: barePage({ 'worker.js': WORKER }) });
 
 test('a worker connects and answers by itself', async () => {
   const { server, browser } = world;
