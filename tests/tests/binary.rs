@@ -7,8 +7,11 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{Request, body::Bytes, client::conn::http1::handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::{path::PathBuf, process::Output, sync::Arc};
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use std::{io, net::SocketAddr, path::PathBuf, process::Output, sync::Arc};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_rustls::{
     TlsConnector,
     rustls::{ClientConfig, RootCertStore, crypto::ring::default_provider, pki_types::ServerName},
@@ -217,15 +220,18 @@ async fn the_demo_page_and_nobody_else_has_the_process_start_anew() {
     assert_eq!((answer.status.as_u16(), &answer.json["instance"]), (202, &instance));
     let mut connection = wallet.into_stream();
     within("the connection's end", async { while connection.read_u8().await.is_ok() {} }).await;
-    let mut page = within("the next process", async {
-        loop {
-            match TcpStream::connect(server.address).await {
-                Ok(_) => return Backend::connect(server.address).await,
-                Err(_) => tokio::task::yield_now().await,
-            }
+    // While the process is replaced, its listener may take a connection that nobody serves any more.
+    let gone = instance.as_str().unwrap();
+    within("the next process", async {
+        while !ask_bluntly(server.address, "/demo")
+            .await
+            .is_ok_and(|answer| answer.contains("200") && !answer.contains(gone))
+        {
+            tokio::task::yield_now().await;
         }
     })
     .await;
+    let mut page = Backend::connect(server.address).await;
     assert_ne!(page.get("/demo").await.json["instance"], instance);
     assert_eq!(server.id(), process);
 
@@ -234,6 +240,15 @@ async fn the_demo_page_and_nobody_else_has_the_process_start_anew() {
     assert_eq!((again.request_id, again.attempt), (asked.request_id, 2));
     server.signal("TERM").await;
     server.wait().await;
+}
+
+/// Gets a path from a server that may be about to end.
+async fn ask_bluntly(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 #[tokio::test]
