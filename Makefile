@@ -58,7 +58,7 @@ sdk-tests: sdk
 	npm test --prefix sdk-wasm
 
 # The packed package, run wherever it claims to run. `node tests/packaging/run.mjs Next Deno` runs these two.
-packaging-tests: tested-build sdk
+packaging-tests: tested-build page
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
 	npm ci --prefix tests/browser --no-audit --no-fund
 	cd tests/packaging && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; }
