@@ -23,8 +23,8 @@ const PROMPT_PATIENCE_MS = 1_000;
  *
  * @example
  * ```js
- * await wallet.policies.grant({ requester: 'Example Shop', prefix: 'login ', uses: 20, expiresInMs: 8 * 60 * 60 * 1000 });
- * for (const { id, requester, usesLeft } of await wallet.policies.list()) show(id, requester, usesLeft);
+ * const { id } = await wallet.policies.grant({ requester: 'Example Shop', prefix: 'login ', uses: 20, expiresInMs: 8 * 60 * 60 * 1000 });
+ * render(await wallet.policies.list());
  * await wallet.policies.revoke(id);
  * ```
  */

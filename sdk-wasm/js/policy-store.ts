@@ -4,15 +4,17 @@ import type { WalletIdentity } from './store.js';
  * Where the policies of wallets are kept.
  *
  * @example
- * ```js
- * class FilePolicyStore {
+ * ```ts
+ * import type { PolicyStore } from 'countersign';
+ *
+ * const policyStore: PolicyStore = {
  *   async updatePolicies({ publicKey, audience }, change) {
- *     await lock();                               // no other change may come between reading and writing
- *     const changed = change(await read());
- *     if (changed !== undefined) await writeAndSync(changed);
- *     await unlock();
- *   }
- * }
+ *     await database.transaction(async (rows) => {     // no other change may come between reading and writing
+ *       const changed = change(await rows.get(`${audience} ${publicKey}`));
+ *       if (changed !== undefined) await rows.set(`${audience} ${publicKey}`, changed);
+ *     });
+ *   },
+ * };
  * ```
  */
 export interface PolicyStore {

@@ -26,8 +26,11 @@ export interface WalletView extends WalletSnapshot {
  * made. On a server it is `idle` and connects nowhere.
  *
  * @example
- * ```js
- * function Prompts({ signer }) {
+ * ```tsx
+ * import type { Signer } from 'countersign';
+ * import { useWallet } from 'countersign/react';
+ *
+ * function Prompts({ signer }: { signer: Signer | undefined }) {
  *   const { state, requests, error } = useWallet({ key: signer, url: 'wss://sign.example.com/ws' });
  *   return (
  *     <section aria-label={state}>

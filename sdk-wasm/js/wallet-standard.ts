@@ -96,6 +96,9 @@ const MOST_ASKED = 16;
  *
  * @example
  * ```js
+ * import { describe, openKey } from 'countersign';
+ * import { registerWallet } from 'countersign/wallet-standard';
+ *
  * registerWallet({
  *   key: await openKey(),
  *   name: 'Example Wallet',

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const sdk = fileURLToPath(new URL('../../sdk-wasm/', import.meta.url));
 
 /** The fenced blocks of a text in these languages. */
-const blocks = (text) => [...text.matchAll(/^```(ts|js)\n(.*?)^```/gms)].map(([, language, code]) => ({ language, code }));
+const blocks = (text) => [...text.matchAll(/^```([jt]sx?)\n(.*?)^```/gms)].map(([, language, code]) => ({ language, code }));
 
 /** The comments of a script without their stars. */
 const comments = (script) => [...script.matchAll(/\/\*\*.*?\*\//gs)].map(([comment]) => comment.replace(/^\s*\* ?/gm, '')).join('\n');

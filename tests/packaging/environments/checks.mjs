@@ -7,10 +7,11 @@ import { writeExamples } from '../examples.mjs';
 import { folder, run, tarball, tool } from '../folder.mjs';
 
 const sdk = fileURLToPath(new URL('../../../sdk-wasm/', import.meta.url));
+const reactTypes = fileURLToPath(new URL('../node_modules/@types/react', import.meta.url));
 
 const STRICT = {
   noEmit: true, strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, verbatimModuleSyntax: true, skipLibCheck: false,
-  allowJs: true, checkJs: true, target: 'es2022', lib: ['es2023', 'dom', 'esnext.disposable'], types: [],
+  allowJs: true, checkJs: true, jsx: 'react-jsx', target: 'es2022', lib: ['es2023', 'dom', 'esnext.disposable'], types: [],
 };
 
 /** The compiler's options as the users of bundlers and of Node.js have them. */
@@ -19,7 +20,7 @@ const RESOLUTIONS = { bundler: { module: 'preserve', moduleResolution: 'bundler'
 const examples = (name) => ({
   name: `examples, ${name}`,
   async test() {
-    const path = await folder(`examples-${name}`, 'examples');
+    const path = await folder(`examples-${name}`, 'examples', { npm: [reactTypes] });
     const exported = Object.keys(await import(pathToFileURL(join(path, 'node_modules/countersign/dist/node.js')).href));
     const count = await writeExamples(path, exported);
     const compilerOptions = { ...STRICT, ...RESOLUTIONS[name] };
