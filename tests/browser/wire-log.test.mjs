@@ -32,10 +32,11 @@ scenario(world, 'every frame is shown in its order, with what it means', async (
 scenario(world, 'a frame opens to its JSON, by keyboard too', async ({ tab }) => {
   await row(tab, 'introduction').locator('summary').focus();
   await tab.page.keyboard.press('Enter');
-  const json = await row(tab, 'introduction').locator('pre').innerText();
-  assert.deepEqual(JSON.parse(json).public_key, await tab.publicKey());
+  const json = row(tab, 'introduction').locator('pre');
+  await json.waitFor();
+  assert.deepEqual(JSON.parse(await json.innerText()).public_key, await tab.publicKey());
   await tab.page.keyboard.press('Enter');
-  assert.equal(await row(tab, 'introduction').locator('pre').isVisible(), false);
+  await json.waitFor({ state: 'hidden' });
 });
 
 scenario(world, 'the log is paused, goes on and is cleared', async ({ tab }) => {
