@@ -6,11 +6,12 @@
 use crate::{
     SigningService,
     conversation::{Conversation, Newcomer, Todo, turned_away},
+    linger::Linger,
     mailbox::Inbox,
     random,
 };
 use countersign_protocol::{Challenge, ConnectionId, Origin};
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use std::{
     pin::{Pin, pin},
     task::{Context, Poll},
@@ -137,7 +138,7 @@ async fn turn_away<S, T, E>(socket: &mut S, goodbye: Todo) -> Exit
 where
     S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
 {
-    match perform(socket, goodbye, CLOSE_TIMEOUT).await {
+    match perform(socket, goodbye, &mut Linger::default(), CLOSE_TIMEOUT).await {
         Err(Exit::Closed(_)) | Ok(()) => {
             await_close(socket).await;
             Exit::Draining
@@ -162,23 +163,29 @@ where
     let patience = conversation.write_timeout();
     // One timer, armed anew when it fires: a frame moves the deadline, but that costs no timer operation.
     let mut timer = pin!(sleep_until(conversation.poll_timeout().into()));
+    let mut linger = Linger::default();
     let mut todo = challenge;
     loop {
-        if let Err(exit) = perform(socket, todo, patience).await {
+        if let Err(exit) = perform(socket, todo, &mut linger, patience).await {
             if let Exit::Closed(_) = exit {
                 await_close(socket).await;
             }
             return exit;
         }
-        // An introduction may bring the deadline forward.
-        let due = conversation.poll_timeout().into();
+        // An introduction may bring the deadline forward, and so does an acknowledgement that waits.
+        let due = Instant::from(conversation.poll_timeout());
+        let due = linger.deadline().map_or(due, |deadline| due.min(deadline));
         if timer.is_elapsed() || due < timer.deadline() {
             timer.as_mut().reset(due);
         }
         // The timer goes first, so that a peer which never lets the socket run dry cannot starve it.
         todo = tokio::select! {
             biased;
-            () = &mut timer => conversation.handle_timeout(Instant::now().into_std()),
+            () = &mut timer => if linger.is_over(Instant::now()) {
+                in_time(patience, socket.flush()).await.map_or_else(Todo::End, |()| Todo::Nothing)
+            } else {
+                conversation.handle_timeout(Instant::now().into_std())
+            },
             mail = inbox.recv() => conversation.handle_mail(mail),
             incoming = socket.next() => match incoming {
                 Some(Ok(incoming)) => conversation.handle_incoming(incoming, Instant::now().into_std()),
@@ -188,40 +195,60 @@ where
     }
 }
 
-async fn perform<S: Sink<Outgoing> + Unpin>(socket: &mut S, todo: Todo, patience: Duration) -> Step {
-    let (first, close) = match frames(todo) {
+async fn perform<S: Sink<Outgoing> + Unpin>(
+    socket: &mut S,
+    todo: Todo,
+    linger: &mut Linger,
+    patience: Duration,
+) -> Step {
+    let Frames { first, close, acknowledges } = match frames(todo) {
         Ok(frames) => frames,
         Err(step) => return step,
     };
+    if acknowledges && linger.acknowledge(Instant::now()) {
+        return in_time(patience, socket.feed(first)).await;
+    }
     // Lets whatever else is ready run before the write: verifications come first, then the writes of all connections, one after
     // the other. A reader on another core is then woken once for many of them; each wake-up costs as much as a third of a
     // verification.
     yield_now().await;
-    write(socket, first, patience).await?;
+    if !acknowledges {
+        linger.send(Instant::now());
+    }
+    in_time(patience, socket.send(first)).await?;
     let Some((code, reason)) = close else { return Ok(()) };
-    write(socket, Outgoing::Close { code, reason }, patience).await?;
+    in_time(patience, socket.send(Outgoing::Close { code, reason })).await?;
     Err(Exit::Closed(reason))
 }
 
-/// What is to be sent, with the code and reason of the close frame that follows.
-type Frames = (Outgoing, Option<(u16, &'static str)>);
+/// What is to be sent.
+struct Frames {
+    first: Outgoing,
+    /// The code and reason of the close frame that follows.
+    close: Option<(u16, &'static str)>,
+    /// It is an acknowledgement.
+    acknowledges: bool,
+}
 
 /// The frames there are to send, or the step it is without any.
 fn frames(todo: Todo) -> Result<Frames, Step> {
-    match todo {
-        Todo::Nothing => Err(Ok(())),
-        Todo::End(exit) => Err(Err(exit)),
-        Todo::Ping => Ok((Outgoing::Ping, None)),
-        Todo::Text(text) => Ok((Outgoing::Text(text), None)),
-        Todo::Close { text, code, reason } => Ok((Outgoing::Text(text), Some((code, reason)))),
-    }
+    let (first, close, acknowledges) = match todo {
+        Todo::Nothing => return Err(Ok(())),
+        Todo::End(exit) => return Err(Err(exit)),
+        Todo::Ping => (Outgoing::Ping, None, false),
+        Todo::Text(text) => (Outgoing::Text(text), None, false),
+        Todo::Acknowledge(text) => (Outgoing::Text(text), None, true),
+        Todo::Close { text, code, reason } => (Outgoing::Text(text), Some((code, reason)), false),
+    };
+    Ok(Frames { first, close, acknowledges })
 }
 
-async fn write<S: Sink<Outgoing> + Unpin>(socket: &mut S, outgoing: Outgoing, patience: Duration) -> Step {
-    match timeout(patience, socket.send(outgoing)).await {
+/// Not an `async fn`, which would keep its argument twice.
+fn in_time<E>(patience: Duration, written: impl Future<Output = Result<(), E>>) -> impl Future<Output = Step> {
+    timeout(patience, written).map(|written| match written {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Exit::Stuck),
-    }
+    })
 }
 
 /// Reads on until the peer's close frame, so that the last frames are not lost to a reset.

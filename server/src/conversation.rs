@@ -24,6 +24,8 @@ pub enum Todo {
     Nothing,
     /// Send a text frame.
     Text(String),
+    /// Send a text frame that acknowledges an answer; it may wait a little for the next frame.
+    Acknowledge(String),
     /// Send a WebSocket ping.
     Ping,
     /// Send a text frame and a close frame.
@@ -177,7 +179,9 @@ impl<'a> Conversation<'a> {
     /// Nothing is said as long as the answer is not on disk.
     fn acknowledge(&self, request_id: RequestId, outcome: Option<AckOutcome>) -> Todo {
         match outcome {
-            Some(outcome) => self.send(&self.service.acknowledgement(request_id, outcome)),
+            Some(outcome) => {
+                Todo::Acknowledge(self.counted(self.service.acknowledgement(request_id, outcome).to_json()))
+            }
             None => Todo::Nothing,
         }
     }
@@ -193,8 +197,12 @@ impl<'a> Conversation<'a> {
     }
 
     fn text(&self, text: String) -> Todo {
+        Todo::Text(self.counted(text))
+    }
+
+    fn counted(&self, text: String) -> String {
         self.service.metrics().sent.inc_by(text.len() as u64);
-        Todo::Text(text)
+        text
     }
 }
 

@@ -17,6 +17,7 @@ mod few;
 mod fingerprint;
 mod idempotency;
 mod limits;
+mod linger;
 mod mailbox;
 mod metrics;
 mod random;

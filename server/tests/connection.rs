@@ -156,6 +156,35 @@ async fn a_minute_is_what_a_wallet_gets() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn on_a_busy_connection_an_acknowledgement_goes_out_with_the_next_frame() {
+    let service = service();
+    let mut wallet = Wallet::introduced(&service, 8).await;
+    let started = Instant::now();
+    let first = ask(&service, &wallet, MINUTE);
+    let request = wallet.expect_request().await;
+    wallet.send_answer(&request).await;
+    assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
+    assert!(first.await.unwrap().is_ok());
+
+    let second = ask(&service, &wallet, MINUTE);
+    let request = wallet.expect_request().await;
+    wallet.send_answer(&request).await;
+    assert!(second.await.unwrap().is_ok(), "no backend waits for it");
+    assert_eq!(wallet.outgoing.try_recv(), Err(mpsc::error::TryRecvError::Empty));
+    let third = ask(&service, &wallet, MINUTE);
+    assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
+    let request = wallet.expect_request().await;
+    assert_eq!(started.elapsed(), Duration::ZERO, "nothing has waited for time to pass");
+
+    wallet.send_answer(&request).await;
+    assert!(third.await.unwrap().is_ok());
+    assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
+    let waited = started.elapsed().as_millis();
+    assert!((40..=41).contains(&waited), "where no frame follows it goes by itself, after {waited} ms");
+    assert_eq!(wallet.receive().await, Outgoing::Ping, "and the heartbeat goes on");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_introduction_in_ten_seconds_closes() {
     let service = service();
     let started = Instant::now();

@@ -21,6 +21,9 @@ use warp::{
     reply::Response,
 };
 
+/// Room for an acknowledgement, some 110 bytes, to wait for the frame after it. More is written at once.
+const WRITE_BUFFER_BYTES: usize = 512;
+
 /// A connection is idle most of its life, so its buffer is small; longer frames make it grow for a while.
 const READ_BUFFER_BYTES: usize = 1024;
 
@@ -66,7 +69,7 @@ async fn socket(
     let longest = frame_bytes(max_message_bytes);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_write_buffer_size(longest * 4)
         .max_message_size(Some(longest))
         .max_frame_size(Some(longest));

@@ -191,7 +191,7 @@ impl<'a> Server<'a> {
     fn perform(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, todo: Todo) {
         match todo {
             Todo::Nothing => {}
-            Todo::Text(text) => self.say(ground, network, link, text),
+            Todo::Text(text) | Todo::Acknowledge(text) => self.say(ground, network, link, text),
             Todo::Ping => network.send(ground, link, Side::Wallet, Wire::Ping),
             Todo::Close { text, code, reason } => {
                 match reason {
