@@ -59,6 +59,7 @@ check_target
 install_wasm_bindgen
 install_npm
 build_wasm countersign-wasm core signer
+build_wasm countersign-ed25519 ed25519-core ed25519
 build_wasm countersign-encrypted encrypted-core encrypted
 node_modules/.bin/tsc -p .
 node bundle.mjs

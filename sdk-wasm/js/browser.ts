@@ -3,5 +3,9 @@ import { web } from './web.js';
 
 export * from './index.js';
 
-// Written out in full: bundlers look for exactly this expression.
-install({ ...web, wasm: () => fetchWasm(new URL('./signer.wasm', import.meta.url)) });
+// Written out in full: bundlers look for exactly these expressions.
+install({
+  ...web,
+  wasm: () => fetchWasm(new URL('./signer.wasm', import.meta.url)),
+  ed25519: () => fetchWasm(new URL('./ed25519.wasm', import.meta.url)),
+});

@@ -2,7 +2,7 @@ import { fromBase64, toBase64 } from './bytes.js';
 import initEncrypted, { CoreHeader } from './encrypted-core.js';
 import { CountersignError, guarded } from './errors.js';
 import { Key } from './key.js';
-import { moduleOf, type WasmSource } from './runtime.js';
+import { moduleOf, once, type WasmSource } from './runtime.js';
 
 /** What it costs to try a passphrase; by default what RFC 9106 §4 recommends where memory is scarce. */
 export interface ExportOptions {
@@ -90,26 +90,16 @@ export async function importEncrypted(text: string, passphrase: string): Promise
   }
 }
 
-let loading: Promise<void> | undefined;
-
 /**
  * Loads the WebAssembly of this subpath. There is no need to call this, except with a `source` where `encrypted.wasm` lies elsewhere
  * than beside the package's own scripts, or where only compiled modules are taken. Once loaded, further calls have no effect.
  *
  * @throws {CountersignError} `wasm_not_found`, `wasm_invalid`, `wasm_blocked`
  */
-export function init(source?: WasmSource): Promise<void> {
+export const init: (source?: WasmSource) => Promise<void> = once(async (source) => {
   // Written out in full: bundlers look for exactly this expression.
-  loading ??= load(source ?? new URL('./encrypted.wasm', import.meta.url)).catch((error: unknown) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
-}
-
-async function load(source: WasmSource): Promise<void> {
-  await initEncrypted({ module_or_path: await moduleOf(source) });
-}
+  await initEncrypted({ module_or_path: await moduleOf(source ?? new URL('./encrypted.wasm', import.meta.url)) });
+});
 
 async function withCore<T>({ publicKey, memoryKib, iterations, lanes, salt, nonce }: Header, use: (core: CoreHeader) => T): Promise<T> {
   await init();

@@ -1,16 +1,18 @@
 import type { CoreWallet } from './core.js';
 import type { Emitter } from './emitter.js';
-import { reasonOf, type CountersignError } from './errors.js';
+import { CountersignError, reasonOf } from './errors.js';
 import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
 import type { Keeper } from './keeper.js';
 import type { Prompts } from './prompts.js';
 import type { RequestState } from './request.js';
-import { signatureOf, type Signer } from './signer.js';
+import { signatureOf } from './signature.js';
+import type { Signer } from './signer.js';
 
 /** Who is told what. */
 export interface HostParts {
   core(): CoreWallet;
   readonly key: Signer;
+  readonly publicKey: string;
   readonly emitter: Emitter<WalletEvents>;
   readonly prompts: Prompts;
   readonly keeper: Keeper | undefined;
@@ -20,15 +22,20 @@ export interface HostParts {
 }
 
 /** What the core calls. It may be in the midst of any call into the core. */
-export function hostOf({ core, key, emitter, prompts, keeper, tell, explain }: HostParts) {
+export function hostOf({ core, key, publicKey, emitter, prompts, keeper, tell, explain }: HostParts) {
   const errorOf = (code: string | undefined, message: string | undefined) => (code === undefined ? undefined : explain(code, message ?? code));
   return {
     ignore() {},
     sign(task: number, bytes: Uint8Array) {
-      void signatureOf(key, bytes).then(
-        (signature) => core().signed(task, signature),
-        (error: unknown) => core().sign_failed(task, reasonOf(error)),
-      );
+      const signed = (signature: Uint8Array) => core().signed(task, signature);
+      const failed = (error: unknown) => core().sign_failed(task, error instanceof CountersignError ? error.code : '', reasonOf(error));
+      try {
+        const signature = signatureOf(key, publicKey, bytes);
+        if (signature instanceof Uint8Array) signed(signature);
+        else void signature.then(signed, failed);
+      } catch (error) {
+        failed(error);
+      }
     },
     state(state: ConnectionState, retryInMs?: number, connectionId?: string, code?: string, message?: string) {
       const error = errorOf(code, message);

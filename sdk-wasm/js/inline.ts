@@ -4,4 +4,4 @@ import { web } from './web.js';
 
 export * from './index.js';
 
-install({ ...web, wasm: embedded });
+install({ ...web, ...embedded });

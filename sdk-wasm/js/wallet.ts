@@ -1,5 +1,5 @@
 import { address } from './address.js';
-import type { CoreWallet } from './core.js';
+import { CoreWallet } from './core.js';
 import type { ElsewhereRequest } from './elsewhere.js';
 import { Emitter } from './emitter.js';
 import { CountersignError, guarded } from './errors.js';
@@ -7,7 +7,6 @@ import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
 import { explain } from './explain.js';
 import { hostOf } from './host.js';
 import { Keeper } from './keeper.js';
-import { makeCoreWallet } from './key.js';
 import type { Device, WalletOptions } from './options.js';
 import { Policies } from './policies.js';
 import { MemoryPolicyStore } from './policy-store.js';
@@ -104,6 +103,7 @@ export class Wallet implements Disposable {
     const host = hostOf({
       core: () => this.#core,
       key,
+      publicKey,
       emitter: this.#emitter,
       prompts: this.#prompts,
       keeper: this.#keeper,
@@ -111,7 +111,7 @@ export class Wallet implements Disposable {
       tell: (event) => event.state === 'connecting' && this.#state === 'connecting' || this.#tell(event),
       explain: (code, message) => explain(code, message, settings, this.#state),
     });
-    const core = guarded(() => makeCoreWallet(key, publicKey, settings, host));
+    const core = guarded(() => new CoreWallet(publicKey, settings, host));
     this.#core = core;
   }
 

@@ -1,4 +1,4 @@
-//! Drives a [`Wallet`] with the platform's socket, clock and timer, and with a key here or a signer outside.
+//! Drives a [`Wallet`] with the platform's socket, clock and timer, and the host's signer.
 
 use crate::prelude::*;
 use crate::{
@@ -6,7 +6,6 @@ use crate::{
     effect::{Asked, Event, SignTask, SignTaskId, State, StoreAction, StoreTask, StoreTaskId, Transmit},
     error::{Error, printable},
     host::{Host, TIME_ORIGIN, performance_now},
-    keys::Key,
     record::Record,
     socket::{Socket, SocketEvent},
     time::Timestamp,
@@ -22,8 +21,6 @@ use wasm_bindgen::{JsCast, JsValue};
 /// No borrow of `wallet`, `socket` or `timer` outlives the statement it is made in: every call into JavaScript may call back.
 pub(crate) struct Driver {
     wallet: RefCell<Wallet>,
-    /// None where the host signs.
-    key: Option<Key>,
     host: Host,
     web_socket: Function,
     url: String,
@@ -36,10 +33,9 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(config: Config, key: Option<Key>, host: Host, web_socket: Function, url: String) -> Rc<Self> {
+    pub(crate) fn new(config: Config, host: Host, web_socket: Function, url: String) -> Rc<Self> {
         Rc::new(Self {
             wallet: RefCell::new(Wallet::new(config)),
-            key,
             host,
             web_socket,
             url,
@@ -74,11 +70,15 @@ impl Driver {
     }
 
     pub(crate) fn signed(self: &Rc<Self>, task: f64, signature: &[u8]) {
-        self.input(|wallet, now| wallet.handle_foreign_signature(now, SignTaskId(whole(task)), signature));
+        match <[u8; 64]>::try_from(signature) {
+            Ok(signature) => {
+                self.input(|wallet, now| wallet.handle_signed(now, SignTaskId(whole(task)), signature.into()));
+            }
+            Err(_) => self.sign_failed(task, Error::InvalidSignature("it is not 64 bytes long".into())),
+        }
     }
 
-    pub(crate) fn sign_failed(self: &Rc<Self>, task: f64, why: &str) {
-        let error = Error::SignerFailed(printable(why));
+    pub(crate) fn sign_failed(self: &Rc<Self>, task: f64, error: Error) {
         self.input(|wallet, now| wallet.handle_sign_failed(now, SignTaskId(whole(task)), error));
     }
 
@@ -127,16 +127,8 @@ impl Driver {
     }
 
     fn sign(&self, task: &SignTask) {
-        let Some(key) = &self.key else {
-            let bytes = Uint8Array::from(&*task.signable().to_bytes());
-            return quietly(self.host.sign(milliseconds(task.id.0), bytes));
-        };
-        let signed = key.sign(task.signable());
-        let mut wallet = self.wallet.borrow_mut();
-        match signed {
-            Ok(signature) => wallet.handle_signed(now(), task.id, signature),
-            Err(error) => wallet.handle_sign_failed(now(), task.id, error),
-        }
+        let bytes = Uint8Array::from(&*task.signable().to_bytes());
+        quietly(self.host.sign(milliseconds(task.id.0), bytes));
     }
 
     fn transmit(self: &Rc<Self>, transmit: Transmit) {

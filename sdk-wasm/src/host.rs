@@ -60,7 +60,7 @@ extern "C" {
         batch_size: u32,
     ) -> Result<(), JsValue>;
 
-    /// Has a signer sign; answered by `CoreWallet::signed` or `sign_failed`.
+    /// Has the signer sign, and what it gives verified; answered by `CoreWallet::signed` or `sign_failed`.
     #[wasm_bindgen(method, catch)]
     pub fn sign(this: &Host, task: f64, bytes: Uint8Array) -> Result<(), JsValue>;
 
@@ -102,9 +102,6 @@ extern "C" {
     /// A function that does nothing.
     #[wasm_bindgen(method, getter)]
     pub fn ignore(this: &Host) -> Function;
-
-    #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
-    pub fn fill_with_random(bytes: &mut [u8]) -> Result<(), JsValue>;
 
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     pub fn performance_now() -> f64;
