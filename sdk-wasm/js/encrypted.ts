@@ -1,8 +1,6 @@
-import { fromBase64, toBase64 } from './bytes.js';
 import initEncrypted, { CoreHeader } from './encrypted-core.js';
-import { CountersignError, guarded } from './errors.js';
-import { Key } from './key.js';
-import { moduleOf, type WasmSource } from './runtime.js';
+import type { WasmSource } from './runtime.js';
+import { CountersignError, fromBase64, guarded, Key, moduleOf, toBase64 } from './shared.js';
 
 /** What it costs to try a passphrase; by default what RFC 9106 §4 recommends where memory is scarce. */
 export interface ExportOptions {

@@ -1,8 +1,6 @@
-import { fromBase64 } from './bytes.js';
-import { Emitter } from './emitter.js';
-import { CountersignError } from './errors.js';
 import { registerByEvents } from './register-event.js';
-import { checkSignable, publicKeyOf, type Signer } from './signer.js';
+import { checkSignable, CountersignError, Emitter, fromBase64, publicKeyOf } from './shared.js';
+import type { Signer } from './signer.js';
 
 /** An account of a Wallet Standard wallet: the one key it has. */
 export interface StandardAccount {

@@ -1,4 +1,4 @@
-import { fetchWasm, install } from './runtime.js';
+import { fetchWasm, install } from './shared.js';
 import module from './signer.wasm';
 
 export * from './index.js';
