@@ -23,10 +23,8 @@ mod prelude;
 mod queue;
 pub mod record;
 mod request;
-mod socket;
 mod table;
 pub mod time;
-mod timer;
 mod verdict;
 pub mod wallet;
 
@@ -40,12 +38,12 @@ use crate::{
     time::{Millis, Timestamp},
     wallet::{Config, Wallet},
 };
-use alloc::rc::Rc;
 use countersign_protocol::{
     Device, Message, Name, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
 };
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
+use web_sys::CloseEvent;
 
 /// A fifth of the code of the allocator that comes with the standard library.
 #[cfg(target_arch = "wasm32")]
@@ -118,14 +116,14 @@ impl CoreKey {
 
 /// A wallet, as JavaScript holds it.
 #[wasm_bindgen]
-pub struct CoreWallet(Rc<Driver>);
+pub struct CoreWallet(Driver);
 
 #[wasm_bindgen]
 impl CoreWallet {
     /// A wallet that has not connected yet, and that has its host sign.
     ///
     /// # Errors
-    /// [`Error::InvalidKey`], [`Error::InvalidUrl`], [`Error::InvalidDevice`]
+    /// [`Error::InvalidKey`], [`Error::InvalidUrl`]
     #[wasm_bindgen(constructor)]
     pub fn new(public_key: &str, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
         let bytes = public_key.parse().map_err(|error| thrown(invalid_key(&error)))?;
@@ -136,7 +134,7 @@ impl CoreWallet {
     /// As `new`, but signs with a key in WebAssembly memory.
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`], [`Error::InvalidDevice`]
+    /// [`Error::InvalidUrl`]
     pub fn of_key(key: &CoreKey, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
         Self::driven(key.0.public_key().clone(), Some(key.0.clone()), options, host)
     }
@@ -179,9 +177,24 @@ impl CoreWallet {
         self.0.input(|wallet, _| wallet.close());
     }
 
-    /// Says whether frames are to be shown to the host.
-    pub fn show_frames(&self, show: bool) {
-        self.0.show_frames(show);
+    /// The socket the host was asked for is open.
+    pub fn opened(&self) {
+        self.0.input(|wallet, _| wallet.handle_opened());
+    }
+
+    /// A message came in: a text, or without one so many units of a text that is too long, or none of what is binary.
+    pub fn received(&self, text: Option<String>, units: u32) {
+        self.0.received(text.as_deref(), units);
+    }
+
+    /// The socket has closed.
+    pub fn closed(&self, event: &CloseEvent) {
+        self.0.closed(event.code(), event.reason());
+    }
+
+    /// Does what is due, once the host was asked to wake it. Early is harmless.
+    pub fn wake(&self) {
+        self.0.wake();
     }
 
     /// Takes note that a human sees a request.
@@ -218,7 +231,7 @@ impl CoreWallet {
 
     fn driven(public_key: PublicKey, key: Option<Key>, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
         let config = configure(public_key, options).map_err(thrown)?;
-        Ok(Self(Driver::new(config, key, host, options.web_socket(), options.url())))
+        Ok(Self(Driver::new(config, key, host)))
     }
 
     fn attempt(&self, attempt: impl FnOnce(&mut Wallet, Timestamp) -> Result<(), Error>) -> Result<(), JsValue> {
@@ -241,7 +254,6 @@ pub fn verify(public_key: &str, message: &[u8], signature: &str) -> Result<bool,
 
 fn configure(public_key: PublicKey, options: &Options) -> Result<Config, Error> {
     let invalid_url = |error: &dyn core::fmt::Display| Error::InvalidUrl(text(error));
-    let device = device(&options.device_id(), &options.device_label())?;
     // A float becomes the nearest whole number there is, and NaN becomes 0.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let millis = |ms: f64| Millis(ms as u64);
@@ -249,7 +261,7 @@ fn configure(public_key: PublicKey, options: &Options) -> Result<Config, Error> 
         public_key,
         audience: options.audience().parse().map_err(|error| invalid_url(&error))?,
         origin: options.origin().parse().map_err(|error| invalid_url(&error))?,
-        device: Some(device),
+        device: None,
         keeps: options.keeps(),
         backoff: BackoffLimits { initial: millis(options.backoff_initial_ms()), max: millis(options.backoff_max_ms()) },
     })
