@@ -39,8 +39,10 @@ build_wasm() {
   cargo build --manifest-path "$root/Cargo.toml" -p "$crate" --lib --target wasm32-unknown-unknown --profile wasm
   [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
   mkdir -p build
-  "$tools/bin/wasm-bindgen" --target web --omit-default-module-path --remove-name-section --remove-producers-section \
+  # The target's own script imports the .wasm as no browser can; js/runtime.ts does what is left of it.
+  "$tools/bin/wasm-bindgen" --target bundler --encode-into always --remove-name-section --remove-producers-section \
     --out-dir build --out-name "$script" "$wasm"
+  mv "build/${script}_bg.js" "build/$script.js"
   # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more. It inlines little:
   # what is inlined is shorter by itself, and longer once it is compressed.
   node_modules/.bin/wasm-opt -Oz --converge --always-inline-max-function-size 4 --flexible-inline-max-function-size 4 \

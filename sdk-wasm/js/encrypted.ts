@@ -1,6 +1,6 @@
-import initEncrypted, { CoreHeader } from './encrypted-core.js';
+import * as script from './encrypted-core.js';
 import type { WasmSource } from './runtime.js';
-import { CountersignError, fromBase64, guarded, Key, moduleOf, toBase64 } from './shared.js';
+import { CountersignError, fromBase64, guarded, instantiate, Key, toBase64 } from './shared.js';
 
 /** What it costs to try a passphrase; by default what RFC 9106 §4 recommends where memory is scarce. */
 export interface ExportOptions {
@@ -106,13 +106,13 @@ export function init(source?: WasmSource): Promise<void> {
 }
 
 async function load(source: WasmSource): Promise<void> {
-  await initEncrypted({ module_or_path: await moduleOf(source) });
+  await instantiate('encrypted-core', script, source);
 }
 
-async function withCore<T>({ publicKey, memoryKib, iterations, lanes, salt, nonce }: Header, use: (core: CoreHeader) => T): Promise<T> {
+async function withCore<T>({ publicKey, memoryKib, iterations, lanes, salt, nonce }: Header, use: (core: script.CoreHeader) => T): Promise<T> {
   await init();
   return guarded(() => {
-    const core = new CoreHeader(fromBase64(publicKey) ?? new Uint8Array(), whole(memoryKib), whole(iterations), whole(lanes), salt, nonce);
+    const core = new script.CoreHeader(fromBase64(publicKey) ?? new Uint8Array(), whole(memoryKib), whole(iterations), whole(lanes), salt, nonce);
     try {
       return use(core);
     } finally {

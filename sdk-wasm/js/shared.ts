@@ -21,7 +21,7 @@ export { Emitter } from './emitter.js';
 /** @internal */
 export { guarded, reasonOf } from './errors.js';
 /** @internal */
-export { fetchWasm, install, moduleOf } from './runtime.js';
+export { fetchWasm, install, instantiate } from './runtime.js';
 /** @internal */
 export { checkSignable, publicKeyOf } from './signer.js';
 /** @internal */

@@ -41,7 +41,7 @@ use crate::{
 use countersign_protocol::{
     Device, Message, Name, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
 };
-use js_sys::{Reflect, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use web_sys::CloseEvent;
 
@@ -287,10 +287,7 @@ fn text(error: &dyn core::fmt::Display) -> Box<str> {
     error.to_string().into()
 }
 
-/// An error as JavaScript gets it: an `Error` with a `code`.
+/// An error as TypeScript reads it: its code, a space and its sentence.
 fn thrown(error: Error) -> JsValue {
-    let thrown = js_sys::Error::new(&error.to_string());
-    // Setting a property of an object made one line above cannot fail.
-    let _ = Reflect::set(&thrown, &"code".into(), &error.code().into());
-    thrown.into()
+    format!("{} {error}", error.code()).into()
 }
