@@ -1,6 +1,6 @@
 import { Alarm } from './alarm.js';
 import type { CoreWallet } from './core.js';
-import type { Emitter } from './emitter.js';
+import { report, type Emitter } from './emitter.js';
 import { reasonOf, type CountersignError } from './errors.js';
 import type { ConnectionState, FrameEvent, StateEvent, WalletEvents } from './events.js';
 import type { Keeper } from './keeper.js';
@@ -32,7 +32,7 @@ export function hostOf({ core, url, webSocket, key, emitter, prompts, keeper, te
   };
   const line = new Line({ core, url, webSocket, show });
   const alarm = new Alarm(() => core().wake());
-  return {
+  return unthrowing({
     dial: (subprotocol: string, longest: number) => line.dial(subprotocol, longest),
     send: (text: string) => line.send(text),
     hangUp: (code: number) => line.hangUp(code),
@@ -67,7 +67,19 @@ export function hostOf({ core, url, webSocket, key, emitter, prompts, keeper, te
       keeper?.put(task, { id, expiresAt: Date.now() + expiresInMs, durable, record });
     },
     forget: (task: number, id: string) => keeper?.delete(task, id),
+  });
+}
+
+/** The same methods, none of which throws: the core is left in the midst of things by what comes through it. */
+function unthrowing<T extends Record<string, (...given: never[]) => unknown>>(host: T): T {
+  const safe = (call: (...given: never[]) => unknown) => (...given: never[]) => {
+    try {
+      return call(...given);
+    } catch (error) {
+      return report(error);
+    }
   };
+  return Object.fromEntries(Object.entries(host).map(([name, call]) => [name, safe(call)])) as T;
 }
 
 function typeOf(text: string): string {

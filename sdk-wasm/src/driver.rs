@@ -119,15 +119,15 @@ impl Driver {
 
     fn store(&self, StoreTask { id, action }: StoreTask) {
         let task = milliseconds(id.0);
-        quietly(match action {
+        match action {
             StoreAction::Keep(record) => {
                 let request = record.request_id.to_string();
                 // The deadline leaves as a span, and may lie in the past: the store counts by a clock of its own.
                 let expires_in = milliseconds(record.deadline.as_millis()) - milliseconds(now().as_millis());
-                self.host.store(task, &request, &record.to_json(), expires_in, record.is_promise())
+                self.host.store(task, &request, &record.to_json(), expires_in, record.is_promise());
             }
             StoreAction::Forget(request) => self.host.forget(task, &request.to_string()),
-        });
+        }
     }
 
     fn sign(&self, task: &SignTask) {
@@ -177,22 +177,22 @@ impl Driver {
 
     fn tell(&self, event: &Event) {
         let host = &self.host;
-        quietly(match event {
+        match event {
             Event::State(state) => self.tell_state(state),
             Event::Requests(asked) => self.tell_requests(asked),
             Event::Repeated { request_id, attempt, expires_in } => {
-                host.repeated(&request_id.to_string(), *attempt, milliseconds(expires_in.0))
+                host.repeated(&request_id.to_string(), *attempt, milliseconds(expires_in.0));
             }
             Event::Answered(request_id) => host.answered(&request_id.to_string()),
             Event::Ended { request_id, end } => {
                 let (code, message) = parts(end.error().as_ref());
-                host.ended(&request_id.to_string(), end.as_str(), code, &message)
+                host.ended(&request_id.to_string(), end.as_str(), code, &message);
             }
             Event::Error(error) => host.error(error.code(), &error.to_string()),
-        });
+        }
     }
 
-    fn tell_state(&self, state: &State) -> Result<(), JsValue> {
+    fn tell_state(&self, state: &State) {
         let (retry_in, connection_id, error) = match state {
             State::Connecting | State::Introducing => (0.0, String::new(), None),
             State::Connected(id) => (0.0, id.to_string(), None),
@@ -200,10 +200,10 @@ impl Driver {
             State::Closed(error) => (0.0, String::new(), error.as_ref()),
         };
         let (code, message) = parts(error);
-        self.host.state(state.as_str(), retry_in, &connection_id, code, &message)
+        self.host.state(state.as_str(), retry_in, &connection_id, code, &message);
     }
 
-    fn tell_requests(&self, asked: &[Asked]) -> Result<(), JsValue> {
+    fn tell_requests(&self, asked: &[Asked]) {
         for (following, Asked { request, resumed }) in (0..asked.len()).rev().zip(asked) {
             let batch = request.batch;
             self.host.request(
@@ -218,9 +218,8 @@ impl Driver {
                 &batch.map_or_else(String::new, |batch| batch.id.to_string()),
                 batch.map_or(0, |batch| batch.index),
                 batch.map_or(1, |batch| batch.size),
-            )?;
+            );
         }
-        Ok(())
     }
 }
 
@@ -229,7 +228,7 @@ pub(crate) fn request_id(text: &str) -> Result<RequestId, Error> {
     text.parse().map_err(|_| Error::NotOpen)
 }
 
-/// The TypeScript side reports what its listeners throw; nothing of it may stop the wallet.
+/// The TypeScript side reports what is thrown there; nothing of it may stop the wallet.
 fn quietly(told: Result<(), JsValue>) {
     drop(told);
 }

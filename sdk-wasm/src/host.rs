@@ -1,5 +1,5 @@
 //! What the TypeScript side provides. Every call may come back into the wallet before it returns. An empty text stands for one
-//! that is not there.
+//! that is not there. No call throws: what goes wrong in one is reported there and stops no wallet.
 
 use crate::prelude::*;
 use js_sys::Uint8Array;
@@ -44,18 +44,11 @@ extern "C" {
     #[wasm_bindgen(method, js_name = wakeIn)]
     pub fn wake_in(this: &Host, ms: f64);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn state(
-        this: &Host,
-        name: &str,
-        retry_in_ms: f64,
-        connection_id: &str,
-        error_code: &str,
-        error_message: &str,
-    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    pub fn state(this: &Host, name: &str, retry_in_ms: f64, connection_id: &str, error_code: &str, error_message: &str);
 
     /// One of the requests of a prompt; `more` says that others follow at once.
-    #[wasm_bindgen(method, catch)]
+    #[wasm_bindgen(method)]
     pub fn request(
         this: &Host,
         id: &str,
@@ -69,37 +62,30 @@ extern "C" {
         batch_id: &str,
         batch_index: u32,
         batch_size: u32,
-    ) -> Result<(), JsValue>;
+    );
 
     /// Has a signer sign; answered by `CoreWallet::signed` or `sign_failed`.
     #[wasm_bindgen(method, catch)]
     pub fn sign(this: &Host, task: f64, bytes: Uint8Array) -> Result<(), JsValue>;
 
     /// Has a record kept. `promise` says that it holds a decision that has yet to reach the server.
-    #[wasm_bindgen(method, catch)]
-    pub fn store(
-        this: &Host,
-        task: f64,
-        id: &str,
-        record: &str,
-        expires_in_ms: f64,
-        promise: bool,
-    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    pub fn store(this: &Host, task: f64, id: &str, record: &str, expires_in_ms: f64, promise: bool);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn forget(this: &Host, task: f64, id: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    pub fn forget(this: &Host, task: f64, id: &str);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn repeated(this: &Host, id: &str, attempt: u32, expires_in_ms: f64) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    pub fn repeated(this: &Host, id: &str, attempt: u32, expires_in_ms: f64);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn answered(this: &Host, id: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    pub fn answered(this: &Host, id: &str);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn ended(this: &Host, id: &str, state: &str, error_code: &str, error_message: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    pub fn ended(this: &Host, id: &str, state: &str, error_code: &str, error_message: &str);
 
-    #[wasm_bindgen(method, catch)]
-    pub fn error(this: &Host, code: &str, message: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    pub fn error(this: &Host, code: &str, message: &str);
 
     #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
     pub fn fill_with_random(bytes: &mut [u8]) -> Result<(), JsValue>;
