@@ -1,5 +1,4 @@
-import { fetchWasm, install } from './runtime.js';
-import { web } from './web.js';
+import { fetchWasm, install, web } from './shared.js';
 
 export * from './index.js';
 

@@ -1,9 +1,7 @@
-import initEd25519, { CoreKey, Verdict, verify } from './ed25519-core.js';
-import { ed25519Source, moduleOf, once } from './runtime.js';
+import * as script from './ed25519-core.js';
+import { ed25519Source, instantiate, once } from './runtime.js';
 
-export { CoreKey, Verdict, verify };
+export { CoreKey, Verdict, verify } from './ed25519-core.js';
 
 /** Loads the WebAssembly that signs and verifies. */
-export const loadEd25519 = once(async () => {
-  await initEd25519({ module_or_path: await moduleOf(await ed25519Source()) });
-});
+export const loadEd25519 = once(async () => instantiate('ed25519-core', script, await ed25519Source()));

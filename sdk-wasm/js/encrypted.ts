@@ -1,8 +1,6 @@
-import { fromBase64, toBase64 } from './bytes.js';
-import initEncrypted, { CoreHeader } from './encrypted-core.js';
-import { CountersignError, guarded } from './errors.js';
-import { Key } from './key.js';
-import { moduleOf, once, type WasmSource } from './runtime.js';
+import * as script from './encrypted-core.js';
+import type { WasmSource } from './runtime.js';
+import { CountersignError, fromBase64, guarded, instantiate, Key, once, toBase64 } from './shared.js';
 
 /** What it costs to try a passphrase; by default what RFC 9106 §4 recommends where memory is scarce. */
 export interface ExportOptions {
@@ -98,13 +96,13 @@ export async function importEncrypted(text: string, passphrase: string): Promise
  */
 export const init: (source?: WasmSource) => Promise<void> = once(async (source) => {
   // Written out in full: bundlers look for exactly this expression.
-  await initEncrypted({ module_or_path: await moduleOf(source ?? new URL('./encrypted.wasm', import.meta.url)) });
+  await instantiate('encrypted-core', script, source ?? new URL('./encrypted.wasm', import.meta.url));
 });
 
-async function withCore<T>({ publicKey, memoryKib, iterations, lanes, salt, nonce }: Header, use: (core: CoreHeader) => T): Promise<T> {
+async function withCore<T>({ publicKey, memoryKib, iterations, lanes, salt, nonce }: Header, use: (core: script.CoreHeader) => T): Promise<T> {
   await init();
   return guarded(() => {
-    const core = new CoreHeader(fromBase64(publicKey) ?? new Uint8Array(), whole(memoryKib), whole(iterations), whole(lanes), salt, nonce);
+    const core = new script.CoreHeader(fromBase64(publicKey) ?? new Uint8Array(), whole(memoryKib), whole(iterations), whole(lanes), salt, nonce);
     try {
       return use(core);
     } finally {

@@ -1,6 +1,5 @@
 import { embedded } from './embedded.js';
-import { install } from './runtime.js';
-import { web } from './web.js';
+import { install, web } from './shared.js';
 
 export * from './index.js';
 

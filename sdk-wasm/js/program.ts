@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { CountersignError } from './errors.js';
-import { fetchWasm, type Platform } from './runtime.js';
+import type { Platform } from './runtime.js';
+import { CountersignError, fetchWasm } from './shared.js';
 
 /** A scheme has two letters at least: `C:\` is a drive. */
 const SCHEME = /^[a-z][a-z0-9+.-]+:/i;

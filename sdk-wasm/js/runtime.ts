@@ -1,4 +1,4 @@
-import initCore from './core.js';
+import * as core from './core.js';
 import { CountersignError } from './errors.js';
 import type { PolicyStore } from './policy-store.js';
 import type { WalletStore } from './store.js';
@@ -59,7 +59,7 @@ export function once<Arguments extends unknown[]>(act: (...given: Arguments) => 
 }
 
 const load = once(async (source: WasmSource | undefined) => {
-  await initCore({ module_or_path: await moduleOf(source ?? await here().wasm()) });
+  await instantiate('core', core, source ?? await here().wasm());
   isLoaded = true;
 });
 
@@ -92,8 +92,25 @@ export function checkLoaded(): void {
   }
 }
 
-/** Compiles what lies at an address, or what is given. @internal */
-export async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
+/** Gives wasm-bindgen's script of that name its WebAssembly. @internal */
+export async function instantiate(name: string, script: object, source: WasmSource): Promise<void> {
+  // They import what the script exports.
+  const { exports } = await WebAssembly.instantiate(await moduleOf(source), { [`./${name}_bg.js`]: script as WebAssembly.ModuleImports });
+  (script as Script).__wbg_set_wasm(exports);
+  (exports as unknown as Start).__wbindgen_start();
+}
+
+/** What its types do not show. */
+interface Script {
+  __wbg_set_wasm(exports: WebAssembly.Exports): void;
+}
+
+interface Start {
+  __wbindgen_start(): void;
+}
+
+/** Compiles what lies at an address, or what is given. */
+async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   return compile(typeof source === 'string' || source instanceof URL ? await here().read(source) : source);
 }

@@ -1,8 +1,6 @@
-import { fromBase64 } from './bytes.js';
-import { Emitter } from './emitter.js';
-import { CountersignError } from './errors.js';
 import { registerByEvents } from './register-event.js';
-import { checkSignable, MOST_BYTES, publicKeyOf, type Signer } from './signer.js';
+import { checkSignable, CountersignError, Emitter, fromBase64, MOST_BYTES, publicKeyOf } from './shared.js';
+import type { Signer } from './signer.js';
 
 /** An account of a Wallet Standard wallet: the one key it has. */
 export interface StandardAccount {

@@ -90,18 +90,16 @@ export class Wallet implements Disposable {
       this.policies, this.#emitter, () => this.#tabs?.announce(),
     );
     const settings = {
-      webSocket,
-      url,
       audience,
       origin: here().origin(),
-      deviceId: this.#device.id,
-      deviceLabel: this.#device.label,
       backoffInitialMs: backoff?.initialMs ?? 1_000,
       backoffMaxMs: backoff?.maxMs ?? 30_000,
       keeps: this.#keeper !== undefined,
     };
     const host = hostOf({
       core: () => this.#core,
+      url,
+      webSocket,
       key,
       publicKey,
       emitter: this.#emitter,
@@ -113,6 +111,7 @@ export class Wallet implements Disposable {
     });
     const core = guarded(() => new CoreWallet(publicKey, settings, host));
     this.#core = core;
+    this.#identify(this.#device.id);
   }
 
   /** The connection's state. */
@@ -132,12 +131,7 @@ export class Wallet implements Disposable {
 
   /** Calls `listener` at each event of that name, until the function returned is called. */
   on<Name extends keyof WalletEvents>(name: Name, listener: (event: WalletEvents[Name]) => void): () => void {
-    const off = this.#emitter.on(name, listener);
-    if (name === 'frame') this.#core.show_frames(true);
-    return () => {
-      off();
-      if (name === 'frame') this.#core.show_frames(this.#emitter.has('frame'));
-    };
+    return this.#emitter.on(name, listener);
   }
 
   /**
@@ -209,10 +203,14 @@ export class Wallet implements Disposable {
       for (const { id, record, expiresAt } of [...requests].sort((one, other) => one.expiresAt - other.expiresAt)) {
         if (!this.#core.restore(record, expiresAt - Date.now())) keeper.delete(NO_TASK, id);
       }
-      if (!this.#hasOwnId) guarded(() => this.#core.identify(deviceId, this.#device.label));
+      if (!this.#hasOwnId) this.#identify(deviceId);
     } catch (error) {
       this.#emitter.emit('error', error instanceof CountersignError ? error : new CountersignError('storage_unavailable', String(error)));
     }
+  }
+
+  #identify(deviceId: string): void {
+    guarded(() => this.#core.identify(deviceId, this.#device.label));
   }
 
   #tell(event: StateEvent): void {

@@ -1,5 +1,5 @@
 import ed25519 from './ed25519.wasm';
-import { fetchWasm, install } from './runtime.js';
+import { fetchWasm, install } from './shared.js';
 import signer from './signer.wasm';
 
 export * from './index.js';

@@ -22,10 +22,8 @@ mod prelude;
 mod queue;
 pub mod record;
 mod request;
-mod socket;
 mod table;
 pub mod time;
-mod timer;
 mod verdict;
 pub mod wallet;
 
@@ -38,10 +36,9 @@ use crate::{
     time::{Millis, Timestamp},
     wallet::{Config, Wallet},
 };
-use alloc::rc::Rc;
 use countersign_protocol::{Device, Name, Reason, RejectCode, RejectScope};
-use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
+use web_sys::CloseEvent;
 
 /// A fifth of the code of the allocator that comes with the standard library.
 #[cfg(target_arch = "wasm32")]
@@ -57,18 +54,18 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 
 /// A wallet, as JavaScript holds it.
 #[wasm_bindgen]
-pub struct CoreWallet(Rc<Driver>);
+pub struct CoreWallet(Driver);
 
 #[wasm_bindgen]
 impl CoreWallet {
     /// A wallet that has not connected yet.
     ///
     /// # Errors
-    /// [`Error::InvalidKey`], [`Error::InvalidUrl`], [`Error::InvalidDevice`]
+    /// [`Error::InvalidKey`], [`Error::InvalidUrl`]
     #[wasm_bindgen(constructor)]
     pub fn new(public_key: &str, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
         let config = configure(public_key, options).map_err(thrown)?;
-        Ok(Self(Driver::new(config, host, options.web_socket(), options.url())))
+        Ok(Self(Driver::new(config, host)))
     }
 
     /// What the host gives for a task: a signature that it has verified.
@@ -109,9 +106,24 @@ impl CoreWallet {
         self.0.input(|wallet, _| wallet.close());
     }
 
-    /// Says whether frames are to be shown to the host.
-    pub fn show_frames(&self, show: bool) {
-        self.0.show_frames(show);
+    /// The socket the host was asked for is open.
+    pub fn opened(&self) {
+        self.0.input(|wallet, _| wallet.handle_opened());
+    }
+
+    /// A message came in: a text, or without one so many units of a text that is too long, or none of what is binary.
+    pub fn received(&self, text: Option<String>, units: u32) {
+        self.0.received(text.as_deref(), units);
+    }
+
+    /// The socket has closed.
+    pub fn closed(&self, event: &CloseEvent) {
+        self.0.closed(event.code(), event.reason());
+    }
+
+    /// Does what is due, once the host was asked to wake it. Early is harmless.
+    pub fn wake(&self) {
+        self.0.wake();
     }
 
     /// Takes note that a human sees a request.
@@ -153,7 +165,6 @@ impl CoreWallet {
 
 fn configure(public_key: &str, options: &Options) -> Result<Config, Error> {
     let invalid_url = |error: &dyn core::fmt::Display| Error::InvalidUrl(text(error));
-    let device = device(&options.device_id(), &options.device_label())?;
     // A float becomes the nearest whole number there is, and NaN becomes 0.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let millis = |ms: f64| Millis(ms as u64);
@@ -161,7 +172,7 @@ fn configure(public_key: &str, options: &Options) -> Result<Config, Error> {
         public_key: public_key.parse().map_err(|error| Error::InvalidKey(text(&error)))?,
         audience: options.audience().parse().map_err(|error| invalid_url(&error))?,
         origin: options.origin().parse().map_err(|error| invalid_url(&error))?,
-        device: Some(device),
+        device: None,
         keeps: options.keeps(),
         backoff: BackoffLimits { initial: millis(options.backoff_initial_ms()), max: millis(options.backoff_max_ms()) },
     })
@@ -183,10 +194,7 @@ fn text(error: &dyn core::fmt::Display) -> Box<str> {
     error.to_string().into()
 }
 
-/// An error as JavaScript gets it: an `Error` with a `code`.
+/// An error as TypeScript reads it: its code, a space and its sentence.
 fn thrown(error: Error) -> JsValue {
-    let thrown = js_sys::Error::new(&error.to_string());
-    // Setting a property of an object made one line above cannot fail.
-    let _ = Reflect::set(&thrown, &"code".into(), &error.code().into());
-    thrown.into()
+    format!("{} {error}", error.code()).into()
 }

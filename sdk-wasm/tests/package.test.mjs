@@ -34,10 +34,10 @@ test('the package holds what it needs and nothing else', () => {
   const { dependencies, exports, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json')));
   const named = (entry) => (typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(named));
   const entries = named(exports).map((path) => basename(path));
-  const loose = files.filter((name) => !entries.includes(name) && !/^(chunk-\w{8}\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name));
+  const loose = files.filter((name) => !entries.includes(name) && !/^((?:embedded|shared)\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name));
   assert.deepEqual(loose.sort(), ['batch.d.ts', 'describe.d.ts', 'elsewhere.d.ts', 'errors.d.ts', 'events.d.ts',
     'key-formats.d.ts', 'key.d.ts', 'open-key.d.ts', 'options.d.ts', 'policies.d.ts', 'policy-store.d.ts', 'policy.d.ts', 'public-key.d.ts',
-    'request.d.ts', 'runtime.d.ts', 'signer.d.ts', 'store.d.ts', 'verify.d.ts', 'wallet-source.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
+    'request.d.ts', 'runtime.d.ts', 'shared.d.ts', 'signer.d.ts', 'store.d.ts', 'verify.d.ts', 'wallet-source.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
   assert.deepEqual(entries.filter((name) => !files.includes(name)), []);
   assert.equal(dependencies, undefined);
   // Loaded by Node.js 20 only, which has no WebSocket.
