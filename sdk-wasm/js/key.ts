@@ -132,8 +132,11 @@ export class Key implements Signer, Disposable {
   }
 }
 
+/** How a core is set up, beside its key. @internal */
+export type CoreSettings = [audience: string, origin: string, backoffInitialMs: number, backoffMaxMs: number, keeps: boolean, host: object];
+
 /** The core of a wallet: signing by itself with a key of its own, else by its host's signer. @internal */
-export function makeCoreWallet(signer: Signer, publicKey: string, ...rest: [settings: object, host: object]): CoreWallet {
+export function makeCoreWallet(signer: Signer, publicKey: string, ...rest: CoreSettings): CoreWallet {
   const core = cores.get(signer);
   if (core !== undefined) return CoreWallet.of_key(core, ...rest);
   return new CoreWallet(publicKey, ...rest);

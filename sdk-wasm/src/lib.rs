@@ -33,10 +33,10 @@ use crate::{
     backoff::BackoffLimits,
     driver::{Driver, request_id},
     error::Error,
-    host::{Host, Options, fill_with_random},
+    host::{Host, fill_with_random},
     keys::{Key, Seed},
     time::{Millis, Timestamp},
-    wallet::{Config, Wallet},
+    wallet::{Closed, Config, Wallet},
 };
 use countersign_protocol::{
     Device, Message, Name, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
@@ -125,18 +125,36 @@ impl CoreWallet {
     /// # Errors
     /// [`Error::InvalidKey`], [`Error::InvalidUrl`]
     #[wasm_bindgen(constructor)]
-    pub fn new(public_key: &str, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
+    pub fn new(
+        public_key: &str,
+        audience: &str,
+        origin: &str,
+        backoff_initial_ms: f64,
+        backoff_max_ms: f64,
+        keeps: bool,
+        host: Host,
+    ) -> Result<CoreWallet, JsValue> {
         let bytes = public_key.parse().map_err(|error| thrown(invalid_key(&error)))?;
         let public_key = PublicKey::admit(bytes).map_err(|error| thrown(invalid_key(&error)))?;
-        Self::driven(public_key, None, options, host)
+        let backoff = backoff(backoff_initial_ms, backoff_max_ms);
+        Self::driven(public_key, None, audience, origin, backoff, keeps, host)
     }
 
     /// As `new`, but signs with a key in WebAssembly memory.
     ///
     /// # Errors
     /// [`Error::InvalidUrl`]
-    pub fn of_key(key: &CoreKey, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
-        Self::driven(key.0.public_key().clone(), Some(key.0.clone()), options, host)
+    pub fn of_key(
+        key: &CoreKey,
+        audience: &str,
+        origin: &str,
+        backoff_initial_ms: f64,
+        backoff_max_ms: f64,
+        keeps: bool,
+        host: Host,
+    ) -> Result<CoreWallet, JsValue> {
+        let backoff = backoff(backoff_initial_ms, backoff_max_ms);
+        Self::driven(key.0.public_key().clone(), Some(key.0.clone()), audience, origin, backoff, keeps, host)
     }
 
     /// What the host's signer gave for a task; unverified.
@@ -189,7 +207,12 @@ impl CoreWallet {
 
     /// The socket has closed.
     pub fn closed(&self, event: &CloseEvent) {
-        self.0.closed(event.code(), event.reason());
+        self.0.closed(Closed::Code(event.code(), event.reason()));
+    }
+
+    /// The socket the host was asked for could not even be made.
+    pub fn not_made(&self, why: String) {
+        self.0.closed(Closed::NotMade(why));
     }
 
     /// Does what is due, once the host was asked to wake it. Early is harmless.
@@ -229,8 +252,24 @@ impl CoreWallet {
         })
     }
 
-    fn driven(public_key: PublicKey, key: Option<Key>, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
-        let config = configure(public_key, options).map_err(thrown)?;
+    fn driven(
+        public_key: PublicKey,
+        key: Option<Key>,
+        audience: &str,
+        origin: &str,
+        backoff: BackoffLimits,
+        keeps: bool,
+        host: Host,
+    ) -> Result<CoreWallet, JsValue> {
+        let invalid_url = |error: &dyn core::fmt::Display| thrown(Error::InvalidUrl(text(error)));
+        let config = Config {
+            public_key,
+            audience: audience.parse().map_err(|error| invalid_url(&error))?,
+            origin: origin.parse().map_err(|error| invalid_url(&error))?,
+            device: None,
+            backoff,
+            keeps,
+        };
         Ok(Self(Driver::new(config, key, host)))
     }
 
@@ -252,19 +291,10 @@ pub fn verify(public_key: &str, message: &[u8], signature: &str) -> Result<bool,
     Ok(PublicKey::admit(bytes).is_ok_and(|key| Signable::Message(&message).verify(&key, &signature).is_ok()))
 }
 
-fn configure(public_key: PublicKey, options: &Options) -> Result<Config, Error> {
-    let invalid_url = |error: &dyn core::fmt::Display| Error::InvalidUrl(text(error));
-    // A float becomes the nearest whole number there is, and NaN becomes 0.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let millis = |ms: f64| Millis(ms as u64);
-    Ok(Config {
-        public_key,
-        audience: options.audience().parse().map_err(|error| invalid_url(&error))?,
-        origin: options.origin().parse().map_err(|error| invalid_url(&error))?,
-        device: None,
-        keeps: options.keeps(),
-        backoff: BackoffLimits { initial: millis(options.backoff_initial_ms()), max: millis(options.backoff_max_ms()) },
-    })
+/// A float becomes the nearest whole number there is, and NaN becomes 0.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn backoff(initial_ms: f64, max_ms: f64) -> BackoffLimits {
+    BackoffLimits { initial: Millis(initial_ms as u64), max: Millis(max_ms as u64) }
 }
 
 fn device(id: &str, label: &str) -> Result<Device, Error> {
