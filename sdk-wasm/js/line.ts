@@ -21,14 +21,14 @@ export class Line {
     this.#parts = parts;
   }
 
-  /** Opens a socket; answers why it could not even be made, if so. */
-  dial(subprotocol: string, longest: number): string | undefined {
+  /** Opens a socket that takes texts of so many units of UTF-16. */
+  dial(subprotocol: string, longest: number): void {
     const { core, url, webSocket, show } = this.#parts;
     let socket: WebSocket;
     try {
       socket = new webSocket(url, subprotocol) as WebSocket;
     } catch (error) {
-      return reasonOf(error);
+      return core().not_made(reasonOf(error));
     }
     this.#socket = socket;
     socket.onopen = () => core().opened();
@@ -46,7 +46,6 @@ export class Line {
     };
     // Says nothing that the close event after it does not. It stays: Node's `ws` makes an error without listener an uncaught exception.
     socket.onerror = () => {};
-    return undefined;
   }
 
   /** Sends a text. A socket that cannot take it is about to report its close. */

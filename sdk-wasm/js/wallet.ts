@@ -89,13 +89,7 @@ export class Wallet implements Disposable {
       },
       this.policies, this.#emitter, () => this.#tabs?.announce(),
     );
-    const settings = {
-      audience,
-      origin: here().origin(),
-      backoffInitialMs: backoff?.initialMs ?? 1_000,
-      backoffMaxMs: backoff?.maxMs ?? 30_000,
-      keeps: this.#keeper !== undefined,
-    };
+    const origin = here().origin();
     const host = hostOf({
       core: () => this.#core,
       url,
@@ -107,9 +101,11 @@ export class Wallet implements Disposable {
       keeper: this.#keeper,
       // Reading the store was the beginning of connecting.
       tell: (event) => event.state === 'connecting' && this.#state === 'connecting' || this.#tell(event),
-      explain: (code, message) => explain(code, message, settings, this.#state),
+      explain: (code, message) => explain(code, message, { audience, origin }, this.#state),
     });
-    const core = guarded(() => new CoreWallet(publicKey, settings, host));
+    const core = guarded(() => new CoreWallet(
+      publicKey, audience, origin, backoff?.initialMs ?? 1_000, backoff?.maxMs ?? 30_000, this.#keeper !== undefined, host,
+    ));
     this.#core = core;
     this.#identify(this.#device.id);
   }

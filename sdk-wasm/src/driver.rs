@@ -28,12 +28,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(config: Config, host: Host) -> Self {
-        Self {
-            wallet: RefCell::new(Wallet::new(config)),
-            host,
-            wakes_at: Cell::new(None),
-            draining: Cell::new(false),
-        }
+        Self { wallet: RefCell::new(Wallet::new(config)), host, wakes_at: Cell::new(None), draining: Cell::new(false) }
     }
 
     /// Gives the wallet one input and carries out all that follows from it.
@@ -76,8 +71,8 @@ impl Driver {
         self.input(|wallet, now| wallet.handle_incoming(now, incoming));
     }
 
-    pub(crate) fn closed(&self, code: u16, reason: String) {
-        self.input(|wallet, now| wallet.handle_closed(now, Closed::Code(code, reason), jitter()));
+    pub(crate) fn closed(&self, closed: Closed) {
+        self.input(|wallet, now| wallet.handle_closed(now, closed, jitter()));
     }
 
     pub(crate) fn wake(&self) {
@@ -138,20 +133,14 @@ impl Driver {
         match transmit {
             Transmit::Dial => {
                 let longest = u32::try_from(MAX_FRAME_BYTES).unwrap_or(u32::MAX);
-                if let Some(why) = self.host.dial(SUBPROTOCOL, longest) {
-                    self.handle_closed(Closed::NotMade(why));
-                }
+                self.host.dial(SUBPROTOCOL, longest);
             }
             Transmit::Frame(frame) => self.host.send(&frame.to_json()),
             Transmit::Close(code) => {
                 self.host.hang_up(code.as_u16());
-                self.handle_closed(Closed::AsAsked);
+                self.closed(Closed::AsAsked);
             }
         }
-    }
-
-    fn handle_closed(&self, closed: Closed) {
-        self.wallet.borrow_mut().handle_closed(now(), closed, jitter());
     }
 
     /// Leaves a timer alone that is due no later: whom it wakes early looks at the clock.

@@ -1,35 +1,18 @@
 //! What the TypeScript side provides. Every call may come back into the wallet before it returns. An empty text stands for one
 //! that is not there. No call throws: what goes wrong in one is reported there and stops no wallet.
 
-use crate::prelude::*;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// How a wallet is set up.
-    pub type Options;
-
-    #[wasm_bindgen(method, getter)]
-    pub fn audience(this: &Options) -> String;
-    #[wasm_bindgen(method, getter)]
-    pub fn origin(this: &Options) -> String;
-    #[wasm_bindgen(method, getter, js_name = backoffInitialMs)]
-    pub fn backoff_initial_ms(this: &Options) -> f64;
-    #[wasm_bindgen(method, getter, js_name = backoffMaxMs)]
-    pub fn backoff_max_ms(this: &Options) -> f64;
-
-    /// Whether the host carries out changes to a store.
-    #[wasm_bindgen(method, getter)]
-    pub fn keeps(this: &Options) -> bool;
-
     /// Who has the socket and the timer, and is told what happens.
     pub type Host;
 
     /// Opens a socket for a subprotocol; what it reports goes to `CoreWallet::opened`, `received` and `closed`, but no text of more
-    /// than `longest` units of UTF-16. Answers why it could not even be made, if so.
+    /// than `longest` units of UTF-16; or to `CoreWallet::not_made`, before this returns.
     #[wasm_bindgen(method)]
-    pub fn dial(this: &Host, subprotocol: &str, longest: u32) -> Option<String>;
+    pub fn dial(this: &Host, subprotocol: &str, longest: u32);
 
     /// Sends a text. A socket that cannot take it is about to report its close, and what was lost is sent again after that.
     #[wasm_bindgen(method)]

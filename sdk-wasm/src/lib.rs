@@ -32,9 +32,9 @@ use crate::{
     backoff::BackoffLimits,
     driver::{Driver, request_id},
     error::Error,
-    host::{Host, Options},
+    host::Host,
     time::{Millis, Timestamp},
-    wallet::{Config, Wallet},
+    wallet::{Closed, Config, Wallet},
 };
 use countersign_protocol::{Device, Name, Reason, RejectCode, RejectScope};
 use wasm_bindgen::prelude::*;
@@ -63,8 +63,24 @@ impl CoreWallet {
     /// # Errors
     /// [`Error::InvalidKey`], [`Error::InvalidUrl`]
     #[wasm_bindgen(constructor)]
-    pub fn new(public_key: &str, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
-        let config = configure(public_key, options).map_err(thrown)?;
+    pub fn new(
+        public_key: &str,
+        audience: &str,
+        origin: &str,
+        backoff_initial_ms: f64,
+        backoff_max_ms: f64,
+        keeps: bool,
+        host: Host,
+    ) -> Result<CoreWallet, JsValue> {
+        let invalid_url = |error: &dyn core::fmt::Display| thrown(Error::InvalidUrl(text(error)));
+        let config = Config {
+            public_key: public_key.parse().map_err(|error| thrown(Error::InvalidKey(text(&error))))?,
+            audience: audience.parse().map_err(|error| invalid_url(&error))?,
+            origin: origin.parse().map_err(|error| invalid_url(&error))?,
+            device: None,
+            backoff: backoff(backoff_initial_ms, backoff_max_ms),
+            keeps,
+        };
         Ok(Self(Driver::new(config, host)))
     }
 
@@ -118,7 +134,12 @@ impl CoreWallet {
 
     /// The socket has closed.
     pub fn closed(&self, event: &CloseEvent) {
-        self.0.closed(event.code(), event.reason());
+        self.0.closed(Closed::Code(event.code(), event.reason()));
+    }
+
+    /// The socket the host was asked for could not even be made.
+    pub fn not_made(&self, why: String) {
+        self.0.closed(Closed::NotMade(why));
     }
 
     /// Does what is due, once the host was asked to wake it. Early is harmless.
@@ -163,19 +184,10 @@ impl CoreWallet {
     }
 }
 
-fn configure(public_key: &str, options: &Options) -> Result<Config, Error> {
-    let invalid_url = |error: &dyn core::fmt::Display| Error::InvalidUrl(text(error));
-    // A float becomes the nearest whole number there is, and NaN becomes 0.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let millis = |ms: f64| Millis(ms as u64);
-    Ok(Config {
-        public_key: public_key.parse().map_err(|error| Error::InvalidKey(text(&error)))?,
-        audience: options.audience().parse().map_err(|error| invalid_url(&error))?,
-        origin: options.origin().parse().map_err(|error| invalid_url(&error))?,
-        device: None,
-        keeps: options.keeps(),
-        backoff: BackoffLimits { initial: millis(options.backoff_initial_ms()), max: millis(options.backoff_max_ms()) },
-    })
+/// A float becomes the nearest whole number there is, and NaN becomes 0.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn backoff(initial_ms: f64, max_ms: f64) -> BackoffLimits {
+    BackoffLimits { initial: Millis(initial_ms as u64), max: Millis(max_ms as u64) }
 }
 
 fn device(id: &str, label: &str) -> Result<Device, Error> {
