@@ -18,6 +18,7 @@ check_target() {
   rustup target add wasm32-unknown-unknown || die "could not add the Rust target: run 'rustup target add wasm32-unknown-unknown' and try again"
 }
 
+
 # The bindings are only readable by the tool of the very same version.
 install_wasm_bindgen() {
   local version
@@ -36,11 +37,15 @@ install_npm() {
 # build_wasm CRATE SCRIPT WASM: makes build/SCRIPT.js and build/WASM.wasm of a crate, where they are older than it.
 build_wasm() {
   local crate=$1 script=$2 name=$3 wasm=$target/wasm32-unknown-unknown/wasm/${1//-/_}.wasm
-  cargo build --manifest-path "$root/Cargo.toml" -p "$crate" --lib --target wasm32-unknown-unknown --profile wasm
+  # Where a panic stands would name directories of this machine; added to the flags in .cargo/config.toml.
+  cargo build --manifest-path "$root/Cargo.toml" -p "$crate" --lib --target wasm32-unknown-unknown --profile wasm \
+    --config "target.wasm32-unknown-unknown.rustflags=['--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=']"
   [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
   mkdir -p build
-  "$tools/bin/wasm-bindgen" --target web --omit-default-module-path --remove-name-section --remove-producers-section \
+  # The target's own script imports the .wasm as no browser can; js/runtime.ts does what is left of it.
+  "$tools/bin/wasm-bindgen" --target bundler --encode-into always --remove-name-section --remove-producers-section \
     --out-dir build --out-name "$script" "$wasm"
+  mv "build/${script}_bg.js" "build/$script.js"
   # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more. It inlines little:
   # what is inlined is shorter by itself, and longer once it is compressed.
   node_modules/.bin/wasm-opt -Oz --converge --always-inline-max-function-size 4 --flexible-inline-max-function-size 4 \
@@ -59,6 +64,7 @@ check_target
 install_wasm_bindgen
 install_npm
 build_wasm countersign-wasm core signer
+build_wasm countersign-ed25519 ed25519-core ed25519
 build_wasm countersign-encrypted encrypted-core encrypted
 node_modules/.bin/tsc -p .
 node bundle.mjs

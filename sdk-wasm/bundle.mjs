@@ -1,4 +1,4 @@
-// Makes dist/ of build/: one script for each entry that package.json exports, what they share in chunks, and the types they show.
+// Makes dist/ of build/: one script for each entry that package.json exports, one that they share, and the types they show.
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
@@ -27,11 +27,13 @@ for (const file of binaries) {
   copyFileSync(join('build', file), join('dist', file));
   writeFileSync(join('build', file.replace('.wasm', '.deflate')), deflateRawSync(readFileSync(join('build', file)), { level: 9 }));
 }
-await build({
-  entryPoints: scripts.map((file) => join('build', file)),
+/** In a script of its own each, that the others import: what must be there once, and the `.wasm` as text, which not all need. */
+const common = ['shared.js', 'embedded.js'];
+
+await Promise.all([scripts, ...common].map((files) => build({
+  entryPoints: [files].flat().map((file) => join('build', file)),
   outdir: 'dist',
   bundle: true,
-  splitting: true,
   minify: true,
   sourcemap: true,
   format: 'esm',
@@ -39,12 +41,11 @@ await build({
   target: 'es2022',
   platform: 'neutral',
   packages: 'external',
-  external: ['node:*', './*.wasm'],
+  external: ['node:*', './*.wasm', ...common.map((file) => `./${file}`)],
   loader: { '.deflate': 'base64' },
-  chunkNames: 'chunk-[hash]',
   banner: { js: `// countersign ${version}, MIT OR Apache-2.0` },
   logLevel: 'warning',
-});
+})));
 for (const script of scripts) closure(typesOf(script)).forEach((file) => copyFileSync(join('build', file), join('dist', file)));
 
 /** The entries for single platforms have the types of index.js. */

@@ -37,7 +37,7 @@ pub use key_text::KeyTextError;
 pub use message::{Message, MessageError, RESERVED_PREFIX};
 pub use name::{Name, NameError};
 pub use request_id::{BatchId, ConnectionId, IdError, RequestId};
-pub use signable::{INTRODUCTION_CONTEXT, Signable, SignatureMismatch};
+pub use signable::{INTRODUCTION_CONTEXT, Signable, SignatureMismatch, verify_bytes};
 pub use signature::Signature;
 pub use text::{DeviceId, DeviceLabel, Purpose, Reason, RequesterName, Text, TextError};
 pub use unreadable::UnreadableRequest;

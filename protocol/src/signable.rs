@@ -68,15 +68,23 @@ impl<'a> Signable<'a> {
     /// # Errors
     /// [`SignatureMismatch`], which does not say why: the cause would only help a forger.
     pub fn verify(self, key: &PublicKey, signature: &Signature) -> Result<(), SignatureMismatch> {
-        let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
-        // `verify` compares R with the encoding of `[S]B - [k]A`, so that R is on the curve and canonical where it holds. The key is of
-        // prime order, hence so is that point, and the only one of small order it can be is the identity. To decompress R and
-        // look, as `verify_strict` does, would cost a fifth more.
-        if signature.r_bytes() == &IDENTITY {
-            return Err(SignatureMismatch);
-        }
-        key.verifying_key().verify(&self.to_bytes(), &signature).map_err(|_| SignatureMismatch)
+        verify_bytes(&self.to_bytes(), key, signature)
     }
+}
+
+/// [`Signable::verify`] for who is handed the bytes of a [`Signable`] that another part of the program has built.
+///
+/// # Errors
+/// [`SignatureMismatch`]
+pub fn verify_bytes(bytes: &[u8], key: &PublicKey, signature: &Signature) -> Result<(), SignatureMismatch> {
+    let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
+    // `verify` compares R with the encoding of `[S]B - [k]A`, so that R is on the curve and canonical where it holds. The key is of
+    // prime order, hence so is that point, and the only one of small order it can be is the identity. To decompress R and
+    // look, as `verify_strict` does, would cost a fifth more.
+    if signature.r_bytes() == &IDENTITY {
+        return Err(SignatureMismatch);
+    }
+    key.verifying_key().verify(bytes, &signature).map_err(|_| SignatureMismatch)
 }
 
 /// The length of a text in two big-endian bytes. Audience and origin are both bounded far below 64 KiB.

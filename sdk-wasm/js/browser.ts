@@ -1,7 +1,10 @@
-import { fetchWasm, install } from './runtime.js';
-import { web } from './web.js';
+import { fetchWasm, install, web } from './shared.js';
 
 export * from './index.js';
 
-// Written out in full: bundlers look for exactly this expression.
-install({ ...web, wasm: () => fetchWasm(new URL('./signer.wasm', import.meta.url)) });
+// Written out in full: bundlers look for exactly these expressions.
+install({
+  ...web,
+  wasm: () => fetchWasm(new URL('./signer.wasm', import.meta.url)),
+  ed25519: () => fetchWasm(new URL('./ed25519.wasm', import.meta.url)),
+});

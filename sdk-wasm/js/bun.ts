@@ -1,6 +1,6 @@
 import { platform, versions } from 'node:process';
 import { program } from './program.js';
-import { install } from './runtime.js';
+import { install } from './shared.js';
 
 export * from './index.js';
 

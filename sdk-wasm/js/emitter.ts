@@ -29,7 +29,8 @@ export class Emitter<Events extends object> {
   }
 }
 
-function report(error: unknown): void {
+/** As the platform reports what nobody caught. */
+export function report(error: unknown): void {
   if (typeof reportError === 'function') reportError(error);
   else queueMicrotask(() => { throw error; });
 }

@@ -1,8 +1,6 @@
-import { fromBase64, toBase64 } from './bytes.js';
-import initEncrypted, { CoreHeader } from './encrypted-core.js';
-import { CountersignError, guarded } from './errors.js';
-import { Key } from './key.js';
-import { moduleOf, type WasmSource } from './runtime.js';
+import * as script from './encrypted-core.js';
+import type { WasmSource } from './runtime.js';
+import { CountersignError, fromBase64, guarded, instantiate, Key, once, toBase64 } from './shared.js';
 
 /** What it costs to try a passphrase; by default what RFC 9106 §4 recommends where memory is scarce. */
 export interface ExportOptions {
@@ -90,31 +88,21 @@ export async function importEncrypted(text: string, passphrase: string): Promise
   }
 }
 
-let loading: Promise<void> | undefined;
-
 /**
  * Loads the WebAssembly of this subpath. There is no need to call this, except with a `source` where `encrypted.wasm` lies elsewhere
  * than beside the package's own scripts, or where only compiled modules are taken. Once loaded, further calls have no effect.
  *
  * @throws {CountersignError} `wasm_not_found`, `wasm_invalid`, `wasm_blocked`
  */
-export function init(source?: WasmSource): Promise<void> {
+export const init: (source?: WasmSource) => Promise<void> = once(async (source) => {
   // Written out in full: bundlers look for exactly this expression.
-  loading ??= load(source ?? new URL('./encrypted.wasm', import.meta.url)).catch((error: unknown) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
-}
+  await instantiate('encrypted-core', script, source ?? new URL('./encrypted.wasm', import.meta.url));
+});
 
-async function load(source: WasmSource): Promise<void> {
-  await initEncrypted({ module_or_path: await moduleOf(source) });
-}
-
-async function withCore<T>({ publicKey, memoryKib, iterations, lanes, salt, nonce }: Header, use: (core: CoreHeader) => T): Promise<T> {
+async function withCore<T>({ publicKey, memoryKib, iterations, lanes, salt, nonce }: Header, use: (core: script.CoreHeader) => T): Promise<T> {
   await init();
   return guarded(() => {
-    const core = new CoreHeader(fromBase64(publicKey) ?? new Uint8Array(), whole(memoryKib), whole(iterations), whole(lanes), salt, nonce);
+    const core = new script.CoreHeader(fromBase64(publicKey) ?? new Uint8Array(), whole(memoryKib), whole(iterations), whole(lanes), salt, nonce);
     try {
       return use(core);
     } finally {

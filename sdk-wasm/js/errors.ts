@@ -47,14 +47,13 @@ export function reasonOf(error: unknown): string {
   }
 }
 
-/** Calls into WebAssembly, whose errors carry a code of their own. @internal */
+/** Calls into WebAssembly, which throws a text: a code, a space, and a sentence. @internal */
 export function guarded<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-      throw new CountersignError(error.code, error.message);
-    }
-    throw error;
+    if (typeof error !== 'string') throw error;
+    const end = error.indexOf(' ');
+    throw new CountersignError(error.slice(0, end), error.slice(end + 1));
   }
 }

@@ -1,16 +1,23 @@
+import { Alarm } from './alarm.js';
 import type { CoreWallet } from './core.js';
-import type { Emitter } from './emitter.js';
-import { reasonOf, type CountersignError } from './errors.js';
-import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
+import { report, type Emitter } from './emitter.js';
+import { CountersignError, reasonOf } from './errors.js';
+import type { ConnectionState, FrameEvent, StateEvent, WalletEvents } from './events.js';
 import type { Keeper } from './keeper.js';
+import { Line } from './line.js';
 import type { Prompts } from './prompts.js';
 import type { RequestState } from './request.js';
-import { signatureOf, type Signer } from './signer.js';
+import type { WebSocketConstructor } from './runtime.js';
+import { signatureOf } from './signature.js';
+import type { Signer } from './signer.js';
 
 /** Who is told what. */
 export interface HostParts {
   core(): CoreWallet;
+  readonly url: string;
+  readonly webSocket: WebSocketConstructor;
   readonly key: Signer;
+  readonly publicKey: string;
   readonly emitter: Emitter<WalletEvents>;
   readonly prompts: Prompts;
   readonly keeper: Keeper | undefined;
@@ -19,43 +26,67 @@ export interface HostParts {
   explain(code: string, message: string): CountersignError;
 }
 
-/** What the core calls. It may be in the midst of any call into the core. */
-export function hostOf({ core, key, emitter, prompts, keeper, tell, explain }: HostParts) {
-  const errorOf = (code: string | undefined, message: string | undefined) => (code === undefined ? undefined : explain(code, message ?? code));
-  return {
-    ignore() {},
+/** What the core calls. It may be in the midst of any call into the core. An empty text stands for one that is not there. */
+export function hostOf({ core, url, webSocket, key, publicKey, emitter, prompts, keeper, tell, explain }: HostParts) {
+  const errorOf = (code: string, message: string) => (code === '' ? undefined : explain(code, message));
+  const show = (direction: FrameEvent['direction'], text: string) => {
+    if (emitter.has('frame')) emitter.emit('frame', { direction, type: typeOf(text), text });
+  };
+  const line = new Line({ core, url, webSocket, show });
+  const alarm = new Alarm(() => core().wake());
+  return unthrowing({
+    dial: (subprotocol: string, longest: number) => line.dial(subprotocol, longest),
+    send: (text: string) => line.send(text),
+    hangUp: (code: number) => line.hangUp(code),
+    wakeIn: (ms: number) => alarm.set(ms),
     sign(task: number, bytes: Uint8Array) {
-      void signatureOf(key, bytes).then(
-        (signature) => core().signed(task, signature),
-        (error: unknown) => core().sign_failed(task, reasonOf(error)),
-      );
+      const signed = (signature: Uint8Array) => core().signed(task, signature);
+      const failed = (error: unknown) => core().sign_failed(task, error instanceof CountersignError ? error.code : '', reasonOf(error));
+      try {
+        const signature = signatureOf(key, publicKey, bytes);
+        if (signature instanceof Uint8Array) signed(signature);
+        else void signature.then(signed, failed);
+      } catch (error) {
+        failed(error);
+      }
     },
-    state(state: ConnectionState, retryInMs?: number, connectionId?: string, code?: string, message?: string) {
+    state(state: ConnectionState, retryInMs: number, connectionId: string, code: string, message: string) {
       const error = errorOf(code, message);
       tell({
         state,
-        ...(retryInMs !== undefined && { retryInMs }),
-        ...(connectionId !== undefined && { connectionId }),
+        ...(state === 'reconnecting' && { retryInMs }),
+        ...(state === 'connected' && { connectionId }),
         ...(error !== undefined && { error }),
       });
     },
     request(
-      id: string, message: Uint8Array, requester: string, purpose: string | undefined, attempt: number, expiresInMs: number,
-      resumed: boolean, more: boolean, batchId: string | undefined, index: number, size: number,
+      id: string, message: Uint8Array, requester: string, purpose: string, attempt: number, expiresInMs: number,
+      resumed: boolean, more: boolean, batchId: string, index: number, size: number,
     ) {
-      const batch = batchId === undefined ? undefined : { id: batchId, index, size };
-      prompts.add({ id, message, requester, purpose, attempt, expiresInMs, resumed, batch }, more);
+      const batch = batchId === '' ? undefined : { id: batchId, index, size };
+      prompts.add({ id, message, requester, purpose: purpose || undefined, attempt, expiresInMs, resumed, batch }, more);
     },
     repeated: (id: string, attempt: number, expiresInMs: number) => prompts.repeated(id, attempt, expiresInMs),
     answered: (id: string) => prompts.answered(id),
-    ended: (id: string, state: RequestState, code?: string, message?: string) => prompts.ended(id, state, errorOf(code, message)),
+    ended: (id: string, state: RequestState, code: string, message: string) => prompts.ended(id, state, errorOf(code, message)),
     error: (code: string, message: string) => emitter.emit('error', explain(code, message)),
-    frame: (direction: 'in' | 'out', text: string) => emitter.emit('frame', { direction, type: typeOf(text), text }),
     store(task: number, id: string, record: string, expiresInMs: number, durable: boolean) {
       keeper?.put(task, { id, expiresAt: Date.now() + expiresInMs, durable, record });
     },
     forget: (task: number, id: string) => keeper?.delete(task, id),
+  });
+}
+
+/** The same methods, none of which throws: the core is left in the midst of things by what comes through it. */
+function unthrowing<T extends Record<string, (...given: never[]) => unknown>>(host: T): T {
+  const safe = (call: (...given: never[]) => unknown) => (...given: never[]) => {
+    try {
+      return call(...given);
+    } catch (error) {
+      return report(error);
+    }
   };
+  return Object.fromEntries(Object.entries(host).map(([name, call]) => [name, safe(call)])) as T;
 }
 
 function typeOf(text: string): string {

@@ -1,7 +1,6 @@
 import { embedded } from './embedded.js';
-import { install } from './runtime.js';
-import { web } from './web.js';
+import { install, web } from './shared.js';
 
 export * from './index.js';
 
-install({ ...web, wasm: embedded });
+install({ ...web, ...embedded });

@@ -1,5 +1,6 @@
-import { CoreKey, CoreWallet } from './core.js';
-import { guarded } from './errors.js';
+import { toBase64 } from './bytes.js';
+import { CoreKey, loadEd25519 } from './ed25519.js';
+import { CountersignError } from './errors.js';
 import { invalidKey, readJwk, readPkcs8, readSeed, toJwk, toPkcs8, type PrivateJwk, type Secret } from './key-formats.js';
 import { init } from './runtime.js';
 import { checkSignable, type Signer } from './signer.js';
@@ -25,14 +26,16 @@ export class Key implements Signer, Disposable {
 
   private constructor(core: CoreKey, storage: 'memory' | 'sealed' = 'memory') {
     cores.set(this, core);
-    this.publicKey = core.public_key();
+    this.publicKey = toBase64(core.public_key());
     this.storage = storage;
   }
 
   /** Makes a new key of 32 bytes from `crypto.getRandomValues`. */
   static async generate(): Promise<Key> {
-    await init();
-    return guarded(() => new Key(CoreKey.generate()));
+    await load();
+    const core = CoreKey.generate();
+    if (core !== undefined) return new Key(core);
+    throw new CountersignError('no_randomness', 'no crypto.getRandomValues here, and a key needs it: use a current browser, or Node.js 20 or later');
   }
 
   /**
@@ -65,8 +68,10 @@ export class Key implements Signer, Disposable {
   /** The key of a seed that is this function's to overwrite. @internal */
   static async of({ seed, publicKey }: Secret, storage?: 'sealed'): Promise<Key> {
     try {
-      await init();
-      const key = guarded(() => new Key(CoreKey.from_seed(seed), storage));
+      await load();
+      const core = CoreKey.from_seed(seed);
+      if (core === undefined) throw new CountersignError('invalid_seed', `a seed is 32 bytes, this one is ${seed.length}`);
+      const key = new Key(core, storage);
       if (publicKey === undefined || publicKey === key.publicKey) return key;
       key.free();
       throw invalidKey('the private key and the public key beside it do not belong together');
@@ -83,7 +88,7 @@ export class Key implements Signer, Disposable {
    */
   sign(bytes: Uint8Array): Uint8Array {
     checkSignable(bytes);
-    return guarded(() => coreOf(this).sign(bytes));
+    return coreOf(this).sign(bytes) ?? freed();
   }
 
   /**
@@ -92,7 +97,7 @@ export class Key implements Signer, Disposable {
    * @throws {CountersignError} `key_freed`
    */
   exportSeed(): Uint8Array<ArrayBuffer> {
-    return guarded(() => coreOf(this).export_seed() as Uint8Array<ArrayBuffer>);
+    return coreOf(this).export_seed() as Uint8Array<ArrayBuffer> | undefined ?? freed();
   }
 
   /**
@@ -132,11 +137,20 @@ export class Key implements Signer, Disposable {
   }
 }
 
-/** The core of a wallet: signing by itself with a key of its own, else by its host's signer. @internal */
-export function makeCoreWallet(signer: Signer, publicKey: string, ...rest: [settings: object, host: object]): CoreWallet {
+/** What a key of this package signs for a wallet with that public key; undefined for any other signer. @internal */
+export function signedHere(signer: Signer, publicKey: string, bytes: Uint8Array): Uint8Array | undefined {
   const core = cores.get(signer);
-  if (core !== undefined) return CoreWallet.of_key(core, ...rest);
-  return new CoreWallet(publicKey, ...rest);
+  if (core === undefined || toBase64(core.public_key()) !== publicKey) return undefined;
+  return core.sign(bytes) ?? freed();
+}
+
+/** Loads what a key needs, and what a wallet of it does: making that waits for nothing. */
+async function load(): Promise<void> {
+  await Promise.all([init(), loadEd25519()]);
+}
+
+function freed(): never {
+  throw new CountersignError('key_freed', 'the key was freed, so nothing can be signed with it');
 }
 
 function coreOf(key: Key): CoreKey {

@@ -1,8 +1,7 @@
 import { mnemonicToEntropy, mnemonicToSeed } from '@scure/bip39';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { HDKey } from 'micro-key-producer/slip10.js';
-import { CountersignError } from './errors.js';
-import { Key } from './key.js';
+import { CountersignError, Key } from './shared.js';
 
 /** Which of a phrase's keys. */
 export interface MnemonicOptions {

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { platform, versions } from 'node:process';
 import { program } from './program.js';
-import { install, type WebSocketConstructor } from './runtime.js';
+import type { WebSocketConstructor } from './runtime.js';
+import { install } from './shared.js';
 
 export * from './index.js';
 

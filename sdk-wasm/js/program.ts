@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { CountersignError } from './errors.js';
-import { fetchWasm, type Platform } from './runtime.js';
+import type { Platform } from './runtime.js';
+import { CountersignError, fetchWasm } from './shared.js';
 
 /** A scheme has two letters at least: `C:\` is a drive. */
 const SCHEME = /^[a-z][a-z0-9+.-]+:/i;
@@ -22,7 +22,8 @@ async function read(source: string | URL): Promise<BufferSource> {
  * embedded: bundlers for servers, `bun build --compile` and others take no further files along, and Deno reads none unasked.
  */
 export const program: Omit<Platform, 'label'> = {
-  wasm: async () => (await import('./embedded.js')).embedded(),
+  wasm: async () => (await import('./embedded.js')).embedded.wasm(),
+  ed25519: async () => (await import('./embedded.js')).embedded.ed25519(),
   read,
   webSocket: () => globalThis.WebSocket,
   origin: () => '',

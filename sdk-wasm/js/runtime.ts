@@ -1,4 +1,4 @@
-import initCore from './core.js';
+import * as core from './core.js';
 import { CountersignError } from './errors.js';
 import type { PolicyStore } from './policy-store.js';
 import type { WalletStore } from './store.js';
@@ -12,8 +12,10 @@ export type WasmSource = string | URL | BufferSource | WebAssembly.Module;
 
 /** What differs between browsers, Node.js and the others. @internal */
 export interface Platform {
-  /** The package's own WebAssembly. */
+  /** The package's own WebAssembly, which every wallet needs. */
   wasm(): WebAssembly.Module | Promise<BufferSource>;
+  /** That of a `Key`, of `verify` and of signers that are not the package's. */
+  ed25519(): WebAssembly.Module | Promise<BufferSource>;
   read(source: string | URL): Promise<BufferSource>;
   webSocket(): WebSocketConstructor | undefined;
   /** The origin that a handshake states; empty where it states none. */
@@ -26,8 +28,14 @@ export interface Platform {
   tabs(): Neighbourhood | undefined;
 }
 
+/** Where WebAssembly lies that is loaded when it is first needed. */
+export interface OtherSources {
+  /** `ed25519.wasm`: for a {@link Key}, for {@link verify}, and for a wallet with a {@link Signer} of your own. */
+  ed25519?: WasmSource;
+}
+
 let platform: Platform | undefined;
-let loading: Promise<void> | undefined;
+let ed25519: WasmSource | undefined;
 let isLoaded = false;
 
 /** Called once, by the entry. @internal */
@@ -41,24 +49,40 @@ export function here(): Platform {
   return platform;
 }
 
+/** What is done once, however often it is called; and tried again after it has failed. @internal */
+export function once<Arguments extends unknown[]>(act: (...given: Arguments) => Promise<void>): (...given: Arguments) => Promise<void> {
+  let acting: Promise<void> | undefined;
+  return (...given) => acting ??= act(...given).catch((error: unknown) => {
+    acting = undefined;
+    throw error;
+  });
+}
+
+const load = once(async (source: WasmSource | undefined) => {
+  await instantiate('core', core, source ?? await here().wasm());
+  isLoaded = true;
+});
+
 /**
  * Loads the WebAssembly. Whatever can wait for it loads it by itself, from beside the package's own script: call this first,
  * with a `source`, where the file lies elsewhere, and before `new Wallet(…)` with a {@link Signer} of your own. Once loaded,
  * further calls have no effect.
  *
+ * @example
+ * ```js
+ * await init('/assets/signer.wasm', { ed25519: '/assets/ed25519.wasm' });
+ * ```
+ * @param others where files lie that are not loaded by this, but when they are first needed
  * @throws {CountersignError} `wasm_not_found`, `wasm_invalid`, `wasm_blocked`
  */
-export function init(source?: WasmSource): Promise<void> {
-  loading ??= load(source).catch((error: unknown) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
+export function init(source?: WasmSource, others: OtherSources = {}): Promise<void> {
+  ed25519 = others.ed25519 ?? ed25519;
+  return load(source);
 }
 
-async function load(source: WasmSource | undefined): Promise<void> {
-  await initCore({ module_or_path: await moduleOf(source ?? await here().wasm()) });
-  isLoaded = true;
+/** Where the WebAssembly comes from that signs and verifies. @internal */
+export async function ed25519Source(): Promise<WasmSource> {
+  return ed25519 ?? here().ed25519();
 }
 
 /** Refuses to go on without the WebAssembly, where there is no waiting for it. @internal */
@@ -68,8 +92,25 @@ export function checkLoaded(): void {
   }
 }
 
-/** Compiles what lies at an address, or what is given. @internal */
-export async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
+/** Gives wasm-bindgen's script of that name its WebAssembly. @internal */
+export async function instantiate(name: string, script: object, source: WasmSource): Promise<void> {
+  // They import what the script exports.
+  const { exports } = await WebAssembly.instantiate(await moduleOf(source), { [`./${name}_bg.js`]: script as WebAssembly.ModuleImports });
+  (script as Script).__wbg_set_wasm(exports);
+  (exports as unknown as Start).__wbindgen_start();
+}
+
+/** What its types do not show. */
+interface Script {
+  __wbg_set_wasm(exports: WebAssembly.Exports): void;
+}
+
+interface Start {
+  __wbindgen_start(): void;
+}
+
+/** Compiles what lies at an address, or what is given. */
+async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   return compile(typeof source === 'string' || source instanceof URL ? await here().read(source) : source);
 }
@@ -93,7 +134,7 @@ async function compile(source: BufferSource): Promise<WebAssembly.Module> {
   }
 }
 
-const CURE = "Serve the file of that name in the package's dist there, or say where it is with init(url). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
+const CURE = "Serve the file of that name in the package's dist there, or say where it is with init(url, { ed25519: url }). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
 
 /** @internal */
 export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {

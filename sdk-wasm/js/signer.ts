@@ -14,7 +14,7 @@ import { CountersignError } from './errors.js';
  *
  * @example
  * ```js
- * await init(); // a Key would have loaded the WebAssembly already
+ * await init(); // openKey() or a Key would have loaded the WebAssembly already
  * const wallet = new Wallet({
  *   key: {
  *     publicKey: '11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=',
@@ -42,10 +42,18 @@ const asked = new WeakSet<Uint8Array>();
 /** 0xFF and `countersign/`: no message starts so, and every signature of the protocol's own does (specification §3). */
 const RESERVED_PREFIX = [0xff, ...new TextEncoder().encode('countersign/')];
 
+/** As the protocol bounds a message. @internal */
+export const MOST_BYTES = 65_536;
+
+/** @internal */
+export function isReserved(bytes: Uint8Array): boolean {
+  return RESERVED_PREFIX.every((byte, at) => bytes[at] === byte);
+}
+
 /** Refuses what could stand for the protocol's own signatures, unless it comes from a wallet. @internal */
 export function checkSignable(bytes: Uint8Array): void {
   if (!(bytes instanceof Uint8Array)) throw new CountersignError('invalid_message', 'what is to be signed is a Uint8Array');
-  if (!asked.has(bytes) && RESERVED_PREFIX.every((byte, at) => bytes[at] === byte)) {
+  if (!asked.has(bytes) && isReserved(bytes)) {
     throw new CountersignError(
       'invalid_message',
       'the message starts with the reserved prefix 0xFF "countersign/", and only the very array that a wallet asks to sign may',
@@ -53,12 +61,12 @@ export function checkSignable(bytes: Uint8Array): void {
   }
 }
 
-/** Asks a signer for a wallet. Whatever it does, this answers with bytes or rejects. @internal */
-export async function signatureOf(signer: Signer, bytes: Uint8Array): Promise<Uint8Array> {
+/** Asks a signer for a wallet: bytes that nothing is known of, and that nobody changes any more. @internal */
+export async function ask(signer: Signer, bytes: Uint8Array): Promise<Uint8Array> {
   asked.add(bytes);
   const signature: unknown = await signer.sign(bytes);
   if (!(signature instanceof Uint8Array)) throw new TypeError('what it gave is no Uint8Array');
-  return signature;
+  return new Uint8Array(signature);
 }
 
 /** The public key of what is given as a signer. @internal */

@@ -1,10 +1,9 @@
 import type { SignBatch } from './batch.js';
 import type { ElsewhereRequest } from './elsewhere.js';
-import { CountersignError, reasonOf } from './errors.js';
 import type { ConnectionState } from './events.js';
 import type { WalletOptions } from './options.js';
 import type { SignRequest } from './request.js';
-import { Wallet } from './wallet.js';
+import { CountersignError, reasonOf, Wallet } from './shared.js';
 
 /** What a page shows of a wallet; a new object at each change. */
 export interface WalletSnapshot {

@@ -1,8 +1,6 @@
-import { fromBase64 } from './bytes.js';
-import { Emitter } from './emitter.js';
-import { CountersignError } from './errors.js';
 import { registerByEvents } from './register-event.js';
-import { checkSignable, publicKeyOf, type Signer } from './signer.js';
+import { checkSignable, CountersignError, Emitter, fromBase64, MOST_BYTES, publicKeyOf } from './shared.js';
+import type { Signer } from './signer.js';
 
 /** An account of a Wallet Standard wallet: the one key it has. */
 export interface StandardAccount {
@@ -83,9 +81,6 @@ export interface RegisterOptions {
 const CHAINS = Object.freeze(['countersign:ed25519'] as const);
 const FEATURES = Object.freeze(['countersign:signBytes'] as const);
 const ICON = /^data:image\/(?:svg\+xml|webp|png|gif);base64,/;
-
-/** As the protocol bounds a message. */
-const MOST_BYTES = 65_536;
 
 /** The most messages of one prompt, and the most prompts at a time: any script may call. */
 const MOST_ASKED = 16;

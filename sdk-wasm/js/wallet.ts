@@ -1,5 +1,5 @@
 import { address } from './address.js';
-import type { CoreWallet } from './core.js';
+import { CoreWallet } from './core.js';
 import type { ElsewhereRequest } from './elsewhere.js';
 import { Emitter } from './emitter.js';
 import { CountersignError, guarded } from './errors.js';
@@ -7,7 +7,6 @@ import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
 import { explain } from './explain.js';
 import { hostOf } from './host.js';
 import { Keeper } from './keeper.js';
-import { makeCoreWallet } from './key.js';
 import type { Device, WalletOptions } from './options.js';
 import { Policies } from './policies.js';
 import { MemoryPolicyStore } from './policy-store.js';
@@ -90,29 +89,25 @@ export class Wallet implements Disposable {
       },
       this.policies, this.#emitter, () => this.#tabs?.announce(),
     );
-    const settings = {
-      webSocket,
-      url,
-      audience,
-      origin: here().origin(),
-      deviceId: this.#device.id,
-      deviceLabel: this.#device.label,
-      backoffInitialMs: backoff?.initialMs ?? 1_000,
-      backoffMaxMs: backoff?.maxMs ?? 30_000,
-      keeps: this.#keeper !== undefined,
-    };
+    const origin = here().origin();
     const host = hostOf({
       core: () => this.#core,
+      url,
+      webSocket,
       key,
+      publicKey,
       emitter: this.#emitter,
       prompts: this.#prompts,
       keeper: this.#keeper,
       // Reading the store was the beginning of connecting.
       tell: (event) => event.state === 'connecting' && this.#state === 'connecting' || this.#tell(event),
-      explain: (code, message) => explain(code, message, settings, this.#state),
+      explain: (code, message) => explain(code, message, { audience, origin }, this.#state),
     });
-    const core = guarded(() => makeCoreWallet(key, publicKey, settings, host));
+    const core = guarded(() => new CoreWallet(
+      publicKey, audience, origin, backoff?.initialMs ?? 1_000, backoff?.maxMs ?? 30_000, this.#keeper !== undefined, host,
+    ));
     this.#core = core;
+    this.#identify(this.#device.id);
   }
 
   /** The connection's state. */
@@ -132,12 +127,7 @@ export class Wallet implements Disposable {
 
   /** Calls `listener` at each event of that name, until the function returned is called. */
   on<Name extends keyof WalletEvents>(name: Name, listener: (event: WalletEvents[Name]) => void): () => void {
-    const off = this.#emitter.on(name, listener);
-    if (name === 'frame') this.#core.show_frames(true);
-    return () => {
-      off();
-      if (name === 'frame') this.#core.show_frames(this.#emitter.has('frame'));
-    };
+    return this.#emitter.on(name, listener);
   }
 
   /**
@@ -209,10 +199,14 @@ export class Wallet implements Disposable {
       for (const { id, record, expiresAt } of [...requests].sort((one, other) => one.expiresAt - other.expiresAt)) {
         if (!this.#core.restore(record, expiresAt - Date.now())) keeper.delete(NO_TASK, id);
       }
-      if (!this.#hasOwnId) guarded(() => this.#core.identify(deviceId, this.#device.label));
+      if (!this.#hasOwnId) this.#identify(deviceId);
     } catch (error) {
       this.#emitter.emit('error', error instanceof CountersignError ? error : new CountersignError('storage_unavailable', String(error)));
     }
+  }
+
+  #identify(deviceId: string): void {
+    guarded(() => this.#core.identify(deviceId, this.#device.label));
   }
 
   #tell(event: StateEvent): void {

@@ -128,6 +128,11 @@ export class WebCryptoKey implements Signer {
     if (this.name !== undefined) await forgetKey(this.name, this.publicKey);
   }
 
+  /** Whether what a key gave holds under a public key; undefined for any other signer. @internal */
+  static holds(signer: Signer, publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> | undefined {
+    return #privateKey in signer ? verifies(publicKey, bytes, signature) : undefined;
+  }
+
   static async #make(): Promise<WebCryptoKey> {
     const { publicKey, privateKey } = await subtle().generateKey(ED25519, false, ['sign', 'verify']).catch(unsupported) as CryptoKeyPair;
     return new WebCryptoKey(toBase64(new Uint8Array(await subtle().exportKey('raw', publicKey))), privateKey, undefined);
@@ -157,6 +162,14 @@ export class WebCryptoKey implements Signer {
     if (kept.publicKey === this.publicKey) return WebCryptoKey.of(kept);
     throw new CountersignError('key_exists', `another key is kept as ${JSON.stringify(name)}: open that, delete it, or take another name`);
   }
+}
+
+/** A record may name the public key of another key, and a wallet sends nothing that does not hold under the one it names. */
+async function verifies(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const key = await subtle().importKey('raw', new Uint8Array(publicKey), ED25519, false, ['verify']).catch((cause: unknown) => {
+    throw invalidKey('the browser does not take it', cause);
+  });
+  return subtle().verify(ED25519, key, new Uint8Array(signature), new Uint8Array(bytes));
 }
 
 /** The browser's cryptography, if the page may use it. @internal */

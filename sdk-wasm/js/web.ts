@@ -19,7 +19,7 @@ const SYSTEMS: [RegExp, string][] = [
 ];
 
 /** What pages and workers of a browser offer, wherever their WebAssembly comes from. */
-export const web: Omit<Platform, 'wasm'> = {
+export const web: Omit<Platform, 'wasm' | 'ed25519'> = {
   read: fetchWasm,
   webSocket: () => globalThis.WebSocket,
   origin: () => globalThis.origin,

@@ -1,11 +1,13 @@
-import { fetchWasm, install } from './runtime.js';
-import module from './signer.wasm';
+import ed25519 from './ed25519.wasm';
+import { fetchWasm, install } from './shared.js';
+import signer from './signer.wasm';
 
 export * from './index.js';
 
 // Imported, because workerd compiles no WebAssembly while it runs.
 install({
-  wasm: () => module,
+  wasm: () => signer,
+  ed25519: () => ed25519,
   read: fetchWasm,
   webSocket: () => globalThis.WebSocket,
   // There is a global `origin` here, but no header of that name.

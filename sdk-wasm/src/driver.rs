@@ -1,90 +1,88 @@
-//! Drives a [`Wallet`] with the platform's socket, clock and timer, and with a key here or a signer outside.
+//! Drives a [`Wallet`] with the host's socket, timer and signer, and the platform's clock.
 
 use crate::prelude::*;
 use crate::{
     backoff::Jitter,
     effect::{Asked, Event, SignTask, SignTaskId, State, StoreAction, StoreTask, StoreTaskId, Transmit},
     error::{Error, printable},
-    host::{Host, TIME_ORIGIN, performance_now},
-    keys::Key,
+    host::{Host, performance_now},
     record::Record,
-    socket::{Socket, SocketEvent},
     time::Timestamp,
-    timer::Timer,
     wallet::{Closed, Config, Incoming, Wallet},
 };
-use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
-use countersign_protocol::{RequestId, limits::MAX_FRAME_BYTES};
-use js_sys::{Function, JsString, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+use countersign_protocol::{Purpose, RequestId, SUBPROTOCOL, limits::MAX_FRAME_BYTES};
+use js_sys::Uint8Array;
 
-/// No borrow of `wallet`, `socket` or `timer` outlives the statement it is made in: every call into JavaScript may call back.
+/// The clock's reading when the page began: 69 years, so that moments from long before have a place too.
+const BEFORE: f64 = (1_u64 << 41) as f64;
+
+/// No borrow of `wallet` outlives the statement it is made in: every call into JavaScript may call back.
 pub(crate) struct Driver {
     wallet: RefCell<Wallet>,
-    /// None where the host signs.
-    key: Option<Key>,
     host: Host,
-    web_socket: Function,
-    url: String,
-    socket: RefCell<Option<Socket>>,
-    /// Counts sockets, so that a late event of an old one is recognised.
-    generation: Cell<u32>,
-    timer: RefCell<Option<Timer>>,
+    /// When the host was asked to wake the wallet.
+    wakes_at: Cell<Option<Timestamp>>,
     draining: Cell<bool>,
-    shows_frames: Cell<bool>,
 }
 
 impl Driver {
-    pub(crate) fn new(config: Config, key: Option<Key>, host: Host, web_socket: Function, url: String) -> Rc<Self> {
-        Rc::new(Self {
-            wallet: RefCell::new(Wallet::new(config)),
-            key,
-            host,
-            web_socket,
-            url,
-            socket: RefCell::new(None),
-            generation: Cell::new(0),
-            timer: RefCell::new(None),
-            draining: Cell::new(false),
-            shows_frames: Cell::new(false),
-        })
-    }
-
-    pub(crate) fn show_frames(&self, show: bool) {
-        self.shows_frames.set(show);
+    pub(crate) fn new(config: Config, host: Host) -> Self {
+        Self { wallet: RefCell::new(Wallet::new(config)), host, wakes_at: Cell::new(None), draining: Cell::new(false) }
     }
 
     /// Gives the wallet one input and carries out all that follows from it.
-    pub(crate) fn input<T>(self: &Rc<Self>, input: impl FnOnce(&mut Wallet, Timestamp) -> T) -> T {
+    pub(crate) fn input<T>(&self, input: impl FnOnce(&mut Wallet, Timestamp) -> T) -> T {
         let output = input(&mut self.wallet.borrow_mut(), now());
         self.drain();
         output
     }
 
     /// Takes in a record that was kept, whose time is over in so many milliseconds, or was so long ago if they are negative.
-    pub(crate) fn restore(self: &Rc<Self>, json: &str, expires_in_ms: f64) -> bool {
+    pub(crate) fn restore(&self, json: &str, expires_in_ms: f64) -> bool {
         let record = Record::from_json(json, timestamp(milliseconds(now().as_millis()) + expires_in_ms));
         record.map(|record| self.input(|wallet, now| wallet.restore(now, record))).is_ok()
     }
 
-    pub(crate) fn stored(self: &Rc<Self>, task: f64, error: Option<String>) {
+    pub(crate) fn stored(&self, task: f64, error: Option<String>) {
         let result = error.map_or(Ok(()), |error| Err(Error::Storage(printable(&error))));
         self.input(|wallet, now| wallet.handle_stored(now, StoreTaskId(whole(task)), result));
     }
 
-    pub(crate) fn signed(self: &Rc<Self>, task: f64, signature: &[u8]) {
-        self.input(|wallet, now| wallet.handle_foreign_signature(now, SignTaskId(whole(task)), signature));
+    pub(crate) fn signed(&self, task: f64, signature: &[u8]) {
+        match <[u8; 64]>::try_from(signature) {
+            Ok(signature) => {
+                self.input(|wallet, now| wallet.handle_signed(now, SignTaskId(whole(task)), signature.into()));
+            }
+            Err(_) => self.sign_failed(task, Error::InvalidSignature("it is not 64 bytes long".into())),
+        }
     }
 
-    pub(crate) fn sign_failed(self: &Rc<Self>, task: f64, why: &str) {
-        let error = Error::SignerFailed(printable(why));
+    pub(crate) fn sign_failed(&self, task: f64, error: Error) {
         self.input(|wallet, now| wallet.handle_sign_failed(now, SignTaskId(whole(task)), error));
+    }
+
+    pub(crate) fn received(&self, text: Option<&str>, units: u32) {
+        let incoming = match (text, units) {
+            (Some(text), _) => Incoming::Text(text),
+            (None, 0) => Incoming::Binary,
+            (None, units) => Incoming::TooLong(units as usize),
+        };
+        self.input(|wallet, now| wallet.handle_incoming(now, incoming));
+    }
+
+    pub(crate) fn closed(&self, closed: Closed) {
+        self.input(|wallet, now| wallet.handle_closed(now, closed, jitter()));
+    }
+
+    pub(crate) fn wake(&self) {
+        self.wakes_at.set(None);
+        self.input(Wallet::handle_timeout);
     }
 
     /// Carries out what the wallet asks until it asks for nothing more. Called again from within, it leaves the work to the
     /// call that is already at it, so that things happen one after another.
-    fn drain(self: &Rc<Self>) {
+    fn drain(&self) {
         if self.draining.replace(true) {
             return;
         }
@@ -93,7 +91,7 @@ impl Driver {
         self.arm_timer();
     }
 
-    fn carry_out_one(self: &Rc<Self>) -> bool {
+    fn carry_out_one(&self) -> bool {
         let task = self.wallet.borrow_mut().poll_store();
         if let Some(task) = task {
             self.store(task);
@@ -115,166 +113,93 @@ impl Driver {
 
     fn store(&self, StoreTask { id, action }: StoreTask) {
         let task = milliseconds(id.0);
-        quietly(match action {
+        match action {
             StoreAction::Keep(record) => {
                 let request = record.request_id.to_string();
                 // The deadline leaves as a span, and may lie in the past: the store counts by a clock of its own.
                 let expires_in = milliseconds(record.deadline.as_millis()) - milliseconds(now().as_millis());
-                self.host.store(task, &request, &record.to_json(), expires_in, record.is_promise())
+                self.host.store(task, &request, &record.to_json(), expires_in, record.is_promise());
             }
             StoreAction::Forget(request) => self.host.forget(task, &request.to_string()),
-        });
-    }
-
-    fn sign(&self, task: &SignTask) {
-        let Some(key) = &self.key else {
-            let bytes = Uint8Array::from(&*task.signable().to_bytes());
-            return quietly(self.host.sign(milliseconds(task.id.0), bytes));
-        };
-        let signed = key.sign(task.signable());
-        let mut wallet = self.wallet.borrow_mut();
-        match signed {
-            Ok(signature) => wallet.handle_signed(now(), task.id, signature),
-            Err(error) => wallet.handle_sign_failed(now(), task.id, error),
         }
     }
 
-    fn transmit(self: &Rc<Self>, transmit: Transmit) {
+    fn sign(&self, task: &SignTask) {
+        let bytes = Uint8Array::from(&*task.signable().to_bytes());
+        self.host.sign(milliseconds(task.id.0), bytes);
+    }
+
+    fn transmit(&self, transmit: Transmit) {
         match transmit {
-            Transmit::Dial => self.dial(),
-            Transmit::Frame(frame) => {
-                let text = frame.to_json();
-                self.show_frame("out", &text);
-                if let Some(socket) = self.socket.borrow().as_ref() {
-                    socket.send(&text);
-                }
+            Transmit::Dial => {
+                let longest = u32::try_from(MAX_FRAME_BYTES).unwrap_or(u32::MAX);
+                self.host.dial(SUBPROTOCOL, longest);
             }
+            Transmit::Frame(frame) => self.host.send(&frame.to_json()),
             Transmit::Close(code) => {
-                let socket = self.socket.take();
-                if let Some(socket) = socket {
-                    socket.close(code.as_u16());
-                }
+                self.host.hang_up(code.as_u16());
                 self.closed(Closed::AsAsked);
             }
         }
     }
 
-    fn dial(self: &Rc<Self>) {
-        let generation = self.generation.get().wrapping_add(1);
-        self.generation.set(generation);
-        let driver = Rc::clone(self);
-        let report = move |event| driver.handle_socket(generation, event);
-        match Socket::open(&self.web_socket, &self.url, self.host.ignore(), report) {
-            Ok(socket) => drop(self.socket.replace(Some(socket))),
-            Err(error) => self.closed(Closed::NotMade(describe(&error))),
-        }
-    }
-
-    fn handle_socket(self: &Rc<Self>, generation: u32, event: SocketEvent) {
-        if generation != self.generation.get() || self.socket.borrow().is_none() {
+    /// Leaves a timer alone that is due no later: whom it wakes early looks at the clock.
+    fn arm_timer(&self) {
+        let due = self.wallet.borrow().poll_timeout();
+        let wakes_at = self.wakes_at.get();
+        if due == wakes_at || wakes_at.is_some_and(|at| due.is_some_and(|due| at <= due)) {
             return;
         }
-        match event {
-            SocketEvent::Opened => self.wallet.borrow_mut().handle_opened(),
-            SocketEvent::Message(data) => self.handle_message(&data),
-            SocketEvent::Closed { code, reason } => {
-                drop(self.socket.take());
-                self.closed(Closed::Code(code, reason));
-            }
-        }
-        self.drain();
-    }
-
-    fn handle_message(&self, data: &JsValue) {
-        let Some(text) = data.dyn_ref::<JsString>() else {
-            return self.incoming(Incoming::Binary);
-        };
-        // UTF-8 is never shorter than UTF-16 counts, so this refuses nothing that would fit, before copying it.
-        let units = text.length() as usize;
-        if units > MAX_FRAME_BYTES {
-            return self.incoming(Incoming::TooLong(units));
-        }
-        let text = String::from(text);
-        self.show_frame("in", &text);
-        self.incoming(Incoming::Text(&text));
-    }
-
-    fn incoming(&self, incoming: Incoming<'_>) {
-        self.wallet.borrow_mut().handle_incoming(now(), incoming);
-    }
-
-    fn closed(&self, closed: Closed) {
-        self.wallet.borrow_mut().handle_closed(now(), closed, Jitter::new(js_sys::Math::random()));
-    }
-
-    fn arm_timer(self: &Rc<Self>) {
-        let due = self.wallet.borrow().poll_timeout();
-        match due {
-            None => drop(self.timer.take()),
-            Some(at) if self.timer.borrow().as_ref().is_some_and(|timer| timer.covers(at)) => {}
-            Some(at) => {
-                let driver = Rc::clone(self);
-                let timer = Timer::arm(now(), at, move || {
-                    drop(driver.timer.take());
-                    driver.input(Wallet::handle_timeout);
-                });
-                drop(self.timer.replace(Some(timer)));
-            }
-        }
-    }
-
-    fn show_frame(&self, direction: &str, text: &str) {
-        if self.shows_frames.get() {
-            quietly(self.host.frame(direction, text));
-        }
+        self.wakes_at.set(due);
+        // One more, since the clock is read in whole milliseconds, rounded down.
+        self.host.wake_in(due.map_or(f64::INFINITY, |due| milliseconds((due - now()).0) + 1.0));
     }
 
     fn tell(&self, event: &Event) {
         let host = &self.host;
-        quietly(match event {
+        match event {
             Event::State(state) => self.tell_state(state),
             Event::Requests(asked) => self.tell_requests(asked),
             Event::Repeated { request_id, attempt, expires_in } => {
-                host.repeated(&request_id.to_string(), *attempt, milliseconds(expires_in.0))
+                host.repeated(&request_id.to_string(), *attempt, milliseconds(expires_in.0));
             }
             Event::Answered(request_id) => host.answered(&request_id.to_string()),
             Event::Ended { request_id, end } => {
                 let (code, message) = parts(end.error().as_ref());
-                host.ended(&request_id.to_string(), end.as_str(), code, message)
+                host.ended(&request_id.to_string(), end.as_str(), code, &message);
             }
             Event::Error(error) => host.error(error.code(), &error.to_string()),
-        });
+        }
     }
 
-    fn tell_state(&self, state: &State) -> Result<(), JsValue> {
+    fn tell_state(&self, state: &State) {
         let (retry_in, connection_id, error) = match state {
-            State::Connecting | State::Introducing => (None, None, None),
-            State::Connected(id) => (None, Some(id.to_string()), None),
-            State::Reconnecting { retry_in, error } => (Some(milliseconds(retry_in.0)), None, Some(error)),
-            State::Closed(error) => (None, None, error.as_ref()),
+            State::Connecting | State::Introducing => (0.0, String::new(), None),
+            State::Connected(id) => (0.0, id.to_string(), None),
+            State::Reconnecting { retry_in, error } => (milliseconds(retry_in.0), String::new(), Some(error)),
+            State::Closed(error) => (0.0, String::new(), error.as_ref()),
         };
         let (code, message) = parts(error);
-        self.host.state(state.as_str(), retry_in, connection_id, code, message)
+        self.host.state(state.as_str(), retry_in, &connection_id, code, &message);
     }
 
-    fn tell_requests(&self, asked: &[Asked]) -> Result<(), JsValue> {
+    fn tell_requests(&self, asked: &[Asked]) {
         for (following, Asked { request, resumed }) in (0..asked.len()).rev().zip(asked) {
             let batch = request.batch;
             self.host.request(
                 &request.request_id.to_string(),
                 Uint8Array::from(request.message.as_bytes()),
                 request.requester.name.as_str(),
-                request.purpose.as_ref().map(ToString::to_string),
+                request.purpose.as_ref().map_or("", Purpose::as_str),
                 request.attempt,
                 milliseconds(request.expires_in_ms),
                 *resumed,
                 following > 0,
-                batch.map(|batch| batch.id.to_string()),
+                &batch.map_or_else(String::new, |batch| batch.id.to_string()),
                 batch.map_or(0, |batch| batch.index),
                 batch.map_or(1, |batch| batch.size),
-            )?;
+            );
         }
-        Ok(())
     }
 }
 
@@ -283,18 +208,17 @@ pub(crate) fn request_id(text: &str) -> Result<RequestId, Error> {
     text.parse().map_err(|_| Error::NotOpen)
 }
 
-/// The TypeScript side reports what its listeners throw; nothing of it may stop the wallet.
-fn quietly(told: Result<(), JsValue>) {
-    drop(told);
+fn parts(error: Option<&Error>) -> (&'static str, String) {
+    error.map_or_else(Default::default, |error| (error.code(), error.to_string()))
 }
 
-fn parts(error: Option<&Error>) -> (Option<String>, Option<String>) {
-    (error.map(|error| error.code().into()), error.map(ToString::to_string))
+fn jitter() -> Jitter {
+    Jitter::new(js_sys::Math::random())
 }
 
-/// By a clock that nobody sets. It counts from long before the page, so that moments before that have a place too.
+/// By a clock that nobody sets.
 fn now() -> Timestamp {
-    timestamp(TIME_ORIGIN.with(|origin| *origin) + performance_now())
+    timestamp(BEFORE + performance_now())
 }
 
 fn timestamp(ms: f64) -> Timestamp {
@@ -311,11 +235,4 @@ fn whole(number: f64) -> u64 {
 #[allow(clippy::cast_precision_loss)]
 fn milliseconds(ms: u64) -> f64 {
     ms as f64
-}
-
-fn describe(error: &JsValue) -> String {
-    match error.dyn_ref::<js_sys::Error>() {
-        Some(error) => error.message().into(),
-        None => "the WebSocket constructor threw".into(),
-    }
 }

@@ -8,21 +8,12 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A seed that is not 32 bytes.
-    #[error("a seed is 32 bytes, this one is {0}")]
-    InvalidSeed(u32),
     /// A signer's public key that the protocol does not admit.
     #[error("the signer's public key is not one a wallet can have: {0}")]
     InvalidKey(Box<str>),
-    /// A public key that is not 32 bytes of canonical base64.
-    #[error("{0}")]
-    InvalidPublicKey(Box<str>),
-    /// A signature that is not 64 bytes of canonical base64, or that a signer gave and that does not verify.
+    /// What a signer gave that is no signature, or does not verify.
     #[error("{0}")]
     InvalidSignature(Box<str>),
-    /// Bytes that are no message under this protocol.
-    #[error("{0}")]
-    InvalidMessage(Box<str>),
     /// A URL that cannot be a server's address.
     #[error("not the address of a Countersign server: {0}")]
     InvalidUrl(Box<str>),
@@ -35,12 +26,9 @@ pub enum Error {
     /// The key was freed and is gone from memory.
     #[error("the key was freed, so nothing can be signed with it")]
     KeyFreed,
-    /// A signer outside this code gave no signature.
+    /// The signer gave no signature.
     #[error("the signer gave no signature: {0}")]
     SignerFailed(Box<str>),
-    /// The platform has no `crypto.getRandomValues`.
-    #[error("no crypto.getRandomValues here, and a key needs it: use a current browser, or Node.js 20 or later")]
-    NoRandomness,
     /// The socket could not even be made; another try would fail in the same way.
     #[error("the WebSocket could not be opened: {0}")]
     DialRefused(Box<str>),
@@ -117,20 +105,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// Why a signer has failed, as the host tells it.
+    pub fn of_signer(code: &str, why: &str) -> Self {
+        match code {
+            "invalid_key" => Self::InvalidKey(printable(why)),
+            "invalid_signature" => Self::InvalidSignature(printable(why)),
+            "key_freed" => Self::KeyFreed,
+            _ => Self::SignerFailed(printable(why)),
+        }
+    }
+
     /// The stable code. Names never change.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::InvalidSeed(_) => "invalid_seed",
             Self::InvalidKey(_) => "invalid_key",
-            Self::InvalidPublicKey(_) => "invalid_public_key",
             Self::InvalidSignature(_) => "invalid_signature",
-            Self::InvalidMessage(_) => "invalid_message",
             Self::InvalidUrl(_) => "invalid_url",
             Self::InvalidDevice(_) => "invalid_device",
             Self::InvalidAnswer(_) => "invalid_answer",
             Self::KeyFreed => "key_freed",
             Self::SignerFailed(_) => "signer_failed",
-            Self::NoRandomness => "no_randomness",
             Self::DialRefused(_) => "dial_refused",
             Self::ConnectTimeout(_) => "connect_timeout",
             Self::HeartbeatTimeout => "heartbeat_timeout",

@@ -16,17 +16,14 @@ mod heartbeat;
 #[allow(missing_docs, unreachable_pub)] // the macro's output, not an interface anybody sees
 mod host;
 mod journal;
-pub mod keys;
 mod memory;
 mod open;
 mod prelude;
 mod queue;
 pub mod record;
 mod request;
-mod socket;
 mod table;
 pub mod time;
-mod timer;
 mod verdict;
 pub mod wallet;
 
@@ -35,17 +32,13 @@ use crate::{
     backoff::BackoffLimits,
     driver::{Driver, request_id},
     error::Error,
-    host::{Host, Options, fill_with_random},
-    keys::{Key, Seed},
+    host::Host,
     time::{Millis, Timestamp},
-    wallet::{Config, Wallet},
+    wallet::{Closed, Config, Wallet},
 };
-use alloc::rc::Rc;
-use countersign_protocol::{
-    Device, Message, Name, PublicKey, PublicKeyBytes, Reason, RejectCode, RejectScope, Signable, Signature,
-};
-use js_sys::{Reflect, Uint8Array};
+use countersign_protocol::{Device, Name, Reason, RejectCode, RejectScope};
 use wasm_bindgen::prelude::*;
+use web_sys::CloseEvent;
 
 /// A fifth of the code of the allocator that comes with the standard library.
 #[cfg(target_arch = "wasm32")]
@@ -59,96 +52,46 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// A key, as JavaScript holds it.
-#[wasm_bindgen]
-pub struct CoreKey(Key);
-
-#[wasm_bindgen]
-impl CoreKey {
-    /// A new key, of bytes the platform draws straight into WebAssembly memory.
-    ///
-    /// # Errors
-    /// [`Error::NoRandomness`]
-    pub fn generate() -> Result<CoreKey, JsValue> {
-        let mut seed = Seed::default();
-        fill_with_random(&mut *seed).map_err(|_| thrown(Error::NoRandomness))?;
-        Ok(Self(Key::from_seed(&seed)))
-    }
-
-    /// The key of a seed of 32 bytes.
-    ///
-    /// # Errors
-    /// [`Error::InvalidSeed`]
-    pub fn from_seed(seed: &Uint8Array) -> Result<CoreKey, JsValue> {
-        let mut copy = Seed::default();
-        if seed.length() as usize != copy.len() {
-            return Err(thrown(Error::InvalidSeed(seed.length())));
-        }
-        seed.copy_to(&mut *copy);
-        Ok(Self(Key::from_seed(&copy)))
-    }
-
-    /// The public key in base64.
-    pub fn public_key(&self) -> String {
-        self.0.public_key().to_string()
-    }
-
-    /// A copy of the seed in JavaScript's memory.
-    ///
-    /// # Errors
-    /// [`Error::KeyFreed`]
-    pub fn export_seed(&self) -> Result<Uint8Array, JsValue> {
-        let seed = self.0.seed().map_err(thrown)?;
-        Ok(Uint8Array::from(seed.as_slice()))
-    }
-
-    /// Signs any bytes: 64 bytes.
-    ///
-    /// # Errors
-    /// [`Error::KeyFreed`]
-    pub fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, JsValue> {
-        self.0.sign_bytes(bytes).map(|signature| signature.as_bytes().to_vec()).map_err(thrown)
-    }
-
-    /// Overwrites the secret, for wallets that use it too.
-    pub fn destroy(&self) {
-        self.0.free();
-    }
-}
-
 /// A wallet, as JavaScript holds it.
 #[wasm_bindgen]
-pub struct CoreWallet(Rc<Driver>);
+pub struct CoreWallet(Driver);
 
 #[wasm_bindgen]
 impl CoreWallet {
-    /// A wallet that has not connected yet, and that has its host sign.
+    /// A wallet that has not connected yet.
     ///
     /// # Errors
-    /// [`Error::InvalidKey`], [`Error::InvalidUrl`], [`Error::InvalidDevice`]
+    /// [`Error::InvalidKey`], [`Error::InvalidUrl`]
     #[wasm_bindgen(constructor)]
-    pub fn new(public_key: &str, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
-        let bytes = public_key.parse().map_err(|error| thrown(invalid_key(&error)))?;
-        let public_key = PublicKey::admit(bytes).map_err(|error| thrown(invalid_key(&error)))?;
-        Self::driven(public_key, None, options, host)
+    pub fn new(
+        public_key: &str,
+        audience: &str,
+        origin: &str,
+        backoff_initial_ms: f64,
+        backoff_max_ms: f64,
+        keeps: bool,
+        host: Host,
+    ) -> Result<CoreWallet, JsValue> {
+        let invalid_url = |error: &dyn core::fmt::Display| thrown(Error::InvalidUrl(text(error)));
+        let config = Config {
+            public_key: public_key.parse().map_err(|error| thrown(Error::InvalidKey(text(&error))))?,
+            audience: audience.parse().map_err(|error| invalid_url(&error))?,
+            origin: origin.parse().map_err(|error| invalid_url(&error))?,
+            device: None,
+            backoff: backoff(backoff_initial_ms, backoff_max_ms),
+            keeps,
+        };
+        Ok(Self(Driver::new(config, host)))
     }
 
-    /// As `new`, but signs with a key in WebAssembly memory.
-    ///
-    /// # Errors
-    /// [`Error::InvalidUrl`], [`Error::InvalidDevice`]
-    pub fn of_key(key: &CoreKey, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
-        Self::driven(key.0.public_key().clone(), Some(key.0.clone()), options, host)
-    }
-
-    /// What the host's signer gave for a task; unverified.
+    /// What the host gives for a task: a signature that it has verified.
     pub fn signed(&self, task: f64, signature: &[u8]) {
         self.0.signed(task, signature);
     }
 
-    /// Says why the host's signer gave nothing for a task.
-    pub fn sign_failed(&self, task: f64, why: &str) {
-        self.0.sign_failed(task, why);
+    /// Says why there is no signature for a task.
+    pub fn sign_failed(&self, task: f64, code: &str, why: &str) {
+        self.0.sign_failed(task, Error::of_signer(code, why));
     }
 
     /// Says which device this is, from the next introduction on.
@@ -179,9 +122,29 @@ impl CoreWallet {
         self.0.input(|wallet, _| wallet.close());
     }
 
-    /// Says whether frames are to be shown to the host.
-    pub fn show_frames(&self, show: bool) {
-        self.0.show_frames(show);
+    /// The socket the host was asked for is open.
+    pub fn opened(&self) {
+        self.0.input(|wallet, _| wallet.handle_opened());
+    }
+
+    /// A message came in: a text, or without one so many units of a text that is too long, or none of what is binary.
+    pub fn received(&self, text: Option<String>, units: u32) {
+        self.0.received(text.as_deref(), units);
+    }
+
+    /// The socket has closed.
+    pub fn closed(&self, event: &CloseEvent) {
+        self.0.closed(Closed::Code(event.code(), event.reason()));
+    }
+
+    /// The socket the host was asked for could not even be made.
+    pub fn not_made(&self, why: String) {
+        self.0.closed(Closed::NotMade(why));
+    }
+
+    /// Does what is due, once the host was asked to wake it. Early is harmless.
+    pub fn wake(&self) {
+        self.0.wake();
     }
 
     /// Takes note that a human sees a request.
@@ -216,43 +179,15 @@ impl CoreWallet {
         })
     }
 
-    fn driven(public_key: PublicKey, key: Option<Key>, options: &Options, host: Host) -> Result<CoreWallet, JsValue> {
-        let config = configure(public_key, options).map_err(thrown)?;
-        Ok(Self(Driver::new(config, key, host, options.web_socket(), options.url())))
-    }
-
     fn attempt(&self, attempt: impl FnOnce(&mut Wallet, Timestamp) -> Result<(), Error>) -> Result<(), JsValue> {
         self.0.input(attempt).map_err(thrown)
     }
 }
 
-/// Whether a signature holds over a message, by the protocol's strict rules.
-///
-/// # Errors
-/// [`Error::InvalidPublicKey`], [`Error::InvalidSignature`], [`Error::InvalidMessage`] for what cannot be read; a key that can
-/// be read and is not admitted verifies nothing.
-#[wasm_bindgen]
-pub fn verify(public_key: &str, message: &[u8], signature: &str) -> Result<bool, JsValue> {
-    let bytes: PublicKeyBytes = public_key.parse().map_err(|error| thrown(Error::InvalidPublicKey(text(&error))))?;
-    let signature: Signature = signature.parse().map_err(|error| thrown(Error::InvalidSignature(text(&error))))?;
-    let message = Message::try_from(message).map_err(|error| thrown(Error::InvalidMessage(text(&error))))?;
-    Ok(PublicKey::admit(bytes).is_ok_and(|key| Signable::Message(&message).verify(&key, &signature).is_ok()))
-}
-
-fn configure(public_key: PublicKey, options: &Options) -> Result<Config, Error> {
-    let invalid_url = |error: &dyn core::fmt::Display| Error::InvalidUrl(text(error));
-    let device = device(&options.device_id(), &options.device_label())?;
-    // A float becomes the nearest whole number there is, and NaN becomes 0.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let millis = |ms: f64| Millis(ms as u64);
-    Ok(Config {
-        public_key,
-        audience: options.audience().parse().map_err(|error| invalid_url(&error))?,
-        origin: options.origin().parse().map_err(|error| invalid_url(&error))?,
-        device: Some(device),
-        keeps: options.keeps(),
-        backoff: BackoffLimits { initial: millis(options.backoff_initial_ms()), max: millis(options.backoff_max_ms()) },
-    })
+/// A float becomes the nearest whole number there is, and NaN becomes 0.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn backoff(initial_ms: f64, max_ms: f64) -> BackoffLimits {
+    BackoffLimits { initial: Millis(initial_ms as u64), max: Millis(max_ms as u64) }
 }
 
 fn device(id: &str, label: &str) -> Result<Device, Error> {
@@ -267,18 +202,11 @@ fn invalid(what: &str, error: &dyn core::fmt::Display) -> Error {
     Error::InvalidAnswer(format!("{what}: {error}").into())
 }
 
-fn invalid_key(error: &dyn core::fmt::Display) -> Error {
-    Error::InvalidKey(text(error))
-}
-
 fn text(error: &dyn core::fmt::Display) -> Box<str> {
     error.to_string().into()
 }
 
-/// An error as JavaScript gets it: an `Error` with a `code`.
+/// An error as TypeScript reads it: its code, a space and its sentence.
 fn thrown(error: Error) -> JsValue {
-    let thrown = js_sys::Error::new(&error.to_string());
-    // Setting a property of an object made one line above cannot fail.
-    let _ = Reflect::set(&thrown, &"code".into(), &error.code().into());
-    thrown.into()
+    format!("{} {error}", error.code()).into()
 }

@@ -5,7 +5,7 @@ use crate::{
     record::{Answer, Contents},
     time::Timestamp,
 };
-use countersign_protocol::{PublicKey, RequestId, SignRequest};
+use countersign_protocol::{RequestId, SignRequest};
 
 /// How many requests are remembered.
 pub(crate) const MEMORY: usize = 256;
@@ -37,16 +37,14 @@ pub(crate) enum Recall {
 }
 
 impl Past {
-    pub(crate) fn recall(&self, request: &SignRequest, key: &PublicKey) -> Recall {
+    pub(crate) fn recall(&self, request: &SignRequest) -> Recall {
         let contents = Contents::of(request);
         match self {
             Self::Shown(shown) if *shown == contents => Recall::Resume,
             Self::Shown(_) => Recall::Replaced,
             // What was declined stays so, whatever it says now.
             Self::Answered { answer: answer @ Answer::Rejected { .. }, .. } => Recall::AnswerAgain(answer.clone()),
-            Self::Answered { answer, contents: shown }
-                if shown.as_ref() == Some(&contents) && answer.fits(&request.message, key) =>
-            {
+            Self::Answered { answer, contents: shown } if shown.as_ref() == Some(&contents) => {
                 Recall::AnswerAgain(answer.clone())
             }
             Self::Answered { .. } => Recall::Changed,

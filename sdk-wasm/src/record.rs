@@ -3,11 +3,11 @@
 use crate::prelude::*;
 use crate::{error::Error, time::Timestamp};
 use countersign_protocol::{
-    ApprovedBy, ClientFrame, Message, Name as _, PublicKey, Reason, RejectCode, RejectScope, RequestId, SignReject,
-    SignRequest, SignResponse, Signable, Signature,
+    ApprovedBy, ClientFrame, Message, Name as _, Reason, RejectCode, RejectScope, RequestId, SignReject, SignRequest,
+    SignResponse, Signature,
     json::{Fields, JsonError, Object, Writer},
 };
-use sha2::{Digest, Sha512};
+use sha2::{Digest, Sha256};
 
 /// All that is kept of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Record {
 }
 
 /// A digest of what a human is shown of a request, so that the same id with other contents is recognised without the contents
-/// being kept: the first 32 bytes of the SHA-512 (FIPS 180-4), which the signatures bring along anyway.
+/// being kept: SHA-256 (FIPS 180-4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contents([u8; 32]);
 
@@ -96,13 +96,13 @@ impl Contents {
     /// Those of a request.
     pub fn of(request: &SignRequest) -> Self {
         let purpose = request.purpose.as_ref().map_or("", |purpose| purpose.as_str());
-        let mut hash = Sha512::new();
+        let mut hash = Sha256::new();
         for part in [request.message.as_bytes(), request.requester.name.as_str().as_bytes(), purpose.as_bytes()] {
             // With its length, so that no byte can move from one part into the next. No purpose is empty.
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        Self(*hash.finalize().first_chunk().unwrap_or(&[0; 32]))
+        Self(hash.finalize().into())
     }
 }
 
@@ -167,14 +167,6 @@ impl Answer {
             Self::Rejected { code, reason, scope } => {
                 ClientFrame::SignReject(SignReject { request_id, code, reason, scope })
             }
-        }
-    }
-
-    /// Whether the answer may be given for `message`: a signature is only ever sent beside the message it is over.
-    pub(crate) fn fits(&self, message: &Message, key: &PublicKey) -> bool {
-        match self {
-            Self::Signed { signature, .. } => Signable::Message(message).verify(key, signature).is_ok(),
-            Self::Rejected { .. } => true,
         }
     }
 }

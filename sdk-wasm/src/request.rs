@@ -3,7 +3,7 @@
 use crate::prelude::*;
 use crate::{
     batch::{Arrival, Batches},
-    effect::{Asked, End, SignSubject, SignTask, SignTaskId, StoreTask, StoreTaskId},
+    effect::{Asked, End, SignTaskId, StoreTask, StoreTaskId},
     error::Error,
     journal::Journal,
     memory::{Memory, Past, Recall},
@@ -13,8 +13,8 @@ use crate::{
     time::{Millis, Timestamp},
 };
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, Batch, CancelCause, ClientFrame, Message, PublicKey, RejectCode, RejectScope, RequestId,
-    SignRequest, Signature, limits::MAX_TIMEOUT_MS,
+    AckOutcome, ApprovedBy, Batch, CancelCause, ClientFrame, Message, RejectCode, RejectScope, RequestId, SignRequest,
+    Signature, limits::MAX_TIMEOUT_MS,
 };
 
 /// The most requests open at once, whatever the welcome says.
@@ -48,7 +48,6 @@ pub(crate) enum Delivery {
 
 #[derive(Debug)]
 pub(crate) struct Requests {
-    key: PublicKey,
     open: Table,
     memory: Memory,
     batches: Batches,
@@ -57,9 +56,9 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// `keeps` says whether there is a store.
-    pub(crate) fn new(key: PublicKey, keeps: bool) -> Self {
+    pub(crate) fn new(keeps: bool) -> Self {
         let (open, memory, batches) = Default::default();
-        Self { key, open, memory, batches, journal: Journal::new(keeps) }
+        Self { open, memory, batches, journal: Journal::new(keeps) }
     }
 
     /// Takes in what an earlier life of the wallet kept of a request. Where both know it, the one that knows of a decision is
@@ -80,7 +79,7 @@ impl Requests {
     /// Files a request that came in at `now`. One that is new waits for [`Requests::show`].
     pub(crate) fn deliver(&mut self, now: Timestamp, request: &SignRequest, most: usize) -> Delivery {
         let id = request.request_id;
-        let recalled = self.memory.find(id).map(|past| past.recall(request, &self.key));
+        let recalled = self.memory.find(id).map(|past| past.recall(request));
         match recalled {
             None | Some(Recall::Resume) => {}
             Some(Recall::AnswerAgain(answer)) => return Delivery::AnswerAgain(answer),
@@ -124,13 +123,6 @@ impl Requests {
         let open = self.undecided(id)?;
         open.stage = Stage::Signing { task, approved_by };
         Ok(open.message.clone())
-    }
-
-    /// What `task` asked for, unless the request is over by now.
-    pub(crate) fn find_signing(&self, task: SignTaskId) -> Option<SignTask> {
-        let (request_id, _) = self.being_signed(task)?;
-        let message = self.open.get(request_id)?.message.clone();
-        Some(SignTask { id: task, subject: SignSubject::Message { request_id, message } })
     }
 
     /// The signature for `task`, unless the request is over by now.
@@ -311,13 +303,11 @@ impl Requests {
         }
         match stage {
             record::Stage::Shown | record::Stage::Answered { .. } | record::Stage::Settled { .. } if is_known => {}
-            record::Stage::Answered { answer, message } if answer.fits(&message, &self.key) => {
+            record::Stage::Answered { answer, message } => {
                 self.memory.take(id);
                 let stage = Stage::Answered(Answered { connections: 1, ..Answered::new(answer) });
                 self.open.insert(id, Open { contents, message, deadline, displayed: false, is_here: false, stage });
             }
-            // A record of another key, or one that somebody has altered.
-            record::Stage::Answered { .. } => self.journal.forget(id),
             record::Stage::Settled { answer } => {
                 let past = Past::Answered { answer, contents: Some(contents) };
                 self.remember_until(id, deadline + ACK_GRACE, past);

@@ -4,7 +4,6 @@
 //! `poll_event`, and call [`Wallet::handle_timeout`] when [`Wallet::poll_timeout`] says so.
 
 mod asked;
-mod signer;
 
 use crate::prelude::*;
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
 };
 use countersign_protocol::{
     Audience, Beat, Challenge, ClientFrame, Device, ErrorFrame, Goodbye, GoodbyeReason, Introduction, Origin,
-    PublicKey, RequestCancel, ResponseAck, ServerFrame, Signature, Welcome, WelcomeLimits,
+    PublicKeyBytes, RequestCancel, ResponseAck, ServerFrame, Signature, Welcome, WelcomeLimits,
     limits::{MAX_FRAME_BYTES, MAX_INTRODUCTION_FRAME_BYTES},
 };
 
@@ -40,7 +39,7 @@ const MOST_FAULTS: u32 = 16;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Its key.
-    pub public_key: PublicKey,
+    pub public_key: PublicKeyBytes,
     /// The URL it dials, as the proof names it.
     pub audience: Audience,
     /// Where it runs.
@@ -99,7 +98,7 @@ enum Phase {
 enum Step {
     Socket,
     Challenge,
-    Proof(SignTask),
+    Proof(SignTaskId),
     Welcome,
 }
 
@@ -137,7 +136,7 @@ impl Wallet {
     pub fn new(config: Config) -> Self {
         Self {
             backoff: Backoff::new(config.backoff),
-            requests: Requests::new(config.public_key.clone(), config.keeps),
+            requests: Requests::new(config.keeps),
             config,
             phase: Phase::Idle,
             parting: Parting::default(),
@@ -347,18 +346,17 @@ impl Wallet {
         };
         let subject = SignSubject::Introduction {
             challenge,
-            public_key: self.config.public_key.to_bytes(),
+            public_key: self.config.public_key,
             audience: self.config.audience.clone(),
             origin: self.config.origin.clone(),
         };
-        let task = SignTask { id, subject };
-        *step = Step::Proof(task.clone());
-        self.signs.push(task);
+        *step = Step::Proof(id);
+        self.signs.push(SignTask { id, subject });
     }
 
     fn introduce(&mut self, proof: Signature) {
         self.send(ClientFrame::Introduction(Introduction {
-            public_key: self.config.public_key.to_bytes(),
+            public_key: self.config.public_key,
             proof: Some(proof),
             device: self.config.device.clone(),
         }));

@@ -1,43 +1,5 @@
 use super::*;
 
-/// The order of the prime-order subgroup, little-endian (RFC 8032 §5.1).
-#[rustfmt::skip]
-const ORDER: [u8; 32] = [
-    0xED, 0xD3, 0xF5, 0x5C, 0x1A, 0x63, 0x12, 0x58, 0xD6, 0x9C, 0xF7, 0xA2, 0xDE, 0xF9, 0xDE, 0x14,
-    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10,
-];
-
-fn not_a_signature(bench: &Bench, task: &SignTask) -> Vec<(&'static str, Vec<u8>)> {
-    let good = bench.key.sign(task.signable()).unwrap().as_bytes().to_vec();
-    let other = Message::try_from(&b"something else"[..]).unwrap();
-    let flipped = |at: usize| {
-        let mut bytes = good.clone();
-        bytes[at] ^= 1;
-        bytes
-    };
-    // The same S plus the order of the group (RFC 8032 §5.1.7): holds for lax verifiers, and is refused by strict ones.
-    let mut carry = 0;
-    let malleable = good.iter().enumerate().map(|(at, byte)| {
-        let sum = carry + u16::from(*byte) + if at < 32 { 0 } else { u16::from(ORDER[at - 32]) };
-        carry = sum >> 8;
-        u8::try_from(sum & 0xFF).unwrap()
-    });
-    vec![
-        ("nothing", vec![]),
-        ("63 bytes", good[..63].to_vec()),
-        ("65 bytes", [&good[..], &[0]].concat()),
-        ("zeros", vec![0; 64]),
-        ("R changed", flipped(0)),
-        ("S changed", flipped(63)),
-        ("S plus the order", malleable.collect()),
-        ("over other bytes", bench.key.sign(Signable::Message(&other)).unwrap().as_bytes().to_vec()),
-        ("by another key", {
-            let key = Key::from_seed(&Seed::new([9; 32]));
-            key.sign(task.signable()).unwrap().as_bytes().to_vec()
-        }),
-    ]
-}
-
 /// At the point where the proof of a new connection is waited for.
 fn challenged() -> (Bench, SignTask) {
     let mut bench = Bench::new();
@@ -59,16 +21,21 @@ fn approved() -> (Bench, SignTask) {
     (bench, task)
 }
 
+fn failure() -> Error {
+    Error::SignerFailed("no card".into())
+}
+
 impl Bench {
-    fn give(&mut self, task: &SignTask, signature: &[u8]) {
-        self.wallet.handle_foreign_signature(self.now, task.id, signature);
+    /// What an honest signer gives, if late.
+    fn give(&mut self, task: &SignTask) {
+        let signature = task.signable().sign(&self.key);
+        self.wallet.handle_signed(self.now, task.id, signature);
         self.collect();
     }
 
-    /// What an honest signer gives, if late.
-    fn give_good(&mut self, task: &SignTask) {
-        let signature = self.key.sign(task.signable()).unwrap();
-        self.give(task, signature.as_bytes());
+    fn fail(&mut self, task: &SignTask) {
+        self.wallet.handle_sign_failed(self.now, task.id, failure());
+        self.collect();
     }
 }
 
@@ -76,55 +43,55 @@ impl Bench {
 fn good_signatures_are_used_whenever_they_come() {
     let (mut bench, task) = challenged();
     bench.wait(Millis(CONNECT_TIMEOUT.0 - 1));
-    bench.give_good(&task);
+    bench.give(&task);
     assert!(matches!(&bench.sent()[..], [ClientFrame::Introduction(_)]));
 
     let (mut bench, task) = approved();
     bench.reconnect();
     bench.clear();
-    bench.give_good(&task);
+    bench.give(&task);
     assert_eq!(bench.sent(), [bench.response(id(1), &message())]);
     bench.receive(ack(1, AckOutcome::Accepted));
     assert_eq!(bench.ends(), [(id(1), End::Accepted)]);
 }
 
 #[test]
-fn a_proof_that_does_not_verify_is_never_sent_and_closes_the_wallet() {
-    let (bench, task) = challenged();
-    for (what, bytes) in not_a_signature(&bench, &task) {
-        let (mut bench, task) = challenged();
-        bench.give(&task, &bytes);
-        assert_eq!(bench.transmits(), [Transmit::Close(CloseCode::Normal)], "{what}");
-        let State::Closed(Some(error)) = bench.last_state() else { panic!("{what}: closed for a reason") };
-        assert_eq!(error.code(), "invalid_signature", "{what}: {error}");
-    }
+fn without_a_proof_the_wallet_closes_and_nothing_is_sent() {
+    let (mut bench, task) = challenged();
+    bench.fail(&task);
+    assert_eq!(bench.transmits(), [Transmit::Close(CloseCode::Normal)]);
+    assert_eq!(bench.last_state(), State::Closed(Some(failure())));
 }
 
 #[test]
-fn a_signature_that_does_not_verify_is_never_sent_and_leaves_the_request_to_other_devices() {
-    let (bench, task) = approved();
-    for (what, bytes) in not_a_signature(&bench, &task) {
-        let (mut bench, task) = approved();
-        bench.give(&task, &bytes);
-        let (code, scope) = (RejectCode::Locked, RejectScope::Device);
-        let refused = ClientFrame::SignReject(SignReject { request_id: id(1), code, reason: None, scope });
-        assert_eq!(bench.sent(), [refused], "{what}");
-        let [(_, End::Failed(error))] = &bench.ends()[..] else { panic!("{what}: failed, once") };
-        assert_eq!(error.code(), "invalid_signature", "{what}: {error}");
-        bench.give_good(&task);
-        assert_eq!(bench.sent(), [], "{what}: there is no second try");
+fn without_a_signature_the_request_is_left_to_other_devices() {
+    let (mut bench, task) = approved();
+    bench.fail(&task);
+    let (code, scope) = (RejectCode::Locked, RejectScope::Device);
+    let refused = ClientFrame::SignReject(SignReject { request_id: id(1), code, reason: None, scope });
+    assert_eq!(bench.sent(), [refused]);
+    assert_eq!(bench.ends(), [(id(1), End::Failed(failure()))]);
+    bench.give(&task);
+    assert_eq!(bench.sent(), [], "there is no second try");
+}
+
+#[test]
+fn what_the_host_says_of_a_signer_is_told_as_it_is_and_anything_else_as_its_failure() {
+    for code in ["invalid_key", "invalid_signature", "key_freed", "signer_failed"] {
+        assert_eq!(Error::of_signer(code, "why").code(), code);
+    }
+    for code in ["", "proof_invalid", "wasm_not_found"] {
+        assert_eq!(Error::of_signer(code, "a\nb"), Error::SignerFailed("a\u{FFFD}b".into()));
     }
 }
 
 #[test]
 fn only_the_first_answer_to_a_task_counts() {
     let (mut bench, task) = approved();
-    bench.give_good(&task);
+    bench.give(&task);
     bench.clear();
-    bench.give(&task, &[0; 64]);
-    bench.give_good(&task);
-    bench.wallet.handle_sign_failed(bench.now, task.id, Error::SignerFailed("late".into()));
-    bench.collect();
+    bench.give(&task);
+    bench.fail(&task);
     assert_eq!((bench.sent(), bench.ends()), (vec![], vec![]));
 }
 
@@ -149,22 +116,15 @@ fn what_comes_after_the_end_is_dropped_whatever_it_is() {
         ("expired, with the timers late", |bench| bench.now = bench.now + Millis(60_000)),
     ];
     for (what, end) in ends {
-        for answer in [0, 1, 2] {
+        for answer in [Bench::give, Bench::fail] {
             let (mut bench, task) = approved();
             end(&mut bench);
-            match answer {
-                0 => bench.give_good(&task),
-                1 => bench.give(&task, &[1, 2, 3]),
-                _ => bench.wallet.handle_sign_failed(bench.now, task.id, Error::KeyFreed),
-            }
+            answer(&mut bench, &task);
             bench.collect();
             assert_eq!(bench.sent(), [], "{what}");
             let ends = bench.ends();
             assert_eq!(ends.len(), 1, "{what}: {ends:?}");
-            assert!(
-                !matches!(&ends[0].1, End::Failed(Error::KeyFreed | Error::InvalidSignature(_))),
-                "{what}: {ends:?}"
-            );
+            assert_ne!(ends[0].1, End::Failed(failure()), "{what}");
         }
     }
 }
@@ -179,7 +139,7 @@ fn a_closed_wallet_that_connects_again_asks_its_human_again_and_forgets_the_old_
     bench.receive(again(1));
     assert_eq!(bench.prompts(), 1);
     bench.clear();
-    bench.give_good(&task);
+    bench.give(&task);
     assert_eq!(bench.sent(), []);
 }
 
@@ -190,9 +150,7 @@ fn a_failing_proof_of_an_older_connection_does_not_close_a_newer() {
     bench.wait_until_due();
     bench.receive(challenge());
     bench.clear();
-    bench.give(&old, &[0; 64]);
-    bench.wallet.handle_sign_failed(bench.now, old.id, Error::SignerFailed("late".into()));
-    bench.collect();
+    bench.fail(&old);
     assert_eq!(bench.transmits(), []);
     bench.sign();
     assert_eq!(bench.sent().len(), 1);
@@ -200,8 +158,9 @@ fn a_failing_proof_of_an_older_connection_does_not_close_a_newer() {
 
 #[test]
 fn a_task_that_never_was_changes_nothing() {
-    let (mut bench, _) = approved();
-    bench.wallet.handle_foreign_signature(bench.now, SignTaskId(u64::MAX), &[0; 64]);
-    bench.collect();
+    let (mut bench, task) = approved();
+    let never = SignTask { id: SignTaskId(u64::MAX), ..task };
+    bench.give(&never);
+    bench.fail(&never);
     assert_eq!((bench.sent(), bench.ends()), (vec![], vec![]));
 }

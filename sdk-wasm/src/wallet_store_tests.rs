@@ -71,7 +71,7 @@ impl Bench {
     }
 
     fn answer(&self) -> Answer {
-        let signature = self.key.sign(Signable::Message(&message())).unwrap();
+        let signature = Signable::Message(&message()).sign(&self.key);
         Answer::Signed { signature, approved_by: ApprovedBy::Human }
     }
 }
@@ -449,18 +449,27 @@ mod reloading {
     }
 
     #[test]
-    fn a_record_that_was_altered_is_not_sent() {
+    fn a_record_that_was_altered_fails_by_the_word_of_the_server_and_is_not_sent_again() {
         let mut before = Bench::keeping();
         before.receive(ask(1));
         before.approve(id(1));
         before.store();
-        let message = Message::try_from(&b"Pay 25,000 EUR to Mallory"[..]).unwrap();
-        let stage = Stage::Answered { answer: before.answer(), message };
-        before.kept.values_mut().for_each(|record| record.stage = stage.clone());
-        let mut bench = before.reloaded();
-        assert_eq!(bench.sent(), []);
-        bench.store();
-        assert_eq!(bench.kept, BTreeMap::new());
+        let other = Message::try_from(&b"Pay 25,000 EUR to Mallory"[..]).unwrap();
+        let forged = Answer::Signed { signature: [0; 64].into(), approved_by: ApprovedBy::Human };
+        let altered = [
+            (other, before.answer(), AckOutcome::MessageMismatch, Error::MessageMismatch),
+            (message(), forged, AckOutcome::BadSignature, Error::BadSignature),
+        ];
+        for (message, answer, outcome, error) in altered {
+            let stage = Stage::Answered { answer: answer.clone(), message: message.clone() };
+            before.kept.values_mut().for_each(|record| record.stage = stage.clone());
+            let mut bench = before.reloaded();
+            assert_eq!(bench.sent(), [answer.frame(id(1), &message)]);
+            bench.receive(ack(1, outcome));
+            assert_eq!(bench.ends(), [(id(1), End::Failed(error))]);
+            bench.reconnect();
+            assert_eq!(bench.sent().len(), 1, "nothing but the introduction");
+        }
     }
 
     #[test]

@@ -3,7 +3,6 @@ use super::*;
 use crate::{
     effect::{Asked, End, StoreAction},
     heartbeat::PONG_TIMEOUT,
-    keys::{Key, Seed},
     memory::MEMORY,
     open::ACK_GRACE,
     record::{Answer, Contents, Stage},
@@ -11,9 +10,10 @@ use crate::{
 };
 use countersign_protocol::{
     AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, ChallengeFrame, ConnectionId, ErrorCode, Message, Name as _,
-    RejectCode, RejectScope, RequestId, Requester, SignReject, SignRequest, Signable, WalletState,
+    PublicKey, RejectCode, RejectScope, RequestId, Requester, SignReject, SignRequest, Signable, WalletState,
     limits::MAX_TIMEOUT_MS,
 };
+use ed25519_dalek::SigningKey;
 use std::collections::{BTreeMap, VecDeque};
 
 #[path = "wallet_batch_tests.rs"]
@@ -29,7 +29,7 @@ const LIMITS: WelcomeLimits = WelcomeLimits { max_message_bytes: 65_536, max_inf
 /// A wallet, a key that signs and a store that keeps when told to, a clock that stands still, and whatever came out so far.
 struct Bench {
     wallet: Wallet,
-    key: Key,
+    key: SigningKey,
     now: Timestamp,
     events: Vec<Event>,
     transmits: Vec<Transmit>,
@@ -79,7 +79,7 @@ impl Bench {
     fn sign(&mut self) {
         self.collect();
         for task in std::mem::take(&mut self.tasks) {
-            let signature = self.key.sign(task.signable()).unwrap();
+            let signature = task.signable().sign(&self.key);
             self.wallet.handle_signed(self.now, task.id, signature);
         }
         self.collect();
@@ -157,7 +157,7 @@ impl Bench {
     }
 
     fn response(&self, id: RequestId, message: &Message) -> ClientFrame {
-        let signature = self.key.sign(Signable::Message(message)).unwrap();
+        let signature = Signable::Message(message).sign(&self.key);
         Answer::Signed { signature, approved_by: ApprovedBy::Human }.frame(id, message)
     }
 
@@ -184,13 +184,13 @@ impl Bench {
     }
 }
 
-fn key() -> Key {
-    Key::from_seed(&Seed::new([3; 32]))
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[3; 32])
 }
 
 fn wallet(keeps: bool) -> Wallet {
     Wallet::new(Config {
-        public_key: key().public_key().clone(),
+        public_key: PublicKey::of(&key()).to_bytes(),
         audience: "wss://sign.example.com/ws".parse().unwrap(),
         origin: "https://app.example.com".parse().unwrap(),
         device: None,
@@ -283,7 +283,7 @@ mod connecting {
         assert_eq!(bench.sent(), [], "nothing is sent before it is signed");
         bench.sign();
         let [ClientFrame::Introduction(introduction)] = &bench.sent()[..] else { panic!("one introduction") };
-        let public_key = bench.key.public_key().to_bytes();
+        let public_key = PublicKey::of(&bench.key).to_bytes();
         assert_eq!(introduction.public_key, public_key);
         let expected = Signable::Introduction {
             challenge: &[5; 32].into(),
@@ -291,7 +291,7 @@ mod connecting {
             audience: &"wss://sign.example.com/ws".parse().unwrap(),
             origin: &"https://app.example.com".parse().unwrap(),
         };
-        assert_eq!(expected.verify(bench.key.public_key(), &introduction.proof.unwrap()), Ok(()));
+        assert_eq!(expected.verify(&PublicKey::of(&bench.key), &introduction.proof.unwrap()), Ok(()));
         bench.receive(welcome(LIMITS));
         let connection_id = ConnectionId::from_random_bytes([1; 16]);
         assert_eq!(
@@ -361,7 +361,7 @@ mod connecting {
         bench.wait_until_due();
         bench.receive(challenge());
         bench.clear();
-        let proof = bench.key.sign(old.signable()).unwrap();
+        let proof = old.signable().sign(&bench.key);
         bench.wallet.handle_signed(bench.now, old.id, proof);
         assert_eq!(bench.sent(), []);
         bench.sign();
@@ -653,7 +653,7 @@ mod requests {
             for n in 1..=4 {
                 bench.receive(cancel(n, cause));
             }
-            let signature = bench.key.sign(task.signable()).unwrap();
+            let signature = task.signable().sign(&bench.key);
             bench.wallet.handle_signed(bench.now, task.id, signature);
             assert_eq!(bench.sent(), [], "a signature that nobody waits for stays here");
             assert_eq!(bench.ends(), [(id(1), end.clone()), (id(2), end)]);

@@ -34,10 +34,10 @@ test('the package holds what it needs and nothing else', () => {
   const { dependencies, exports, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json')));
   const named = (entry) => (typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(named));
   const entries = named(exports).map((path) => basename(path));
-  const loose = files.filter((name) => !entries.includes(name) && !/^(chunk-\w{8}\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name));
+  const loose = files.filter((name) => !entries.includes(name) && !/^((?:embedded|shared)\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name));
   assert.deepEqual(loose.sort(), ['batch.d.ts', 'describe.d.ts', 'elsewhere.d.ts', 'errors.d.ts', 'events.d.ts',
     'key-formats.d.ts', 'key.d.ts', 'open-key.d.ts', 'options.d.ts', 'policies.d.ts', 'policy-store.d.ts', 'policy.d.ts', 'public-key.d.ts',
-    'request.d.ts', 'runtime.d.ts', 'signer.d.ts', 'store.d.ts', 'wallet-source.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
+    'request.d.ts', 'runtime.d.ts', 'shared.d.ts', 'signer.d.ts', 'store.d.ts', 'verify.d.ts', 'wallet-source.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
   assert.deepEqual(entries.filter((name) => !files.includes(name)), []);
   assert.equal(dependencies, undefined);
   // Loaded by Node.js 20 only, which has no WebSocket.
@@ -215,7 +215,7 @@ test('a .wasm that cannot be had says where it was looked for and what to do', a
   const output = await run('nowasm.js', `
     import { init, Key } from 'countersign';
     for (const source of ['${base}/missing.wasm', '${base}/page', 'http://127.0.0.1:1/x.wasm', new URL('file:///nowhere/x.wasm'), '/nowhere/x.wasm', 'x.wasm', new Uint8Array([1, 2])]) {
-      await init(source).catch((error) => console.log(error.code, error.message.includes('init(url)')));
+      await init(source).catch((error) => console.log(error.code, error.message.includes('init(url')));
     }
     await init('node_modules/countersign/dist/signer.wasm');
     await Key.generate();
@@ -226,6 +226,45 @@ test('a .wasm that cannot be had says where it was looked for and what to do', a
     'wasm_not_found true', 'wasm_invalid true', 'wasm_not_found true', 'wasm_not_found false',
     'wasm_not_found false', 'wasm_not_found false', 'wasm_invalid false', 'loaded',
   ]);
+});
+
+test('what signs and verifies is loaded when it is needed, from where init() says', async () => {
+  const output = await run('later.js', `
+    import { init, Key, verify, Wallet } from 'countersign';
+    import { statSync } from 'node:fs';
+    const sizes = ['signer', 'ed25519'].map((name) => [statSync(\`node_modules/countersign/dist/\${name}.wasm\`).size, name]);
+    const compiled = [];
+    const { compile } = WebAssembly;
+    WebAssembly.compile = (bytes) => {
+      // Node.js has WebAssembly of its own, for fetch.
+      const name = new Map(sizes).get(bytes.byteLength);
+      if (name !== undefined) compiled.push(name);
+      return compile(bytes);
+    };
+    const wallet = (key) => new Wallet({ key, url: 'wss://example.com/ws' }).publicKey;
+    const key = ['11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=', Buffer.alloc(64).toString('base64')];
+
+    await verify(key[0], Buffer.from('hello'), key[1]);
+    console.log(compiled.join());
+    try { wallet({ publicKey: key[0], storage: 'x', sign() {} }) } catch ({ code }) { console.log(code); }
+    await init();
+    wallet({ publicKey: key[0], storage: 'x', sign() {} });
+    await Promise.all([Key.generate(), Key.generate()]);
+    console.log(compiled.join());
+  `);
+  assert.deepEqual(output.split('\n'), ['ed25519', 'wasm_not_loaded', 'ed25519,signer']);
+  const elsewhere = await run('elsewhere.js', `
+    import { init, Key, verify } from 'countersign';
+    import { readFile } from 'node:fs/promises';
+    await init(undefined, { ed25519: '/nowhere/ed25519.wasm' });
+    await init();
+    for (const use of [() => Key.generate(), () => verify('${Buffer.alloc(32, 1).toString('base64')}', Buffer.from('x'), '${Buffer.alloc(64).toString('base64')}')]) {
+      await use().catch(({ code, message }) => console.log(code, message.includes('/nowhere/ed25519.wasm')));
+    }
+    await init(undefined, { ed25519: await readFile('node_modules/countersign/dist/ed25519.wasm') });
+    console.log((await Key.generate()).storage);
+  `);
+  assert.deepEqual(elsewhere.split('\n'), ['wasm_not_found true', 'wasm_not_found true', 'memory']);
 });
 
 test('verifies strictly', async () => {

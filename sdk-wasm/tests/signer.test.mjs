@@ -1,6 +1,6 @@
 // Wallets with a signer of somebody else's, honest or not.
 import assert from 'node:assert/strict';
-import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { cleanups, code, event, listen, state, untilPong, walletOf, welcomed } from './bench.mjs';
 import { FakeLocks } from './locks.mjs';
@@ -64,6 +64,28 @@ test('a signer of any kind proves the connection and signs requests', async () =
   assert.deepEqual(asked.map(String), ['Pay 25 EUR to Alice', 'Pay 25 EUR to Alice'], 'each is signed once');
 });
 
+/** The order of the prime-order subgroup, little-endian (RFC 8032 §5.1). */
+const ORDER = Buffer.from('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010', 'hex');
+
+/** The same S plus the order of the group (RFC 8032 §5.1.7): holds for lax verifiers, and is refused by strict ones. */
+function malleable(signature) {
+  let carry = 0;
+  return signature.map((byte, at) => {
+    carry += byte + (at < 32 ? 0 : ORDER[at - 32]);
+    const sum = carry & 0xff;
+    carry >>= 8;
+    return sum;
+  });
+}
+
+const flipped = (signature, at) => signature.map((byte, index) => (index === at ? byte ^ 1 : byte));
+const { privateKey: another } = generateKeyPairSync('ed25519');
+
+function signFreed(key) {
+  key.free();
+  return key.sign(new Uint8Array(1));
+}
+
 const failures = {
   'throws at once': [() => { throw new Error('no card'); }, 'signer_failed', /no card/],
   'throws what is no error': [() => { throw Symbol('odd'); }, 'signer_failed', /no text/],
@@ -75,7 +97,15 @@ const failures = {
   'gives an ArrayBuffer': [(bytes) => good(bytes).buffer, 'signer_failed', /no Uint8Array/],
   'gives 63 bytes': [(bytes) => good(bytes).subarray(1), 'invalid_signature', /64 bytes, the signer gave 63/],
   'gives 128 bytes': [(bytes) => Buffer.concat([good(bytes), bytes.slice(0, 64), Buffer.alloc(64)]).subarray(0, 128), 'invalid_signature', /64 bytes/],
-  'gives a wrong signature': [() => new Uint8Array(64), 'invalid_signature', /does not verify/],
+  'gives 65 bytes': [(bytes) => Uint8Array.of(...good(bytes), 0), 'invalid_signature', /64 bytes, the signer gave 65/],
+  'gives no bytes': [() => new Uint8Array(), 'invalid_signature', /64 bytes, the signer gave 0/],
+  'gives zeros': [() => new Uint8Array(64), 'invalid_signature', /does not verify/],
+  'gives another R': [(bytes) => flipped(good(bytes), 0), 'invalid_signature', /does not verify/],
+  'gives another S': [(bytes) => flipped(good(bytes), 63), 'invalid_signature', /does not verify/],
+  'gives S plus the order': [(bytes) => malleable(good(bytes)), 'invalid_signature', /does not verify/],
+  'signs other bytes': [() => good(Buffer.from('something else')), 'invalid_signature', /does not verify/],
+  'signs with another key': [(bytes) => new Uint8Array(sign(null, bytes, another)), 'invalid_signature', /does not verify/],
+  'throws an error of this package': [async () => signFreed(await Key.generate()), 'signer_failed', /freed/],
   'changes the bytes it was given and signs those': [(bytes) => good(bytes.fill(65)), 'invalid_signature', /does not verify/],
   'gives a thenable that gives two': [(bytes) => ({ then(resolve) { resolve(new Uint8Array(64)); resolve(good(bytes)); } }), 'invalid_signature', /does not verify/],
 };
@@ -252,7 +282,7 @@ test('a signer may pass what a wallet asks on to a key of this package, and noth
   assert.ok(holds(key.publicKey, forged.subarray(0, 12), Buffer.from(key.sign(forged.subarray(0, 12))).toString('base64')));
 });
 
-test('a public key that no wallet can have is refused with the reason', () => {
+test('a public key that is none is refused with the reason', () => {
   const of = (publicKey) => () => new Wallet({ key: { publicKey, storage: 'x', sign: good }, url: 'wss://example.com/ws' });
   const refused = {
     'AAAA': /is 3 bytes, not 32/,
@@ -260,9 +290,6 @@ test('a public key that no wallet can have is refused with the reason', () => {
     [publicKey.replace('=', '')]: /public key/,
     [` ${publicKey}`]: /public key/,
     [Buffer.from(publicKey, 'base64').toString('hex')]: /public key/,
-    'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=': /small order/,
-    '7v///////////////////////////////////////38=': /canonical/,
-    'AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=': /not a point/,
   };
   for (const [publicKey, text] of Object.entries(refused)) {
     assert.throws(of(publicKey), (error) => code('invalid_key')(error) && (assert.match(error.message, text), true), publicKey);
@@ -271,4 +298,47 @@ test('a public key that no wallet can have is refused with the reason', () => {
     assert.throws(() => new Wallet({ key, url: 'wss://example.com/ws' }), code('invalid_key'));
   }
   of(publicKey)();
+});
+
+const unfit = {
+  'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=': /small order/,
+  '7v///////////////////////////////////////38=': /canonical/,
+  'AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=': /not a point/,
+};
+
+for (const [publicKey, text] of Object.entries(unfit)) {
+  test(`a public key that no wallet can have (${text.source}) closes the wallet before anything is sent`, async () => {
+    const { server, wallet } = await start({ ...signer(good), publicKey });
+    const connecting = wallet.connect();
+    const peer = await server.peer();
+    peer.send('challenge', { challenge: Buffer.alloc(32, 1).toString('base64') });
+    await assert.rejects(connecting, (error) => code('invalid_key')(error) && (assert.match(error.message, text), true));
+    await peer.closed;
+    assert.equal(peer.frames.length, 0, 'no introduction');
+  });
+}
+
+test('what a signer gave and changes later was taken as it was', async () => {
+  let given;
+  const { peer, requests } = await open(signer(async (bytes) => (given = good(bytes))));
+  const id = await peer.ask('hello');
+  const approved = requests[0].approve();
+  await new Promise((resolve) => setImmediate(resolve));
+  given.fill(0);
+  assert.ok(holds(publicKey, Buffer.from('hello'), (await peer.next('sign_response')).signature));
+  peer.acknowledge(id, 'accepted');
+  await approved;
+});
+
+test('a key of this package that was tampered with sends nothing that does not verify', async () => {
+  const renamed = await Key.fromSeed(SEED);
+  const { publicKey: other } = await Key.generate();
+  Object.assign(renamed, { publicKey: other });
+  const { server, wallet } = await start(renamed);
+  const connecting = wallet.connect();
+  const peer = await server.peer();
+  peer.send('challenge', { challenge: Buffer.alloc(32, 1).toString('base64') });
+  await assert.rejects(connecting, code('invalid_signature'));
+  await peer.closed;
+  assert.equal(peer.frames.length, 0, 'no introduction');
 });

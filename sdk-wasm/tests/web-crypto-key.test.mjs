@@ -59,6 +59,19 @@ test('a wallet connects and signs with it', async () => {
   await approved;
 });
 
+test('one that names the public key of another key sends nothing', async () => {
+  const server = await FakeServer.start();
+  cleanups.push(() => server.stop());
+  const key = await WebCryptoKey.generate();
+  const wallet = walletOf(server, Object.assign(key, { publicKey: (await WebCryptoKey.generate()).publicKey }));
+  const connecting = wallet.connect();
+  const peer = await server.peer();
+  peer.send('challenge', { challenge: base64(new Uint8Array(32)) });
+  await assert.rejects(connecting, code('invalid_signature'));
+  await peer.closed;
+  assert.equal(peer.frames.length, 0, 'no introduction');
+});
+
 test('where there is no IndexedDB, nothing pretends to be kept', async () => {
   const { key } = await setUp();
   const keeping = [

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { verify } from 'node:crypto';
 import { publicKeyObject } from './keys.mjs';
-import { profile, reload, world as newWorld } from './keys-page.mjs';
+import { profile, reload, signsARequest, world as newWorld } from './keys-page.mjs';
 
 const world = newWorld();
 
@@ -27,6 +27,29 @@ profile(world, 'a key is the same at every visit, and comes out by no way', asyn
   const opened = () => countersign.WebCryptoKey.open().then((key) => key.publicKey);
   assert.equal(await page.evaluate(opened), first.key);
   assert.equal(await (await open()).evaluate(opened), first.key);
+});
+
+profile(world, 'the curve is loaded by a page that needs it, and by no other', async ({ open, server }) => {
+  const page = await open();
+  const loaded = () => page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name.split('/').pop()).filter((name) => name.endsWith('.wasm')));
+  await signsARequest(page, server, 'hello');
+  assert.deepEqual(await loaded(), ['signer.wasm']);
+  await page.evaluate(() => Promise.all([countersign.Key.generate(), countersign.Key.generate()]));
+  assert.deepEqual(await loaded(), ['signer.wasm', 'ed25519.wasm']);
+});
+
+profile(world, 'a record that names the public key of another key introduces nobody', async ({ open }) => {
+  const page = await open();
+  const seen = await page.evaluate(async () => {
+    const { WebCryptoKey, Wallet } = countersign;
+    await WebCryptoKey.open();
+    await change('default', { publicKey: (await WebCryptoKey.generate()).publicKey });
+    const wallet = new Wallet({ key: await WebCryptoKey.open() });
+    const sent = [];
+    wallet.on('frame', ({ direction, type }) => direction === 'out' && sent.push(type));
+    return [await codeOf(wallet.connect()), sent];
+  });
+  assert.deepEqual(seen, ['invalid_signature', []]);
 });
 
 profile(world, 'tabs that open at once get the same key', async ({ open }) => {

@@ -7,6 +7,9 @@ export const STRICTEST =
 /** The same for pages that start workers: a worker's address has to come from a policy of the page's own. */
 export const WITH_WORKERS = `${STRICTEST.replace("trusted-types 'none'", 'trusted-types workers')}; worker-src 'self'`;
 
+/** For bundlers whose workers load their scripts by addresses that are strings, which no policy with Trusted Types takes. */
+export const WITHOUT_TRUSTED_TYPES = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'";
+
 /** Serves every document and script of a browser context with this policy. */
 export const under = (policy) => async (context) => {
   // Of what passes through here Chromium no longer knows that it comes from this machine, which it may then not dial.

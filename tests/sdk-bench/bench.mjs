@@ -58,7 +58,7 @@ function filesOf(scripts, wasm) {
   return new Map([
     ['/index.html', PAGE],
     ['/measure.js', readFileSync(new URL('page/measure.mjs', import.meta.url))],
-    ['/signer.wasm', wasm],
+    ...[...wasm].map(([name, bytes]) => [`/${name}`, bytes]),
     ...[...scripts].map(([id, script]) => [`/${id}.js`, script]),
   ]);
 }

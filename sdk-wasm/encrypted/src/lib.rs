@@ -10,7 +10,7 @@ pub use crate::{
     export::{CIPHERTEXT_BYTES, Header, Seed, open, seal},
 };
 
-use js_sys::{Reflect, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
 
@@ -67,10 +67,7 @@ fn exactly<const N: usize>(what: &'static str, bytes: &[u8]) -> Result<[u8; N], 
     bytes.try_into().map_err(|_| thrown(Error::Length { what, found: bytes.len(), expected: N }))
 }
 
-/// An error as JavaScript gets it: an `Error` with a `code`.
+/// An error as TypeScript reads it: its code, a space and its sentence.
 fn thrown(error: Error) -> JsValue {
-    let thrown = js_sys::Error::new(&error.to_string());
-    // Setting a property of an object made one line above cannot fail.
-    let _ = Reflect::set(&thrown, &"code".into(), &error.code().into());
-    thrown.into()
+    format!("{} {error}", error.code()).into()
 }

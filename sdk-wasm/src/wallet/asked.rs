@@ -62,11 +62,12 @@ impl Wallet {
         Ok(())
     }
 
-    /// The signature a [`SignTask`] asked for. One that nothing waits for any more is dropped.
+    /// The signature a [`SignTask`] asked for; that it verifies is the caller's to know, and nothing else may be given. One that
+    /// nothing waits for any more is dropped.
     pub fn handle_signed(&mut self, now: Timestamp, task: SignTaskId, signature: Signature) {
         self.expire(now);
         if let Phase::Connecting { step, .. } = &mut self.phase
-            && matches!(step, Step::Proof(waiting) if waiting.id == task)
+            && matches!(step, Step::Proof(waiting) if *waiting == task)
         {
             *step = Step::Welcome;
             self.introduce(signature);
@@ -79,7 +80,7 @@ impl Wallet {
     /// ends it here and leaves it to other devices.
     pub fn handle_sign_failed(&mut self, now: Timestamp, task: SignTaskId, error: Error) {
         self.expire(now);
-        if matches!(&self.phase, Phase::Connecting { step: Step::Proof(waiting), .. } if waiting.id == task) {
+        if matches!(&self.phase, Phase::Connecting { step: Step::Proof(waiting), .. } if *waiting == task) {
             self.transmits.push(Transmit::Close(CloseCode::Normal));
             self.end(Some(error));
         } else if let Some(request_id) = self.requests.fail_signing(now, task) {

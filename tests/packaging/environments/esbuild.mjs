@@ -10,8 +10,8 @@ export default [{
     const path = await folder('esbuild', 'page');
     const webRoot = join(path, 'built');
     await build({ entryPoints: [join(path, 'main.js')], outdir: webRoot, bundle: true, minify: true, format: 'esm', logLevel: 'silent' });
-    // esbuild leaves `new URL(…)` as it is: the file is copied by hand, and the README says so.
-    await copyFile(join(path, 'node_modules/countersign/dist/signer.wasm'), join(webRoot, 'signer.wasm'));
+    // esbuild leaves `new URL(…)` as it is: the files are copied by hand, and the README says so.
+    for (const file of ['signer.wasm', 'ed25519.wasm']) await copyFile(join(path, 'node_modules/countersign/dist', file), join(webRoot, file));
     await copyFile(join(path, 'index.html'), join(webRoot, 'index.html'));
     return builtSigns(browser, webRoot);
   },

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import webpack from 'webpack';
 import { builtSigns } from '../built.mjs';
 import { folder } from '../folder.mjs';
+import { under, WITHOUT_TRUSTED_TYPES } from '../policies.mjs';
 
 /** The production build of an app, without any configuration of loaders. */
 const environment = (name, app, options) => ({
@@ -28,6 +29,6 @@ const environment = (name, app, options) => ({
 
 export default [
   environment('webpack 5', 'page'),
-  // webpack makes a worker's address a string, which no policy with Trusted Types takes.
-  environment('webpack 5, worker', 'worker', { prepare() {}, context: { bypassCSP: true } }),
+  // Larger than some 50 KB, a package is a script of its own to webpack, which the worker loads by importScripts().
+  environment('webpack 5, worker', 'worker', { prepare: under(WITHOUT_TRUSTED_TYPES) }),
 ];

@@ -8,12 +8,14 @@ import { build } from 'esbuild';
 import { folder, tool } from '../folder.mjs';
 import { PATIENCE_MS, signs } from '../signing.mjs';
 
+const BINARIES = ['signer.wasm', 'ed25519.wasm'];
+
 /** As wrangler does: scripts become one, a .wasm is a module beside it. */
 async function bundle(path) {
   const conditions = ['workerd', 'worker', 'browser'];
-  const options = { bundle: true, format: 'esm', conditions, external: ['./signer.wasm'], logLevel: 'silent' };
+  const options = { bundle: true, format: 'esm', conditions, external: BINARIES.map((file) => `./${file}`), logLevel: 'silent' };
   await build({ ...options, entryPoints: [join(path, 'main.js')], outdir: join(path, 'built') });
-  await copyFile(join(path, 'node_modules/countersign/dist/signer.wasm'), join(path, 'built/signer.wasm'));
+  for (const file of BINARIES) await copyFile(join(path, 'node_modules/countersign/dist', file), join(path, 'built', file));
 }
 
 /** The port that a starting workerd tells on descriptor 3. */

@@ -112,7 +112,7 @@ impl Device {
         self.closings = 0;
         self.born = ground.now;
         let mut wallet = Wallet::new(Config {
-            public_key: KEYS[self.key].1.clone(),
+            public_key: KEYS[self.key].1.to_bytes(),
             audience: AUDIENCE.parse().unwrap(),
             origin: Default::default(),
             device: self.name.clone(),

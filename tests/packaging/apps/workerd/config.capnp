@@ -6,6 +6,7 @@ const config :Workerd.Config = (
       modules = [
         (name = "main.js", esModule = embed "built/main.js"),
         (name = "signer.wasm", wasm = embed "built/signer.wasm"),
+        (name = "ed25519.wasm", wasm = embed "built/ed25519.wasm"),
       ],
       compatibilityDate = "2026-01-01",
     )),
