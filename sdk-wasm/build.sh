@@ -18,7 +18,6 @@ check_target() {
   rustup target add wasm32-unknown-unknown || die "could not add the Rust target: run 'rustup target add wasm32-unknown-unknown' and try again"
 }
 
-
 # The bindings are only readable by the tool of the very same version.
 install_wasm_bindgen() {
   local version

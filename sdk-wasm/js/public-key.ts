@@ -27,8 +27,7 @@ export interface PublicJwk {
 export function formatPublicKey(publicKey: string, format: 'jwk'): PublicJwk;
 export function formatPublicKey(publicKey: string, format: PublicKeyFormat): string;
 export function formatPublicKey(publicKey: string, format: PublicKeyFormat | 'jwk'): string | PublicJwk {
-  const bytes = fromBase64(publicKey);
-  if (bytes?.length !== 32) throw new CountersignError('invalid_public_key', 'a public key is 32 bytes in standard base64, padded');
+  const bytes = readPublicKey(publicKey);
   switch (format) {
     case 'base64': return publicKey;
     case 'base64url': return toBase64Url(bytes);
@@ -39,6 +38,13 @@ export function formatPublicKey(publicKey: string, format: PublicKeyFormat | 'jw
     case 'jwk': return { kty: 'OKP', crv: 'Ed25519', x: toBase64Url(bytes) };
     default: throw new TypeError(`no format of public keys: ${String(format satisfies never)}`);
   }
+}
+
+/** @internal */
+export function readPublicKey(text: string): Uint8Array {
+  const bytes = fromBase64(text);
+  if (bytes?.length !== 32) throw new CountersignError('invalid_public_key', 'a public key is 32 bytes in standard base64, padded');
+  return bytes;
 }
 
 function hex(bytes: Uint8Array): string {

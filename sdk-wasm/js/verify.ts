@@ -1,6 +1,7 @@
 import { fromBase64 } from './bytes.js';
 import { loadEd25519, Verdict, verify as coreVerify } from './ed25519.js';
 import { CountersignError } from './errors.js';
+import { readPublicKey } from './public-key.js';
 import { isReserved, MOST_BYTES } from './signer.js';
 
 /**
@@ -12,9 +13,8 @@ import { isReserved, MOST_BYTES } from './signer.js';
  * @throws {CountersignError} `invalid_public_key`, `invalid_signature`, `invalid_message` for what cannot even be read.
  */
 export async function verify(publicKey: string, message: Uint8Array, signature: string): Promise<boolean> {
-  const key = fromBase64(publicKey);
+  const key = readPublicKey(publicKey);
   const given = fromBase64(signature);
-  if (key?.length !== 32) throw new CountersignError('invalid_public_key', 'a public key is 32 bytes in standard base64, padded');
   if (given?.length !== 64) throw new CountersignError('invalid_signature', 'a signature is 64 bytes in standard base64, padded');
   if (!(message instanceof Uint8Array) || message.length === 0 || message.length > MOST_BYTES || isReserved(message)) {
     throw new CountersignError('invalid_message', `a message has 1 to ${MOST_BYTES} bytes, and does not start with 0xFF "countersign/"`);

@@ -6,6 +6,8 @@
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
+// For its allocator and panic handler.
+extern crate countersign_bare as _;
 
 pub mod backoff;
 mod batch;
@@ -39,18 +41,6 @@ use crate::{
 use countersign_protocol::{Device, Name, Reason, RejectCode, RejectScope};
 use wasm_bindgen::prelude::*;
 use web_sys::CloseEvent;
-
-/// A fifth of the code of the allocator that comes with the standard library.
-#[cfg(target_arch = "wasm32")]
-#[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
-
-/// A panic is a trap: a browser shows none of what it would say, and saying it takes 10 KB of code and texts.
-#[cfg(target_arch = "wasm32")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    core::arch::wasm32::unreachable()
-}
 
 /// A wallet, as JavaScript holds it.
 #[wasm_bindgen]

@@ -205,16 +205,15 @@ async fn perform<S: Sink<Outgoing> + Unpin>(
         Ok(frames) => frames,
         Err(step) => return step,
     };
-    if acknowledges && linger.acknowledge(Instant::now()) {
+    if !acknowledges {
+        linger.send(Instant::now());
+    } else if linger.acknowledge(Instant::now()) {
         return in_time(patience, socket.feed(first)).await;
     }
     // Lets whatever else is ready run before the write: verifications come first, then the writes of all connections, one after
     // the other. A reader on another core is then woken once for many of them; each wake-up costs as much as a third of a
     // verification.
     yield_now().await;
-    if !acknowledges {
-        linger.send(Instant::now());
-    }
     in_time(patience, socket.send(first)).await?;
     let Some((code, reason)) = close else { return Ok(()) };
     in_time(patience, socket.send(Outgoing::Close { code, reason })).await?;

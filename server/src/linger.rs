@@ -1,6 +1,6 @@
 //! When an acknowledgement waits for the frame after it, so that both go out in one write.
 //!
-//! On a busy connection the next request follows at once, and a write costs as much as a fifth of a verification. On a quiet one
+//! On a busy connection the next request follows at once, and a write costs on average as much as a fifth of a verification. On a quiet one
 //! nothing follows, and waiting would only keep the wallet in doubt. So an acknowledgement waits where the one before it was followed
 //! by a frame in time, and not after one that waited in vain.
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The longest an acknowledgement waits. A human notices no delay this short.
-pub(crate) const LINGER: Duration = Duration::from_millis(40);
+const LINGER: Duration = Duration::from_millis(40);
 
 /// What a connection knows about its acknowledgements.
 #[derive(Debug, Default)]

@@ -7,6 +7,8 @@
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 extern crate alloc;
+// For its allocator and panic handler.
+extern crate countersign_bare as _;
 
 mod key;
 
@@ -16,18 +18,6 @@ use alloc::vec::Vec;
 use countersign_protocol::{KeyError, PublicKey, Signature, verify_bytes};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
-
-/// A fifth of the code of the allocator that comes with the standard library.
-#[cfg(target_arch = "wasm32")]
-#[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
-
-/// A panic is a trap: a browser shows none of what it would say, and saying it takes 10 KB of code and texts.
-#[cfg(target_arch = "wasm32")]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    core::arch::wasm32::unreachable()
-}
 
 #[wasm_bindgen]
 extern "C" {
