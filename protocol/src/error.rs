@@ -1,7 +1,7 @@
 //! What is wrong with a frame, as a stable code and a sentence.
 
 use crate::prelude::*;
-use crate::{JsonError, RequestId, name::Name, text::printable};
+use crate::{JsonError, RequestId, text::printable, wire_name::WireName};
 use core::fmt;
 use thiserror::Error;
 
@@ -41,7 +41,7 @@ pub enum ErrorCode {
     Unrecognised,
 }
 
-impl Name for ErrorCode {
+impl WireName for ErrorCode {
     const ALL: &'static [Self] = &[
         Self::Malformed,
         Self::UnknownType,

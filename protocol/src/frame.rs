@@ -8,7 +8,7 @@ pub(crate) use read::SERVER_FIELDS;
 use crate::prelude::*;
 use crate::{
     BatchId, Challenge, ConnectionId, DeviceId, DeviceLabel, ErrorCode, Message, PublicKeyBytes, Purpose, Reason,
-    RequestId, RequesterName, Signature, name::Name,
+    RequestId, RequesterName, Signature, wire_name::WireName,
 };
 use core::{fmt, str::FromStr};
 use serde::Serialize;
@@ -25,9 +25,9 @@ pub enum ClientFrame {
     /// Declines a request.
     SignReject(SignReject),
     /// Asks for a `pong`.
-    Ping(Beat),
+    Ping(PingPong),
     /// Answers a `ping`.
-    Pong(Beat),
+    Pong(PingPong),
 }
 
 /// A frame from a server to a wallet.
@@ -48,9 +48,9 @@ pub enum ServerFrame {
     /// Comes before every orderly close.
     Goodbye(Goodbye),
     /// Asks for a `pong`.
-    Ping(Beat),
+    Ping(PingPong),
     /// Answers a `ping`.
-    Pong(Beat),
+    Pong(PingPong),
 }
 
 /// `challenge`
@@ -155,7 +155,7 @@ pub enum WalletState {
     Displayed,
 }
 
-impl Name for WalletState {
+impl WireName for WalletState {
     const ALL: &'static [Self] = &[Self::Received, Self::Displayed];
 
     fn as_str(self) -> &'static str {
@@ -237,7 +237,7 @@ pub enum RejectCode {
     Unsupported,
 }
 
-impl Name for RejectCode {
+impl WireName for RejectCode {
     const ALL: &'static [Self] = &[Self::UserRejected, Self::PolicyRejected, Self::Locked, Self::Unsupported];
 
     fn as_str(self) -> &'static str {
@@ -259,7 +259,7 @@ pub enum RejectScope {
     Device,
 }
 
-impl Name for RejectScope {
+impl WireName for RejectScope {
     const ALL: &'static [Self] = &[Self::Key, Self::Device];
 
     fn as_str(self) -> &'static str {
@@ -290,7 +290,7 @@ pub enum CancelCause {
     AnsweredElsewhere,
 }
 
-impl Name for CancelCause {
+impl WireName for CancelCause {
     const ALL: &'static [Self] = &[Self::Cancelled, Self::Expired, Self::AnsweredElsewhere];
 
     fn as_str(self) -> &'static str {
@@ -328,7 +328,7 @@ pub enum AckOutcome {
     Unknown,
 }
 
-impl Name for AckOutcome {
+impl WireName for AckOutcome {
     const ALL: &'static [Self] =
         &[Self::Accepted, Self::Late, Self::Duplicate, Self::BadSignature, Self::MessageMismatch, Self::Unknown];
 
@@ -346,7 +346,7 @@ impl Name for AckOutcome {
 
 /// `ping` and `pong`: browsers hide the protocol's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Beat {
+pub struct PingPong {
     /// Chosen by the asker and sent back as it came.
     pub t: u64,
 }
@@ -382,7 +382,7 @@ pub enum GoodbyeReason {
     Idle,
 }
 
-impl Name for GoodbyeReason {
+impl WireName for GoodbyeReason {
     const ALL: &'static [Self] = &[Self::Shutdown, Self::Superseded, Self::Idle];
 
     fn as_str(self) -> &'static str {

@@ -9,38 +9,38 @@ mod base64;
 mod binary;
 mod error;
 mod frame;
+mod ids;
 mod introduction;
 pub mod json;
 mod key;
 mod key_text;
 pub mod limits;
 mod message;
-mod name;
 mod prelude;
-mod request_id;
 mod signable;
 mod signature;
 mod text;
 mod unreadable;
+mod wire_name;
 
 pub use binary::BinaryError;
 pub use error::{ErrorCode, FrameError, MAX_PROBLEM_CHARS};
 pub use frame::{
-    AckOutcome, ApprovedBy, Batch, Beat, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye,
-    GoodbyeReason, Introduction, RejectCode, RejectScope, RequestCancel, RequestStatus, Requester, ResponseAck,
-    ServerFrame, SignReject, SignRequest, SignResponse, WalletState, Welcome, WelcomeLimits,
+    AckOutcome, ApprovedBy, Batch, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye,
+    GoodbyeReason, Introduction, PingPong, RejectCode, RejectScope, RequestCancel, RequestStatus, Requester,
+    ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, WalletState, Welcome, WelcomeLimits,
 };
+pub use ids::{BatchId, ConnectionId, IdError, RequestId};
 pub use introduction::{Audience, AudienceError, Challenge, Origin, OriginError};
 pub use json::JsonError;
 pub use key::{KeyError, PublicKey, PublicKeyBytes};
 pub use key_text::KeyTextError;
 pub use message::{Message, MessageError, RESERVED_PREFIX};
-pub use name::{Name, NameError};
-pub use request_id::{BatchId, ConnectionId, IdError, RequestId};
 pub use signable::{INTRODUCTION_CONTEXT, Signable, SignatureMismatch, verify_bytes};
 pub use signature::Signature;
 pub use text::{DeviceId, DeviceLabel, Purpose, Reason, RequesterName, Text, TextError};
 pub use unreadable::UnreadableRequest;
+pub use wire_name::{WireName, WireNameError};
 
 /// The WebSocket subprotocol: offered by a wallet, echoed by the server when offered, not required.
 pub const SUBPROTOCOL: &str = "countersign.v1";

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, Batch, BatchId, Beat, CancelCause, ChallengeFrame, ClientFrame, ConnectionId, Device,
-    ErrorCode, ErrorFrame, Goodbye, GoodbyeReason, Introduction, MAX_PROBLEM_CHARS, Message, RESERVED_PREFIX,
+    AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, ChallengeFrame, ClientFrame, ConnectionId, Device, ErrorCode,
+    ErrorFrame, Goodbye, GoodbyeReason, Introduction, MAX_PROBLEM_CHARS, Message, PingPong, RESERVED_PREFIX,
     RejectCode, RejectScope, RequestCancel, RequestId, RequestStatus, Requester, ResponseAck, ServerFrame, SignReject,
     SignRequest, SignResponse, Text, WalletState, Welcome, WelcomeLimits,
     limits::{MAX_FRAME_BYTES, MAX_MESSAGE_BYTES},
@@ -74,8 +74,8 @@ fn client_frame() -> impl Strategy<Value = ClientFrame> {
         status.prop_map(ClientFrame::RequestStatus),
         response.prop_map(ClientFrame::SignResponse),
         reject.prop_map(ClientFrame::SignReject),
-        any::<u64>().prop_map(|t| ClientFrame::Ping(Beat { t })),
-        any::<u64>().prop_map(|t| ClientFrame::Pong(Beat { t })),
+        any::<u64>().prop_map(|t| ClientFrame::Ping(PingPong { t })),
+        any::<u64>().prop_map(|t| ClientFrame::Pong(PingPong { t })),
     ]
 }
 
@@ -88,8 +88,8 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
         ack().prop_map(ServerFrame::ResponseAck),
         error().prop_map(ServerFrame::Error),
         goodbye().prop_map(ServerFrame::Goodbye),
-        any::<u64>().prop_map(|t| ServerFrame::Ping(Beat { t })),
-        any::<u64>().prop_map(|t| ServerFrame::Pong(Beat { t })),
+        any::<u64>().prop_map(|t| ServerFrame::Ping(PingPong { t })),
+        any::<u64>().prop_map(|t| ServerFrame::Pong(PingPong { t })),
     ]
 }
 

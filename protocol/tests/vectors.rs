@@ -9,8 +9,8 @@ mod make_vectors;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{
-    ClientFrame, FrameError, KeyError, Message, MessageError, Name as _, PublicKey, PublicKeyBytes, ServerFrame,
-    Signable, Signature,
+    ClientFrame, FrameError, KeyError, Message, MessageError, PublicKey, PublicKeyBytes, ServerFrame, Signable,
+    Signature, WireName as _,
 };
 use ed25519_dalek::SigningKey;
 use make_vectors::{

@@ -1,7 +1,7 @@
 //! Everything that can go wrong in a wallet, each with a stable code for programs and a sentence for people.
 
 use crate::prelude::*;
-use countersign_protocol::{ErrorCode, Name};
+use countersign_protocol::{ErrorCode, WireName};
 use thiserror::Error;
 
 /// What went wrong, as the wallet's owner is told.

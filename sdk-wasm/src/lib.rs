@@ -38,7 +38,7 @@ use crate::{
     time::{Millis, Timestamp},
     wallet::{Closed, Config, Wallet},
 };
-use countersign_protocol::{Device, Name, Reason, RejectCode, RejectScope};
+use countersign_protocol::{Device, Reason, RejectCode, RejectScope, WireName};
 use wasm_bindgen::prelude::*;
 use web_sys::CloseEvent;
 

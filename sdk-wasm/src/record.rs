@@ -3,8 +3,8 @@
 use crate::prelude::*;
 use crate::{error::Error, time::Timestamp};
 use countersign_protocol::{
-    ApprovedBy, ClientFrame, Message, Name as _, Reason, RejectCode, RejectScope, RequestId, SignReject, SignRequest,
-    SignResponse, Signature,
+    ApprovedBy, ClientFrame, Message, Reason, RejectCode, RejectScope, RequestId, SignReject, SignRequest,
+    SignResponse, Signature, WireName as _,
     json::{Fields, JsonError, Object, Writer},
 };
 use sha2::{Digest, Sha256};

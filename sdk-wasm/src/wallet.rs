@@ -18,7 +18,7 @@ use crate::{
     verdict::after_close,
 };
 use countersign_protocol::{
-    Audience, Beat, Challenge, ClientFrame, Device, ErrorFrame, Goodbye, GoodbyeReason, Introduction, Origin,
+    Audience, Challenge, ClientFrame, Device, ErrorFrame, Goodbye, GoodbyeReason, Introduction, Origin, PingPong,
     PublicKeyBytes, RequestCancel, ResponseAck, ServerFrame, Signature, Welcome, WelcomeLimits,
     limits::{MAX_FRAME_BYTES, MAX_INTRODUCTION_FRAME_BYTES},
 };
@@ -261,7 +261,7 @@ impl Wallet {
             }
             Phase::Welcomed(live) if live.heartbeat.must_ping(now) => {
                 live.heartbeat.pinged(now);
-                self.send(ClientFrame::Ping(Beat { t: now.as_millis() }));
+                self.send(ClientFrame::Ping(PingPong { t: now.as_millis() }));
             }
             Phase::Waiting { until } if *until <= now => self.dial(now),
             Phase::Connecting { .. }

@@ -9,8 +9,8 @@ use crate::{
     request::{MOST_OPEN, STORE_TIMEOUT},
 };
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, ChallengeFrame, ConnectionId, ErrorCode, Message, Name as _,
-    PublicKey, RejectCode, RejectScope, RequestId, Requester, SignReject, SignRequest, Signable, WalletState,
+    AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, ChallengeFrame, ConnectionId, ErrorCode, Message, PublicKey,
+    RejectCode, RejectScope, RequestId, Requester, SignReject, SignRequest, Signable, WalletState, WireName as _,
     limits::MAX_TIMEOUT_MS,
 };
 use ed25519_dalek::SigningKey;
@@ -526,9 +526,9 @@ mod heartbeat {
     #[test]
     fn answers_pings_and_ignores_pongs_it_did_not_ask_for() {
         let mut bench = Bench::welcomed();
-        bench.receive(ServerFrame::Ping(Beat { t: 7 }));
-        bench.receive(ServerFrame::Pong(Beat { t: 8 }));
-        assert_eq!(bench.sent(), [ClientFrame::Pong(Beat { t: 7 })]);
+        bench.receive(ServerFrame::Ping(PingPong { t: 7 }));
+        bench.receive(ServerFrame::Pong(PingPong { t: 8 }));
+        assert_eq!(bench.sent(), [ClientFrame::Pong(PingPong { t: 7 })]);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::{
     session::{Action, Close, Introduced, Session, close},
 };
 use countersign_protocol::{
-    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, Name as _, Origin, PublicKey, RequestId, ServerFrame,
+    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, Origin, PublicKey, RequestId, ServerFrame,
+    WireName as _,
 };
 use std::{
     sync::Arc,

@@ -1,7 +1,7 @@
 //! Why a request ended without a signature.
 
 use crate::record::{End, Phase};
-use countersign_protocol::{KeyError, MessageError, Name as _, Reason, RejectCode, limits::MAX_BATCH};
+use countersign_protocol::{KeyError, MessageError, Reason, RejectCode, WireName as _, limits::MAX_BATCH};
 use std::time::Duration;
 use thiserror::Error;
 

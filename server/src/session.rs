@@ -3,9 +3,9 @@
 //! Each input yields one [`Action`]. The connection's task carries it out; see [`drive`](crate::connection::drive).
 
 use countersign_protocol::{
-    Audience, Beat, Challenge, ChallengeFrame, ClientFrame, Device, ErrorCode, ErrorFrame, FrameError, Goodbye,
-    GoodbyeReason, Introduction, KeyError, Name as _, Origin, PublicKey, RequestStatus, ServerFrame, SignReject,
-    SignResponse, Signable, limits::MAX_INTRODUCTION_FRAME_BYTES,
+    Audience, Challenge, ChallengeFrame, ClientFrame, Device, ErrorCode, ErrorFrame, FrameError, Goodbye,
+    GoodbyeReason, Introduction, KeyError, Origin, PingPong, PublicKey, RequestStatus, ServerFrame, SignReject,
+    SignResponse, Signable, WireName as _, limits::MAX_INTRODUCTION_FRAME_BYTES,
 };
 use std::{
     sync::Arc,
@@ -150,7 +150,7 @@ impl Session {
         };
         match frame {
             ClientFrame::Introduction(introduction) => self.introduce(introduction, now),
-            ClientFrame::Ping(Beat { t }) => Action::Send(ServerFrame::Pong(Beat { t })),
+            ClientFrame::Ping(PingPong { t }) => Action::Send(ServerFrame::Pong(PingPong { t })),
             ClientFrame::Pong(_) => Action::Nothing,
             ClientFrame::RequestStatus(_) | ClientFrame::SignResponse(_) | ClientFrame::SignReject(_)
                 if introducing =>
@@ -465,6 +465,6 @@ mod tests {
     fn a_ping_is_answered_at_any_time() {
         let (mut session, now) = start(false);
         let action = session.handle_text(r#"{"type":"ping","t":7}"#, now);
-        assert!(matches!(action, Action::Send(ServerFrame::Pong(Beat { t: 7 }))));
+        assert!(matches!(action, Action::Send(ServerFrame::Pong(PingPong { t: 7 }))));
     }
 }

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use countersign_protocol::{
-    AckOutcome, Audience, Beat, CancelCause, Challenge, ClientFrame, ErrorCode, GoodbyeReason, Introduction, Message,
-    Origin, PublicKey, RequestStatus, ServerFrame, SignRequest, SignResponse, Signable, WalletState,
+    AckOutcome, Audience, CancelCause, Challenge, ClientFrame, ErrorCode, GoodbyeReason, Introduction, Message, Origin,
+    PingPong, PublicKey, RequestStatus, ServerFrame, SignRequest, SignResponse, Signable, WalletState,
 };
 use countersign_server::{
     Config, Phase, Signed, SigningError, SigningService,
@@ -321,7 +321,7 @@ async fn frames_that_come_too_fast_are_not_read_and_then_close() {
     let mut limited = 0;
     loop {
         // The limiter's clock is the real one, so how many pass is not ours to say; that some are refused is.
-        wallet.send(ClientFrame::Ping(Beat { t: 1 })).await;
+        wallet.send(ClientFrame::Ping(PingPong { t: 1 })).await;
         match wallet.next().await {
             ServerFrame::Pong(_) => {}
             ServerFrame::Error(error) if error.code == ErrorCode::RateLimited => limited += 1,

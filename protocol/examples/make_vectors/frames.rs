@@ -4,8 +4,8 @@ use super::{
     AUDIENCE, BATCH_ID, CHALLENGE, CONNECTION_ID, MESSAGE, ORIGIN, REQUEST_ID, proofs, public_key, signing_key,
 };
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, Batch, Beat, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorCode, ErrorFrame,
-    Goodbye, GoodbyeReason, Introduction, Message, RejectCode, RejectScope, RequestCancel, RequestId, RequestStatus,
+    AckOutcome, ApprovedBy, Batch, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorCode, ErrorFrame, Goodbye,
+    GoodbyeReason, Introduction, Message, PingPong, RejectCode, RejectScope, RequestCancel, RequestId, RequestStatus,
     Requester, ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Signable, WalletState, Welcome,
     WelcomeLimits, limits,
 };
@@ -156,11 +156,11 @@ fn upkeep() -> Vec<FrameVector> {
     /// The largest whole number that every JSON library keeps exact.
     const MOST: u64 = (1 << 53) - 1;
     vec![
-        client("ping, from a wallet", ClientFrame::Ping(Beat { t: 1_764_000_000_000 })).escaped(),
-        client("ping, the largest t", ClientFrame::Ping(Beat { t: MOST })),
-        client("pong, from a wallet", ClientFrame::Pong(Beat { t: 0 })).escaped(),
-        server("ping, from a server", ServerFrame::Ping(Beat { t: 0 })).escaped(),
-        server("pong, from a server", ServerFrame::Pong(Beat { t: 1_764_000_000_000 })).escaped(),
+        client("ping, from a wallet", ClientFrame::Ping(PingPong { t: 1_764_000_000_000 })).escaped(),
+        client("ping, the largest t", ClientFrame::Ping(PingPong { t: MOST })),
+        client("pong, from a wallet", ClientFrame::Pong(PingPong { t: 0 })).escaped(),
+        server("ping, from a server", ServerFrame::Ping(PingPong { t: 0 })).escaped(),
+        server("pong, from a server", ServerFrame::Pong(PingPong { t: 1_764_000_000_000 })).escaped(),
         server("error, minimal", error(ErrorCode::UnknownType, "unknown type \"hello\"", None))
             .with(r#","request_id":null"#),
         server("error, full", error(ErrorCode::Malformed, "missing field `signature`", Some(id()))).escaped(),

@@ -1,15 +1,15 @@
 //! Reads frames from JSON text, strictly (specification §1): one pass over the text, whatever the order of its fields.
 
 use super::{
-    Batch, Beat, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, Introduction, RequestCancel, RequestStatus,
-    Requester, ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Welcome, WelcomeLimits,
+    Batch, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, Introduction, PingPong, RequestCancel,
+    RequestStatus, Requester, ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Welcome, WelcomeLimits,
 };
 use crate::{
     ErrorCode, FrameError, JsonError,
     json::{Fields, Object},
     limits::MAX_FRAME_BYTES,
-    name::Name,
     text::printable,
+    wire_name::WireName,
 };
 
 /// The fields of all frames of a wallet. A frame looks at its own; the others are of no meaning in it.
@@ -73,8 +73,8 @@ impl ClientFrame {
             "request_status" => RequestStatus::read(&frame).map(Self::RequestStatus),
             "sign_response" => SignResponse::read(&frame).map(Self::SignResponse),
             "sign_reject" => SignReject::read(&frame).map(Self::SignReject),
-            "ping" => Beat::read(&frame).map(Self::Ping),
-            "pong" => Beat::read(&frame).map(Self::Pong),
+            "ping" => PingPong::read(&frame).map(Self::Ping),
+            "pong" => PingPong::read(&frame).map(Self::Pong),
             other => return Err(unexpected(other, &SERVER_TYPES)),
         };
         read.map_err(|error| malformed(&error, &frame))
@@ -97,8 +97,8 @@ impl ServerFrame {
             "response_ack" => ResponseAck::read(&frame).map(Self::ResponseAck),
             "error" => ErrorFrame::read(&frame).map(Self::Error),
             "goodbye" => Goodbye::read(&frame).map(Self::Goodbye),
-            "ping" => Beat::read(&frame).map(Self::Ping),
-            "pong" => Beat::read(&frame).map(Self::Pong),
+            "ping" => PingPong::read(&frame).map(Self::Ping),
+            "pong" => PingPong::read(&frame).map(Self::Pong),
             other => return Err(unexpected(other, &CLIENT_TYPES)),
         };
         read.map_err(|error| malformed(&error, &frame))
@@ -236,7 +236,7 @@ impl ResponseAck {
     }
 }
 
-impl Beat {
+impl PingPong {
     fn read(frame: &Object<'_>) -> Result<Self, JsonError> {
         Ok(Self { t: frame.integer("t")? })
     }

@@ -1,11 +1,11 @@
 //! Writes frames as JSON text, each in its one canonical form.
 
 use super::{
-    Batch, Beat, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, Introduction, RequestCancel, RequestStatus,
-    ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Welcome, WelcomeLimits,
+    Batch, ChallengeFrame, ClientFrame, Device, ErrorFrame, Goodbye, Introduction, PingPong, RequestCancel,
+    RequestStatus, ResponseAck, ServerFrame, SignReject, SignRequest, SignResponse, Welcome, WelcomeLimits,
 };
 use crate::prelude::*;
-use crate::{json::Writer, name::Name};
+use crate::{json::Writer, wire_name::WireName};
 
 impl ClientFrame {
     /// The frame as JSON text.
@@ -144,7 +144,7 @@ impl ResponseAck {
     }
 }
 
-impl Beat {
+impl PingPong {
     fn write(self, kind: &str) -> Writer {
         frame(kind).integer("t", self.t)
     }

@@ -4,7 +4,7 @@ use super::{
     JsonError,
     scanner::{Scanner, Value},
 };
-use crate::{binary::decode_array, name::Name};
+use crate::{binary::decode_array, wire_name::WireName};
 use alloc::borrow::Cow;
 use core::{fmt, str::FromStr};
 
@@ -75,12 +75,12 @@ impl<'a> Object<'a> {
     }
 
     /// One of a list of names.
-    pub fn name<T: Name>(&self, field: &'static str) -> Result<T, JsonError> {
+    pub fn name<T: WireName>(&self, field: &'static str) -> Result<T, JsonError> {
         named(field, &self.text(field)?)
     }
 
     /// One of a list of names, if it is there.
-    pub fn optional_name<T: Name>(&self, field: &'static str) -> Result<Option<T>, JsonError> {
+    pub fn optional_name<T: WireName>(&self, field: &'static str) -> Result<Option<T>, JsonError> {
         self.optional_text(field)?.map(|text| named(field, &text)).transpose()
     }
 
@@ -148,6 +148,6 @@ fn parsed<T: FromStr<Err: fmt::Display>>(field: &'static str, text: &str) -> Res
     text.parse().map_err(|error| JsonError::value(field, &error))
 }
 
-fn named<T: Name>(field: &'static str, text: &str) -> Result<T, JsonError> {
+fn named<T: WireName>(field: &'static str, text: &str) -> Result<T, JsonError> {
     T::from_name(text).map_err(|error| JsonError::value(field, &error))
 }

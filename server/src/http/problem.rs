@@ -2,7 +2,7 @@
 
 use super::rate::RateExceeded;
 use crate::SigningError;
-use countersign_protocol::{Name as _, RequestId};
+use countersign_protocol::{RequestId, WireName as _};
 use serde::Serialize;
 use std::time::Duration;
 use warp::{

@@ -9,7 +9,7 @@ use crate::{
     storage::Write,
     time::Timestamp,
 };
-use countersign_protocol::{AckOutcome, ConnectionId, Name as _, RequestId, ResponseAck, ServerFrame};
+use countersign_protocol::{AckOutcome, ConnectionId, RequestId, ResponseAck, ServerFrame, WireName as _};
 use tokio::sync::oneshot;
 
 impl SigningService {

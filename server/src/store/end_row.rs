@@ -2,7 +2,7 @@
 
 use super::{rows::optional, trouble::Trouble};
 use crate::record::{End, Phase};
-use countersign_protocol::{ApprovedBy, Device, Name as _, RejectCode};
+use countersign_protocol::{ApprovedBy, Device, RejectCode, WireName as _};
 use rusqlite::Row;
 use std::sync::Arc;
 

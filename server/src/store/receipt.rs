@@ -7,7 +7,7 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign_protocol::{
-    ApprovedBy, Device, Name as _, PublicKeyBytes, Purpose, RequestId, RequesterName, Signature,
+    ApprovedBy, Device, PublicKeyBytes, Purpose, RequestId, RequesterName, Signature, WireName as _,
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};

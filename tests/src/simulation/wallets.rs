@@ -11,7 +11,9 @@ use super::{
     shelf::Shelf,
     storage::disk,
 };
-use countersign_protocol::{ApprovedBy, ClientFrame, Device as Name, RejectCode, RejectScope, RequestId, Signature};
+use countersign_protocol::{
+    ApprovedBy, ClientFrame, Device as WireDevice, RejectCode, RejectScope, RequestId, Signature,
+};
 use countersign_wasm::{
     backoff::{BackoffLimits, Jitter},
     effect::{Asked, End, Event as Told, SignSubject, SignTask, State, Transmit},
@@ -37,7 +39,7 @@ pub(super) struct Device {
     pub(super) id: DeviceId,
     pub(super) key: usize,
     pub(super) kind: Kind,
-    name: Option<Name>,
+    name: Option<WireDevice>,
     keeps: bool,
     core: Option<Wallet>,
     pub(super) hostile: Hostile,
@@ -59,7 +61,7 @@ pub(super) struct Device {
 
 impl Device {
     pub(super) fn new(ground: &mut Ground, id: DeviceId, key: usize, kind: Kind) -> Self {
-        let named = Name { id: format!("d{id}").parse().unwrap(), label: "simulated".parse().unwrap() };
+        let named = WireDevice { id: format!("d{id}").parse().unwrap(), label: "simulated".parse().unwrap() };
         let is_anonymous = ground.chance(10);
         let keeps = ground.chance(90);
         Self {
@@ -97,7 +99,7 @@ impl Device {
         Timestamp::from_millis(ground.now - self.zero())
     }
 
-    pub(super) fn name(&self) -> Option<Name> {
+    pub(super) fn name(&self) -> Option<WireDevice> {
         self.name.clone()
     }
 

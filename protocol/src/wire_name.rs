@@ -6,10 +6,10 @@ use thiserror::Error;
 /// A text that is none of a list of names.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("none of {0}")]
-pub struct NameError(Box<str>);
+pub struct WireNameError(Box<str>);
 
 /// An enum of which each value has one name on the wire.
-pub trait Name: Copy + 'static {
+pub trait WireName: Copy + 'static {
     /// Every value that can be read.
     const ALL: &'static [Self];
 
@@ -19,8 +19,8 @@ pub trait Name: Copy + 'static {
     /// The value of a name.
     ///
     /// # Errors
-    /// [`NameError`], which lists the names there are.
-    fn from_name(name: &str) -> Result<Self, NameError> {
+    /// [`WireNameError`], which lists the names there are.
+    fn from_name(name: &str) -> Result<Self, WireNameError> {
         let nth = |at: usize| Self::ALL.get(at).map(|value| value.as_str());
         match position(name, &nth).and_then(|at| Self::ALL.get(at)) {
             Some(value) => Ok(*value),
@@ -34,7 +34,7 @@ fn position(name: &str, nth: &dyn Fn(usize) -> Option<&'static str>) -> Option<u
     (0..).map_while(|at| Some((at, nth(at)?))).find(|(_, known)| *known == name).map(|(at, _)| at)
 }
 
-fn none_of(nth: &dyn Fn(usize) -> Option<&'static str>) -> NameError {
+fn none_of(nth: &dyn Fn(usize) -> Option<&'static str>) -> WireNameError {
     let names: Vec<_> = (0..).map_while(nth).collect();
-    NameError(names.join(", ").into())
+    WireNameError(names.join(", ").into())
 }
