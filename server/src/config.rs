@@ -1,6 +1,6 @@
 //! What a [`SigningService`](crate::SigningService) is told at its start.
 
-use crate::{dispatch::Limits, session::Rules};
+use crate::{dispatch::Capacity, session::Rules};
 use countersign_protocol::{Audience, limits};
 use std::{num::NonZeroU32, time::Duration};
 
@@ -56,8 +56,8 @@ impl Config {
         }
     }
 
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
+    pub(crate) fn capacity(&self) -> Capacity {
+        Capacity {
             max_inflight: self.max_inflight,
             max_connections_per_key: self.max_connections_per_key,
             max_pending: self.max_pending,

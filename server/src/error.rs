@@ -1,6 +1,6 @@
 //! Why a request ended without a signature.
 
-use crate::record::{End, Phase};
+use crate::record::{End, Phase, end_code};
 use countersign_protocol::{KeyError, MessageError, Reason, RejectCode, WireName as _, limits::MAX_BATCH};
 use std::time::Duration;
 use thiserror::Error;
@@ -98,35 +98,20 @@ impl SigningError {
             Self::SignerNotConnected => "signer_not_connected",
             Self::InvalidDeliveryTimeout(_) => "invalid_delivery_timeout",
             Self::InvalidBatch(_) => "invalid_batch",
-            Self::SignerDisconnected(_) => "signer_disconnected",
-            Self::DeliveryTimeout => "delivery_timeout",
-            Self::Timeout(_) => "timeout",
-            Self::Rejected { .. } => "rejected",
-            Self::InvalidSignature => "invalid_signature",
-            Self::MessageMismatch => "message_mismatch",
+            Self::SignerDisconnected(_) => end_code::SIGNER_DISCONNECTED,
+            Self::DeliveryTimeout => end_code::DELIVERY_TIMEOUT,
+            Self::Timeout(_) => end_code::TIMEOUT,
+            Self::Rejected { .. } => end_code::REJECTED,
+            Self::InvalidSignature => end_code::INVALID_SIGNATURE,
+            Self::MessageMismatch => end_code::MESSAGE_MISMATCH,
             Self::TooManyInflight => "too_many_inflight",
             Self::Overloaded => "overloaded",
-            Self::Draining => "draining",
-            Self::Cancelled => "cancelled",
+            Self::Draining => end_code::DRAINING,
+            Self::Cancelled => end_code::CANCELLED,
             Self::NoStore => "no_store",
             Self::StorageUnavailable => "storage_unavailable",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::UnknownRequest => "unknown_request",
-        }
-    }
-
-    /// The name of an end: `signed`, or the code of the error it stands for.
-    pub(crate) fn code_of(end: &End) -> &'static str {
-        match end {
-            End::Signed { .. } => "signed",
-            End::Rejected { .. } => "rejected",
-            End::InvalidSignature => "invalid_signature",
-            End::MessageMismatch => "message_mismatch",
-            End::DeliveryTimeout => "delivery_timeout",
-            End::Timeout(_) => "timeout",
-            End::Disconnected(_) => "signer_disconnected",
-            End::Cancelled => "cancelled",
-            End::Draining => "draining",
         }
     }
 }
@@ -165,7 +150,7 @@ mod tests {
             End::Draining,
         ];
         for end in ends {
-            assert_eq!(SigningError::code_of(&end), SigningError::from(end.clone()).code());
+            assert_eq!(end.code(), SigningError::from(end.clone()).code());
         }
     }
 }

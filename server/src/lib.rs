@@ -7,20 +7,17 @@
 //! *Every request ends exactly once, with a verified signature or a stated reason, and the human is asked at most once.*
 
 #![forbid(unsafe_code)]
+// What only the simulation reaches is public for it.
+#![cfg_attr(not(feature = "simulation"), allow(unreachable_pub))]
 
 pub mod config;
 pub mod connection;
-mod conversation;
 mod dispatch;
 mod error;
-mod few;
-mod fingerprint;
 mod idempotency;
-mod limits;
-mod linger;
-mod mailbox;
 mod metrics;
 mod random;
+mod rate;
 mod record;
 mod request;
 mod service;
@@ -29,6 +26,7 @@ mod time;
 
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "simulation")]
 #[doc(hidden)]
 pub mod simulation;
 pub mod storage;

@@ -54,6 +54,19 @@ impl PhaseTimes {
     }
 }
 
+/// The stable names of ends: the same in errors, metrics, logs and receipts, and on disk.
+pub(crate) mod end_code {
+    pub(crate) const SIGNED: &str = "signed";
+    pub(crate) const REJECTED: &str = "rejected";
+    pub(crate) const INVALID_SIGNATURE: &str = "invalid_signature";
+    pub(crate) const MESSAGE_MISMATCH: &str = "message_mismatch";
+    pub(crate) const DELIVERY_TIMEOUT: &str = "delivery_timeout";
+    pub(crate) const TIMEOUT: &str = "timeout";
+    pub(crate) const SIGNER_DISCONNECTED: &str = "signer_disconnected";
+    pub(crate) const CANCELLED: &str = "cancelled";
+    pub(crate) const DRAINING: &str = "draining";
+}
+
 /// How a request ended. Set once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -97,6 +110,21 @@ impl End {
             Self::Signed { .. } | Self::Rejected { .. } => CancelCause::AnsweredElsewhere,
             Self::DeliveryTimeout | Self::Timeout(_) | Self::Disconnected(_) => CancelCause::Expired,
             Self::InvalidSignature | Self::MessageMismatch | Self::Cancelled | Self::Draining => CancelCause::Cancelled,
+        }
+    }
+
+    /// Its stable name: `signed`, or the code of the error it stands for.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Signed { .. } => end_code::SIGNED,
+            Self::Rejected { .. } => end_code::REJECTED,
+            Self::InvalidSignature => end_code::INVALID_SIGNATURE,
+            Self::MessageMismatch => end_code::MESSAGE_MISMATCH,
+            Self::DeliveryTimeout => end_code::DELIVERY_TIMEOUT,
+            Self::Timeout(_) => end_code::TIMEOUT,
+            Self::Disconnected(_) => end_code::SIGNER_DISCONNECTED,
+            Self::Cancelled => end_code::CANCELLED,
+            Self::Draining => end_code::DRAINING,
         }
     }
 

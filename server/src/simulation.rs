@@ -2,9 +2,8 @@
 //! interface for anybody else; it changes whenever the inside does.
 
 pub use crate::{
-    conversation::{Conversation, Newcomer, Todo, turned_away},
-    mailbox::{Inbox, Mail},
-    service::Waiting,
+    connection::conversation::{Conversation, NewConnection, Todo, turned_away},
+    service::{Inbox, Mail, Waiting},
     session::Close,
 };
 
@@ -30,7 +29,7 @@ pub fn service(
 
 /// What a request is made of, but for its life.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct NewRequest {
     /// Names it.
     pub id: RequestId,
     /// Who has to sign.
@@ -47,7 +46,7 @@ pub struct Asked {
     pub expires_at: Timestamp,
 }
 
-impl Asked {
+impl NewRequest {
     /// The record of a request asked for at `now`.
     pub fn record(self, now: Timestamp) -> Record {
         let Self { id, public_key, message, requester, batch, deliver_by, expires_at } = self;

@@ -1,10 +1,9 @@
 //! Points in time as the pure core counts them, and the clock that tells them.
 
+#[cfg(feature = "simulation")]
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::time::Instant;
@@ -37,11 +36,16 @@ impl Timestamp {
 }
 
 /// Tells the time of day, and never goes back: the system's clock is looked at once, and from then on the monotonic one counts.
+/// Clones are the same clock.
 #[derive(Debug, Clone)]
-pub(crate) struct Clock {
+pub(crate) struct Clock(Arc<Started>);
+
+#[derive(Debug)]
+struct Started {
     epoch: Timestamp,
-    started: Instant,
+    at: Instant,
     /// What a simulation has the clock show instead, in milliseconds since the epoch.
+    #[cfg(feature = "simulation")]
     simulated: Option<Arc<AtomicU64>>,
 }
 
@@ -50,24 +54,36 @@ impl Clock {
     pub(crate) fn new() -> Self {
         // A system whose clock stands before 1970 gets times since its start.
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { epoch: Timestamp(0).after(since_epoch), started: Instant::now(), simulated: None }
+        Self(Arc::new(Started {
+            epoch: Timestamp(0).after(since_epoch),
+            at: Instant::now(),
+            #[cfg(feature = "simulation")]
+            simulated: None,
+        }))
     }
 
     /// A clock that shows what somebody sets it to.
+    #[cfg(feature = "simulation")]
     pub(crate) fn simulated(millis: Arc<AtomicU64>) -> Self {
-        Self { epoch: Timestamp(0), started: Instant::now(), simulated: Some(millis) }
+        Self(Arc::new(Started { epoch: Timestamp(0), at: Instant::now(), simulated: Some(millis) }))
+    }
+
+    /// How long it has been running. Never goes back, whatever the system's clock does.
+    pub(crate) fn elapsed(&self) -> Duration {
+        #[cfg(feature = "simulation")]
+        if let Some(millis) = &self.0.simulated {
+            return Duration::from_millis(millis.load(Ordering::Relaxed));
+        }
+        self.0.at.elapsed()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        match &self.simulated {
-            Some(millis) => Timestamp(millis.load(Ordering::Relaxed)),
-            None => self.epoch.after(self.started.elapsed()),
-        }
+        self.0.epoch.after(self.elapsed())
     }
 
     /// When the clock will show `time`; now, if it has.
     pub(crate) fn instant_of(&self, time: Timestamp) -> Instant {
-        let wait = time.since(self.epoch);
-        self.started.checked_add(wait).unwrap_or_else(Instant::now)
+        let wait = time.since(self.0.epoch);
+        self.0.at.checked_add(wait).unwrap_or_else(Instant::now)
     }
 }

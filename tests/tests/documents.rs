@@ -133,13 +133,16 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Every word that stands as a code in the server's source: those of `SigningError::code`, and those of the problems that the
-/// HTTP part makes itself, which follow a status.
+/// Every word that stands as a code in the server's source: the codes of ends, those of `SigningError::code`, and those of the problems
+/// that the HTTP part makes itself, which follow a status.
 fn codes_of_the_source() -> BTreeSet<String> {
     let word = |text: &str| text.strip_prefix('"')?.split_once('"').map(|(word, _)| word.to_owned());
     let errors = read("server/src/error.rs");
     let of_errors = between(&errors, "fn code(", "\n    }").unwrap().split("=> ").skip(1);
     let mut codes: BTreeSet<_> = of_errors.filter_map(word).collect();
+    let record = read("server/src/record.rs");
+    let of_ends = between(&record, "mod end_code {", "\n}").unwrap().split("&str = ").skip(1);
+    codes.extend(of_ends.filter_map(word).filter(|code| code != "signed"));
     for file in files(&repository().join("server/src/http")) {
         let text = fs::read_to_string(file).unwrap();
         let after_status =

@@ -2,7 +2,7 @@
 
 use super::{
     Dispatcher,
-    open::{Open, Verdict},
+    open_request::{OpenRequest, Verdict},
 };
 use crate::{record::Phase, time::Timestamp};
 use countersign_protocol::{
@@ -30,8 +30,9 @@ impl<T, W> Dispatcher<T, W> {
             WalletState::Displayed => Phase::Displayed,
         };
         let id = status.request_id;
-        let advanced =
-            self.table.update(id, |open| open.has_asked(connection) && !open.is_decided() && open.advance(phase, now));
+        let advanced = self
+            .open_requests
+            .update(id, |open| open.has_asked(connection) && !open.is_decided() && open.advance(phase, now));
         if advanced == Some(true) {
             self.note_progress(id);
         }
@@ -46,13 +47,13 @@ impl<T, W> Dispatcher<T, W> {
         id: RequestId,
         signature: Option<&Signature>,
     ) -> Check {
-        let Some(open) = self.table.get(id).filter(|open| open.record.public_key == *key) else {
+        let Some(open) = self.open_requests.get(id).filter(|open| open.record.public_key == *key) else {
             if self.abandoned.get(&id) == Some(key) {
-                // Open on disk: whatever is said here, the same answer may count after a restart. So nothing is said.
-                self.table.release(connection, id);
+                // OpenRequest on disk: whatever is said here, the same answer may count after a restart. So nothing is said.
+                self.open_requests.release(connection, id);
                 return Check::Later;
             }
-            return Check::Acknowledge(self.ended.outcome(key, connection, id, signature));
+            return Check::Acknowledge(self.recently_ended.outcome(key, connection, id, signature));
         };
         if open.is_decided() {
             let wins = signature.is_some() && open.winner() == signature;
@@ -87,17 +88,17 @@ impl<T, W> Dispatcher<T, W> {
         }
         let outcome = verdict.outcome();
         let device = self.registry.holder(connection).and_then(|(_, device)| device.cloned());
-        self.table.release(connection, id);
-        let end = self.table.update(id, |open| open.judge(connection, device.as_ref(), verdict, now)).flatten();
+        self.open_requests.release(connection, id);
+        let end = self.open_requests.update(id, |open| open.judge(connection, device.as_ref(), verdict, now)).flatten();
         let Some(end) = end else {
             self.note_progress(id);
-            let superfluous = self.table.update(id, Open::take_superfluous).unwrap_or_default();
+            let superfluous = self.open_requests.update(id, OpenRequest::take_superfluous).unwrap_or_default();
             self.withdraw(id, CancelCause::AnsweredElsewhere, &superfluous);
             self.deliver_to(connection, now);
             return Some(outcome);
         };
         self.decide(id, end, now);
-        match self.table.get(id) {
+        match self.open_requests.get(id) {
             // Durable: it is being written, and the wallet is told with everybody else.
             Some(_) => match self.acknowledge_later(connection, id, outcome) {
                 Check::Acknowledge(outcome) => Some(outcome),
@@ -108,7 +109,7 @@ impl<T, W> Dispatcher<T, W> {
     }
 
     fn acknowledge_later(&mut self, connection: ConnectionId, id: RequestId, outcome: AckOutcome) -> Check {
-        let is_kept = self.table.update(id, |open| open.acknowledge_later(connection, outcome));
+        let is_kept = self.open_requests.update(id, |open| open.acknowledge_later(connection, outcome));
         if is_kept == Some(true) { Check::Later } else { Check::Acknowledge(AckOutcome::Duplicate) }
     }
 }

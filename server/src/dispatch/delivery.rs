@@ -13,7 +13,7 @@ impl<T, W> Dispatcher<T, W> {
             return;
         }
         for id in ids {
-            self.table.update(*id, |open| open.record.attempt = open.record.attempt.saturating_add(1));
+            self.open_requests.update(*id, |open| open.record.attempt = open.record.attempt.saturating_add(1));
         }
         for &to in to {
             for (index, &id) in ids.iter().enumerate() {
@@ -28,15 +28,15 @@ impl<T, W> Dispatcher<T, W> {
     /// Sends a connection those of its key's requests that are news to it, oldest first, as many as it may have.
     pub(super) fn deliver_to(&mut self, to: ConnectionId, now: Timestamp) {
         let Some((key, device)) = self.registry.holder(to) else { return };
-        let is_news = |id: &RequestId| self.table.get(*id).is_some_and(|open| open.is_news_to(to, device));
-        let news: Vec<_> = self.table.of_key(&key).iter().copied().filter(is_news).collect();
+        let is_news = |id: &RequestId| self.open_requests.get(*id).is_some_and(|open| open.is_news_to(to, device));
+        let news: Vec<_> = self.open_requests.of_key(&key).iter().copied().filter(is_news).collect();
         let together = |one: &RequestId, other: &RequestId| {
-            let batch = |id: &RequestId| self.table.get(*id)?.record.batch.map(|batch| batch.id);
+            let batch = |id: &RequestId| self.open_requests.get(*id)?.record.batch.map(|batch| batch.id);
             batch(one).is_some() && batch(one) == batch(other)
         };
         let groups: Vec<Vec<RequestId>> = news.chunk_by(together).map(<[RequestId]>::to_vec).collect();
         for group in groups {
-            if self.table.inflight(to).len() + group.len() > self.limits.max_inflight {
+            if self.open_requests.inflight(to).len() + group.len() > self.capacity.max_inflight {
                 return;
             }
             self.deliver(&[to], &group, now);
@@ -45,13 +45,13 @@ impl<T, W> Dispatcher<T, W> {
 
     fn deliver_one(&mut self, to: ConnectionId, id: RequestId, place: (usize, usize), now: Timestamp) {
         let device = self.registry.holder(to).and_then(|(_, device)| device.cloned());
-        let inflight = self.table.inflight(to).len();
-        let text = self.table.update(id, |open| {
+        let inflight = self.open_requests.inflight(to).len();
+        let text = self.open_requests.update(id, |open| {
             open.ask(to, device, now);
             frame(&open.record, place, now).to_json()
         });
         if let Some(text) = text {
-            self.table.engage(to, id);
+            self.open_requests.engage(to, id);
             self.effects.push_back(Effect::Deliver { to, text, inflight });
         }
     }
@@ -63,7 +63,7 @@ impl<T, W> Dispatcher<T, W> {
         }
         let text = ServerFrame::RequestCancel(RequestCancel { request_id: id, cause }).to_json();
         for &to in from {
-            self.table.release(to, id);
+            self.open_requests.release(to, id);
             self.effects.push_back(Effect::Send { to, text: text.clone() });
         }
     }

@@ -1,6 +1,6 @@
 //! What the dispatcher asks of the world around it.
 
-use super::open::Open;
+use super::open_request::OpenRequest;
 use crate::{SigningError, session::Close, storage::Write};
 use countersign_protocol::{AckOutcome, ConnectionId, RequestId};
 
@@ -22,7 +22,7 @@ pub(crate) enum Effect<W> {
     /// A durable request has come to another phase.
     Progressed(RequestId),
     /// A request has ended, and if it is durable, that is on disk. Its waiter, if it has one, is to be told.
-    Ended(Open<W>),
+    Ended(OpenRequest<W>),
 }
 
 /// Names a write that is under way.

@@ -6,13 +6,13 @@
 //! other, [`Dispatcher::settle`]; so it ends exactly once, and nobody is left waiting for what is no longer here.
 
 mod answers;
-mod asks;
 mod delivery;
 mod effect;
-mod ended;
-mod open;
+mod open_request;
+mod open_requests;
+mod recently_ended;
 mod registry;
-mod table;
+mod submit;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -21,26 +21,26 @@ mod tests;
 pub(crate) use answers::Check;
 pub use effect::Accepted;
 pub(crate) use effect::{Effect, Ticket};
-pub(crate) use open::{Open, Verdict};
+pub(crate) use open_request::{OpenRequest, Verdict};
 pub(crate) use registry::Refused;
 
 use crate::{
-    few::Few,
     record::{End, Phase, Record},
     session::Close,
     storage::{Loaded, Write},
     time::Timestamp,
 };
-use asks::Accepting;
 use countersign_protocol::{ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame};
-use ended::EndedRequests;
+use open_requests::OpenRequests;
+use recently_ended::RecentlyEnded;
 use registry::Registry;
+use smallvec::SmallVec;
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
-use table::Table;
+use submit::Accepting;
 
 /// The time that wallets have, after a restart, to come back and say what they have received: as long as they wait at most
 /// between two tries.
@@ -48,7 +48,7 @@ const RETURN: Duration = Duration::from_secs(30);
 
 /// What it takes at most.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct Capacity {
     pub(crate) max_inflight: usize,
     pub(crate) max_connections_per_key: usize,
     pub(crate) max_pending: usize,
@@ -59,14 +59,14 @@ pub(crate) struct Limits {
 /// All connections, each with a handle `T`, and all open requests, some with a waiter `W`.
 #[derive(Debug)]
 pub(crate) struct Dispatcher<T, W> {
-    limits: Limits,
+    capacity: Capacity,
     registry: Registry<T>,
-    table: Table<W>,
+    open_requests: OpenRequests<W>,
     /// Durable requests that are being written, by the first of each call.
     accepting: HashMap<RequestId, Accepting>,
     /// How many requests those are.
     being_written: usize,
-    ended: EndedRequests,
+    recently_ended: RecentlyEnded,
     /// Requests whose end could not be written, with their keys: open on disk, and nobody here knows what will become of them. No more
     /// than were open when the disk failed, since none is taken after that.
     abandoned: HashMap<RequestId, PublicKeyBytes>,
@@ -76,25 +76,25 @@ pub(crate) struct Dispatcher<T, W> {
 
 impl<T, W> Dispatcher<T, W> {
     /// One without connections, with what an earlier process has left.
-    pub(crate) fn new(limits: Limits, loaded: Loaded, now: Timestamp) -> Self {
+    pub(crate) fn new(capacity: Capacity, loaded: Loaded, now: Timestamp) -> Self {
         let mut dispatcher = Self {
-            limits,
+            capacity,
             registry: Registry::default(),
-            table: Table::default(),
+            open_requests: OpenRequests::default(),
             accepting: HashMap::new(),
             being_written: 0,
-            ended: EndedRequests::default(),
+            recently_ended: RecentlyEnded::default(),
             abandoned: HashMap::new(),
             draining: false,
             effects: VecDeque::new(),
         };
         for record in loaded.ended {
-            dispatcher.ended.remember(&record, Few::new());
+            dispatcher.recently_ended.remember(&record, SmallVec::new());
         }
         for mut record in loaded.open {
             // The time of the outage does not count against the delivery: the wallets are about to come back.
             record.deliver_by = record.deliver_by.max(now.after(RETURN)).min(record.expires_at);
-            dispatcher.table.insert(Open::new(Box::new(record), true, None));
+            dispatcher.open_requests.insert(OpenRequest::new(Box::new(record), true, None));
         }
         dispatcher
     }
@@ -106,13 +106,13 @@ impl<T, W> Dispatcher<T, W> {
 
     /// When [`Dispatcher::handle_timeout`] is due, unless something happens before.
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.table.next_deadline()
+        self.open_requests.next_deadline()
     }
 
     /// Ends what has no time left at `now`.
     pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
-        while let Some(id) = self.table.overdue(now) {
-            let end = self.table.get(id).and_then(|open| {
+        while let Some(id) = self.open_requests.overdue(now) {
+            let end = self.open_requests.get(id).and_then(|open| {
                 let connected = self.connections_of(&open.record.public_key) > 0;
                 open.end_for_lack_of_time(now, connected)
             });
@@ -127,22 +127,23 @@ impl<T, W> Dispatcher<T, W> {
 
     /// How many requests are open.
     pub(crate) fn pending(&self) -> usize {
-        self.table.len()
+        self.open_requests.len()
     }
 
     /// Whether nothing is left of any request but the memory of it.
+    #[cfg(feature = "simulation")]
     pub(crate) fn is_idle(&self) -> bool {
-        self.table.is_empty() && self.accepting.is_empty() && self.effects.is_empty()
+        self.open_requests.is_empty() && self.accepting.is_empty() && self.effects.is_empty()
     }
 
     /// How many of them end with the process.
     pub(crate) fn transient(&self) -> usize {
-        self.table.transient()
+        self.open_requests.transient()
     }
 
     /// An open durable request, as far as it may be told: an end that is not on disk is none.
     pub(crate) fn durable_record(&self, id: RequestId) -> Option<&Record> {
-        self.table.get(id).filter(|open| open.durable).map(|open| open.record.as_ref())
+        self.open_requests.get(id).filter(|open| open.durable).map(|open| open.record.as_ref())
     }
 
     /// All connections, introduced or not.
@@ -177,7 +178,7 @@ impl<T, W> Dispatcher<T, W> {
         superseded: impl Fn() -> Close,
         now: Timestamp,
     ) -> Result<(), Refused> {
-        let displaced = self.registry.introduce(id, key, device, proven, self.limits.max_connections_per_key)?;
+        let displaced = self.registry.introduce(id, key, device, proven, self.capacity.max_connections_per_key)?;
         for connection in displaced {
             self.effects.push_back(Effect::Close { to: connection, close: superseded() });
             self.leave(connection, &key, now);
@@ -186,7 +187,7 @@ impl<T, W> Dispatcher<T, W> {
         Ok(())
     }
 
-    /// Takes a connection that is being closed out of its key's, so that it is asked nothing more while it says farewell.
+    /// Takes a connection that is being closed out of its key's, so that it is asked nothing more while its last frames go out.
     pub(crate) fn retire(&mut self, id: ConnectionId, now: Timestamp) {
         let key = self.registry.holder(id).map(|(key, _)| key);
         self.registry.retire(id);
@@ -211,8 +212,8 @@ impl<T, W> Dispatcher<T, W> {
 
     /// Ends what does not outlive the process, and closes every connection.
     pub(crate) fn finish_drain(&mut self, goodbye: impl Fn() -> Close, now: Timestamp) {
-        for id in self.table.ids() {
-            if self.table.get(id).is_some_and(|open| !open.durable) {
+        for id in self.open_requests.ids() {
+            if self.open_requests.get(id).is_some_and(|open| !open.durable) {
                 self.decide(id, End::Draining, now);
             }
         }
@@ -228,12 +229,12 @@ impl<T, W> Dispatcher<T, W> {
 
     /// Decides a request's end, unless it is decided. What has to outlive the process is told when it is on disk.
     fn decide(&mut self, id: RequestId, end: End, now: Timestamp) {
-        let decided = self.table.update(id, |open| open.decide(end, now).then_some(open.durable));
+        let decided = self.open_requests.update(id, |open| open.decide(end, now).then_some(open.durable));
         match decided.flatten() {
             None => {}
             Some(false) => self.settle(id, now),
             Some(true) => {
-                let write = self.table.get(id).and_then(|open| {
+                let write = self.open_requests.get(id).and_then(|open| {
                     let (end, at) = open.decision()?;
                     let times = crate::record::PhaseTimes { ended: Some(at), ..open.record.times };
                     Some(Write::End { id, end: end.clone(), times })
@@ -246,7 +247,7 @@ impl<T, W> Dispatcher<T, W> {
 
     /// Tells everybody the end that was decided, and forgets the request.
     fn settle(&mut self, id: RequestId, now: Timestamp) {
-        let Some(mut open) = self.table.remove(id) else { return };
+        let Some(mut open) = self.open_requests.remove(id) else { return };
         let acks = open.conclude();
         let (silent, answered) = open.connections();
         if let Some(end) = &open.record.end {
@@ -255,8 +256,8 @@ impl<T, W> Dispatcher<T, W> {
         for (to, outcome) in acks {
             self.effects.push_back(Effect::Acknowledge { to, request_id: id, outcome });
         }
-        let free: Few<_> = silent.iter().chain(&answered).copied().collect();
-        self.ended.remember(&open.record, answered);
+        let free: SmallVec<[_; 1]> = silent.iter().chain(&answered).copied().collect();
+        self.recently_ended.remember(&open.record, answered);
         self.effects.push_back(Effect::Ended(open));
         for connection in free {
             self.deliver_to(connection, now);
@@ -266,27 +267,27 @@ impl<T, W> Dispatcher<T, W> {
     /// Lets go of a request whose end could not be written. It is open on disk, and will be here again after a restart. Connections that
     /// show it go on doing so, which takes its place from others until they have answered or gone.
     fn abandon(&mut self, id: RequestId) {
-        let Some(open) = self.table.remove(id) else { return };
+        let Some(open) = self.open_requests.remove(id) else { return };
         self.abandoned.insert(id, open.record.public_key);
         self.effects.push_back(Effect::Ended(open));
     }
 
     /// Notes on a key's requests that a connection has gone.
     fn leave(&mut self, connection: ConnectionId, key: &PublicKeyBytes, now: Timestamp) {
-        for id in self.table.of_key(key).iter().copied().collect::<Few<_>>() {
-            let end = self.table.update(id, |open| open.leave(connection)).flatten();
+        for id in self.open_requests.of_key(key).iter().copied().collect::<SmallVec<[_; 1]>>() {
+            let end = self.open_requests.update(id, |open| open.leave(connection)).flatten();
             if let Some(end) = end {
                 self.decide(id, end, now);
             }
         }
-        for id in self.table.inflight(connection).iter().copied().collect::<Few<_>>() {
-            self.table.release(connection, id);
+        for id in self.open_requests.inflight(connection).iter().copied().collect::<SmallVec<[_; 1]>>() {
+            self.open_requests.release(connection, id);
         }
     }
 
     /// Submits how far a durable request has come, and says so to those who watch it.
     fn note_progress(&mut self, id: RequestId) {
-        if let Some(open) = self.table.get(id).filter(|open| open.durable) {
+        if let Some(open) = self.open_requests.get(id).filter(|open| open.durable) {
             let Record { times, attempt, .. } = *open.record;
             self.effects.push_back(Effect::Write { write: Write::Progress { id, times, attempt }, ticket: None });
             self.effects.push_back(Effect::Progressed(id));

@@ -1,10 +1,9 @@
 use super::{
-    Accepted, Check, Dispatcher, Effect, Limits, Ticket, Verdict,
+    Accepted, Capacity, Check, Dispatcher, Effect, Ticket, Verdict,
     testing::{KEY, START, connection, record, request},
 };
 use crate::{
     SigningError,
-    few::Few,
     record::{End, Phase, Record},
     session::Close,
     storage::{Idempotency, Loaded, StoreError, Write, Written},
@@ -14,6 +13,7 @@ use countersign_protocol::{
     AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, Device, GoodbyeReason, PublicKeyBytes, RejectCode,
     RejectScope, RequestStatus, ServerFrame, SignRequest, WalletState,
 };
+use smallvec::SmallVec;
 use std::{sync::Arc, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -30,14 +30,14 @@ impl World {
     }
 
     fn with(max_inflight: usize) -> Self {
-        let limits = Limits {
+        let capacity = Capacity {
             max_inflight,
             max_connections_per_key: 16,
             max_pending: 100,
             max_pending_per_key: 50,
             max_pending_bytes: 10_000,
         };
-        Self { dispatcher: Dispatcher::new(limits, Loaded::default(), START), now: START }
+        Self { dispatcher: Dispatcher::new(capacity, Loaded::default(), START), now: START }
     }
 
     /// Connections of the key, without a device's name.
@@ -124,13 +124,13 @@ impl World {
     /// Nothing of an ended request may stay behind but the memory of it.
     fn assert_empty(&self) {
         assert_eq!((self.dispatcher.pending(), self.dispatcher.transient()), (0, 0));
-        assert_eq!((self.dispatcher.poll_timeout(), self.dispatcher.table.message_bytes()), (None, 0));
-        assert!(self.dispatcher.table.of_key(&KEY.into()).is_empty());
-        assert!((0..20).all(|n| self.dispatcher.table.inflight(connection(n)).is_empty()));
+        assert_eq!((self.dispatcher.poll_timeout(), self.dispatcher.open_requests.message_bytes()), (None, 0));
+        assert!(self.dispatcher.open_requests.of_key(&KEY.into()).is_empty());
+        assert!((0..20).all(|n| self.dispatcher.open_requests.inflight(connection(n)).is_empty()));
     }
 }
 
-fn plain(records: impl IntoIterator<Item = Record>) -> Few<(Box<Record>, &'static str)> {
+fn plain(records: impl IntoIterator<Item = Record>) -> SmallVec<[(Box<Record>, &'static str); 1]> {
     records.into_iter().map(|record| (Box::new(record), "waiter")).collect()
 }
 
@@ -480,7 +480,7 @@ fn an_end_that_cannot_be_written_is_not_told() {
     world.dispatcher.handle_written(Ticket::End(request(1)), Err(StoreError::Failed), world.now);
     let effects = world.effects();
     assert!(matches!(&effects[..], [Effect::Ended(open)] if open.record.end.is_none()));
-    assert_eq!(world.dispatcher.table.inflight(connection(2)), [request(1)], "its wallet still shows it");
+    assert_eq!(world.dispatcher.open_requests.inflight(connection(2)), [request(1)], "its wallet still shows it");
 
     // It is open on disk and comes again after a restart, so nobody is told that it is unknown, but for those who may not know of it.
     let stranger = world.dispatcher.check(&[2; 32].into(), connection(2), request(1), None);
@@ -509,11 +509,11 @@ fn what_cannot_be_written_is_not_taken() {
 
 #[test]
 fn what_an_earlier_process_left_is_gone_on_with() {
-    let limits = World::new().dispatcher.limits;
+    let capacity = World::new().dispatcher.capacity;
     let left = Record { attempt: 3, ..record(1) };
     let over = super::testing::ended(2, End::Signed { signature: [9; 64].into(), approved_by: None, device: None });
     let loaded = Loaded { open: vec![left], ended: vec![over] };
-    let mut world = World { dispatcher: Dispatcher::new(limits, loaded, START), now: START };
+    let mut world = World { dispatcher: Dispatcher::new(capacity, loaded, START), now: START };
     let again = world.introduce(1, Some("phone"));
     assert_eq!(again.iter().map(|request| request.attempt).collect::<Vec<_>>(), [4]);
     let check = world.dispatcher.check(&KEY.into(), connection(1), request(2), Some(&[9; 64].into()));
@@ -560,10 +560,10 @@ fn a_repeated_call_is_answered_although_the_wallet_has_gone() {
 
 #[test]
 fn an_outage_does_not_count_against_the_delivery() {
-    let limits = World::new().dispatcher.limits;
+    let capacity = World::new().dispatcher.capacity;
     let now = START.after(20 * SECOND);
     let loaded = Loaded { open: vec![record(1)], ended: Vec::new() };
-    let mut world = World { dispatcher: Dispatcher::new(limits, loaded, now), now };
+    let mut world = World { dispatcher: Dispatcher::new(capacity, loaded, now), now };
     world.pass(29 * SECOND);
     assert!(world.ends().is_empty() && world.effects().is_empty());
     world.pass(SECOND);

@@ -1,20 +1,13 @@
 //! Which path leads where.
 
 use super::{
-    App, HttpConfig,
-    accept::Peer,
-    ask::body_limit,
-    body::read_json,
-    call::{Caller, admit, caller, json, refused, reply, with},
-    demo::demo,
-    operations,
-    page::confine,
-    problem::Problem,
-    requests::requests,
-    send_to_sign::send_to_sign,
-    signers::signer,
-    upgrade::upgrade,
-    wishes::Wishes,
+    api::{
+        App, Caller, OtherMethod, Preferences, Problem, READING, admit, body_limit, caller, json, methods, read_json,
+        refused, reply, requests, send_to_sign, signer, upgrade, with_app,
+    },
+    config::HttpConfig,
+    listen::Peer,
+    ops::{confine, demo, healthz, jwk_set, metrics, openapi, readyz},
 };
 use bytes::Buf;
 use futures_util::Stream;
@@ -32,48 +25,50 @@ use warp::{
 /// All routes as one filter that answers every request itself.
 pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Response,)> {
     let websocket = warp::path!("ws")
-        .and(warp::get())
-        .and(with(app))
+        .and(methods("GET"))
+        .and(with_app(app))
         .and(warp::ext::get::<Peer>())
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<OnUpgrade>())
         .map(|app: Arc<App>, peer, headers: HeaderMap, on_upgrade| upgrade(&app, peer, &headers, on_upgrade));
     let ask = warp::path!("v1" / "send_to_sign")
-        .and(warp::post())
-        .and(with(app))
+        .and(methods("POST"))
+        .and(with_app(app))
         .and(caller())
-        .and(warp::ext::optional::<Wishes>())
+        .and(warp::ext::optional::<Preferences>())
         .and(warp::header::optional::<String>("content-type"))
         .and(warp::body::stream())
         .then(post_send_to_sign);
     // Not `String`: warp writes such a segment to its trace, and a whole key has no place in a log.
-    let signers =
-        warp::path!("v1" / "signers" / ..).and(warp::path::tail()).and(readable()).and(with(app)).and(caller()).map(
-            |key: Tail, app: Arc<App>, caller: Caller| {
-                reply(
-                    &app,
-                    admit(&app, &caller)
-                        .and_then(|_| signer(&app, key.as_str()).map_err(|problem| refused(&app, &caller, problem)))
-                        .map(|signer| json(&signer)),
-                )
-            },
-        );
-    let standing = warp::path!("v1" / "requests" / ..)
+    let signers = warp::path!("v1" / "signers" / ..)
+        .and(warp::path::tail())
+        .and(methods(READING))
+        .and(with_app(app))
+        .and(caller())
+        .map(|key: Tail, app: Arc<App>, caller: Caller| {
+            reply(
+                &app,
+                admit(&app, &caller)
+                    .and_then(|_| signer(&app, key.as_str()).map_err(|problem| refused(&app, &caller, problem)))
+                    .map(|signer| json(&signer)),
+            )
+        });
+    let requests_api = warp::path!("v1" / "requests" / ..)
         .and(warp::path::tail())
         .and(warp::method())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
-        .and(with(app))
+        .and(with_app(app))
         .and(caller())
         .then(answer_requests);
-    let health = warp::path!("healthz").and(readable()).map(|| operations::healthz().into_response());
-    let ready = warp::path!("readyz").and(readable()).and(with(app)).map(|app: Arc<App>| operations::readyz(&app));
-    let metrics = warp::path!("metrics").and(readable()).and(with(app)).map(|app: Arc<App>| operations::metrics(&app));
+    let health = warp::path!("healthz").and(methods(READING)).map(|| healthz().into_response());
+    let ready = warp::path!("readyz").and(methods(READING)).and(with_app(app)).map(|app: Arc<App>| readyz(&app));
+    let metrics = warp::path!("metrics").and(methods(READING)).and(with_app(app)).map(|app: Arc<App>| metrics(&app));
     let keys = warp::path!(".well-known" / "jwks.json")
-        .and(readable())
-        .and(with(app))
-        .map(|app: Arc<App>| operations::jwk_set(&app));
-    let description = warp::path!("openapi.json").and(readable()).map(operations::openapi);
-    let own = websocket.or(ask).unify().or(signers).unify().or(standing).unify();
+        .and(methods(READING))
+        .and(with_app(app))
+        .map(|app: Arc<App>| jwk_set(&app));
+    let description = warp::path!("openapi.json").and(methods(READING)).map(openapi);
+    let own = websocket.or(ask).unify().or(signers).unify().or(requests_api).unify();
     let own = own.or(health).unify().or(ready).unify().or(metrics).unify().or(keys).unify().or(description).unify();
     let own = own.or(demo(app, config.demo.as_ref())).unify();
     match &config.web_root {
@@ -94,14 +89,10 @@ fn page(root: &Path) -> impl Filter<Extract = (warp::fs::File,), Error = Rejecti
     })
 }
 
-pub(super) fn readable() -> impl Filter<Extract = (), Error = Rejection> + Copy {
-    warp::get().or(warp::head()).unify()
-}
-
 async fn post_send_to_sign<B: Buf>(
     app: Arc<App>,
     caller: Caller,
-    wishes: Option<Wishes>,
+    preferences: Option<Preferences>,
     content_type: Option<String>,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Response {
@@ -111,7 +102,7 @@ async fn post_send_to_sign<B: Buf>(
         let ask = read_json(content_type.as_deref(), body, limit, app.read_timeout)
             .await
             .map_err(|problem| refused(&app, &caller, problem))?;
-        send_to_sign(&app, requester, wishes.unwrap_or_default(), ask).await
+        send_to_sign(&app, requester, preferences.unwrap_or_default(), ask).await
     };
     reply(&app, answer.await)
 }
@@ -123,8 +114,11 @@ async fn answer_requests(path: Tail, method: Method, query: String, app: Arc<App
 async fn no_route(rejection: Rejection) -> Result<Response, Infallible> {
     let problem = if rejection.is_not_found() {
         Problem::new(StatusCode::NOT_FOUND, "not_found", "nothing is here")
+    } else if let Some(OtherMethod { allow }) = rejection.find() {
+        Problem::method_not_allowed(allow, "not with this method")
     } else if rejection.find::<MethodNotAllowed>().is_some() {
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "not with this method")
+        // warp's own, of the page's files.
+        Problem::method_not_allowed(READING, "not with this method")
     } else {
         Problem::malformed("the request's headers make no sense here")
     };

@@ -1,10 +1,12 @@
 //! What a wallet's connection does.
 
-use super::{SigningService, gauge};
+use super::{
+    SigningService, gauge,
+    mailbox::{Inbox, Mailbox},
+};
 use crate::{
     dispatch::{Check, Refused, Verdict},
-    mailbox::{Inbox, Mailbox},
-    session::{Close, Introduced, Rules, close},
+    session::{Close, Introduced, Rules, close_code},
 };
 use countersign_protocol::{
     AckOutcome, ConnectionId, GoodbyeReason, PublicKey, RequestId, RequestStatus, SignReject, SignResponse, Signable,
@@ -32,8 +34,8 @@ impl SigningService {
     pub(crate) fn introduce(&self, id: ConnectionId, introduced: &Introduced) -> Result<Welcome, Refused> {
         let config = self.config();
         let (key, device) = (introduced.key.to_bytes(), introduced.device.clone());
-        let superseded = || Close::goodbye(GoodbyeReason::Superseded, config.reconnect_after, close::NORMAL);
-        self.with(|dispatcher, now| {
+        let superseded = || Close::goodbye(GoodbyeReason::Superseded, config.reconnect_after, close_code::NORMAL);
+        self.apply(|dispatcher, now| {
             dispatcher.introduce(id, key, device, introduced.proven, superseded, now)?;
             Ok(Welcome {
                 connection_id: id,
@@ -48,11 +50,11 @@ impl SigningService {
 
     /// Takes a connection that is being closed out of its key's.
     pub(crate) fn retire(&self, id: ConnectionId) {
-        self.with(|dispatcher, now| dispatcher.retire(id, now));
+        self.apply(|dispatcher, now| dispatcher.retire(id, now));
     }
 
     pub(crate) fn handle_status(&self, id: ConnectionId, status: RequestStatus) {
-        self.with(|dispatcher, now| dispatcher.handle_status(id, status, now));
+        self.apply(|dispatcher, now| dispatcher.handle_status(id, status, now));
     }
 
     /// Judges an answer; its acknowledgement, unless that follows when the answer is on disk.
@@ -63,7 +65,7 @@ impl SigningService {
         response: SignResponse,
     ) -> Option<AckOutcome> {
         let SignResponse { request_id, message, signature, approved_by } = response;
-        let check = self.with(|dispatcher, _| dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature)));
+        let check = self.apply(|dispatcher, _| dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature)));
         let stored = match check {
             Check::Judge(stored) => stored,
             Check::Acknowledge(outcome) => return Some(outcome),
@@ -92,7 +94,7 @@ impl SigningService {
         request_id: RequestId,
         verdict: Verdict,
     ) -> Option<AckOutcome> {
-        self.with(|dispatcher, now| dispatcher.handle_verdict(&key.to_bytes(), id, request_id, verdict, now))
+        self.apply(|dispatcher, now| dispatcher.handle_verdict(&key.to_bytes(), id, request_id, verdict, now))
     }
 }
 
@@ -105,7 +107,7 @@ pub(crate) struct ConnectionGuard {
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.service.with(|dispatcher, now| dispatcher.disconnect(self.id, now));
+        self.service.apply(|dispatcher, now| dispatcher.disconnect(self.id, now));
         self.service.metrics().connections.set(gauge(self.service.connections()));
         self.service.0.changed.notify_waiters();
     }

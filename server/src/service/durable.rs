@@ -79,7 +79,7 @@ impl SigningService {
         Ok(subscription)
     }
 
-    /// Waits for a durable request's end, no longer than `patience`, and returns how it stands then.
+    /// Waits for a durable request's end, no longer than `time_limit`, and returns how it stands then.
     ///
     /// # Errors
     /// As of [`SigningService::record`], and [`SigningError::Draining`].
@@ -87,7 +87,7 @@ impl SigningService {
         &self,
         requester: &RequesterName,
         id: RequestId,
-        patience: Duration,
+        time_limit: Duration,
     ) -> Result<Record, SigningError> {
         let mut subscription = self.subscribe(requester, id).await?;
         let ended = async {
@@ -99,7 +99,7 @@ impl SigningService {
                 }
             }
         };
-        match timeout(patience, ended).await {
+        match timeout(time_limit, ended).await {
             Ok(ended) => ended,
             Err(_) => self.record(requester, id).await,
         }
@@ -142,7 +142,7 @@ impl SigningService {
     }
 
     pub(crate) fn withdraw(&self, id: RequestId) {
-        self.with(|dispatcher, now| dispatcher.cancel(id, now));
+        self.apply(|dispatcher, now| dispatcher.cancel(id, now));
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {

@@ -1,27 +1,29 @@
 //! The signing service: what a backend calls, and what every wallet connection reports to.
 
-mod carry;
 mod connections;
 mod durable;
+mod effects;
+mod mailbox;
 mod waiting;
 
 pub(crate) use connections::ConnectionGuard;
 pub use durable::Subscription;
+pub use mailbox::{Inbox, Mail};
+#[cfg(feature = "simulation")]
 pub use waiting::Waiting;
 
 use crate::{
     config::Config,
     dispatch::{Accepted, Dispatcher},
     error::SigningError,
-    mailbox::Mailbox,
     metrics::Metrics,
     record::{PhaseTimes, Record},
-    request::SigningRequest,
-    session::{Close, Rules, close},
+    session::{Close, Rules, close_code},
     storage::{Loaded, Storage},
     time::{Clock, Timestamp},
 };
-use countersign_protocol::{ApprovedBy, GoodbyeReason, Message, PublicKey, PublicKeyBytes, RequestId, Signature};
+use countersign_protocol::{ApprovedBy, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature};
+use mailbox::Mailbox;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -109,7 +111,7 @@ impl SigningService {
     }
 
     pub(crate) fn assemble(config: Config, clock: Clock, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> Self {
-        let dispatcher = Dispatcher::new(config.limits(), loaded, clock.now());
+        let dispatcher = Dispatcher::new(config.capacity(), loaded, clock.now());
         let state = State { dispatcher, acceptances: HashMap::new(), watchers: HashMap::new() };
         Self(Arc::new(Inner {
             rules: Arc::new(config.rules()),
@@ -121,28 +123,6 @@ impl SigningService {
             changed: Notify::new(),
             deadlines: Notify::new(),
         }))
-    }
-
-    /// Asks the wallets of `public_key` to sign `message`, waits up to a minute, and returns the verified signature.
-    ///
-    /// # Errors
-    /// [`SigningError`], always with the reason.
-    ///
-    /// # Cancel safety
-    /// Dropping the future withdraws the request: the wallet's prompt closes, and nothing stays behind.
-    pub async fn send_to_sign(&self, public_key: &PublicKey, message: &[u8]) -> Result<Signed, SigningError> {
-        self.request(public_key.to_bytes(), message.try_into()?).send().await
-    }
-
-    /// A request to be furnished with a purpose, a requester or another deadline before it is sent.
-    pub fn request(&self, public_key: PublicKeyBytes, message: Message) -> SigningRequest<'_> {
-        SigningRequest::new(self, public_key, message)
-    }
-
-    /// Several messages for one key, to be approved in one prompt: 1 to [`MAX_BATCH`](crate::protocol::limits::MAX_BATCH). Each is a
-    /// request of its own in all else.
-    pub fn batch(&self, public_key: PublicKeyBytes, messages: Vec<Message>) -> SigningRequest<'_, Vec<Message>> {
-        SigningRequest::new(self, public_key, messages)
     }
 
     /// How many connections of wallets hold this key.
@@ -171,25 +151,26 @@ impl SigningService {
     }
 
     /// Stops in good order: refuses new requests and connections, tells every wallet, gives open requests that somebody waits for up
-    /// to `patience`, ends the rest as [`SigningError::Draining`], and closes every connection with code 1012. Durable requests stay
+    /// to `time_limit`, ends the rest as [`SigningError::Draining`], and closes every connection with code 1012. Durable requests stay
     /// open on disk.
-    pub async fn drain(&self, patience: Duration) {
+    pub async fn drain(&self, time_limit: Duration) {
         self.begin_drain();
-        self.until(patience, |state| state.dispatcher.transient() == 0 && state.watchers.is_empty()).await;
+        self.until(time_limit, |state| state.dispatcher.transient() == 0 && state.watchers.is_empty()).await;
         self.finish_drain();
         self.until(self.0.config.write_timeout, |state| state.dispatcher.connections() == 0).await;
     }
 
     pub(crate) fn begin_drain(&self) {
         let goodbye = self.goodbye().frame;
-        self.with(|dispatcher, _| dispatcher.begin_drain(&goodbye));
+        self.apply(|dispatcher, _| dispatcher.begin_drain(&goodbye));
     }
 
     pub(crate) fn finish_drain(&self) {
-        self.with(|dispatcher, now| dispatcher.finish_drain(|| self.goodbye(), now));
+        self.apply(|dispatcher, now| dispatcher.finish_drain(|| self.goodbye(), now));
         self.state().watchers.clear();
     }
 
+    #[cfg(feature = "simulation")]
     pub(crate) fn is_idle(&self) -> bool {
         let State { dispatcher, acceptances, watchers } = &*self.state();
         dispatcher.is_idle() && acceptances.is_empty() && watchers.is_empty()
@@ -205,15 +186,19 @@ impl SigningService {
         self.0.store.is_some()
     }
 
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
     pub(crate) fn goodbye(&self) -> Close {
-        Close::goodbye(GoodbyeReason::Shutdown, self.0.config.reconnect_after, close::SERVICE_RESTART)
+        Close::goodbye(GoodbyeReason::Shutdown, self.0.config.reconnect_after, close_code::SERVICE_RESTART)
     }
 
-    async fn until(&self, patience: Duration, holds: impl Fn(&State) -> bool) {
+    async fn until(&self, time_limit: Duration, holds: impl Fn(&State) -> bool) {
         let wait = async {
             loop {
                 let changed = self.0.changed.notified();
@@ -223,8 +208,8 @@ impl SigningService {
                 changed.await;
             }
         };
-        // Whether it holds or the patience is over, the caller goes on the same way.
-        let _ = tokio::time::timeout(patience, wait).await;
+        // Whether it holds or the time_limit is over, the caller goes on the same way.
+        let _ = tokio::time::timeout(time_limit, wait).await;
     }
 
     /// A panic while the lock was held would have been a bug; the state is consistent between any two statements that can

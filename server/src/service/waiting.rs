@@ -1,15 +1,16 @@
 //! A request that somebody waits for, and that ends with them.
 
 use super::SigningService;
-use crate::{SigningError, few::Few, record::Record, time::Timestamp};
+use crate::{SigningError, record::Record, time::Timestamp};
 use countersign_protocol::{PublicKey, PublicKeyBytes, RequestId};
+use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::timeout_at};
 
 impl SigningService {
     /// Asks the wallets that are connected, for requests that end with the process.
-    pub(crate) fn ask(&self, records: Few<Box<Record>>) -> Result<Few<Waiting<'_>>, SigningError> {
+    pub(crate) fn ask(&self, records: SmallVec<[Box<Record>; 1]>) -> Result<SmallVec<[Waiting<'_>; 1]>, SigningError> {
         let key = records.first().map(|record| record.public_key);
-        let mut waiting = Few::new();
+        let mut waiting = SmallVec::new();
         let requests = records
             .into_iter()
             .map(|record| {
@@ -19,7 +20,7 @@ impl SigningService {
                 (record, waiter)
             })
             .collect();
-        match self.with(|dispatcher, now| dispatcher.ask(requests, now)) {
+        match self.apply(|dispatcher, now| dispatcher.ask(requests, now)) {
             Ok(()) => Ok(waiting),
             Err(error) => {
                 // Nothing was asked, so nothing is to be withdrawn.
@@ -45,7 +46,7 @@ impl SigningService {
 
     /// Ends what has no time left.
     pub(crate) fn handle_timeout(&self) {
-        self.with(|dispatcher, now| dispatcher.handle_timeout(now));
+        self.apply(|dispatcher, now| dispatcher.handle_timeout(now));
     }
 }
 
@@ -86,7 +87,7 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if self.answer.is_some() {
-            self.service.with(|dispatcher, now| dispatcher.cancel(self.id, now));
+            self.service.apply(|dispatcher, now| dispatcher.cancel(self.id, now));
         }
     }
 }

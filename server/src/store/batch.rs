@@ -13,7 +13,7 @@ const MAX_WRITES: usize = 1024;
 /// The most bytes of messages that share a commit, give or take one write: what is in a transaction is in memory.
 const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 /// How long news of progress may wait for a commit to ride with.
-const PATIENCE: Duration = Duration::from_millis(50);
+const MAX_PROGRESS_DELAY: Duration = Duration::from_millis(50);
 
 /// A write, and who is to be told.
 pub(super) struct Job {
@@ -81,16 +81,16 @@ impl Batch {
             Err(RecvTimeoutError::Timeout) => return Some(batch),
             Err(RecvTimeoutError::Disconnected) => return None,
         }
-        let patience = match wake {
-            Wake::Whenever => Instant::now() + PATIENCE,
-            Wake::By(time) => time.min(Instant::now() + PATIENCE),
+        let wait_until = match wake {
+            Wake::Whenever => Instant::now() + MAX_PROGRESS_DELAY,
+            Wake::By(time) => time.min(Instant::now() + MAX_PROGRESS_DELAY),
         };
         while !batch.is_full() {
             match commands.try_recv() {
                 Ok(command) => batch.push(command),
                 Err(TryRecvError::Disconnected) => break,
                 Err(TryRecvError::Empty) if batch.urgent => break,
-                Err(TryRecvError::Empty) => match receive(commands, Wake::By(patience)) {
+                Err(TryRecvError::Empty) => match receive(commands, Wake::By(wait_until)) {
                     Ok(command) => batch.push(command),
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
                 },

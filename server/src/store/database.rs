@@ -1,6 +1,6 @@
 //! The connection: its settings, its transactions, its log.
 
-use super::trouble::Trouble;
+use super::error::DbError;
 use rusqlite::{Connection, OpenFlags, config::DbConfig, hooks::Wal};
 use std::{
     path::Path,
@@ -31,7 +31,7 @@ pub(super) struct Database {
 
 impl Database {
     /// Opens the file, which has to be there, and makes sure that it is ours alone.
-    pub(super) fn open(path: &Path) -> Result<Self, Trouble> {
+    pub(super) fn open(path: &Path) -> Result<Self, DbError> {
         // No `SQLITE_OPEN_URI`: a path is a path, whatever characters it has.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
@@ -55,11 +55,11 @@ impl Database {
     }
 
     /// Settings that a connection begins with. Nothing may have been written before.
-    pub(super) fn configure(&self, max_bytes: u64) -> Result<(), Trouble> {
+    pub(super) fn configure(&self, max_bytes: u64) -> Result<(), DbError> {
         let set = |name, value: &dyn rusqlite::ToSql| self.connection.pragma_update(None, name, value);
         let mode: String = self.connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
         if mode != "wal" {
-            return Err(Trouble::Setting("journal_mode=WAL"));
+            return Err(DbError::Setting("journal_mode=WAL"));
         }
         // A commit is an fsync of the log.
         set("synchronous", &"FULL")?;
@@ -72,23 +72,23 @@ impl Database {
         Ok(())
     }
 
-    pub(super) fn page_bytes(&self) -> Result<u64, Trouble> {
+    pub(super) fn page_bytes(&self) -> Result<u64, DbError> {
         let bytes: u32 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         Ok(u64::from(bytes).max(1))
     }
 
     /// How many pages of the database are in use.
-    pub(super) fn used_pages(&self) -> Result<u64, Trouble> {
+    pub(super) fn used_pages(&self) -> Result<u64, DbError> {
         let count = |sql| self.connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, u32>(0));
         Ok(u64::from(count("PRAGMA page_count")?.saturating_sub(count("PRAGMA freelist_count")?)))
     }
 
-    pub(super) fn begin(&self) -> Result<(), Trouble> {
+    pub(super) fn begin(&self) -> Result<(), DbError> {
         self.run("BEGIN IMMEDIATE")
     }
 
     /// Returns when everything since `begin` is on the disk.
-    pub(super) fn commit(&mut self) -> Result<(), Trouble> {
+    pub(super) fn commit(&mut self) -> Result<(), DbError> {
         #[cfg(test)]
         if let Some(code) = self.faults.pop_front() {
             return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into());
@@ -97,12 +97,12 @@ impl Database {
     }
 
     /// Undoes everything since `begin`. SQLite has done so itself after some errors.
-    pub(super) fn roll_back(&self) -> Result<(), Trouble> {
+    pub(super) fn roll_back(&self) -> Result<(), DbError> {
         if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK") }
     }
 
     /// Takes over the log, where it has grown long enough, so that it does not grow for ever.
-    pub(super) fn checkpoint_if_due(&self) -> Result<(), Trouble> {
+    pub(super) fn checkpoint_if_due(&self) -> Result<(), DbError> {
         if self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl Database {
 
     /// Takes over the whole log and cuts it to nothing: afterwards everything that was ever committed has been synced into the
     /// database by this process, whatever became of the fsyncs of an earlier one.
-    pub(super) fn settle(&self) -> Result<(), Trouble> {
+    pub(super) fn settle(&self) -> Result<(), DbError> {
         self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")
     }
 
@@ -123,12 +123,12 @@ impl Database {
         let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
-    fn checkpoint(&self, sql: &str) -> Result<(), Trouble> {
+    fn checkpoint(&self, sql: &str) -> Result<(), DbError> {
         let busy: bool = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-        if busy { Err(Trouble::Setting("to take over its log")) } else { Ok(()) }
+        if busy { Err(DbError::Setting("to take over its log")) } else { Ok(()) }
     }
 
-    fn run(&self, sql: &str) -> Result<(), Trouble> {
+    fn run(&self, sql: &str) -> Result<(), DbError> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }

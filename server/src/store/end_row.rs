@@ -1,7 +1,7 @@
 //! How a request ended, as columns.
 
-use super::{rows::optional, trouble::Trouble};
-use crate::record::{End, Phase};
+use super::{columns::optional, error::DbError};
+use crate::record::{End, Phase, end_code};
 use countersign_protocol::{ApprovedBy, Device, RejectCode, WireName as _};
 use rusqlite::Row;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct EndRow<'a> {
 
 impl<'a> From<&'a End> for EndRow<'a> {
     fn from(end: &'a End) -> Self {
-        let row = Self { kind: Some(kind(end)), ..Self::default() };
+        let row = Self { kind: Some(end.code()), ..Self::default() };
         match end {
             End::Signed { signature, approved_by, device } => Self {
                 signature: Some(signature.as_bytes()),
@@ -39,54 +39,40 @@ impl<'a> From<&'a End> for EndRow<'a> {
     }
 }
 
-fn kind(end: &End) -> &'static str {
-    match end {
-        End::Signed { .. } => "signed",
-        End::Rejected { .. } => "rejected",
-        End::InvalidSignature => "invalid_signature",
-        End::MessageMismatch => "message_mismatch",
-        End::DeliveryTimeout => "delivery_timeout",
-        End::Timeout(_) => "timeout",
-        End::Disconnected(_) => "disconnected",
-        End::Cancelled => "cancelled",
-        End::Draining => "draining",
-    }
-}
-
 /// Reads the end back.
-pub(super) fn end(row: &Row<'_>) -> Result<Option<End>, Trouble> {
+pub(super) fn end(row: &Row<'_>) -> Result<Option<End>, DbError> {
     let Some(kind) = row.get::<_, Option<Box<str>>>("end_kind")? else { return Ok(None) };
     let end = match &*kind {
-        "signed" => End::Signed {
+        end_code::SIGNED => End::Signed {
             signature: row.get::<_, [u8; 64]>("signature")?.into(),
             approved_by: optional(row, "approved_by")?,
             device: device(row)?,
         },
-        "rejected" => End::Rejected { code: reject_code(row)?, reason: optional(row, "reason")? },
-        "invalid_signature" => End::InvalidSignature,
-        "message_mismatch" => End::MessageMismatch,
-        "delivery_timeout" => End::DeliveryTimeout,
-        "timeout" => End::Timeout(phase(row)?),
-        "disconnected" => End::Disconnected(phase(row)?),
-        "cancelled" => End::Cancelled,
-        "draining" => End::Draining,
-        _ => return Err(Trouble::Column("end_kind")),
+        end_code::REJECTED => End::Rejected { code: reject_code(row)?, reason: optional(row, "reason")? },
+        end_code::INVALID_SIGNATURE => End::InvalidSignature,
+        end_code::MESSAGE_MISMATCH => End::MessageMismatch,
+        end_code::DELIVERY_TIMEOUT => End::DeliveryTimeout,
+        end_code::TIMEOUT => End::Timeout(phase(row)?),
+        end_code::SIGNER_DISCONNECTED => End::Disconnected(phase(row)?),
+        end_code::CANCELLED => End::Cancelled,
+        end_code::DRAINING => End::Draining,
+        _ => return Err(DbError::Column("end_kind")),
     };
     Ok(Some(end))
 }
 
-fn device(row: &Row<'_>) -> Result<Option<Arc<Device>>, Trouble> {
+fn device(row: &Row<'_>) -> Result<Option<Arc<Device>>, DbError> {
     let (id, label) = (optional(row, "device_id")?, optional(row, "device_label")?);
     Ok(id.zip(label).map(|(id, label)| Arc::new(Device { id, label })))
 }
 
-fn reject_code(row: &Row<'_>) -> Result<RejectCode, Trouble> {
+fn reject_code(row: &Row<'_>) -> Result<RejectCode, DbError> {
     let text: Box<str> = row.get("reject_code")?;
-    RejectCode::from_name(&text).map_err(|_| Trouble::Column("reject_code"))
+    RejectCode::from_name(&text).map_err(|_| DbError::Column("reject_code"))
 }
 
-fn phase(row: &Row<'_>) -> Result<Phase, Trouble> {
+fn phase(row: &Row<'_>) -> Result<Phase, DbError> {
     let text: Box<str> = row.get("end_phase")?;
     let phases = [Phase::Queued, Phase::Delivered, Phase::Received, Phase::Displayed];
-    phases.into_iter().find(|phase| phase.as_str() == &*text).ok_or(Trouble::Column("end_phase"))
+    phases.into_iter().find(|phase| phase.as_str() == &*text).ok_or(DbError::Column("end_phase"))
 }

@@ -4,20 +4,22 @@
 //! the next. A completion runs on that thread once the outcome is certain, in the order in which the writes were submitted.
 
 mod batch;
+mod columns;
 mod database;
+mod durable;
 mod end_row;
+mod error;
 mod files;
 mod key;
 mod open;
+mod quota;
 mod reads;
 mod receipt;
-mod room;
 mod rows;
 mod schema;
 mod sqlite;
-mod thread;
 mod times;
-mod trouble;
+mod worker;
 mod writes;
 
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod tests;
 use crate::{record::Record, time::Timestamp};
 
 pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
+pub use durable::DurableStore;
 pub use key::{KeyFileError, ServerKey};
 #[cfg(feature = "http")]
 pub(crate) use open::MIN_MAX_BYTES;

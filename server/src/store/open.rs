@@ -1,11 +1,11 @@
 //! Opening a store: the directory, the lock, the schema, what is in it.
 
 use super::{
-    Loaded,
+    KeyFileError, Loaded,
     database::Database,
+    error::DbError,
     files::{private_directory, private_file, sync_directory},
     reads, schema,
-    trouble::Trouble,
 };
 use crate::time::Timestamp;
 use rusqlite::ErrorCode;
@@ -94,6 +94,9 @@ pub enum OpenError {
         /// What the database or the system says.
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The server's key beside it cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
 }
 
 /// A store that has been opened, and what its thread is to begin with.
@@ -113,7 +116,7 @@ pub(super) fn open(config: &StoreConfig, now: Timestamp) -> Result<Opened, OpenE
     sync_directory(&config.dir).map_err(failed)?;
     let max_bytes = config.max_bytes.max(MIN_MAX_BYTES);
     let database = database(&path, max_bytes)?;
-    let loaded = load(&database, config.retention, now).map_err(|trouble| classify(&path, trouble))?;
+    let loaded = load(&database, config.retention, now).map_err(|error| classify(&path, error))?;
     Ok(Opened { lock, database, max_bytes, loaded })
 }
 
@@ -131,14 +134,14 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
 }
 
 fn database(path: &Path, max_bytes: u64) -> Result<Database, OpenError> {
-    let classify = |trouble| classify(path, trouble);
+    let classify = |error| classify(path, error);
     let database = Database::open(path).map_err(classify)?;
     let found = match schema::version(&database.connection).map_err(classify)? {
         Some(version) if version > schema::VERSION => {
             return Err(OpenError::NewerSchema { path: path.to_owned(), found: version, known: schema::VERSION });
         }
         Some(version) => version,
-        None => return Err(classify(Trouble::Column("user_version"))),
+        None => return Err(classify(DbError::Column("user_version"))),
     };
     database.configure(max_bytes).map_err(classify)?;
     schema::migrate(&database.connection, found).map_err(classify)?;
@@ -146,7 +149,7 @@ fn database(path: &Path, max_bytes: u64) -> Result<Database, OpenError> {
     Ok(database)
 }
 
-fn load(database: &Database, retention: Duration, now: Timestamp) -> Result<Loaded, Trouble> {
+fn load(database: &Database, retention: Duration, now: Timestamp) -> Result<Loaded, DbError> {
     let connection = &database.connection;
     while reads::forget_some(connection, before(now, retention))?.1 {}
     Ok(Loaded {
@@ -159,22 +162,20 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
     Timestamp::from_millis(now.as_millis().saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
 }
 
-fn classify(path: &Path, trouble: Trouble) -> OpenError {
-    let code = match &trouble {
-        Trouble::Sqlite(error) => error.sqlite_error_code(),
-        Trouble::Column(_) => Some(ErrorCode::DatabaseCorrupt),
-        Trouble::Setting(_) => None,
+fn classify(path: &Path, error: DbError) -> OpenError {
+    let code = match &error {
+        DbError::Sqlite(error) => error.sqlite_error_code(),
+        DbError::Column(_) => Some(ErrorCode::DatabaseCorrupt),
+        DbError::Setting(_) => None,
     };
     let path = path.to_owned();
     match code {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             OpenError::InUse { path: path.parent().map_or_else(|| path.clone(), Path::to_owned) }
         }
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            OpenError::Corrupt { path, source: trouble.into() }
-        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Corrupt { path, source: error.into() },
         // A decoding error without a code of SQLite's is a value of the wrong type.
-        None if matches!(trouble, Trouble::Sqlite(_)) => OpenError::Corrupt { path, source: trouble.into() },
-        Some(_) | None => OpenError::Io { path, source: trouble.into() },
+        None if matches!(error, DbError::Sqlite(_)) => OpenError::Corrupt { path, source: error.into() },
+        Some(_) | None => OpenError::Io { path, source: error.into() },
     }
 }

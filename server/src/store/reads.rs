@@ -2,8 +2,9 @@
 
 use super::{
     Event,
-    rows::{COLUMNS, millis, record, timestamp},
-    trouble::Trouble,
+    columns::{millis, timestamp},
+    error::DbError,
+    rows::{COLUMNS, record},
 };
 use crate::{record::Record, time::Timestamp};
 use countersign_protocol::RequestId;
@@ -13,13 +14,13 @@ use rusqlite::{Connection, Row, params};
 const FORGOTTEN_AT_ONCE: usize = 500;
 
 /// One request.
-pub(super) fn request(connection: &Connection, id: RequestId) -> Result<Option<Record>, Trouble> {
+pub(super) fn request(connection: &Connection, id: RequestId) -> Result<Option<Record>, DbError> {
     let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM requests WHERE id = ?1"))?;
     statement.query_and_then([id.to_bytes()], record)?.next().transpose()
 }
 
 /// Every open request, in the order in which they were accepted.
-pub(super) fn open_requests(connection: &Connection) -> Result<Vec<Record>, Trouble> {
+pub(super) fn open_requests(connection: &Connection) -> Result<Vec<Record>, DbError> {
     let mut statement = connection.prepare(&format!(
         "SELECT {COLUMNS} FROM requests INDEXED BY requests_open WHERE end_kind IS NULL ORDER BY seq"
     ))?;
@@ -27,7 +28,7 @@ pub(super) fn open_requests(connection: &Connection) -> Result<Vec<Record>, Trou
 }
 
 /// The last requests that ended since `since`, at most `limit` of them, oldest first.
-pub(super) fn ended_since(connection: &Connection, since: Timestamp, limit: usize) -> Result<Vec<Record>, Trouble> {
+pub(super) fn ended_since(connection: &Connection, since: Timestamp, limit: usize) -> Result<Vec<Record>, DbError> {
     let mut statement = connection.prepare(&format!(
         "SELECT {COLUMNS} FROM requests WHERE ended_at >= ?1 ORDER BY ended_at DESC, seq DESC LIMIT ?2"
     ))?;
@@ -42,7 +43,7 @@ pub(super) fn due_events(
     connection: &Connection,
     now: Timestamp,
     limit: usize,
-) -> Result<(Vec<Event>, Option<Timestamp>), Trouble> {
+) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
     let events: Vec<_> = connection
         .prepare_cached(&format!(
             "SELECT events.attempts AS attempts, next_at, {COLUMNS} FROM events JOIN requests ON seq = request \
@@ -58,15 +59,15 @@ pub(super) fn due_events(
     Ok((events, next))
 }
 
-fn event(row: &Row<'_>) -> Result<Event, Trouble> {
+fn event(row: &Row<'_>) -> Result<Event, DbError> {
     let record = record(row)?;
-    let url = record.webhook.clone().ok_or(Trouble::Column("webhook"))?;
+    let url = record.webhook.clone().ok_or(DbError::Column("webhook"))?;
     Ok(Event { url, attempts: row.get("attempts")?, next_at: timestamp(row, "next_at")?, record })
 }
 
 /// Forgets some of the requests that ended before `before` and have nothing to be told any more.
 /// Returns how many, and whether there may be others.
-pub(super) fn forget_some(connection: &Connection, before: Timestamp) -> Result<(usize, bool), Trouble> {
+pub(super) fn forget_some(connection: &Connection, before: Timestamp) -> Result<(usize, bool), DbError> {
     let forgotten = connection
         .prepare_cached(
             "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE ended_at < ?1 \

@@ -1,10 +1,7 @@
 //! Receipts: what the server says about a request that has ended, under its own signature, for whoever was not there.
 
 use super::{key::ServerKey, times::Times};
-use crate::{
-    SigningError,
-    record::{End, Record},
-};
+use crate::record::{End, Record, end_code};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign_protocol::{
     ApprovedBy, Device, PublicKeyBytes, Purpose, RequestId, RequesterName, Signature, WireName as _,
@@ -67,7 +64,7 @@ fn claims<'a>(record: &'a Record, iss: Option<&'a str>) -> Option<Claims<'a>> {
         purpose: record.purpose.as_ref(),
         device: None,
         state: end.state(),
-        code: Some(SigningError::code_of(end)).filter(|code| *code != "signed"),
+        code: Some(end.code()).filter(|code| *code != end_code::SIGNED),
         reject_code: None,
         signature: None,
         approved_by: None,

@@ -1,6 +1,11 @@
 //! A request as a row.
 
-use super::{end_row, end_row::EndRow, trouble::Trouble};
+use super::{
+    columns::{millis, optional, optional_timestamp, parsed, timestamp},
+    end_row,
+    end_row::EndRow,
+    error::DbError,
+};
 use crate::{
     idempotency::IdempotencyKey,
     record::{PhaseTimes, Record},
@@ -8,7 +13,7 @@ use crate::{
 };
 use countersign_protocol::{Batch, BatchId, Message, RequestId};
 use rusqlite::{Connection, Row, params};
-use std::{str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 /// What a request is read back from.
 pub(super) const COLUMNS: &str = "id, public_key, requester, purpose, batch_id, batch_index, batch_size, webhook, \
@@ -21,7 +26,7 @@ const INSERT: &str = "INSERT INTO requests (id, public_key, requester, purpose, 
     ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
 
 /// Adds a request.
-pub(super) fn insert(connection: &Connection, record: &Record, key: Option<&IdempotencyKey>) -> Result<(), Trouble> {
+pub(super) fn insert(connection: &Connection, record: &Record, key: Option<&IdempotencyKey>) -> Result<(), DbError> {
     let times = &record.times;
     let end = record.end.as_ref().map(EndRow::from).unwrap_or_default();
     let batch = record.batch.as_ref();
@@ -57,7 +62,7 @@ pub(super) fn insert(connection: &Connection, record: &Record, key: Option<&Idem
 }
 
 /// Reads a request back.
-pub(super) fn record(row: &Row<'_>) -> Result<Record, Trouble> {
+pub(super) fn record(row: &Row<'_>) -> Result<Record, DbError> {
     Ok(Record {
         id: RequestId::from_bytes(row.get("id")?),
         public_key: row.get::<_, [u8; 32]>("public_key")?.into(),
@@ -70,10 +75,10 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, Trouble> {
         webhook: row.get("webhook")?,
         times: PhaseTimes {
             queued: timestamp(row, "queued_at")?,
-            delivered: time(row, "delivered_at")?,
-            received: time(row, "received_at")?,
-            displayed: time(row, "displayed_at")?,
-            ended: time(row, "ended_at")?,
+            delivered: optional_timestamp(row, "delivered_at")?,
+            received: optional_timestamp(row, "received_at")?,
+            displayed: optional_timestamp(row, "displayed_at")?,
+            ended: optional_timestamp(row, "ended_at")?,
         },
         attempt: row.get("attempt")?,
         end: end_row::end(row)?,
@@ -85,38 +90,12 @@ pub(super) fn ended_at(times: &PhaseTimes) -> Timestamp {
     times.ended.unwrap_or(times.queued)
 }
 
-/// A time as SQLite holds it; its integers end in the year 292 million.
-pub(super) fn millis(time: Timestamp) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+fn message(row: &Row<'_>) -> Result<Arc<Message>, DbError> {
+    let blob = row.get_ref("message")?.as_blob().map_err(|_| DbError::Column("message"))?;
+    Message::try_from(blob).map(Arc::new).map_err(|_| DbError::Column("message"))
 }
 
-/// A time that is always there.
-pub(super) fn timestamp(row: &Row<'_>, column: &'static str) -> Result<Timestamp, Trouble> {
-    let millis: i64 = row.get(column)?;
-    u64::try_from(millis).map(Timestamp::from_millis).map_err(|_| Trouble::Column(column))
-}
-
-fn time(row: &Row<'_>, column: &'static str) -> Result<Option<Timestamp>, Trouble> {
-    let millis: Option<i64> = row.get(column)?;
-    millis.map(|_| timestamp(row, column)).transpose()
-}
-
-fn message(row: &Row<'_>) -> Result<Arc<Message>, Trouble> {
-    let blob = row.get_ref("message")?.as_blob().map_err(|_| Trouble::Column("message"))?;
-    Message::try_from(blob).map(Arc::new).map_err(|_| Trouble::Column("message"))
-}
-
-fn batch(row: &Row<'_>) -> Result<Option<Batch>, Trouble> {
+fn batch(row: &Row<'_>) -> Result<Option<Batch>, DbError> {
     let Some(id) = row.get::<_, Option<[u8; 16]>>("batch_id")? else { return Ok(None) };
     Ok(Some(Batch { id: BatchId::from_bytes(id), index: row.get("batch_index")?, size: row.get("batch_size")? }))
-}
-
-/// A text that may be missing, parsed into its type.
-pub(super) fn optional<T: FromStr>(row: &Row<'_>, column: &'static str) -> Result<Option<T>, Trouble> {
-    let text: Option<Box<str>> = row.get(column)?;
-    text.map(|text| parsed(&text, column)).transpose()
-}
-
-fn parsed<T: FromStr>(text: &str, column: &'static str) -> Result<T, Trouble> {
-    text.parse().map_err(|_| Trouble::Column(column))
 }

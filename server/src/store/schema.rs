@@ -1,24 +1,24 @@
 //! The tables, and how a database of an older version comes to have them.
 
-use super::trouble::Trouble;
+use super::error::DbError;
 use rusqlite::Connection;
 
 /// What has to be run on a database of version `n` to make it one of version `n + 1`; an empty one is of version 0.
 /// A script that has been released is never changed.
-const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// The version this program reads and writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// The version of the database, 0 if it is empty; none if it is nothing that this program has made.
-pub(super) fn version(connection: &Connection) -> Result<Option<usize>, Trouble> {
+pub(super) fn version(connection: &Connection) -> Result<Option<usize>, DbError> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let empty: bool = connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(usize::try_from(version).ok().filter(|version| empty == (*version == 0)))
 }
 
 /// Brings a database of version `from` up to [`VERSION`], step by step; a step that fails leaves the version before it.
-pub(super) fn migrate(connection: &Connection, from: usize) -> Result<(), Trouble> {
+pub(super) fn migrate(connection: &Connection, from: usize) -> Result<(), DbError> {
     for (version, script) in (1_i64..).zip(MIGRATIONS).skip(from) {
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(script)?;
@@ -31,6 +31,23 @@ pub(super) fn migrate(connection: &Connection, from: usize) -> Result<(), Troubl
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_of_an_older_version_keeps_its_meaning() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO requests (id, public_key, requester, deliver_by, expires_at, attempt, queued_at, ended_at, end_kind, \
+                 end_phase, message) VALUES (x'01', x'02', 'a', 1, 1, 1, 1, 1, 'disconnected', 'received', x'03')",
+            )
+            .unwrap();
+        migrate(&connection, 1).unwrap();
+        let end: (String, String) = connection
+            .query_row("SELECT end_kind, end_phase FROM requests", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(end, ("signer_disconnected".into(), "received".into()));
+    }
 
     #[test]
     fn a_step_that_fails_leaves_nothing() {

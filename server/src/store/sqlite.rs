@@ -4,10 +4,9 @@ use super::{
     Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write,
     batch::{Command, Job, Question},
     open::{self, Opened},
-    thread::{Shared, Worker},
+    worker::{Shared, Worker},
 };
 use crate::{
-    record::Record,
     storage::{Reader, Storage},
     time::Timestamp,
 };
@@ -53,7 +52,7 @@ impl Store {
             database: Some(database),
             max_bytes,
             open: u64::try_from(loaded.open.len()).unwrap_or(u64::MAX),
-            kept: Vec::new(),
+            postponed: Vec::new(),
             forgetting: VecDeque::new(),
             full: false,
             shared: Arc::clone(&shared),
@@ -64,16 +63,6 @@ impl Store {
             .spawn(|| worker.run())
             .map_err(|source| OpenError::Io { path: config.dir, source: source.into() })?;
         Ok((Self(Arc::new(Handle { commands: Some(sender), thread: Some(thread), shared })), loaded))
-    }
-
-    /// Submits a write. `then` is told its outcome, on the store's thread.
-    pub fn write(&self, write: Write, then: Completion) {
-        self.submit(Command::Write(Job { write, then }));
-    }
-
-    /// Reads one request as it is on the disk, with everything that was submitted before.
-    pub fn read(&self, id: RequestId, then: impl FnOnce(Result<Option<Record>, StoreError>) + Send + 'static) {
-        self.ask(Question::Read(id, Box::new(then)));
     }
 
     /// Reads at most `limit` webhook events that are due, the longest due first, and when the next one after these is.

@@ -2,10 +2,11 @@
 
 use super::{
     Idempotency, StoreError, Write, Written,
+    columns::millis,
     end_row::EndRow,
-    room::Room,
-    rows::{self, ended_at, millis},
-    trouble::{Trouble, Verdict},
+    error::{DbError, Severity},
+    quota::Quota,
+    rows::{self, ended_at},
 };
 use crate::{
     record::{End, PhaseTimes, Record},
@@ -20,12 +21,12 @@ pub(super) type Outcome = Result<Written, StoreError>;
 /// Applies one write.
 ///
 /// # Errors
-/// Trouble, after which the whole transaction has to be undone.
-pub(super) fn apply(connection: &Connection, write: &Write, room: &mut Room) -> Result<Outcome, Trouble> {
+/// DbError, after which the whole transaction has to be undone.
+pub(super) fn apply(connection: &Connection, write: &Write, quota: &mut Quota) -> Result<Outcome, DbError> {
     match write {
-        Write::Accept { records, idempotency } => accept(connection, records, idempotency.as_ref(), room),
+        Write::Accept { records, idempotency } => accept(connection, records, idempotency.as_ref(), quota),
         Write::Progress { id, times, attempt } => progress(connection, *id, times, *attempt),
-        Write::End { id, end, times } => conclude(connection, *id, end, times, room),
+        Write::End { id, end, times } => conclude(connection, *id, end, times, quota),
         Write::EventDone { id } => event_done(connection, *id),
         Write::EventFailed { id, attempts, next_at } => event_failed(connection, *id, *attempts, *next_at),
     }
@@ -34,23 +35,23 @@ pub(super) fn apply(connection: &Connection, write: &Write, room: &mut Room) -> 
 /// Applies one write so that it can be undone by itself, which takes half as long again.
 ///
 /// # Errors
-/// Trouble that concerns the whole transaction. What this write alone did wrong is undone, and is its outcome.
-pub(super) fn apply_apart(connection: &Connection, write: &Write, room: &mut Room) -> Result<Outcome, Trouble> {
+/// DbError that concerns the whole transaction. What this write alone did wrong is undone, and is its outcome.
+pub(super) fn apply_apart(connection: &Connection, write: &Write, quota: &mut Quota) -> Result<Outcome, DbError> {
     run(connection, "SAVEPOINT write")?;
-    let before = *room;
-    match apply(connection, write, room) {
+    let before = *quota;
+    match apply(connection, write, quota) {
         Ok(outcome) => {
             run(connection, "RELEASE write")?;
             Ok(outcome)
         }
-        Err(trouble) if trouble.verdict() == Verdict::Refused => {
-            tracing::error!(%trouble, "the store refuses a write");
-            *room = before;
+        Err(error) if error.severity() == Severity::Refused => {
+            tracing::error!(%error, "the store refuses a write");
+            *quota = before;
             run(connection, "ROLLBACK TO write")?;
             run(connection, "RELEASE write")?;
             Ok(Err(StoreError::Failed))
         }
-        Err(trouble) => Err(trouble),
+        Err(error) => Err(error),
     }
 }
 
@@ -58,8 +59,8 @@ fn accept(
     connection: &Connection,
     records: &[Record],
     idempotency: Option<&Idempotency>,
-    room: &mut Room,
-) -> Result<Outcome, Trouble> {
+    quota: &mut Quota,
+) -> Result<Outcome, DbError> {
     if let Some(idempotency) = idempotency
         && let Some(earlier) = earlier(connection, idempotency)?
     {
@@ -68,7 +69,7 @@ fn accept(
     if records.is_empty() {
         return Ok(Ok(Written::Done));
     }
-    if !room.take(records) {
+    if !quota.take(records) {
         return Ok(Err(StoreError::Full));
     }
     if let Some(idempotency) = idempotency {
@@ -84,7 +85,7 @@ fn accept(
 }
 
 /// What this requester has asked under the key before.
-fn earlier(connection: &Connection, idempotency: &Idempotency) -> Result<Option<Written>, Trouble> {
+fn earlier(connection: &Connection, idempotency: &Idempotency) -> Result<Option<Written>, DbError> {
     let row: Option<([u8; 32], Vec<u8>)> = connection
         .prepare_cached("SELECT fingerprint, requests FROM idempotency WHERE requester = ?1 AND key = ?2")?
         .query_row(params![idempotency.requester.as_str(), idempotency.key.as_str()], |row| {
@@ -95,11 +96,11 @@ fn earlier(connection: &Connection, idempotency: &Idempotency) -> Result<Option<
     if fingerprint != idempotency.fingerprint {
         return Ok(Some(Written::Reused));
     }
-    let (ids, []) = requests.as_chunks() else { return Err(Trouble::Column("requests")) };
+    let (ids, []) = requests.as_chunks() else { return Err(DbError::Column("requests")) };
     Ok(Some(Written::Existing(ids.iter().copied().map(RequestId::from_bytes).collect())))
 }
 
-fn remember(connection: &Connection, idempotency: &Idempotency, records: &[Record]) -> Result<(), Trouble> {
+fn remember(connection: &Connection, idempotency: &Idempotency, records: &[Record]) -> Result<(), DbError> {
     let ids: Vec<u8> = records.iter().flat_map(|record| record.id.to_bytes()).collect();
     connection
         .prepare_cached(
@@ -115,7 +116,7 @@ fn remember(connection: &Connection, idempotency: &Idempotency, records: &[Recor
     Ok(())
 }
 
-fn progress(connection: &Connection, id: RequestId, times: &PhaseTimes, attempt: u32) -> Result<Outcome, Trouble> {
+fn progress(connection: &Connection, id: RequestId, times: &PhaseTimes, attempt: u32) -> Result<Outcome, DbError> {
     connection
         .prepare_cached(
             "UPDATE requests SET delivered_at = ?2, received_at = ?3, displayed_at = ?4, attempt = ?5 \
@@ -136,8 +137,8 @@ fn conclude(
     id: RequestId,
     end: &End,
     times: &PhaseTimes,
-    room: &mut Room,
-) -> Result<Outcome, Trouble> {
+    quota: &mut Quota,
+) -> Result<Outcome, DbError> {
     let end = EndRow::from(end);
     let ended = connection
         .prepare_cached(
@@ -162,13 +163,13 @@ fn conclude(
         ])?;
     // An end that is written again, after a rollback that was none, must not be told twice.
     if ended > 0 {
-        room.release();
+        quota.release();
         enqueue_event(connection, id)?;
     }
     Ok(Ok(Written::Done))
 }
 
-fn enqueue_event(connection: &Connection, id: RequestId) -> Result<(), Trouble> {
+fn enqueue_event(connection: &Connection, id: RequestId) -> Result<(), DbError> {
     connection
         .prepare_cached(
             "INSERT INTO events (request, attempts, next_at) \
@@ -178,14 +179,14 @@ fn enqueue_event(connection: &Connection, id: RequestId) -> Result<(), Trouble> 
     Ok(())
 }
 
-fn event_done(connection: &Connection, id: RequestId) -> Result<Outcome, Trouble> {
+fn event_done(connection: &Connection, id: RequestId) -> Result<Outcome, DbError> {
     connection
         .prepare_cached("DELETE FROM events WHERE request = (SELECT seq FROM requests WHERE id = ?1)")?
         .execute([id.to_bytes()])?;
     Ok(Ok(Written::Done))
 }
 
-fn event_failed(connection: &Connection, id: RequestId, attempts: u32, next_at: Timestamp) -> Result<Outcome, Trouble> {
+fn event_failed(connection: &Connection, id: RequestId, attempts: u32, next_at: Timestamp) -> Result<Outcome, DbError> {
     connection
         .prepare_cached(
             "UPDATE events SET attempts = ?2, next_at = ?3 WHERE request = (SELECT seq FROM requests WHERE id = ?1)",
@@ -194,7 +195,7 @@ fn event_failed(connection: &Connection, id: RequestId, attempts: u32, next_at: 
     Ok(Ok(Written::Done))
 }
 
-fn run(connection: &Connection, sql: &str) -> Result<(), Trouble> {
+fn run(connection: &Connection, sql: &str) -> Result<(), DbError> {
     connection.prepare_cached(sql)?.execute([])?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::{
 use countersign_protocol::{Batch, BatchId, Message, RequestId, RequesterName};
 use countersign_server::{
     Accepted, End, IdempotencyKey, Record, SigningError, SigningService, Subscription, Timestamp,
-    simulation::{Asked, Waiting},
+    simulation::{NewRequest, Waiting},
     storage::Idempotency,
 };
 use std::{
@@ -255,7 +255,7 @@ impl Call {
         let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         let batch = (size > 1).then(|| BatchId::from_random_bytes(ground.bytes()));
         let record = |(index, message): (u32, &Arc<Message>)| {
-            let asked = Asked {
+            let asked = NewRequest {
                 id: RequestId::from_random_bytes(ground.bytes()),
                 public_key: KEYS[self.key].1.to_bytes(),
                 message: Arc::clone(message),

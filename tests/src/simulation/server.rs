@@ -14,7 +14,7 @@ use countersign_protocol::{
 use countersign_server::{
     End, SigningService,
     connection::{Exit, Incoming},
-    simulation::{Conversation, Inbox, Newcomer, Todo, turned_away},
+    simulation::{Conversation, Inbox, NewConnection, Todo, turned_away},
 };
 use std::{
     collections::BTreeMap,
@@ -69,7 +69,7 @@ impl<'a> Server<'a> {
 
     /// A connection has come about.
     pub(super) fn accept(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
-        let newcomer = Newcomer {
+        let newcomer = NewConnection {
             id: ConnectionId::from_random_bytes(ground.bytes()),
             challenge: Challenge::from(ground.bytes()),
             origin: Origin::default(),

@@ -1,6 +1,6 @@
 //! The HTTP client: one attempt, without redirects, bounded in time and in what is read.
 
-use crate::http::because::because;
+use crate::http::error_chain::error_chain;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{StatusCode, http::request};
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 /// How long one attempt may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// How much of an answer is read, so that its connection can serve again; nobody looks at it.
 const MOST_READ: usize = 64 * 1024;
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(15);
 /// Why an attempt had no answer.
 #[derive(Debug, Error)]
 pub(super) enum Unanswered {
-    #[error("no answer in {} s", PATIENCE.as_secs())]
+    #[error("no answer in {} s", TIME_LIMIT.as_secs())]
     Late,
     #[error("{0}")]
     Failed(String),
@@ -58,12 +58,12 @@ impl Client {
     pub(super) async fn post(&self, url: &str, head: request::Builder, body: Bytes) -> Result<StatusCode, Unanswered> {
         let request = head.uri(url).body(Full::new(body)).map_err(|error| Unanswered::Failed(error.to_string()))?;
         let attempt = async {
-            let answer = self.0.request(request).await.map_err(|error| Unanswered::Failed(because(&error)))?;
+            let answer = self.0.request(request).await.map_err(|error| Unanswered::Failed(error_chain(&error)))?;
             let status = answer.status();
             // An answer that is too long or breaks off is one all the same.
             let _ = Limited::new(answer.into_body(), MOST_READ).collect().await;
             Ok(status)
         };
-        timeout(PATIENCE, attempt).await.unwrap_or(Err(Unanswered::Late))
+        timeout(TIME_LIMIT, attempt).await.unwrap_or(Err(Unanswered::Late))
     }
 }

@@ -3,9 +3,7 @@
 mod client;
 mod notice;
 mod schedule;
-mod target;
 mod worker;
 
 pub(super) use schedule::RETRIES;
-pub use target::{WebhookTarget, WebhookTargetError};
 pub(super) use worker::deliver;

@@ -1,6 +1,6 @@
 //! What is sent: the body, and the headers by which it is known and verified.
 
-use crate::{Record, http::resource::Resource, store::ServerKey, time::Timestamp};
+use crate::{Record, http::api::Resource, store::ServerKey, time::Timestamp};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use hyper::http::request;

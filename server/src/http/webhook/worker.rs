@@ -6,10 +6,10 @@ use super::{
     schedule,
 };
 use crate::{
-    http::{App, Kept},
+    http::api::App,
     random,
     storage::{Storage, StoreError, Write, Written},
-    store::Event,
+    store::{DurableStore, Event},
     time::Timestamp,
 };
 use countersign_protocol::RequestId;
@@ -49,15 +49,15 @@ impl Outcome {
 
 /// Tells ends for as long as it is polled. Whatever is under way when it is dropped is told again after the next start.
 pub(in crate::http) async fn deliver(app: Arc<App>) {
-    let Some(kept) = app.kept.clone() else { return };
+    let Some(store) = app.store.clone() else { return };
     let client = match Client::new() {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "no webhook can be delivered"),
     };
     let mut attempts = Attempts::default();
     loop {
-        let next = attempts.start_due(&app, &kept, &client).await;
-        attempts.wait(&kept, next).await;
+        let next = attempts.start_due(&app, &store, &client).await;
+        attempts.wait(&store, next).await;
     }
 }
 
@@ -70,17 +70,17 @@ struct Attempts {
 
 impl Attempts {
     /// Starts as many as may be; how long until there are more to start, if there are.
-    async fn start_due(&mut self, app: &Arc<App>, kept: &Kept, client: &Client) -> Option<Duration> {
+    async fn start_due(&mut self, app: &Arc<App>, store: &DurableStore, client: &Client) -> Option<Duration> {
         let now = app.service.now();
         // What is under way is due as well, and may come first.
         let limit = self.events.len() + MOST_AT_ONCE;
-        let Ok((due, next)) = due_events(kept, now, limit).await else { return Some(STORE_PAUSE) };
+        let Ok((due, next)) = due_events(store, now, limit).await else { return Some(STORE_PAUSE) };
         for event in due {
             let id = event.record.id;
             if self.events.len() < MOST_AT_ONCE && self.events.insert(id) {
-                let (app, kept, client) = (Arc::clone(app), kept.clone(), client.clone());
+                let (app, store, client) = (Arc::clone(app), store.clone(), client.clone());
                 self.tasks.spawn(async move {
-                    attempt(&app, &kept, &client, event).await;
+                    attempt(&app, &store, &client, event).await;
                     id
                 });
             }
@@ -90,7 +90,7 @@ impl Attempts {
     }
 
     /// Waits for whatever may allow another attempt.
-    async fn wait(&mut self, kept: &Kept, next: Option<Duration>) {
+    async fn wait(&mut self, store: &DurableStore, next: Option<Duration>) {
         tokio::select! {
             Some(done) = self.tasks.join_next() => {
                 match done {
@@ -99,25 +99,29 @@ impl Attempts {
                     Err(_) => self.events.clear(),
                 }
             }
-            () = kept.ended() => {}
+            () = store.ended() => {}
             () = sleep(next.unwrap_or_default()), if next.is_some() => {}
         }
     }
 }
 
-async fn due_events(kept: &Kept, now: Timestamp, limit: usize) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
+async fn due_events(
+    store: &DurableStore,
+    now: Timestamp,
+    limit: usize,
+) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
     let (reader, due) = oneshot::channel();
     // Fails only where the worker is gone.
-    kept.store().due_events(now, limit, move |due| drop(reader.send(due)));
+    store.due_events(now, limit, move |due| drop(reader.send(due)));
     due.await.unwrap_or(Err(StoreError::Failed))
 }
 
 /// One attempt, from the call to what is written down of it.
-async fn attempt(app: &App, kept: &Kept, client: &Client, event: Event) {
+async fn attempt(app: &App, store: &DurableStore, client: &Client, event: Event) {
     let Event { record, url, attempts, .. } = event;
     let attempts = attempts.saturating_add(1);
     let answer = if app.check_webhook(&url).is_ok() {
-        let (head, body) = notice(&record, kept.key(), app.service.now());
+        let (head, body) = notice(&record, store.key(), app.service.now());
         client.post(&url, head, body).await
     } else {
         Err(Unanswered::Failed("--webhook-target does not allow it any more".into()))
@@ -128,7 +132,7 @@ async fn attempt(app: &App, kept: &Kept, client: &Client, event: Event) {
     report(record.id, attempts, outcome, &answer);
     let id = record.id;
     write(
-        kept,
+        store,
         match wait {
             Some(wait) if outcome == Outcome::Failed => {
                 Write::EventFailed { id, attempts, next_at: app.service.now().after(wait) }
@@ -162,9 +166,9 @@ fn report(request: RequestId, attempts: u32, outcome: Outcome, answer: &Result<S
 }
 
 /// Returns when it is on disk, or never will be: the event is due again after the next start.
-async fn write(kept: &Kept, write: Write) {
+async fn write(store: &DurableStore, write: Write) {
     let (writer, written) = oneshot::channel::<Result<Written, StoreError>>();
-    Storage::write(kept, write, Box::new(move |outcome| drop(writer.send(outcome))));
+    Storage::write(store, write, Box::new(move |outcome| drop(writer.send(outcome))));
     // Told already, by the store.
     let _ = written.await;
 }

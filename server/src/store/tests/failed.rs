@@ -3,6 +3,7 @@
 use super::{
     NOW, StoreError, Write, Written, accept, end, forget, hold, id, ids, open, read, record, submit, wait, write,
 };
+use crate::storage::Storage as _;
 use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE};
 use std::sync::mpsc::channel;
 

@@ -1,10 +1,11 @@
-//! A store without room.
+//! A store without quota.
 
 use super::{
     MINUTE, NOW, Store, StoreConfig, StoreError, Write, Written, accept, end, ended_at, forget, hold, id, ids, open,
     read, record, submit, wait, write,
 };
 use crate::record::{End, PhaseTimes, Record};
+use crate::storage::Storage as _;
 use countersign_protocol::{ApprovedBy, Device, RequestId};
 use rusqlite::ffi::SQLITE_FULL;
 use std::{
@@ -20,7 +21,7 @@ fn small(dir: &Path) -> (Store, Vec<Record>) {
     (store, loaded.open)
 }
 
-/// Accepts requests with messages of this size until there is no room.
+/// Accepts requests with messages of this size until there is no quota.
 fn fill(store: &Store, from: u32, message_bytes: usize) -> Vec<RequestId> {
     let mut accepted = Vec::new();
     for n in from.. {
@@ -108,7 +109,7 @@ fn what_is_kept_fits_once_the_rest_is_refused() {
     let held = hold(&store);
     let outcomes = [accept(2), end(1)].map(|write| submit(&store, write));
     let (sender, answer) = channel();
-    store.read(id(1), move |result| sender.send(result).unwrap());
+    store.read(id(1), Box::new(move |result| sender.send(result).unwrap()));
     drop(held);
     assert_eq!(outcomes.map(|outcome| wait(&outcome)), [Err(StoreError::Full), Ok(Written::Done)]);
     let read_in_the_same_batch = wait(&answer).unwrap().unwrap();

@@ -4,6 +4,7 @@ use super::{
     NOW, StoreError, Write, Written, accept, completion, end, hold, id, open, read, record, submit, wait, write,
 };
 use crate::record::PhaseTimes;
+use crate::storage::Storage as _;
 use std::{
     sync::{Arc, Mutex},
     thread,

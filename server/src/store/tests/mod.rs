@@ -12,6 +12,7 @@ mod round_trip;
 use super::{Completion, Idempotency, Loaded, Store, StoreConfig, StoreError, Write, Written};
 use crate::{
     record::{End, PhaseTimes, Record},
+    storage::Storage as _,
     time::Timestamp,
 };
 use countersign_protocol::RequestId;
@@ -90,7 +91,7 @@ fn write(store: &Store, write: Write) -> Result<Written, StoreError> {
 
 fn read(store: &Store, id: RequestId) -> Result<Option<Record>, StoreError> {
     let (sender, answer) = channel();
-    store.read(id, move |result| drop(sender.send(result)));
+    store.read(id, Box::new(move |result| drop(sender.send(result))));
     wait(&answer)
 }
 
@@ -104,10 +105,11 @@ fn forget(store: &Store, before: Timestamp) -> Result<usize, StoreError> {
 fn hold(store: &Store) -> Sender<()> {
     let (entered, is_held) = channel();
     let (release, released) = channel::<()>();
-    store.read(id(u32::MAX), move |_| {
+    let then = Box::new(move |_| {
         entered.send(()).unwrap();
         let _ = released.recv_timeout(PATIENCE);
     });
+    store.read(id(u32::MAX), then);
     wait(&is_held);
     release
 }

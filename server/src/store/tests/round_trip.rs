@@ -1,6 +1,7 @@
 //! What is read is what was written.
 
 use super::{MINUTE, NOW, accept, ended_at, forget, id, ids, open, read, record, write};
+use crate::storage::Storage as _;
 use crate::{
     record::{End, Phase, PhaseTimes, Record},
     store::{Store, StoreConfig, Write, Written},

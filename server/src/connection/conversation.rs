@@ -1,0 +1,230 @@
+//! One wallet connection's side of the service, without its socket: what comes in, and what is to be done about it.
+
+use super::{
+    frame_rate::FrameRate,
+    socket::{Exit, Incoming},
+};
+use crate::{
+    SigningService,
+    dispatch::Refused,
+    service::{ConnectionGuard, Inbox, Mail},
+    session::{Action, Close, Introduced, Session, close_code},
+};
+use countersign_protocol::{
+    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, Origin, PublicKey, RequestId, ServerFrame,
+    WireName as _,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What the connection's task has to do next.
+#[derive(Debug)]
+pub enum Todo {
+    /// Wait for the next thing.
+    Nothing,
+    /// Send a text frame.
+    Text(String),
+    /// Send a text frame that acknowledges an answer; it may wait a little for the next frame.
+    Acknowledge(String),
+    /// Send a WebSocket ping.
+    Ping,
+    /// Send a text frame and a close frame.
+    Close {
+        /// The frame.
+        text: String,
+        /// RFC 6455 §7.4.
+        code: u16,
+        /// Of the close frame.
+        reason: &'static str,
+    },
+    /// Let go of the socket.
+    End(Exit),
+}
+
+/// A connection that has just been made.
+#[derive(Debug)]
+pub struct NewConnection {
+    /// Names it.
+    pub id: ConnectionId,
+    /// What its proof has to be over.
+    pub challenge: Challenge,
+    /// The handshake's `Origin`.
+    pub origin: Origin,
+    /// When it was made.
+    pub now: Instant,
+}
+
+/// A connection that the service knows, introduced or not.
+#[derive(Debug)]
+pub struct Conversation<'a> {
+    service: &'a SigningService,
+    guard: ConnectionGuard,
+    session: Session,
+    key: Option<Arc<PublicKey>>,
+    frames: FrameRate,
+}
+
+impl<'a> Conversation<'a> {
+    /// Makes the connection known, and gives its inbox and the first thing to do; `None` while draining, when [`turned_away`] is all
+    /// there is to say.
+    pub fn begin(service: &'a SigningService, new: NewConnection) -> Option<(Self, Inbox, Todo)> {
+        let NewConnection { id, challenge, origin, now } = new;
+        let (guard, inbox) = service.connect(id)?;
+        let (session, challenge) = Session::new(service.rules(), origin, challenge, now);
+        let frames = FrameRate::new(service.config().frames_per_second, service.clock());
+        let conversation = Self { service, guard, session, key: None, frames };
+        let first = conversation.send(&challenge);
+        Some((conversation, inbox, first))
+    }
+
+    /// Names the connection in logs.
+    pub fn id(&self) -> ConnectionId {
+        self.guard.id
+    }
+
+    /// The longest one write may take.
+    pub fn write_timeout(&self) -> Duration {
+        self.service.config().write_timeout
+    }
+
+    /// When [`Conversation::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Instant {
+        self.session.poll_timeout()
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) -> Todo {
+        let action = self.session.handle_timeout(now);
+        self.act(action)
+    }
+
+    /// Takes what the rest of the service has for the wallet; `None` when that has let go.
+    pub fn handle_mail(&mut self, mail: Option<Mail>) -> Todo {
+        match mail {
+            Some(Mail::Text(text)) => self.text(text),
+            Some(Mail::Close(close)) => self.close(*close),
+            // It let its mail pile up, and reads the rest of it now. No goodbye has a word for that: as after any other break,
+            // the wallet comes back.
+            None => Todo::End(Exit::Stuck),
+        }
+    }
+
+    /// Takes what came in on the socket.
+    pub fn handle_incoming<T: AsRef<str>>(&mut self, incoming: Incoming<T>, now: Instant) -> Todo {
+        if !self.frames.allows() {
+            self.service.metrics().rate_limited("connection");
+            let action = self.session.handle_rate_limited(now);
+            return self.act(action);
+        }
+        let action = match incoming {
+            Incoming::Text(text) => {
+                self.service.metrics().received.inc_by(text.as_ref().len() as u64);
+                self.session.handle_text(text.as_ref(), now)
+            }
+            Incoming::Binary => self.session.handle_binary(),
+            Incoming::Control => {
+                self.session.handle_activity(now);
+                Action::Nothing
+            }
+            Incoming::TooLarge => self.session.handle_too_large(),
+            // The socket's library answers it, and then ends the stream.
+            Incoming::Close => Action::Nothing,
+        };
+        self.act(action)
+    }
+
+    fn act(&mut self, action: Action) -> Todo {
+        match (action, &self.key) {
+            (Action::Nothing, _) => Todo::Nothing,
+            (Action::Send(frame), _) => self.send(&frame),
+            (Action::Ping, _) => Todo::Ping,
+            (Action::Close(close), _) => self.close(close),
+            (Action::Introduced(introduced), _) => self.introduce(introduced),
+            (Action::Status(status), _) => {
+                self.service.handle_status(self.guard.id, status);
+                Todo::Nothing
+            }
+            (Action::Answer(response), Some(key)) => {
+                let request_id = response.request_id;
+                let outcome = self.service.handle_answer(self.guard.id, key, response);
+                self.acknowledge(request_id, outcome)
+            }
+            (Action::Reject(reject), Some(key)) => {
+                let request_id = reject.request_id;
+                let outcome = self.service.handle_reject(self.guard.id, key, reject);
+                self.acknowledge(request_id, outcome)
+            }
+            // The session lets no answer through before an introduction, and that sets the key.
+            (Action::Answer(_) | Action::Reject(_), None) => Todo::Nothing,
+        }
+    }
+
+    fn introduce(&mut self, introduced: Introduced) -> Todo {
+        match self.service.introduce(self.guard.id, &introduced) {
+            Ok(welcome) => {
+                let fingerprint = introduced.key.to_bytes().fingerprint();
+                tracing::debug!(connection = %self.guard.id, key = fingerprint, proven = introduced.proven, "wallet introduced");
+                self.key = Some(introduced.key);
+                self.send(&ServerFrame::Welcome(welcome))
+            }
+            Err(Refused::Unproven) => {
+                let message = "a connection that has proven this key is here".into();
+                let error = ErrorFrame { code: ErrorCode::ProofRequired, message, request_id: None };
+                self.close(Close { frame: ServerFrame::Error(error), code: close_code::POLICY })
+            }
+            Err(Refused::TooMany | Refused::NotAStranger) => self.close(self.session.handle_too_many_connections()),
+        }
+    }
+
+    /// Nothing is said as long as the answer is not on disk.
+    fn acknowledge(&self, request_id: RequestId, outcome: Option<AckOutcome>) -> Todo {
+        match outcome {
+            Some(outcome) => {
+                Todo::Acknowledge(self.counted(self.service.acknowledgement(request_id, outcome).to_json()))
+            }
+            None => Todo::Nothing,
+        }
+    }
+
+    fn close(&self, close: Close) -> Todo {
+        self.service.retire(self.guard.id);
+        close_with(self.service, close)
+    }
+
+    fn send(&self, frame: &ServerFrame) -> Todo {
+        count_error(self.service, frame);
+        self.text(frame.to_json())
+    }
+
+    fn text(&self, text: String) -> Todo {
+        Todo::Text(self.counted(text))
+    }
+
+    fn counted(&self, text: String) -> String {
+        self.service.metrics().sent.inc_by(text.len() as u64);
+        text
+    }
+}
+
+/// What a connection is told that is not taken any more.
+pub fn turned_away(service: &SigningService) -> Todo {
+    close_with(service, service.goodbye())
+}
+
+fn close_with(service: &SigningService, close: Close) -> Todo {
+    count_error(service, &close.frame);
+    let text = close.frame.to_json();
+    service.metrics().sent.inc_by(text.len() as u64);
+    Todo::Close { text, code: close.code, reason: close.reason() }
+}
+
+fn count_error(service: &SigningService, frame: &ServerFrame) {
+    if let ServerFrame::Error(error) = frame {
+        service.metrics().protocol_error(error.code.as_str());
+        if error.code == ErrorCode::ProofInvalid {
+            service.metrics().proof_failures.inc();
+        }
+    }
+}

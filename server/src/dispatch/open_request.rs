@@ -1,0 +1,282 @@
+//! One open request: who has been asked, what came of it, how far it has come.
+
+use crate::{
+    record::{End, Phase, Record},
+    time::Timestamp,
+};
+use countersign_protocol::{AckOutcome, ApprovedBy, ConnectionId, Device, Reason, RejectCode, RejectScope, Signature};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// The most devices of which one request remembers that they were asked. Beyond it the longest gone is forgotten.
+const MOST_DEVICES: usize = 64;
+
+/// What the answer of one device came to, once somebody had looked at its signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Signed { signature: Signature, approved_by: Option<ApprovedBy> },
+    BadSignature,
+    MessageMismatch,
+    Rejected { code: RejectCode, reason: Option<Reason>, scope: RejectScope },
+}
+
+impl Verdict {
+    /// What the wallet is told when its answer counts.
+    pub(crate) fn outcome(&self) -> AckOutcome {
+        match self {
+            Self::Signed { .. } | Self::Rejected { .. } => AckOutcome::Accepted,
+            Self::BadSignature => AckOutcome::BadSignature,
+            Self::MessageMismatch => AckOutcome::MessageMismatch,
+        }
+    }
+
+    /// The end it stands for, and whether it is the end whatever other devices may say.
+    fn into_end(self, device: Option<&Arc<Device>>) -> (End, bool) {
+        match self {
+            Self::Signed { signature, approved_by } => {
+                (End::Signed { signature, approved_by, device: device.cloned() }, true)
+            }
+            Self::Rejected { code, reason, scope } => (End::Rejected { code, reason }, scope == RejectScope::Key),
+            Self::BadSignature => (End::InvalidSignature, false),
+            Self::MessageMismatch => (End::MessageMismatch, false),
+        }
+    }
+}
+
+/// A connection that was asked.
+#[derive(Debug)]
+struct AskedConnection {
+    connection: ConnectionId,
+    device: Option<Arc<Device>>,
+    /// The connection is still there.
+    here: bool,
+    /// Its device has answered, on this connection or another.
+    answered: bool,
+    /// The request need not be taken back from it: it has answered, or has been told.
+    done: bool,
+}
+
+impl AskedConnection {
+    fn is_device(&self, device: Option<&Arc<Device>>) -> bool {
+        matches!((&self.device, device), (Some(own), Some(other)) if own.id == other.id)
+    }
+}
+
+/// An end that is decided and not yet on disk.
+#[derive(Debug)]
+struct Decided {
+    end: End,
+    at: Timestamp,
+    /// Whose answers are to be acknowledged once it is.
+    acks: Vec<(ConnectionId, AckOutcome)>,
+}
+
+/// A request from when a wallet may answer it until everybody knows its end.
+#[derive(Debug)]
+pub(crate) struct OpenRequest<W> {
+    pub(crate) record: Box<Record>,
+    /// It outlives the process, and its end is told only when it is on disk.
+    pub(crate) durable: bool,
+    pub(crate) waiter: Option<W>,
+    asked: SmallVec<[AskedConnection; 1]>,
+    /// The last device that will not sign, and why.
+    refusal: Option<End>,
+    decided: Option<Decided>,
+}
+
+impl<W> OpenRequest<W> {
+    pub(crate) fn new(record: Box<Record>, durable: bool, waiter: Option<W>) -> Self {
+        Self { record, durable, waiter, asked: SmallVec::new(), refusal: None, decided: None }
+    }
+
+    pub(crate) fn is_decided(&self) -> bool {
+        self.decided.is_some()
+    }
+
+    /// When it ends unless something happens before.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        let Record { deliver_by, expires_at, .. } = *self.record;
+        if self.record.phase() >= Phase::Received { expires_at } else { deliver_by.min(expires_at) }
+    }
+
+    /// How it ends at `now` for lack of time, if it does.
+    pub(crate) fn end_for_lack_of_time(&self, now: Timestamp, connected: bool) -> Option<End> {
+        let phase = self.record.phase();
+        if now < self.deadline() {
+            return None;
+        }
+        Some(if now < self.record.expires_at {
+            End::DeliveryTimeout
+        } else if phase >= Phase::Delivered && !connected {
+            End::Disconnected(phase)
+        } else {
+            End::Timeout(phase)
+        })
+    }
+
+    /// Moves on to a phase; false if it has come there or further before. Nothing else sets a phase's time.
+    pub(crate) fn advance(&mut self, phase: Phase, now: Timestamp) -> bool {
+        if self.record.phase() >= phase {
+            return false;
+        }
+        let times = &mut self.record.times;
+        match phase {
+            Phase::Queued => return false,
+            Phase::Delivered => times.delivered = Some(now),
+            Phase::Received => times.received = Some(now),
+            Phase::Displayed => times.displayed = Some(now),
+        }
+        true
+    }
+
+    /// Whether this connection is to be sent the request: its device has neither been asked on it nor answered.
+    pub(crate) fn is_news_to(&self, connection: ConnectionId, device: Option<&Arc<Device>>) -> bool {
+        let known =
+            |asked: &AskedConnection| asked.connection == connection || (asked.answered && asked.is_device(device));
+        !self.is_decided() && !self.asked.iter().any(known)
+    }
+
+    /// Notes that a connection is being sent the request.
+    pub(crate) fn ask(&mut self, connection: ConnectionId, device: Option<Arc<Device>>, now: Timestamp) {
+        self.asked.retain(|asked| asked.here || asked.answered || !asked.is_device(device.as_ref()));
+        self.remember(connection, device);
+        self.advance(Phase::Delivered, now);
+    }
+
+    fn remember(&mut self, connection: ConnectionId, device: Option<Arc<Device>>) {
+        if self.asked.len() >= MOST_DEVICES
+            && let Some(gone) = self.asked.iter().position(|asked| !asked.here)
+        {
+            self.asked.remove(gone);
+        }
+        self.asked.push(AskedConnection { connection, device, here: true, answered: false, done: false });
+    }
+
+    pub(crate) fn has_asked(&self, connection: ConnectionId) -> bool {
+        self.asked.iter().any(|asked| asked.connection == connection)
+    }
+
+    /// Whether this connection's device has given its answer.
+    pub(crate) fn has_answered(&self, connection: ConnectionId) -> bool {
+        self.asked.iter().any(|asked| asked.connection == connection && asked.answered)
+    }
+
+    /// Counts a device's answer; the end, if it is one. The first valid signature ends the request, and so does a refusal for
+    /// the whole key; anything else drops this device, and the last one dropped ends the request with its reason.
+    pub(crate) fn judge(
+        &mut self,
+        connection: ConnectionId,
+        device: Option<&Arc<Device>>,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> Option<End> {
+        // It may have been answered on a connection on which it was not asked, by a wallet that had it from an earlier one.
+        if !self.has_asked(connection) {
+            self.remember(connection, device.cloned());
+        }
+        for asked in self.asked.iter_mut().filter(|asked| asked.connection == connection || asked.is_device(device)) {
+            asked.answered = true;
+            asked.done |= asked.connection == connection;
+        }
+        let (end, ends) = verdict.into_end(device);
+        if ends {
+            return Some(end);
+        }
+        self.refusal = Some(end);
+        // Whoever answers has it: from now on the others have a human's time too.
+        self.advance(Phase::Received, now);
+        self.refusal_of_all()
+    }
+
+    /// Notes that a connection has gone; the end, if nobody is left who could answer. A device with a name may come back.
+    pub(crate) fn leave(&mut self, connection: ConnectionId) -> Option<End> {
+        self.asked.retain_mut(|asked| {
+            asked.here &= asked.connection != connection;
+            asked.here || asked.answered || asked.device.is_some()
+        });
+        if let Some(decided) = &mut self.decided {
+            decided.acks.retain(|(other, _)| *other != connection);
+        }
+        self.refusal_of_all()
+    }
+
+    fn refusal_of_all(&self) -> Option<End> {
+        let all = self.asked.iter().all(|asked| asked.answered);
+        if all && !self.is_decided() { self.refusal.clone() } else { None }
+    }
+
+    /// Sets its end, once; false if that has been done before. Nothing else does.
+    pub(crate) fn decide(&mut self, end: End, at: Timestamp) -> bool {
+        if self.is_decided() {
+            return false;
+        }
+        self.decided = Some(Decided { end, at, acks: Vec::new() });
+        true
+    }
+
+    /// Keeps an acknowledgement until the end is on disk, one for each connection; false if one is being kept.
+    pub(crate) fn acknowledge_later(&mut self, connection: ConnectionId, outcome: AckOutcome) -> bool {
+        let Some(decided) = &mut self.decided else { return false };
+        let is_new = !decided.acks.iter().any(|(other, _)| *other == connection);
+        if is_new {
+            decided.acks.push((connection, outcome));
+        }
+        is_new
+    }
+
+    /// The signature it is about to end with.
+    pub(crate) fn winner(&self) -> Option<&Signature> {
+        winner(self.decided.as_ref().map(|decided| &decided.end))
+    }
+
+    /// Its end, and when, while that is decided and not yet in the record.
+    pub(crate) fn decision(&self) -> Option<(&End, Timestamp)> {
+        self.decided.as_ref().map(|decided| (&decided.end, decided.at))
+    }
+
+    /// Puts the end into the record, and gives the acknowledgements that waited for that.
+    pub(crate) fn conclude(&mut self) -> Vec<(ConnectionId, AckOutcome)> {
+        let Some(Decided { end, at, acks }) = self.decided.take() else { return Vec::new() };
+        self.record.end = Some(end);
+        self.record.times.ended = Some(at);
+        acks
+    }
+
+    /// Connections that show the request although their device has answered it on another; told once.
+    pub(crate) fn take_superfluous(&mut self) -> SmallVec<[ConnectionId; 1]> {
+        let superfluous = self.asked.iter_mut().filter(|asked| asked.answered && asked.here && !asked.done);
+        superfluous
+            .map(|asked| {
+                asked.done = true;
+                asked.connection
+            })
+            .collect()
+    }
+
+    /// Connections that still show the request, and those that are done with it.
+    pub(crate) fn connections(&self) -> (SmallVec<[ConnectionId; 1]>, SmallVec<[ConnectionId; 1]>) {
+        let of = |done: bool| {
+            let asked = self.asked.iter().filter(move |asked| asked.done == done && (done || asked.here));
+            asked.map(|asked| asked.connection).collect()
+        };
+        (of(false), of(true))
+    }
+}
+
+/// The signature of an end that has one.
+pub(crate) fn winner(end: Option<&End>) -> Option<&Signature> {
+    match end {
+        Some(End::Signed { signature, .. }) => Some(signature),
+        Some(
+            End::Rejected { .. }
+            | End::InvalidSignature
+            | End::MessageMismatch
+            | End::DeliveryTimeout
+            | End::Timeout(_)
+            | End::Disconnected(_)
+            | End::Cancelled
+            | End::Draining,
+        )
+        | None => None,
+    }
+}

@@ -1,0 +1,92 @@
+//! A bounded memory of requests that are over, so that an answer to one is told what became of it.
+
+use super::open_request::winner;
+use crate::record::Record;
+use countersign_protocol::{AckOutcome, ConnectionId, PublicKeyBytes, RequestId, Signature};
+use smallvec::SmallVec;
+use std::collections::{HashMap, VecDeque};
+
+/// How many ended requests are remembered.
+const REMEMBERED: usize = 16 * 1024;
+
+#[derive(Debug)]
+struct Remembered {
+    key: PublicKeyBytes,
+    signature: Option<Signature>,
+    /// Connections that had answered when the request ended.
+    answered: SmallVec<[ConnectionId; 1]>,
+}
+
+/// The requests that have ended lately.
+#[derive(Debug, Default)]
+pub(crate) struct RecentlyEnded {
+    by_id: HashMap<RequestId, Remembered>,
+    order: VecDeque<RequestId>,
+}
+
+impl RecentlyEnded {
+    /// Remembers a request, and forgets the oldest if there are too many.
+    pub(crate) fn remember(&mut self, record: &Record, answered: SmallVec<[ConnectionId; 1]>) {
+        if self.order.len() >= REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.by_id.remove(&oldest);
+        }
+        let signature = winner(record.end.as_ref()).copied();
+        if self.by_id.insert(record.id, Remembered { key: record.public_key, signature, answered }).is_none() {
+            self.order.push_back(record.id);
+        }
+    }
+
+    /// What an answer to a request that is not open is told. The signature that was taken is `accepted` as often as it comes; a request
+    /// of another key is as unknown as one that never was.
+    pub(crate) fn outcome(
+        &self,
+        key: &PublicKeyBytes,
+        connection: ConnectionId,
+        id: RequestId,
+        signature: Option<&Signature>,
+    ) -> AckOutcome {
+        match self.by_id.get(&id).filter(|ended| ended.key == *key) {
+            Some(ended) if signature.is_some() && ended.signature.as_ref() == signature => AckOutcome::Accepted,
+            Some(ended) if ended.answered.contains(&connection) => AckOutcome::Duplicate,
+            Some(_) => AckOutcome::Late,
+            None => AckOutcome::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{dispatch::testing, record::End};
+
+    #[test]
+    fn the_memory_is_bounded_and_the_oldest_goes_first() {
+        let mut ended = RecentlyEnded::default();
+        let key = testing::KEY.into();
+        for n in 0..REMEMBERED as u128 + 10 {
+            ended.remember(&testing::ended(n, End::Cancelled), SmallVec::new());
+        }
+        assert_eq!((ended.by_id.len(), ended.order.len()), (REMEMBERED, REMEMBERED));
+        let outcome = |n| ended.outcome(&key, testing::connection(1), testing::request(n), None);
+        assert_eq!((outcome(9), outcome(10)), (AckOutcome::Unknown, AckOutcome::Late));
+    }
+
+    #[test]
+    fn the_signature_that_was_taken_is_accepted_again_and_no_other() {
+        let mut ended = RecentlyEnded::default();
+        let (key, one, other) = (testing::KEY.into(), testing::connection(1), testing::connection(2));
+        let signed = End::Signed { signature: [9; 64].into(), approved_by: None, device: None };
+        ended.remember(&testing::ended(1, signed), smallvec::smallvec![one]);
+        let outcome = |connection, signature: Option<[u8; 64]>| {
+            ended.outcome(&key, connection, testing::request(1), signature.map(Signature::from).as_ref())
+        };
+        assert_eq!(outcome(other, Some([9; 64])), AckOutcome::Accepted);
+        assert_eq!(outcome(one, Some([9; 64])), AckOutcome::Accepted);
+        assert_eq!(outcome(one, Some([8; 64])), AckOutcome::Duplicate);
+        assert_eq!(outcome(other, None), AckOutcome::Late);
+        let stranger = ended.outcome(&[2; 32].into(), one, testing::request(1), Some(&[9; 64].into()));
+        assert_eq!(stranger, AckOutcome::Unknown);
+    }
+}

@@ -1,0 +1,143 @@
+//! The backends' side: asking, and having what must outlive the process written down first.
+
+use super::{
+    Dispatcher,
+    effect::{Accepted, Effect, Ticket},
+    open_request::OpenRequest,
+};
+use crate::{
+    SigningError,
+    record::Record,
+    storage::{Idempotency, StoreError, Write, Written},
+    time::Timestamp,
+};
+use countersign_protocol::{ConnectionId, PublicKeyBytes};
+use smallvec::SmallVec;
+
+/// Durable requests that are being written.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    records: Vec<Record>,
+    /// Why nothing is to be taken unless it has been before; the records are none then.
+    refusal: Option<SigningError>,
+}
+
+impl<T, W> Dispatcher<T, W> {
+    /// Asks the wallets that are connected. The requests end with the process; they are of one key, and shown together.
+    pub(crate) fn ask(
+        &mut self,
+        requests: SmallVec<[(Box<Record>, W); 1]>,
+        now: Timestamp,
+    ) -> Result<(), SigningError> {
+        let bytes = requests.iter().map(|(record, _)| record.message.len()).sum();
+        let key = requests.first().map(|(record, _)| record.public_key);
+        if let Some(key) = key {
+            self.check_room(&key, requests.len(), bytes)?;
+            self.check_signer(key, requests.len())?;
+        }
+        let requests = requests.into_iter().map(|(record, waiter)| OpenRequest::new(record, false, Some(waiter)));
+        self.open(requests.collect(), now);
+        Ok(())
+    }
+
+    /// Whether the key has proven that it can be held: by a connection, or by a request that was taken.
+    pub(crate) fn knows(&self, key: &PublicKeyBytes) -> bool {
+        self.connections_of(key) > 0 || !self.open_requests.of_key(key).is_empty()
+    }
+
+    /// Has requests written, and asks once they are. The key has to be one that is admitted. Unless they may `queue`, a wallet has to be connected now. What came of the
+    /// writing is told by [`Effect::Accepted`].
+    pub(crate) fn ask_durably(
+        &mut self,
+        records: Vec<Record>,
+        idempotency: Option<Idempotency>,
+        queue: bool,
+    ) -> Result<(), SigningError> {
+        let Some(Record { id, public_key, .. }) = records.first() else { return Ok(()) };
+        let (id, key) = (*id, *public_key);
+        self.check_room(&key, records.len(), records.iter().map(|record| record.message.len()).sum())?;
+        let refusal = if queue { None } else { self.check_signer(key, records.len()).err() };
+        let accepting = match refusal {
+            None => Accepting { records, refusal: None },
+            // A repeated call is answered although no wallet is connected by now: only the store can tell one.
+            Some(error) if idempotency.is_some() => Accepting { records: Vec::new(), refusal: Some(error) },
+            Some(error) => return Err(error),
+        };
+        let write = Write::Accept { records: accepting.records.clone(), idempotency };
+        self.being_written += accepting.records.len();
+        self.accepting.insert(id, accepting);
+        self.effects.push_back(Effect::Write { write, ticket: Some(Ticket::Accept(id)) });
+        Ok(())
+    }
+
+    /// Takes the outcome of a write.
+    pub(crate) fn handle_written(&mut self, ticket: Ticket, written: Result<Written, StoreError>, now: Timestamp) {
+        match ticket {
+            Ticket::End(id) => match written {
+                Ok(Written::Done | Written::Existing(_) | Written::Reused) => self.settle(id, now),
+                Err(StoreError::Full | StoreError::Failed) => self.abandon(id),
+            },
+            Ticket::Accept(id) => {
+                let Some(Accepting { records, refusal }) = self.accepting.remove(&id) else { return };
+                self.being_written -= records.len();
+                let accepted = match (written, refusal) {
+                    (Ok(Written::Done), Some(error)) => Err(error),
+                    (Ok(Written::Done), None) => {
+                        let request_ids = records.iter().map(|record| record.id).collect();
+                        self.open(
+                            records.into_iter().map(|record| OpenRequest::new(Box::new(record), true, None)).collect(),
+                            now,
+                        );
+                        Ok(Accepted { request_ids, replayed: false })
+                    }
+                    (Ok(Written::Existing(request_ids)), _) => Ok(Accepted { request_ids, replayed: true }),
+                    (Ok(Written::Reused), _) => Err(SigningError::IdempotencyKeyReused),
+                    (Err(StoreError::Full | StoreError::Failed), _) => Err(SigningError::StorageUnavailable),
+                };
+                self.effects.push_back(Effect::Accepted { first: id, accepted });
+            }
+        }
+    }
+
+    fn open(&mut self, requests: SmallVec<[OpenRequest<W>; 1]>, now: Timestamp) {
+        let Some(key) = requests.first().map(|open| open.record.public_key) else { return };
+        let ids: SmallVec<[_; 1]> = requests.iter().map(|open| open.record.id).collect();
+        for open in requests {
+            self.open_requests.insert(open);
+        }
+        let holding: SmallVec<[_; 1]> = self.with_room(&key, ids.len()).collect();
+        self.deliver(&holding, &ids, now);
+    }
+
+    fn check_room(&self, key: &PublicKeyBytes, requests: usize, bytes: usize) -> Result<(), SigningError> {
+        let limits = &self.capacity;
+        if self.draining {
+            return Err(SigningError::Draining);
+        }
+        if self.open_requests.len() + self.being_written + requests > limits.max_pending
+            || self.open_requests.message_bytes() + bytes > limits.max_pending_bytes
+        {
+            return Err(SigningError::Overloaded);
+        }
+        if self.open_requests.of_key(key).len() + requests > limits.max_pending_per_key {
+            return Err(SigningError::TooManyInflight);
+        }
+        Ok(())
+    }
+
+    fn check_signer(&self, key: PublicKeyBytes, requests: usize) -> Result<(), SigningError> {
+        if self.with_room(&key, requests).next().is_some() {
+            return Ok(());
+        }
+        if self.connections_of(&key) > 0 {
+            return Err(SigningError::TooManyInflight);
+        }
+        Err(SigningError::SignerNotConnected)
+    }
+
+    /// The connections of a key that may have so many requests more.
+    fn with_room(&self, key: &PublicKeyBytes, requests: usize) -> impl Iterator<Item = ConnectionId> {
+        let most = self.capacity.max_inflight;
+        self.registry.holding(key).filter(move |id| self.open_requests.inflight(*id).len() + requests <= most)
+    }
+}

@@ -1,0 +1,191 @@
+//! Who may use the API: bearer tokens (RFC 6750), known only by their hash, each naming its requester.
+
+use super::problem::Problem;
+use crate::http::loopback::is_loopback;
+use countersign_protocol::RequesterName;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{collections::HashMap, fmt, sync::Arc};
+use thiserror::Error;
+use warp::http::StatusCode;
+
+/// A token as an operator configures it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenEntry {
+    /// The requester's name, shown by wallets.
+    pub name: String,
+    /// SHA-256 of the token, in hex. Tokens are random, so a plain hash cannot be guessed backwards.
+    pub sha256: String,
+}
+
+/// Why a configured token cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TokenError {
+    /// The name is empty, too long or has control characters.
+    #[error("token name {0:?}: {1}")]
+    Name(String, countersign_protocol::TextError),
+    /// The hash is not 64 hex digits.
+    #[error("token {0:?}: sha256 is not 64 hex digits")]
+    Hash(String),
+}
+
+/// The tokens that are accepted.
+#[derive(Clone, Default)]
+pub struct Tokens(Arc<HashMap<[u8; 32], RequesterName>>);
+
+impl Tokens {
+    /// Reads configured tokens.
+    ///
+    /// # Errors
+    /// [`TokenError`], which names the entry.
+    pub fn from_entries(entries: &[TokenEntry]) -> Result<Self, TokenError> {
+        let parse = |entry: &TokenEntry| {
+            let name = entry.name.parse().map_err(|error| TokenError::Name(entry.name.clone(), error))?;
+            let hash = decode_hex(&entry.sha256).ok_or_else(|| TokenError::Hash(entry.name.clone()))?;
+            Ok((hash, name))
+        };
+        Ok(Self(Arc::new(entries.iter().map(parse).collect::<Result<_, _>>()?)))
+    }
+
+    /// Whether there is none, so that everybody on this machine may use the API.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A new token and the line an operator puts into the configuration. The token itself is kept nowhere.
+    ///
+    /// # Errors
+    /// [`TokenError::Name`].
+    pub fn generate(name: &str) -> Result<(String, TokenEntry), TokenError> {
+        name.parse::<RequesterName>().map_err(|error| TokenError::Name(name.into(), error))?;
+        let token = format!("cs_{}", encode_hex(&crate::random::bytes::<32>()));
+        let sha256 = encode_hex(&hash(&token));
+        Ok((token, TokenEntry { name: name.into(), sha256 }))
+    }
+
+    /// Who a request comes from, by its `Authorization` and `Host` headers.
+    ///
+    /// Tokens are looked up by their hash, so the time this takes says nothing about a token. Without tokens the request has to
+    /// name a loopback host: a web page that rebinds its own name to 127.0.0.1 cannot use the API through a browser.
+    pub(in crate::http) fn requester(
+        &self,
+        authorization: Option<&str>,
+        host: Option<&str>,
+    ) -> Result<Requester, Problem> {
+        if self.is_empty() {
+            if host.is_some_and(is_loopback) {
+                return Ok(Requester { key: RequesterKey::Anybody, name: anybody()? });
+            }
+            let detail = "without tokens the API answers on localhost only";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail));
+        }
+        let token = authorization.and_then(bearer);
+        let known = token.map(hash).and_then(|hash| self.0.get(&hash).map(|name| (hash, name)));
+        match known {
+            Some((hash, name)) => Ok(Requester { key: RequesterKey::Token(hash), name: name.clone() }),
+            None => {
+                let detail = if token.is_some() { "the token is not known here" } else { "a bearer token is needed" };
+                Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.values()).finish()
+    }
+}
+
+/// Whoever sent an API request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct Requester {
+    pub(in crate::http) key: RequesterKey,
+    /// What wallets show.
+    pub(in crate::http) name: RequesterName,
+}
+
+/// What a requester's rate is counted under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::http) enum RequesterKey {
+    Anybody,
+    Token([u8; 32]),
+}
+
+/// The requester where there are no tokens: some program on this machine.
+fn anybody() -> Result<RequesterName, Problem> {
+    "local backend".parse().map_err(|error| Problem::malformed(format!("requester: {error}")))
+}
+
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+fn encode_hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn decode_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_token_is_known_by_its_hash_alone() {
+        let (token, entry) = Tokens::generate("Example Bank").unwrap();
+        let tokens = Tokens::from_entries(std::slice::from_ref(&entry)).unwrap();
+        assert!(!entry.sha256.contains(&token) && !format!("{tokens:?}").contains(&entry.sha256));
+        let requester = tokens.requester(Some(&format!("bearer {token}")), Some("any.example")).unwrap();
+        assert_eq!(requester.name.as_str(), "Example Bank");
+    }
+
+    #[test]
+    fn other_tokens_are_refused() {
+        let (token, entry) = Tokens::generate("a").unwrap();
+        let tokens = Tokens::from_entries(&[entry]).unwrap();
+        for authorization in [None, Some("Bearer"), Some("Bearer x"), Some(token.as_str()), Some("Basic eA==")] {
+            assert!(tokens.requester(authorization, Some("localhost")).is_err(), "{authorization:?}");
+        }
+    }
+
+    #[test]
+    fn without_tokens_only_loopback_names_are_served() {
+        let tokens = Tokens::default();
+        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "127.1.2.3", "[::1]:8080", "[::1]"] {
+            assert!(tokens.requester(None, Some(host)).is_ok(), "{host}");
+        }
+        for host in [None, Some("evil.example"), Some("localhost.evil.example:8080"), Some("192.0.2.1"), Some("")] {
+            assert!(tokens.requester(None, host).is_err(), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_entry_is_named() {
+        let entry = |name: &str, sha256: &str| [TokenEntry { name: name.into(), sha256: sha256.into() }];
+        assert!(matches!(Tokens::from_entries(&entry("", &"0".repeat(64))), Err(TokenError::Name(..))));
+        for hash in ["", "00", &"g".repeat(64), &"+f".repeat(32), &"é".repeat(32)] {
+            assert_eq!(Tokens::from_entries(&entry("a", hash)).unwrap_err(), TokenError::Hash("a".into()));
+        }
+    }
+}

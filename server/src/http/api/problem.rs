@@ -1,0 +1,181 @@
+//! Errors of the API as problem details (RFC 9457) with a stable `code`.
+
+use crate::{SigningError, http::listen::RateExceeded};
+use countersign_protocol::{RequestId, WireName as _};
+use serde::Serialize;
+use std::time::Duration;
+use warp::{
+    Reply,
+    http::{HeaderValue, StatusCode, header},
+    reply::Response,
+};
+
+/// What the caller is told. Nothing in it comes from a log, a path or another caller.
+#[derive(Debug)]
+pub(in crate::http) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    /// Boxed, so that the results of all the functions that may fail stay small.
+    members: Box<Members>,
+    retry_after: Option<Duration>,
+    /// Of a 405: the methods that are allowed instead.
+    allow: Option<&'static str>,
+}
+
+/// What some problems have beside the usual members.
+#[derive(Debug, Default, Serialize)]
+pub(in crate::http) struct Members {
+    /// Where a request had been made; the log names it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<RequestId>,
+    /// Why the wallet declined, for `rejected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reject_code: Option<&'static str>,
+    /// The wallet's own words, for `rejected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// How far the request had come, for `timeout` and `signer_disconnected`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'static str>,
+}
+
+/// The members of RFC 9457 §3.1, and `code`.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(flatten)]
+    members: &'a Members,
+}
+
+impl Problem {
+    pub(in crate::http) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), members: Box::default(), retry_after: None, allow: None }
+    }
+
+    pub(in crate::http) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Names the request that came to nothing.
+    pub(in crate::http) fn about(mut self, request_id: RequestId) -> Self {
+        self.members.request_id = Some(request_id);
+        self
+    }
+
+    /// What is told, where no answer of its own can be: an event in a stream.
+    pub(in crate::http) fn document(&self) -> impl Serialize {
+        Document {
+            kind: format!("urn:countersign:error:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            members: &self.members,
+        }
+    }
+
+    /// Says which methods are allowed instead (RFC 9110 §15.5.6), as the header has it.
+    pub(in crate::http) fn method_not_allowed(allow: &'static str, detail: &'static str) -> Self {
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail) }
+    }
+
+    pub(in crate::http) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
+    }
+}
+
+impl From<RateExceeded> for Problem {
+    fn from(exceeded: RateExceeded) -> Self {
+        let detail = format!("more requests than allowed ({})", exceeded.scope);
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+        Self { retry_after: Some(exceeded.retry_after), ..problem }
+    }
+}
+
+impl From<SigningError> for Problem {
+    fn from(error: SigningError) -> Self {
+        let (status, retry_after) = match &error {
+            SigningError::InvalidPublicKey(_)
+            | SigningError::InvalidTimeout(_)
+            | SigningError::InvalidDeliveryTimeout(_)
+            | SigningError::InvalidBatch(_) => (StatusCode::BAD_REQUEST, None),
+            SigningError::InvalidMessage(_) if error.code() != "message_too_long" => (StatusCode::BAD_REQUEST, None),
+            SigningError::InvalidMessage(_) | SigningError::MessageTooLong { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, None)
+            }
+            SigningError::Rejected { .. } => (StatusCode::FORBIDDEN, None),
+            SigningError::SignerNotConnected | SigningError::UnknownRequest => (StatusCode::NOT_FOUND, None),
+            SigningError::Cancelled => (StatusCode::CONFLICT, None),
+            SigningError::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, None),
+            SigningError::TooManyInflight => (StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(1))),
+            SigningError::NoStore => (StatusCode::NOT_IMPLEMENTED, None),
+            SigningError::SignerDisconnected(_) | SigningError::InvalidSignature | SigningError::MessageMismatch => {
+                (StatusCode::BAD_GATEWAY, None)
+            }
+            SigningError::Overloaded | SigningError::Draining | SigningError::StorageUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(Duration::from_secs(1)))
+            }
+            SigningError::Timeout(_) | SigningError::DeliveryTimeout => (StatusCode::GATEWAY_TIMEOUT, None),
+        };
+        let problem = Self { retry_after, ..Self::new(status, error.code(), error.to_string()) };
+        Self { members: Box::new(error.into()), ..problem }
+    }
+}
+
+impl From<SigningError> for Members {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::Rejected { code, reason } => Self {
+                reject_code: Some(code.as_str()),
+                reason: reason.map(|reason| reason.to_string()),
+                ..Self::default()
+            },
+            SigningError::Timeout(phase) | SigningError::SignerDisconnected(phase) => {
+                Self { phase: Some(phase.as_str()), ..Self::default() }
+            }
+            SigningError::InvalidPublicKey(_)
+            | SigningError::InvalidMessage(_)
+            | SigningError::MessageTooLong { .. }
+            | SigningError::InvalidTimeout(_)
+            | SigningError::InvalidDeliveryTimeout(_)
+            | SigningError::InvalidBatch(_)
+            | SigningError::SignerNotConnected
+            | SigningError::DeliveryTimeout
+            | SigningError::InvalidSignature
+            | SigningError::MessageMismatch
+            | SigningError::TooManyInflight
+            | SigningError::Overloaded
+            | SigningError::Draining
+            | SigningError::Cancelled
+            | SigningError::NoStore
+            | SigningError::StorageUnavailable
+            | SigningError::IdempotencyKeyReused
+            | SigningError::UnknownRequest => Self::default(),
+        }
+    }
+}
+
+impl Reply for Problem {
+    fn into_response(self) -> Response {
+        let mut response = warp::reply::with_status(warp::reply::json(&self.document()), self.status).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(wait) = self.retry_after {
+            // Whole seconds, rounded up (RFC 9110 §10.2.3).
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000).max(1) as u64));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

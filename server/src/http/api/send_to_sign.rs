@@ -1,0 +1,167 @@
+//! `POST /v1/send_to_sign`: asks the wallet, and answers with the end or with where to look for it.
+
+use super::{
+    app::App,
+    auth::Requester,
+    call::json,
+    preferences::Preferences,
+    problem::Problem,
+    resource::Resource,
+    send_to_sign_body::{Messages, SendToSignBody},
+};
+use crate::{Accepted, Record, Signed, SigningError, SigningRequest, store::Times};
+use countersign_protocol::{
+    ApprovedBy, BatchId, Message, PublicKeyBytes, RequestId, Signature, limits::MAX_TIMEOUT_MS,
+};
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use warp::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    reply::Response,
+};
+
+/// Longer than any deadline: a request's own ends it.
+const UNTIL_THE_END: Duration = Duration::from_millis(2 * MAX_TIMEOUT_MS);
+
+/// The answer to a call that waits.
+#[derive(Serialize)]
+struct Answer {
+    request_id: RequestId,
+    public_key: PublicKeyBytes,
+    message: Message,
+    signature: Signature,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_by: Option<ApprovedBy>,
+    times: Times,
+}
+
+/// The answer to a call with several messages.
+#[derive(Serialize)]
+struct BatchAnswer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_id: Option<BatchId>,
+    requests: Vec<Resource<'a>>,
+}
+
+pub(in crate::http) async fn send_to_sign(
+    app: &App,
+    requester: Requester,
+    preferences: Preferences,
+    ask: SendToSignBody,
+) -> Result<Response, Problem> {
+    let public_key = ask.public_key()?;
+    let durable = ask.is_durable(&preferences);
+    match ask.messages()? {
+        Messages::One(message) => {
+            let request = ask.with_options(app, app.service.request(public_key, message), &preferences)?;
+            if durable {
+                one_durable(app, request, &requester, &preferences).await
+            } else {
+                one(request.requester(requester.name)).await
+            }
+        }
+        Messages::Several(messages) => {
+            let request = ask.with_options(app, app.service.batch(public_key, messages), &preferences)?;
+            if durable {
+                several_durable(app, request, &requester, &preferences).await
+            } else {
+                Ok(several(&request.requester(requester.name).send_for_records().await?))
+            }
+        }
+    }
+}
+
+async fn one(request: SigningRequest<'_>) -> Result<Response, Problem> {
+    let request_id = request.id();
+    let answer = request.send().await;
+    // As in the driver of a connection: verifications first, then everybody's writes together.
+    tokio::task::yield_now().await;
+    answer.map(signed).map_err(|error| Problem::from(error).about(request_id))
+}
+
+async fn one_durable(
+    app: &App,
+    request: SigningRequest<'_>,
+    requester: &Requester,
+    preferences: &Preferences,
+) -> Result<Response, Problem> {
+    let accepted = request.requester(requester.name.clone()).submit().await?;
+    let [record] = ended(app, requester, preferences, &accepted)
+        .await?
+        .try_into()
+        .map_err(|_| Problem::from(SigningError::StorageUnavailable))?;
+    let record: Record = record;
+    if record.end.is_none() || preferences.prefer.is_immediate() {
+        let location = HeaderValue::try_from(format!("/v1/requests/{}", record.id)).ok();
+        let response = later(json(&Resource::from(&record)), preferences);
+        return Ok(with(response, header::LOCATION, location));
+    }
+    let request_id = record.id;
+    let answer = crate::request::signed(record).map_err(|error| Problem::from(error).about(request_id));
+    answer.map(|answer| in_time(signed(answer), preferences))
+}
+
+async fn several_durable(
+    app: &App,
+    request: SigningRequest<'_, Vec<Message>>,
+    requester: &Requester,
+    preferences: &Preferences,
+) -> Result<Response, Problem> {
+    let accepted = request.requester(requester.name.clone()).submit().await?;
+    let records = ended(app, requester, preferences, &accepted).await?;
+    let response = several(&records);
+    let open = records.iter().any(|record| record.end.is_none());
+    Ok(if open || preferences.prefer.is_immediate() {
+        later(response, preferences)
+    } else {
+        in_time(response, preferences)
+    })
+}
+
+/// How the requests stand when the caller has waited for as long as it wants to.
+async fn ended(
+    app: &App,
+    requester: &Requester,
+    preferences: &Preferences,
+    accepted: &Accepted,
+) -> Result<Vec<Record>, Problem> {
+    let status = accepted.request_ids.iter().map(async |&id| {
+        let record = match preferences.prefer.respond_async {
+            Some(time_limit) => app.status(requester, id, time_limit).await,
+            None => app.service.wait(&requester.name, id, UNTIL_THE_END).await,
+        };
+        record.map_err(|error| Problem::from(error).about(id))
+    });
+    try_join_all(status).await
+}
+
+fn signed(signed: Signed) -> Response {
+    let Signed { request_id, public_key, message, signature, approved_by, times } = signed;
+    let message = Arc::unwrap_or_clone(message);
+    json(&Answer { request_id, public_key, message, signature, approved_by, times: times.into() })
+}
+
+fn several(records: &[Record]) -> Response {
+    let batch_id = records.first().and_then(|record| record.batch).map(|batch| batch.id);
+    json(&BatchAnswer { batch_id, requests: records.iter().map(Resource::from).collect() })
+}
+
+/// An answer before the end.
+fn later(mut response: Response, preferences: &Preferences) -> Response {
+    *response.status_mut() = StatusCode::ACCEPTED;
+    with(response, PREFERENCE_APPLIED, preferences.prefer.applied(true))
+}
+
+fn in_time(response: Response, preferences: &Preferences) -> Response {
+    with(response, PREFERENCE_APPLIED, preferences.prefer.applied(false))
+}
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+fn with(mut response: Response, name: HeaderName, value: Option<HeaderValue>) -> Response {
+    if let Some(value) = value {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}

@@ -1,0 +1,108 @@
+//! The body of `POST /v1/send_to_sign`, and the request that is made of it.
+
+use super::{app::App, preferences::Preferences, problem::Problem};
+use crate::{SigningError, SigningRequest};
+use countersign_protocol::{
+    KeyTextError, Message, MessageError, PublicKeyBytes, Purpose,
+    limits::{MAX_BATCH, MAX_PURPOSE_BYTES, frame_bytes},
+};
+use serde::Deserialize;
+use std::time::Duration;
+use warp::http::StatusCode;
+
+/// The longest body, in bytes: the longest messages in base64, the longest purpose with every byte escaped, and the rest.
+pub(in crate::http) fn body_limit(max_message_bytes: usize) -> usize {
+    MAX_BATCH * frame_bytes(max_message_bytes) + 6 * MAX_PURPOSE_BYTES
+}
+
+/// The body. Texts are parsed later, so that each gets an error code of its own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct SendToSignBody {
+    public_key: String,
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    messages: Option<Vec<String>>,
+    #[serde(default)]
+    purpose: Option<String>,
+    #[serde(default)]
+    timeout_ms: Option<u64>,
+    #[serde(default)]
+    delivery_timeout_ms: Option<u64>,
+    #[serde(default)]
+    queue: bool,
+    #[serde(default)]
+    webhook: Option<String>,
+}
+
+/// What is to be signed: one message, or several in one prompt.
+pub(in crate::http) enum Messages {
+    One(Message),
+    Several(Vec<Message>),
+}
+
+impl SendToSignBody {
+    pub(in crate::http) fn public_key(&self) -> Result<PublicKeyBytes, Problem> {
+        PublicKeyBytes::from_any_text(&self.public_key).map_err(invalid_public_key)
+    }
+
+    pub(in crate::http) fn messages(&self) -> Result<Messages, Problem> {
+        match (&self.message, &self.messages) {
+            (Some(message), None) => Ok(Messages::One(message.parse()?)),
+            (None, Some(messages)) if (1..=MAX_BATCH).contains(&messages.len()) => {
+                Ok(Messages::Several(messages.iter().map(|message| message.parse()).collect::<Result<_, _>>()?))
+            }
+            (None, Some(messages)) => Err(SigningError::InvalidBatch(messages.len()).into()),
+            (None, None) | (Some(_), Some(_)) => Err(Problem::malformed("there has to be message, or messages")),
+        }
+    }
+
+    /// Whether the request outlives its call, so that an id of it is worth knowing.
+    pub(in crate::http) fn is_durable(&self, preferences: &Preferences) -> bool {
+        self.queue || self.webhook.is_some() || preferences.asks_for_durability()
+    }
+
+    /// The request with everything that the call says of it, but for who calls.
+    pub(in crate::http) fn with_options<'a, M>(
+        &self,
+        app: &App,
+        mut request: SigningRequest<'a, M>,
+        preferences: &Preferences,
+    ) -> Result<SigningRequest<'a, M>, Problem> {
+        if let Some(timeout) = self.timeout_ms {
+            request = request.timeout(Duration::from_millis(timeout));
+        }
+        if let Some(timeout) = self.delivery_timeout_ms {
+            request = request.delivery_timeout(Duration::from_millis(timeout));
+        }
+        if let Some(purpose) = &self.purpose {
+            request = request.purpose(parse_purpose(purpose)?);
+        }
+        if let Some(key) = preferences.idempotency_key()? {
+            request = request.idempotency_key(key);
+        }
+        if let Some(url) = &self.webhook {
+            app.check_webhook(url)?;
+            request = request.webhook(url);
+        }
+        if self.queue {
+            request = request.queue();
+        }
+        Ok(request)
+    }
+}
+
+pub(in crate::http) fn invalid_public_key(error: KeyTextError) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_public_key", error.to_string())
+}
+
+fn parse_purpose(text: &str) -> Result<Purpose, Problem> {
+    text.parse().map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid_purpose", format!("purpose: {error}")))
+}
+
+impl From<MessageError> for Problem {
+    fn from(error: MessageError) -> Self {
+        SigningError::from(error).into()
+    }
+}

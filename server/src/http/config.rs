@@ -1,0 +1,69 @@
+//! What the reference server is told at its start.
+
+use super::{
+    api::{Tokens, WebhookTarget},
+    ops::Demo,
+    webhook::RETRIES,
+};
+use crate::store::DurableStore;
+use std::{net::IpAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+use tokio_rustls::TlsAcceptor;
+
+/// What the reference server is told at its start, beside the service's own [`Config`](crate::Config).
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HttpConfig {
+    /// The files served at `/`; none for none.
+    pub web_root: Option<PathBuf>,
+    /// Who may use the API. Without any token everybody may, and the server should listen on loopback only.
+    pub tokens: Tokens,
+    /// Serves TLS instead of plain HTTP.
+    pub tls: Option<TlsAcceptor>,
+    /// Proxies whose `X-Forwarded-For` is believed. Their connections are not counted per address.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// The most TCP connections in all. 10,000.
+    pub max_connections: usize,
+    /// The most TCP connections of one address (an IPv6 /64 counts as one). 1,000.
+    pub max_connections_per_ip: usize,
+    /// The time for a TLS handshake, for a request's head, and for its body, each. 10 s.
+    pub read_timeout: Duration,
+    /// How long open requests may go on after the signal to stop. 10 s.
+    pub drain_timeout: Duration,
+    /// WebSocket connections a second from one address, with bursts of four times as many; none for no limit. 20.
+    pub connects_per_second: Option<NonZeroU32>,
+    /// API calls a second with one token, with bursts of four times as many; none for no limit. 200.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Refused API calls a second from one address before it gets 429 instead; none for no limit. 5.
+    pub failures_per_second: Option<NonZeroU32>,
+    /// What is kept on disk, opened together with the service; without it durable requests are refused.
+    pub store: Option<DurableStore>,
+    /// The only URLs that requests may name as their webhook.
+    pub webhook_targets: Vec<WebhookTarget>,
+    /// How long to wait before a webhook that was not taken is tried again, each time, give or take a fifth. After the last it is given
+    /// up. The schedule of Standard Webhooks, from 5 s to 24 h.
+    pub webhook_retries: Vec<Duration>,
+    /// Lets the demo page have the process start anew; none for not.
+    pub demo: Option<Demo>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            web_root: None,
+            tokens: Tokens::default(),
+            tls: None,
+            trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            max_connections_per_ip: 1_000,
+            read_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(10),
+            connects_per_second: NonZeroU32::new(20),
+            requests_per_second: NonZeroU32::new(200),
+            failures_per_second: NonZeroU32::new(5),
+            store: None,
+            webhook_targets: Vec::new(),
+            webhook_retries: RETRIES.to_vec(),
+            demo: None,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What a connection is before anything is asked on it: who is at the other end, how it is read and written, how many there may be.
+
+mod connection_limit;
+mod forwarded;
+mod party;
+mod peer;
+mod rate;
+mod stream;
+mod tls;
+mod write_timeout;
+
+pub(super) use connection_limit::{ConnectionLimit, LimitReached};
+pub(super) use forwarded::client;
+pub(super) use party::Party;
+pub(super) use peer::Peer;
+pub(super) use rate::{KeyedRate, RateExceeded};
+pub(super) use stream::MaybeTlsStream;
+pub use tls::TlsError;
+pub(super) use tls::acceptor;
+pub(super) use write_timeout::WriteTimeout;

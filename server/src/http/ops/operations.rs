@@ -1,0 +1,46 @@
+//! What operators, their machines and those who verify ask: health, readiness, metrics, keys, the description of the API.
+
+use crate::{
+    SigningError,
+    http::api::{App, Problem},
+};
+use warp::{
+    Reply,
+    http::{StatusCode, header},
+    reply::{Response, with_header},
+};
+
+/// The process runs.
+pub(in crate::http) fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// New requests are taken.
+pub(in crate::http) fn readyz(app: &App) -> Response {
+    if app.service.is_draining() {
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "the server is shutting down")
+            .into_response();
+    }
+    "ready\n".into_response()
+}
+
+/// The metrics, in the OpenMetrics text format 1.0.
+pub(in crate::http) fn metrics(app: &App) -> Response {
+    if let Some(store) = &app.store {
+        app.service.metrics().stored(store.counts());
+    }
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    with_header(app.service.metrics().to_text(), header::CONTENT_TYPE, content_type).into_response()
+}
+
+/// The key that receipts and webhooks are signed with.
+pub(in crate::http) fn jwk_set(app: &App) -> Response {
+    let Some(store) = &app.store else { return Problem::from(SigningError::NoStore).into_response() };
+    let keys = warp::reply::json(&store.key().jwk_set());
+    with_header(keys, header::CONTENT_TYPE, "application/jwk-set+json").into_response()
+}
+
+/// The description of the API, in OpenAPI 3.1.
+pub(in crate::http) fn openapi() -> Response {
+    with_header(include_str!("../api/openapi.json"), header::CONTENT_TYPE, "application/json").into_response()
+}

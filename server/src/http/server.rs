@@ -1,0 +1,196 @@
+//! The accept loop: every connection gets a permit, a deadline for each thing it has to say, and an end.
+
+use super::{
+    api::{App, Problem, READING, annotate},
+    config::HttpConfig,
+    listen::{ConnectionLimit, LimitReached, MaybeTlsStream, Peer, WriteTimeout, client},
+    ops::{harden, start},
+    routes::routes,
+};
+use crate::SigningService;
+use hyper::{
+    Method, Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use socket2::{SockRef, TcpKeepalive};
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, watch},
+    time::{sleep, timeout},
+};
+use warp::{Reply, filters::BoxedFilter, reply::Response};
+
+/// The longest request head, in bytes.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// The most header lines of a request.
+const MAX_HEADERS: usize = 64;
+
+/// How long a peer may take nothing of an answer. Generous: where much is on its way, a slow network frees room in steps.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A silent peer is asked for a sign of life after a minute, and given up after some more without one.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(10)).with_retries(3);
+
+/// How long to wait after the system could give no socket, for instance because no file descriptor was left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long connections have to end on their own after the last request has.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the connections share.
+struct Shared {
+    config: HttpConfig,
+    filter: BoxedFilter<(Response,)>,
+    limit: Arc<ConnectionLimit>,
+    service: SigningService,
+    /// Changes when HTTP connections are to end after the request at hand.
+    stop: watch::Receiver<()>,
+}
+
+/// Serves until `shutdown` resolves, then stops in good order: `/readyz` turns 503 and new requests are refused, wallets are
+/// told, open requests go on for up to `drain_timeout`, and every connection is closed.
+pub async fn serve(
+    listener: TcpListener,
+    service: SigningService,
+    config: HttpConfig,
+    shutdown: impl Future<Output = ()>,
+) {
+    let (stop, stopped) = watch::channel(());
+    // Each connection holds a clone of the sender; when the last is gone, so are they all.
+    let (alive, mut all_gone) = mpsc::channel::<Infallible>(1);
+    let drain_timeout = config.drain_timeout;
+    let app = Arc::new(App::new(service.clone(), &config));
+    let mut background = start(&app);
+    let shared = Arc::new(Shared {
+        filter: routes(&app, &config),
+        limit: ConnectionLimit::new(config.max_connections, config.max_connections_per_ip),
+        service: service.clone(),
+        stop: stopped,
+        config,
+    });
+
+    let mut drained = pin!(async {
+        shutdown.await;
+        tracing::info!("shutting down: no new requests");
+        app.draining.send_replace(true);
+        service.drain(drain_timeout).await;
+    });
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut drained => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => accept(&shared, stream, address, alive.clone()),
+                Err(error) => {
+                    tracing::warn!(%error, "no connection could be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop((listener, alive));
+    // Every receiver may be gone already, and then nobody needs the word.
+    let _ = stop.send(());
+    if timeout(CLOSE_TIMEOUT, all_gone.recv()).await.is_err() {
+        tracing::warn!("some connections did not close in time");
+    }
+    background.shutdown().await;
+    tracing::info!("stopped");
+}
+
+fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, alive: mpsc::Sender<Infallible>) {
+    let address = address.ip().to_canonical();
+    let proxy = shared.config.trusted_proxies.contains(&address);
+    match shared.limit.take((!proxy).then_some(address)) {
+        Ok(permit) => {
+            let peer = Peer::new(address, permit);
+            let shared = Arc::clone(shared);
+            tokio::spawn(async move {
+                if let Some(io) = handshake(&shared, stream).await {
+                    serve_connection(&shared, io, peer).await;
+                }
+                drop(alive);
+            });
+        }
+        Err(LimitReached(scope)) => {
+            shared.service.metrics().rate_limited(scope);
+            let tls = shared.config.tls.is_some();
+            tokio::spawn(timeout(CLOSE_TIMEOUT, turn_away(stream, tls)));
+        }
+    }
+}
+
+/// Tells a client that came in vain why, where it can be told without a handshake.
+async fn turn_away(mut stream: TcpStream, tls: bool) -> io::Result<()> {
+    if !tls {
+        stream
+            .write_all(
+                b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            )
+            .await?;
+    }
+    stream.shutdown().await
+}
+
+async fn handshake(shared: &Shared, stream: TcpStream) -> Option<MaybeTlsStream> {
+    // Frames are small and somebody waits for each.
+    stream.set_nodelay(true).ok()?;
+    // A host that vanishes without a word would otherwise keep its wallets' prompts open until they expire.
+    SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE).ok()?;
+    match &shared.config.tls {
+        None => Some(MaybeTlsStream::Plain(stream)),
+        Some(tls) => {
+            let stream = timeout(shared.config.read_timeout, tls.accept(stream)).await.ok()?.ok()?;
+            Some(MaybeTlsStream::Tls(Box::new(stream)))
+        }
+    }
+}
+
+async fn serve_connection(shared: &Arc<Shared>, io: MaybeTlsStream, peer: Peer) {
+    let service = service_fn(|request| answer(shared, &peer, request));
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(shared.config.read_timeout)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(WriteTimeout::new(io, STALL_TIMEOUT)), service)
+            .with_upgrades()
+    );
+    let mut stop = shared.stop.clone();
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        // It changes once; were the sender gone instead, ending the connection would be right too.
+        _ = stop.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+async fn answer(shared: &Shared, peer: &Peer, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+    // warp takes for granted that a path starts with a slash, which CONNECT's authority and OPTIONS' asterisk do not.
+    let mut response = if request.method() == Method::CONNECT || !request.uri().path().starts_with('/') {
+        Problem::method_not_allowed(READING, "this is no proxy").into_response()
+    } else {
+        let client = client(peer.address, request.headers(), &shared.config.trusted_proxies);
+        annotate(&mut request, peer.on_behalf_of(client));
+        let filter = TowerToHyperService::new(warp::service(shared.filter.clone()));
+        filter.call(request).await?
+    };
+    harden(&mut response);
+    Ok(response)
+}

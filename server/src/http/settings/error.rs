@@ -1,0 +1,100 @@
+//! What can be wrong with the command's settings.
+
+use super::service::MAX_AUDIENCES;
+use crate::{
+    http::{TlsError, TokenError, WebhookTargetError, error_chain::error_chain},
+    store::OpenError,
+};
+use countersign_protocol::AudienceError;
+use std::{io, net::SocketAddr, path::PathBuf};
+use thiserror::Error;
+
+/// Why the settings make no server. Each names the setting.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// The file could not be read.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The file is not TOML, or has a key that is no setting.
+    #[error("{path}: {source}")]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// An audience is not a serialised WebSocket URL.
+    #[error("--audience {url}: {source}")]
+    Audience {
+        /// The text.
+        url: String,
+        /// What is wrong with it.
+        source: AudienceError,
+    },
+    /// More audiences than a proof should be checked against.
+    #[error("--audience: {0} are more than {MAX_AUDIENCES}")]
+    TooManyAudiences(usize),
+    /// A setting of the wrong size.
+    #[error("--{setting}: {value} is not from {least} to {most}")]
+    OutOfRange {
+        /// The flag's name.
+        setting: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+    },
+    /// A token entry makes no sense.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A certificate without key or a key without certificate.
+    #[error("--tls-cert and --tls-key go together")]
+    HalfTls,
+    /// Without tokens anybody who reaches the server could ask for signatures.
+    #[error(
+        "--listen {0} is reachable from elsewhere, and no [[token]] is configured; make one with `countersign token NAME`"
+    )]
+    OpenApi(SocketAddr),
+    /// A server that wallets reach from elsewhere has a proxy in front of it, whose calls all come from this machine.
+    #[error(
+        "--audience {0} is reachable from elsewhere, and no [[token]] is configured; make one with `countersign token NAME`"
+    )]
+    OpenApiBehindProxy(String),
+    /// A webhook's target is no URL that ends may be told to.
+    #[error("--webhook-target {url}: {source}")]
+    WebhookTarget {
+        /// The text.
+        url: String,
+        /// What is wrong with it.
+        source: WebhookTargetError,
+    },
+    /// Without a store nothing outlives its call, so that there is nothing to be told.
+    #[error("--webhook-target needs --data-dir")]
+    WebhookWithoutStore,
+    /// The data directory cannot be used.
+    #[error("--data-dir: {}", error_chain(.0))]
+    Store(#[from] OpenError),
+    /// The directory of the page is not there.
+    #[error("--web-root {0}: not a directory")]
+    WebRoot(PathBuf),
+    /// Without proofs anybody who reaches the server could pose as any key.
+    #[error("--allow-unproven is for loopback addresses only, not for {0}")]
+    UnprovenElsewhere(SocketAddr),
+    /// Anybody who reaches a demo could stop what others wait for.
+    #[error("--demo is for loopback addresses only, not for {0}")]
+    DemoElsewhere(SocketAddr),
+    /// A demo that is reached through a proxy is reached by anybody.
+    #[error("--demo is for this machine only, and --audience {0} is reachable from elsewhere")]
+    DemoBehindProxy(String),
+}

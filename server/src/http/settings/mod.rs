@@ -1,0 +1,226 @@
+//! The command's settings: a flag over an environment variable over the TOML file over the default.
+
+mod error;
+mod range;
+mod server;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use error::SettingsError;
+
+use crate::{
+    SigningService,
+    http::{HttpConfig, TokenEntry},
+    store::DurableStore,
+};
+use clap::{Args, ValueEnum};
+use merge::Merge;
+use serde::Deserialize;
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Every setting, each as a flag, an environment variable and a key of the TOML file.
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize, Merge)]
+#[serde(default, deny_unknown_fields)]
+#[merge(strategy = merge::option::overwrite_none)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "COUNTERSIGN_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+
+    /// WebSocket URL under which wallets reach this server; may be given several times [default: from --listen]
+    #[arg(long, env = "COUNTERSIGN_AUDIENCE", value_name = "URL", value_delimiter = ',')]
+    #[merge(strategy = merge::vec::overwrite_empty)]
+    pub audience: Vec<String>,
+
+    /// Directory of files to serve at /
+    #[arg(long, env = "COUNTERSIGN_WEB_ROOT", value_name = "DIR")]
+    pub web_root: Option<PathBuf>,
+
+    /// Directory in which requests are kept that outlive their call and the server
+    #[arg(long, env = "COUNTERSIGN_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Time in hours for which a request is kept after its end [default: 168]
+    #[arg(long, env = "COUNTERSIGN_RETENTION_HOURS", value_name = "HOURS")]
+    pub retention_hours: Option<u64>,
+
+    /// Most bytes that the kept requests take on disk [default: 1073741824]
+    #[arg(long, env = "COUNTERSIGN_MAX_STORE_BYTES", value_name = "BYTES")]
+    pub max_store_bytes: Option<u64>,
+
+    /// URL that a request may name as its webhook; may be given several times
+    #[arg(long, env = "COUNTERSIGN_WEBHOOK_TARGET", value_name = "URL", value_delimiter = ',')]
+    #[merge(strategy = merge::vec::overwrite_empty)]
+    pub webhook_target: Vec<String>,
+
+    /// Certificate chain in PEM; serves TLS
+    #[arg(long, env = "COUNTERSIGN_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key in PEM
+    #[arg(long, env = "COUNTERSIGN_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Address of a proxy whose X-Forwarded-For is believed; may be given several times
+    #[arg(long, env = "COUNTERSIGN_TRUSTED_PROXY", value_name = "ADDRESS", value_delimiter = ',')]
+    #[merge(strategy = merge::vec::overwrite_empty)]
+    pub trusted_proxy: Vec<IpAddr>,
+
+    /// Accept introductions without proof, on a loopback address only: anybody can then pose as any key
+    #[arg(long, env = "COUNTERSIGN_ALLOW_UNPROVEN", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_unproven: Option<bool>,
+
+    /// Let the page restart the server, on a loopback address only: for the demo
+    #[arg(long, env = "COUNTERSIGN_DEMO", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub demo: Option<bool>,
+
+    /// Lift every rate limit; caps on sizes and connections stay
+    #[arg(long, env = "COUNTERSIGN_NO_RATE_LIMIT", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub no_rate_limit: Option<bool>,
+
+    /// API calls per second and token; bursts of four times as many pass [default: 200]
+    #[arg(long, env = "COUNTERSIGN_REQUESTS_PER_SECOND", value_name = "RATE")]
+    pub requests_per_second: Option<NonZeroU32>,
+
+    /// WebSocket connections per second and address; bursts of four times as many pass [default: 20]
+    #[arg(long, env = "COUNTERSIGN_CONNECTS_PER_SECOND", value_name = "RATE")]
+    pub connects_per_second: Option<NonZeroU32>,
+
+    /// Refused API calls per second and address before it gets 429 instead; bursts of four times as many pass [default: 5]
+    #[arg(long, env = "COUNTERSIGN_FAILURES_PER_SECOND", value_name = "RATE")]
+    pub failures_per_second: Option<NonZeroU32>,
+
+    /// Frames per second and wallet; bursts of four times as many pass [default: 50]
+    #[arg(long, env = "COUNTERSIGN_FRAMES_PER_SECOND", value_name = "RATE")]
+    pub frames_per_second: Option<NonZeroU32>,
+
+    /// Most TCP connections in all [default: 10000]
+    #[arg(long, env = "COUNTERSIGN_MAX_CONNECTIONS", value_name = "COUNT")]
+    pub max_connections: Option<usize>,
+
+    /// Most TCP connections of one address [default: 1000]
+    #[arg(long, env = "COUNTERSIGN_MAX_CONNECTIONS_PER_IP", value_name = "COUNT")]
+    pub max_connections_per_ip: Option<usize>,
+
+    /// Most wallet connections of one key [default: 16]
+    #[arg(long, env = "COUNTERSIGN_MAX_CONNECTIONS_PER_KEY", value_name = "COUNT")]
+    pub max_connections_per_key: Option<usize>,
+
+    /// Most requests open on one wallet connection [default: 64]
+    #[arg(long, env = "COUNTERSIGN_MAX_INFLIGHT", value_name = "COUNT")]
+    pub max_inflight: Option<usize>,
+
+    /// Most requests open in all [default: 100000]
+    #[arg(long, env = "COUNTERSIGN_MAX_PENDING", value_name = "COUNT")]
+    pub max_pending: Option<usize>,
+
+    /// Most requests open for one key [default: 1000]
+    #[arg(long, env = "COUNTERSIGN_MAX_PENDING_PER_KEY", value_name = "COUNT")]
+    pub max_pending_per_key: Option<usize>,
+
+    /// Most bytes that the messages of all open requests have together [default: 268435456]
+    #[arg(long, env = "COUNTERSIGN_MAX_PENDING_BYTES", value_name = "BYTES")]
+    pub max_pending_bytes: Option<usize>,
+
+    /// Longest message in bytes, at most 65536 [default: 65536]
+    #[arg(long, env = "COUNTERSIGN_MAX_MESSAGE_BYTES", value_name = "BYTES")]
+    pub max_message_bytes: Option<usize>,
+
+    /// Silence in milliseconds after which a wallet is pinged, and after as much again closed [default: 20000]
+    #[arg(long, env = "COUNTERSIGN_HEARTBEAT_MS", value_name = "MS")]
+    pub heartbeat_ms: Option<u64>,
+
+    /// Time in milliseconds that one write to a wallet may take [default: 10000]
+    #[arg(long, env = "COUNTERSIGN_WRITE_TIMEOUT_MS", value_name = "MS")]
+    pub write_timeout_ms: Option<u64>,
+
+    /// Time in milliseconds that a wallet told to go away is asked to wait before it comes back [default: 1000]
+    #[arg(long, env = "COUNTERSIGN_RECONNECT_AFTER_MS", value_name = "MS")]
+    pub reconnect_after_ms: Option<u64>,
+
+    /// Time in milliseconds for a TLS handshake, a request's head, its body, and a wallet's introduction, each [default: 10000]
+    #[arg(long, env = "COUNTERSIGN_READ_TIMEOUT_MS", value_name = "MS")]
+    pub read_timeout_ms: Option<u64>,
+
+    /// Time in milliseconds that open requests have after the signal to stop [default: 10000]
+    #[arg(long, env = "COUNTERSIGN_DRAIN_TIMEOUT_MS", value_name = "MS")]
+    pub drain_timeout_ms: Option<u64>,
+
+    /// Form of the log on standard error [default: text]
+    #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", value_name = "FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+
+    /// What to log, as in "info" or "countersign_server=debug" [default: info]
+    #[arg(long, env = "COUNTERSIGN_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+
+    /// Who may use the API: `[[token]]` tables with `name` and `sha256`, in the file only.
+    #[arg(skip)]
+    #[merge(strategy = merge::vec::overwrite_empty)]
+    pub token: Vec<TokenEntry>,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// Reads a TOML file.
+    ///
+    /// # Errors
+    /// [`SettingsError::Unreadable`] and [`SettingsError::Toml`].
+    pub fn from_file(path: &Path) -> Result<Self, SettingsError> {
+        let text =
+            fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.into(), source })?;
+        toml::from_str(&text).map_err(|source| SettingsError::Toml { path: path.into(), source: Box::new(source) })
+    }
+
+    /// These settings where set, the others where not.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.merge(other);
+        self
+    }
+
+    /// The address to listen on.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or(DEFAULT_LISTEN)
+    }
+
+    /// Whether the server speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls_cert.is_some()
+    }
+
+    /// The service and the server's rules, with what is kept on disk opened where there is such. Blocks for that.
+    ///
+    /// # Errors
+    /// [`SettingsError`], which names the setting.
+    pub fn assemble(&self, bound: SocketAddr) -> Result<(SigningService, HttpConfig), SettingsError> {
+        let (config, http) = (self.service(bound)?, self.http(bound)?);
+        match self.store()? {
+            Some(store) => {
+                let (durable, loaded) = DurableStore::open(store, config.audiences.first())?;
+                let service = SigningService::with_storage(config, Arc::new(durable.clone()), loaded);
+                Ok((service, HttpConfig { store: Some(durable), ..http }))
+            }
+            None => Ok((SigningService::new(config), http)),
+        }
+    }
+}

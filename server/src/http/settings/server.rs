@@ -1,0 +1,100 @@
+//! The settings of the reference server and of its store.
+
+use super::{
+    Settings, SettingsError,
+    range::{in_range, milliseconds, within},
+};
+use crate::{
+    http::{Demo, HttpConfig, Tokens, WebhookTarget, listen::acceptor},
+    store::{MIN_MAX_BYTES, StoreConfig},
+};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+/// A hundred years.
+const MAX_RETENTION_HOURS: u64 = 100 * 366 * 24;
+
+impl Settings {
+    /// The reference server's rules.
+    ///
+    /// # Errors
+    /// [`SettingsError`], which names the setting.
+    pub fn http(&self, bound: SocketAddr) -> Result<HttpConfig, SettingsError> {
+        let tokens = Tokens::from_entries(&self.token)?;
+        if tokens.is_empty() && !bound.ip().is_loopback() {
+            return Err(SettingsError::OpenApi(bound));
+        }
+        if tokens.is_empty()
+            && let Some(public) = self.public_audience()
+        {
+            return Err(SettingsError::OpenApiBehindProxy(public.clone()));
+        }
+        if let Some(missing) = self.web_root.as_ref().filter(|root| !root.is_dir()) {
+            return Err(SettingsError::WebRoot(missing.clone()));
+        }
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificates), Some(key)) => Some(acceptor(certificates, key)?),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(SettingsError::HalfTls),
+        };
+        let defaults = HttpConfig::default();
+        let count = |setting, value: Option<usize>, default| in_range(setting, value, default, usize::MAX);
+        Ok(HttpConfig {
+            web_root: self.web_root.clone(),
+            tokens,
+            tls,
+            trusted_proxies: self.trusted_proxy.iter().map(IpAddr::to_canonical).collect(),
+            max_connections: count("max-connections", self.max_connections, defaults.max_connections)?,
+            max_connections_per_ip: count(
+                "max-connections-per-ip",
+                self.max_connections_per_ip,
+                defaults.max_connections_per_ip,
+            )?,
+            read_timeout: milliseconds("read-timeout-ms", self.read_timeout_ms, defaults.read_timeout)?,
+            drain_timeout: milliseconds("drain-timeout-ms", self.drain_timeout_ms, defaults.drain_timeout)?,
+            connects_per_second: self.rate(self.connects_per_second, defaults.connects_per_second),
+            requests_per_second: self.rate(self.requests_per_second, defaults.requests_per_second),
+            failures_per_second: self.rate(self.failures_per_second, defaults.failures_per_second),
+            store: None,
+            webhook_targets: self.webhook_targets()?,
+            webhook_retries: defaults.webhook_retries,
+            demo: self.demo(bound)?,
+        })
+    }
+
+    pub(super) fn store(&self) -> Result<Option<StoreConfig>, SettingsError> {
+        let Some(dir) = &self.data_dir else { return Ok(None) };
+        let defaults = StoreConfig::new(dir);
+        let retention = match self.retention_hours {
+            Some(hours) => Duration::from_hours(within("retention-hours", hours, 1, MAX_RETENTION_HOURS)?),
+            None => defaults.retention,
+        };
+        let max_bytes = self.max_store_bytes.unwrap_or(defaults.max_bytes);
+        let max_bytes = within("max-store-bytes", max_bytes, MIN_MAX_BYTES, i64::MAX as u64)?;
+        Ok(Some(StoreConfig { retention, max_bytes, ..defaults }))
+    }
+
+    fn demo(&self, bound: SocketAddr) -> Result<Option<Demo>, SettingsError> {
+        if !self.demo.unwrap_or(false) {
+            return Ok(None);
+        }
+        if !bound.ip().is_loopback() {
+            return Err(SettingsError::DemoElsewhere(bound));
+        }
+        match self.public_audience() {
+            Some(public) => Err(SettingsError::DemoBehindProxy(public.clone())),
+            None => Ok(Some(Demo::new(self.is_tls()))),
+        }
+    }
+
+    fn webhook_targets(&self) -> Result<Vec<WebhookTarget>, SettingsError> {
+        if !self.webhook_target.is_empty() && self.data_dir.is_none() {
+            return Err(SettingsError::WebhookWithoutStore);
+        }
+        let target =
+            |url: &String| url.parse().map_err(|source| SettingsError::WebhookTarget { url: url.clone(), source });
+        self.webhook_target.iter().map(target).collect()
+    }
+}

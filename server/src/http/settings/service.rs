@@ -1,0 +1,96 @@
+//! The settings of the signing service.
+
+use super::{
+    Settings, SettingsError,
+    range::{in_range, milliseconds},
+};
+use crate::{Config, http::loopback::is_loopback};
+use countersign_protocol::{Audience, ENDPOINT, limits::MAX_MESSAGE_BYTES};
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+};
+
+/// More would not fit a connection's queue, where each request needs room for its withdrawal too.
+const MAX_INFLIGHT: usize = 16_384;
+
+/// Each audience costs a failed introduction one more verification.
+pub(super) const MAX_AUDIENCES: usize = 16;
+
+impl Settings {
+    /// The service's rules. `bound` is the address the listener really has, port included.
+    ///
+    /// # Errors
+    /// [`SettingsError`], which names the setting.
+    pub fn service(&self, bound: SocketAddr) -> Result<Config, SettingsError> {
+        let allow_unproven = self.allow_unproven.unwrap_or(false);
+        if allow_unproven && !bound.ip().is_loopback() {
+            return Err(SettingsError::UnprovenElsewhere(bound));
+        }
+        let defaults = Config::new(self.audiences(bound)?);
+        let frames_per_second = self.rate(self.frames_per_second, defaults.frames_per_second);
+        let count = |setting, value: Option<usize>, default| in_range(setting, value, default, usize::MAX);
+        Ok(Config {
+            allow_unproven,
+            introduction_timeout: milliseconds("read-timeout-ms", self.read_timeout_ms, defaults.introduction_timeout)?,
+            heartbeat: milliseconds("heartbeat-ms", self.heartbeat_ms, defaults.heartbeat)?,
+            max_message_bytes: in_range(
+                "max-message-bytes",
+                self.max_message_bytes,
+                defaults.max_message_bytes,
+                MAX_MESSAGE_BYTES,
+            )?,
+            max_inflight: in_range("max-inflight", self.max_inflight, defaults.max_inflight, MAX_INFLIGHT)?,
+            max_connections_per_key: count(
+                "max-connections-per-key",
+                self.max_connections_per_key,
+                defaults.max_connections_per_key,
+            )?,
+            max_pending: count("max-pending", self.max_pending, defaults.max_pending)?,
+            max_pending_per_key: count("max-pending-per-key", self.max_pending_per_key, defaults.max_pending_per_key)?,
+            max_pending_bytes: count("max-pending-bytes", self.max_pending_bytes, defaults.max_pending_bytes)?,
+            write_timeout: milliseconds("write-timeout-ms", self.write_timeout_ms, defaults.write_timeout)?,
+            reconnect_after: milliseconds("reconnect-after-ms", self.reconnect_after_ms, defaults.reconnect_after)?,
+            frames_per_second,
+            audiences: defaults.audiences,
+        })
+    }
+
+    /// A URL by which wallets reach the server from elsewhere.
+    pub(super) fn public_audience(&self) -> Option<&String> {
+        self.audience.iter().find(|audience| !is_loopback_audience(audience))
+    }
+
+    pub(super) fn rate(&self, set: Option<NonZeroU32>, default: Option<NonZeroU32>) -> Option<NonZeroU32> {
+        if self.no_rate_limit.unwrap_or(false) { None } else { set.or(default) }
+    }
+
+    pub(super) fn audiences(&self, bound: SocketAddr) -> Result<Vec<Audience>, SettingsError> {
+        if self.audience.len() > MAX_AUDIENCES {
+            return Err(SettingsError::TooManyAudiences(self.audience.len()));
+        }
+        let urls = if self.audience.is_empty() { self.default_audiences(bound) } else { self.audience.clone() };
+        urls.into_iter().map(|url| url.parse().map_err(|source| SettingsError::Audience { url, source })).collect()
+    }
+
+    /// The URLs by which a browser on this machine, or one that knows the address, would dial.
+    fn default_audiences(&self, bound: SocketAddr) -> Vec<String> {
+        let (scheme, default_port) = if self.is_tls() { ("wss", 443) } else { ("ws", 80) };
+        let port = if bound.port() == default_port { String::new() } else { format!(":{}", bound.port()) };
+        let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let own = match bound.ip() {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => format!("[{v6}]"),
+        };
+        if !bound.ip().is_unspecified() && !hosts.contains(&own) {
+            hosts.push(own);
+        }
+        hosts.into_iter().map(|host| format!("{scheme}://{host}{port}{ENDPOINT}")).collect()
+    }
+}
+
+/// Whether a WebSocket URL names this machine.
+fn is_loopback_audience(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    is_loopback(authority)
+}

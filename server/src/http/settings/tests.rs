@@ -1,0 +1,112 @@
+//! What settings make of a server, and what they refuse.
+
+use super::*;
+use crate::{
+    http::Tokens,
+    store::{MIN_MAX_BYTES, StoreConfig},
+};
+use countersign_protocol::{Audience, limits::MAX_MESSAGE_BYTES};
+use std::time::Duration;
+
+fn bound(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn audiences(settings: &Settings, at: &str) -> Vec<String> {
+    settings.audiences(bound(at)).unwrap().iter().map(Audience::to_string).collect()
+}
+
+#[test]
+fn a_file_has_every_setting_and_no_other() {
+    let file: Settings = toml::from_str(
+        "listen = '0.0.0.0:443'\naudience = ['wss://sign.example/ws']\nlog_format = 'json'\n[[token]]\nname = 'a'\nsha256 = 'b'",
+    )
+    .unwrap();
+    assert_eq!(file.listen(), bound("0.0.0.0:443"));
+    assert_eq!((file.token.len(), file.log_format), (1, Some(LogFormat::Json)));
+    let error = toml::from_str::<Settings>("lisen = '127.0.0.1:1'").unwrap_err();
+    assert!(error.to_string().contains("lisen"), "{error}");
+}
+
+#[test]
+fn what_comes_first_wins() {
+    let flags = Settings { max_inflight: Some(3), ..Settings::default() };
+    let file = Settings { max_inflight: Some(4), max_pending: Some(5), ..Settings::default() };
+    let both = flags.or(file);
+    assert_eq!((both.max_inflight, both.max_pending), (Some(3), Some(5)));
+}
+
+#[test]
+fn audiences_follow_the_listener_unless_given() {
+    let settings = Settings::default();
+    assert_eq!(audiences(&settings, "127.0.0.1:8080"), ["ws://localhost:8080/ws", "ws://127.0.0.1:8080/ws"]);
+    assert_eq!(audiences(&settings, "0.0.0.0:80"), ["ws://localhost/ws", "ws://127.0.0.1/ws"]);
+    assert!(audiences(&settings, "[::1]:81").contains(&"ws://[::1]:81/ws".to_owned()));
+    let tls = Settings { tls_cert: Some("c".into()), tls_key: Some("k".into()), ..Settings::default() };
+    assert_eq!(audiences(&tls, "127.0.0.1:443"), ["wss://localhost/ws", "wss://127.0.0.1/ws"]);
+    let given = Settings { audience: vec!["wss://sign.example/ws".into()], ..Settings::default() };
+    assert_eq!(audiences(&given, "127.0.0.1:8080"), ["wss://sign.example/ws"]);
+    let bad = Settings { audience: vec!["https://sign.example".into()], ..Settings::default() };
+    assert!(matches!(bad.service(bound("127.0.0.1:1")), Err(SettingsError::Audience { .. })));
+}
+
+#[test]
+fn what_would_open_the_server_to_strangers_is_refused() {
+    let settings = Settings::default();
+    assert!(settings.http(bound("127.0.0.1:1")).is_ok());
+    assert!(matches!(settings.http(bound("0.0.0.0:1")), Err(SettingsError::OpenApi(_))));
+    let proxied = Settings { audience: vec!["wss://sign.example/ws".into()], ..Settings::default() };
+    assert!(matches!(proxied.http(bound("127.0.0.1:1")), Err(SettingsError::OpenApiBehindProxy(_))));
+    let local = Settings { audience: vec!["ws://localhost:81/ws".into()], ..Settings::default() };
+    assert!(local.http(bound("127.0.0.1:1")).is_ok());
+    let unproven = Settings { allow_unproven: Some(true), ..Settings::default() };
+    assert!(unproven.service(bound("[::1]:1")).unwrap().allow_unproven);
+    assert!(matches!(unproven.service(bound("0.0.0.0:1")), Err(SettingsError::UnprovenElsewhere(_))));
+}
+
+#[test]
+fn strangers_cannot_restart_a_demo() {
+    let (_, token) = Tokens::generate("a").unwrap();
+    let demo = Settings { demo: Some(true), token: vec![token], ..Settings::default() };
+    assert!(demo.http(bound("127.0.0.1:1")).unwrap().demo.is_some());
+    assert!(matches!(demo.http(bound("192.0.2.1:1")), Err(SettingsError::DemoElsewhere(_))));
+    let proxied = Settings { audience: vec!["wss://sign.example/ws".into()], ..demo };
+    assert!(matches!(proxied.http(bound("127.0.0.1:1")), Err(SettingsError::DemoBehindProxy(_))));
+    assert!(Settings::default().http(bound("127.0.0.1:1")).unwrap().demo.is_none());
+}
+
+#[test]
+fn sizes_have_a_range() {
+    let zero = Settings { max_inflight: Some(0), ..Settings::default() };
+    let huge = Settings { max_message_bytes: Some(MAX_MESSAGE_BYTES + 1), ..Settings::default() };
+    for settings in [zero, huge] {
+        assert!(matches!(settings.service(bound("127.0.0.1:1")), Err(SettingsError::OutOfRange { .. })));
+    }
+}
+
+#[test]
+fn what_is_kept_has_a_range_too() {
+    let opened = |change: fn(&mut Settings)| {
+        let mut settings = Settings { data_dir: Some("data".into()), ..Settings::default() };
+        change(&mut settings);
+        settings.store()
+    };
+    let store = opened(|settings| settings.retention_hours = Some(2)).unwrap().unwrap();
+    assert_eq!(store, StoreConfig { retention: Duration::from_secs(7200), ..StoreConfig::new("data") });
+    assert!(opened(|settings| settings.data_dir = None).unwrap().is_none());
+    let wrong: [fn(&mut Settings); 3] = [
+        |settings| settings.retention_hours = Some(0),
+        |settings| settings.retention_hours = Some(u64::MAX),
+        |settings| settings.max_store_bytes = Some(MIN_MAX_BYTES - 1),
+    ];
+    for change in wrong {
+        assert!(matches!(opened(change), Err(SettingsError::OutOfRange { .. })));
+    }
+}
+
+#[test]
+fn without_rate_limits_there_is_none() {
+    let settings = Settings { no_rate_limit: Some(true), frames_per_second: NonZeroU32::new(1), ..Settings::default() };
+    assert_eq!(settings.service(bound("127.0.0.1:1")).unwrap().frames_per_second, None);
+    assert_eq!(settings.http(bound("127.0.0.1:1")).unwrap().connects_per_second, None);
+}

@@ -1,0 +1,279 @@
+//! A request for signatures on its way: built, sent, waited for.
+
+mod terms;
+
+use crate::{
+    SigningService,
+    dispatch::Accepted,
+    error::SigningError,
+    idempotency::IdempotencyKey,
+    random,
+    record::{End, PhaseTimes, Record},
+    service::Signed,
+    storage::Idempotency,
+    time::Timestamp,
+};
+use countersign_protocol::{
+    Batch, BatchId, Message, PublicKey, PublicKeyBytes, Purpose, RequestId, RequesterName,
+    limits::{MAX_BATCH, MAX_TIMEOUT_MS},
+};
+use futures_util::future::join_all;
+#[cfg(feature = "http")]
+use futures_util::future::try_join_all;
+use smallvec::{SmallVec, smallvec};
+use std::{sync::Arc, time::Duration};
+use terms::Terms;
+
+/// A request for a signature, made by [`SigningService::request`], or for several in one prompt, made by [`SigningService::batch`].
+#[derive(Debug)]
+#[must_use = "nobody is asked until it is sent"]
+pub struct SigningRequest<'a, M = Message> {
+    parts: RequestParts<'a>,
+    messages: M,
+}
+
+/// Everything but the messages.
+#[derive(Debug)]
+struct RequestParts<'a> {
+    service: &'a SigningService,
+    id: RequestId,
+    terms: Terms,
+}
+
+impl SigningService {
+    /// Asks the wallets of `public_key` to sign `message`, waits up to a minute, and returns the verified signature.
+    ///
+    /// # Errors
+    /// [`SigningError`], always with the reason.
+    ///
+    /// # Cancel safety
+    /// Dropping the future withdraws the request: the wallet's prompt closes, and nothing stays behind.
+    pub async fn send_to_sign(&self, public_key: &PublicKey, message: &[u8]) -> Result<Signed, SigningError> {
+        self.request(public_key.to_bytes(), message.try_into()?).send().await
+    }
+
+    /// A builder: a purpose, a requester or another deadline may be added before it is sent.
+    pub fn request(&self, public_key: PublicKeyBytes, message: Message) -> SigningRequest<'_> {
+        SigningRequest::new(self, public_key, message)
+    }
+
+    /// Several messages for one key, to be approved in one prompt: 1 to [`MAX_BATCH`](crate::protocol::limits::MAX_BATCH). Each is a
+    /// request of its own in all else.
+    pub fn batch(&self, public_key: PublicKeyBytes, messages: Vec<Message>) -> SigningRequest<'_, Vec<Message>> {
+        SigningRequest::new(self, public_key, messages)
+    }
+}
+
+impl<'a, M> SigningRequest<'a, M> {
+    pub(crate) fn new(service: &'a SigningService, public_key: PublicKeyBytes, messages: M) -> Self {
+        let parts = RequestParts { service, id: id_at(service.now()), terms: Terms::new(public_key) };
+        Self { parts, messages }
+    }
+
+    /// Who asks, as the wallet shows it. "this application" if not set.
+    pub fn requester(mut self, name: RequesterName) -> Self {
+        self.parts.terms.requester = Some(name);
+        self
+    }
+
+    /// Why, as the wallet shows it: a claim of the requester.
+    pub fn purpose(mut self, purpose: Purpose) -> Self {
+        self.parts.terms.purpose = Some(purpose);
+        self
+    }
+
+    /// How long the wallet has, from 1 s to 7 days. One minute if not set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.parts.terms.timeout = timeout;
+        self
+    }
+
+    /// How long it may take until a wallet says that it has the request, from 1 s to the timeout; a human's time does not count. Ten
+    /// seconds if not set, or as long as the timeout where the request may wait for a wallet to connect.
+    pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
+        self.parts.terms.delivery_timeout = Some(timeout);
+        self
+    }
+
+    /// Lets the request wait for a wallet to connect. It is durable then, and needs a store.
+    pub fn queue(mut self) -> Self {
+        self.parts.terms.queue = true;
+        self
+    }
+
+    /// Makes no second request when the same requester sends the same again under the same key. It is durable then, and needs a store.
+    pub fn idempotency_key(mut self, key: IdempotencyKey) -> Self {
+        self.parts.terms.idempotency_key = Some(key);
+        self
+    }
+
+    /// Where the reference server tells the end. It is durable then, and needs a store. Which addresses are allowed is the caller's to
+    /// decide.
+    pub fn webhook(mut self, url: &str) -> Self {
+        self.parts.terms.webhook = Some(url.into());
+        self
+    }
+}
+
+impl RequestParts<'_> {
+    /// Whether it has to outlive the process.
+    fn is_durable(&self) -> bool {
+        self.terms.queue || self.terms.idempotency_key.is_some() || self.terms.webhook.is_some()
+    }
+
+    fn records(&self, messages: SmallVec<[Arc<Message>; 1]>) -> Result<SmallVec<[Box<Record>; 1]>, SigningError> {
+        let limit = self.service.config().max_message_bytes;
+        if let Some(found) = messages.iter().map(|message| message.len()).find(|found| *found > limit) {
+            return Err(SigningError::MessageTooLong { limit, found });
+        }
+        if !(1..=MAX_BATCH.min(self.service.config().max_inflight)).contains(&messages.len()) {
+            return Err(SigningError::InvalidBatch(messages.len()));
+        }
+        let Terms { public_key, requester, purpose, webhook, .. } = &self.terms;
+        let requester = requester.clone().map_or_else(this_application, Ok)?;
+        let now = self.service.now();
+        let (deliver_by, expires_at) = self.terms.deadlines(now)?;
+        let batch = (messages.len() > 1).then(|| BatchId::from_random_bytes(random::bytes()));
+        let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
+        let record = |(index, message): (u32, Arc<Message>)| {
+            Box::new(Record {
+                id: if index == 0 { self.id } else { id_at(now) },
+                public_key: *public_key,
+                message,
+                requester: requester.clone(),
+                purpose: purpose.clone(),
+                batch: batch.map(|id| Batch { id, index, size }),
+                deliver_by,
+                expires_at,
+                webhook: webhook.clone(),
+                times: PhaseTimes::asked_at(now),
+                attempt: 0,
+                end: None,
+            })
+        };
+        Ok((0..).zip(messages).map(record).collect())
+    }
+
+    async fn accept(&self, messages: SmallVec<[Arc<Message>; 1]>) -> Result<Accepted, SigningError> {
+        let records = self.records(messages)?;
+        let requester = records.first().map(|record| record.requester.clone());
+        let idempotency = self.terms.idempotency_key.clone().zip(requester).map(|(key, requester)| Idempotency {
+            requester,
+            key,
+            fingerprint: self.terms.fingerprint(records.iter().map(|record| record.message.as_ref())),
+        });
+        self.service
+            .ask_durably(records.into_iter().map(|record| *record).collect(), idempotency, self.terms.queue)
+            .await
+    }
+
+    async fn end_of(&self, id: RequestId) -> Result<Signed, SigningError> {
+        let requester = self.terms.requester.clone().map_or_else(this_application, Ok)?;
+        // Its own deadline ends it; this is only longer than any.
+        signed(self.service.wait(&requester, id, Duration::from_millis(2 * MAX_TIMEOUT_MS)).await?)
+    }
+
+    /// Counts a refusal on its way out.
+    fn counted<T>(&self, result: Result<T, SigningError>) -> Result<T, SigningError> {
+        result.inspect_err(|error| self.service.refused(error))
+    }
+}
+
+impl SigningRequest<'_> {
+    /// Names the request in logs, to wallets and in its [`Signed`], from now on; unless an idempotency key turns out to name an earlier
+    /// one.
+    pub fn id(&self) -> RequestId {
+        self.parts.id
+    }
+
+    /// Asks, and waits for the end.
+    ///
+    /// # Errors
+    /// [`SigningError`], always with the reason.
+    ///
+    /// # Cancel safety
+    /// Dropping the future withdraws the request; a durable one goes on until its end.
+    pub async fn send(self) -> Result<Signed, SigningError> {
+        let Self { parts, messages } = self;
+        let messages = smallvec![Arc::new(messages)];
+        if parts.is_durable() {
+            let accepted = parts.counted(parts.accept(messages).await)?;
+            let id = accepted.request_ids.first().copied().unwrap_or(parts.id);
+            return parts.end_of(id).await;
+        }
+        let waiting = parts.counted(parts.records(messages).and_then(|records| parts.service.ask(records)))?;
+        match waiting.into_iter().next() {
+            Some(waiting) => signed(*waiting.wait().await?),
+            None => Err(SigningError::InvalidBatch(0)),
+        }
+    }
+
+    /// Has the request written down, and returns once it is on disk. What becomes of it is told by
+    /// [`SigningService::wait`] and [`SigningService::subscribe`].
+    ///
+    /// # Errors
+    /// [`SigningError`], always with the reason.
+    pub async fn submit(self) -> Result<Accepted, SigningError> {
+        let Self { parts, messages } = self;
+        parts.counted(parts.accept(smallvec![Arc::new(messages)]).await)
+    }
+}
+
+impl SigningRequest<'_, Vec<Message>> {
+    /// Asks, waits for every end, and gives them in the order of the messages.
+    ///
+    /// # Errors
+    /// [`SigningError`] where nobody was asked.
+    ///
+    /// # Cancel safety
+    /// Dropping the future withdraws what is open; durable requests go on until their end.
+    pub async fn send(self) -> Result<Vec<Result<Signed, SigningError>>, SigningError> {
+        let Self { parts, messages } = self;
+        let messages = messages.into_iter().map(Arc::new).collect();
+        if parts.is_durable() {
+            let accepted = parts.counted(parts.accept(messages).await)?;
+            return Ok(join_all(accepted.request_ids.into_iter().map(|id| parts.end_of(id))).await);
+        }
+        let waiting = parts.counted(parts.records(messages).and_then(|records| parts.service.ask(records)))?;
+        Ok(join_all(waiting.into_iter().map(async |waiting| signed(*waiting.wait().await?))).await)
+    }
+
+    /// Asks, waits for every end, and gives the requests as they then are. They end with the process.
+    #[cfg(feature = "http")]
+    pub(crate) async fn send_for_records(self) -> Result<Vec<Record>, SigningError> {
+        let Self { parts, messages } = self;
+        let messages = messages.into_iter().map(Arc::new).collect();
+        let waiting = parts.counted(parts.records(messages).and_then(|records| parts.service.ask(records)))?;
+        try_join_all(waiting.into_iter().map(async |waiting| Ok(*waiting.wait().await?))).await
+    }
+
+    /// Has all of the requests written down, or none, and returns once they are on disk.
+    ///
+    /// # Errors
+    /// [`SigningError`], always with the reason.
+    pub async fn submit(self) -> Result<Accepted, SigningError> {
+        let Self { parts, messages } = self;
+        parts.counted(parts.accept(messages.into_iter().map(Arc::new).collect()).await)
+    }
+}
+
+/// The signature that a request ended with, or the reason why there is none.
+pub(crate) fn signed(record: Record) -> Result<Signed, SigningError> {
+    let Record { id, public_key, message, times, end, .. } = record;
+    match end {
+        Some(End::Signed { signature, approved_by, device: _ }) => {
+            Ok(Signed { request_id: id, public_key, message, signature, approved_by, times })
+        }
+        Some(end) => Err(end.into()),
+        None => Err(SigningError::Draining),
+    }
+}
+
+fn id_at(now: Timestamp) -> RequestId {
+    RequestId::at(now.as_millis(), random::bytes())
+}
+
+fn this_application() -> Result<RequesterName, SigningError> {
+    // A constant that parses, as every test sees; the error stands in for a panic.
+    "this application".parse().map_err(|_| SigningError::Overloaded)
+}

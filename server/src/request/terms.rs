@@ -1,0 +1,74 @@
+//! What is asked beside the messages: by whom, of whom, until when; and what tells one call from another.
+
+use crate::{error::SigningError, idempotency::IdempotencyKey, time::Timestamp};
+use countersign_protocol::{
+    Message, PublicKeyBytes, Purpose, RequesterName,
+    limits::{DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
+};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// What is asked beside the message.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) public_key: PublicKeyBytes,
+    pub(super) requester: Option<RequesterName>,
+    pub(super) purpose: Option<Purpose>,
+    pub(super) timeout: Duration,
+    pub(super) delivery_timeout: Option<Duration>,
+    pub(super) queue: bool,
+    pub(super) idempotency_key: Option<IdempotencyKey>,
+    pub(super) webhook: Option<Box<str>>,
+}
+
+impl Terms {
+    /// Those of a request of which nothing else is said.
+    pub(super) fn new(public_key: PublicKeyBytes) -> Self {
+        Self {
+            public_key,
+            requester: None,
+            purpose: None,
+            timeout: Duration::from_millis(DEFAULT_TIMEOUT_MS),
+            delivery_timeout: None,
+            queue: false,
+            idempotency_key: None,
+            webhook: None,
+        }
+    }
+
+    /// When a wallet has to have it, and when it has to be answered.
+    pub(super) fn deadlines(&self, now: Timestamp) -> Result<(Timestamp, Timestamp), SigningError> {
+        let (least, most) = (Duration::from_millis(MIN_TIMEOUT_MS), Duration::from_millis(MAX_TIMEOUT_MS));
+        if !(least..=most).contains(&self.timeout) {
+            return Err(SigningError::InvalidTimeout(self.timeout));
+        }
+        let allowed = if self.queue { self.timeout } else { Duration::from_millis(DEFAULT_DELIVERY_TIMEOUT_MS) };
+        let delivery = self.delivery_timeout.unwrap_or(allowed.min(self.timeout));
+        if !(least..=self.timeout).contains(&delivery) {
+            return Err(SigningError::InvalidDeliveryTimeout(delivery));
+        }
+        Ok((now.after(delivery), now.after(self.timeout)))
+    }
+
+    /// SHA-256 over everything that is asked for, each part behind its length, so that no two calls give the same bytes: by it a
+    /// repetition under the same idempotency key is told from another call. Not over the requester: each has keys of its own.
+    pub(super) fn fingerprint<'a>(&self, messages: impl Iterator<Item = &'a Message>) -> [u8; 32] {
+        let Self { public_key, requester: _, purpose, timeout, delivery_timeout, queue, idempotency_key: _, webhook } =
+            self;
+        let mut hash = Sha256::new();
+        let mut part = |bytes: Option<&[u8]>| {
+            hash.update(bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_be_bytes());
+            hash.update(bytes.unwrap_or_default());
+        };
+        part(Some(public_key.as_bytes()));
+        part(purpose.as_ref().map(|purpose| purpose.as_str().as_bytes()));
+        part(Some(&timeout.as_millis().to_be_bytes()));
+        part(delivery_timeout.map(|timeout| timeout.as_millis().to_be_bytes()).as_ref().map(<[u8; 16]>::as_slice));
+        part(Some(&[u8::from(*queue)]));
+        part(webhook.as_deref().map(str::as_bytes));
+        for message in messages {
+            part(Some(message.as_bytes()));
+        }
+        hash.finalize().into()
+    }
+}

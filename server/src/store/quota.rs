@@ -1,0 +1,56 @@
+//! How much may still be taken in, so that whatever is taken in can also end.
+
+use super::{database::Database, error::DbError};
+use crate::record::Record;
+
+/// What is kept free for the end of each open request, in bytes: what an end is at most, its event, its place in an index.
+const END_BYTES: u64 = 1024;
+/// What a request takes besides its texts, in bytes.
+const ROW_BYTES: u64 = 512;
+/// What is kept free for the trees themselves to grow, in bytes.
+const SPARE_BYTES: u64 = 64 * 1024;
+
+/// What is left for new requests, in bytes. A store that filled up with open requests could end none of them, hence forget none
+/// either, and would stay full.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quota {
+    left: u64,
+    /// How many more requests will be open once the transaction is committed; fewer, if negative.
+    opened: i64,
+}
+
+impl Quota {
+    /// What is left now, with so many requests open.
+    pub(super) fn measure(database: &Database, max_bytes: u64, open: u64) -> Result<Self, DbError> {
+        let used = database.used_pages()?.saturating_mul(database.page_bytes()?);
+        let reserved = open.saturating_mul(END_BYTES).saturating_add(SPARE_BYTES);
+        Ok(Self { left: max_bytes.saturating_sub(used).saturating_sub(reserved), opened: 0 })
+    }
+
+    /// Takes what these requests need; false, and nothing taken, if it is not there.
+    pub(super) fn take(&mut self, records: &[Record]) -> bool {
+        let needed = records.iter().map(bytes).fold(0, u64::saturating_add);
+        let Some(left) = self.left.checked_sub(needed) else { return false };
+        self.left = left;
+        for _ in records.iter().filter(|record| record.end.is_none()) {
+            self.opened += 1;
+        }
+        true
+    }
+
+    /// An open request has ended.
+    pub(super) fn release(&mut self) {
+        self.opened -= 1;
+    }
+
+    /// How many requests are open once the transaction is committed, where so many were before.
+    pub(super) fn open_after(&self, before: u64) -> u64 {
+        before.saturating_add_signed(self.opened)
+    }
+}
+
+/// A generous estimate: a page that a row does not fill may be left half empty.
+fn bytes(record: &Record) -> u64 {
+    let texts = record.message.len() + record.webhook.as_ref().map_or(0, |url| url.len());
+    u64::try_from(texts).unwrap_or(u64::MAX).saturating_add(ROW_BYTES).saturating_mul(2).saturating_add(END_BYTES)
+}

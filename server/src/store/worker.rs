@@ -1,0 +1,254 @@
+//! The thread that owns the database.
+
+use super::{
+    StoreError, Write,
+    batch::{Answer, Batch, Command, Job, Question, Wake},
+    database::Database,
+    error::{DbError, Severity},
+    quota::Quota,
+    reads,
+    writes::{self, Outcome},
+};
+use crate::time::Timestamp;
+use rusqlite::Connection;
+use std::{
+    collections::VecDeque,
+    fs::File,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::Receiver,
+    },
+    time::{Duration, Instant},
+};
+
+/// How long writes that found no room wait before they are tried again, unless others come by.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the handles see of the thread.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) failed: AtomicBool,
+    pub(super) commits: AtomicU64,
+}
+
+/// What the thread works with.
+pub(super) struct Worker {
+    pub(super) commands: Receiver<Command>,
+    /// None once the store has failed.
+    pub(super) database: Option<Database>,
+    pub(super) max_bytes: u64,
+    /// How many requests are open.
+    pub(super) open: u64,
+    /// Writes that have to be made and found no quota.
+    pub(super) postponed: Vec<Job>,
+    pub(super) forgetting: VecDeque<Forgetting>,
+    /// Whether the last writes found no room; said once in the log.
+    pub(super) full: bool,
+    pub(super) shared: Arc<Shared>,
+    /// Last, so that the directory is ours until the database is closed.
+    pub(super) _lock: File,
+}
+
+/// Retention under way, a few requests at a time.
+pub(super) struct Forgetting {
+    before: Timestamp,
+    forgotten: usize,
+    then: Answer<usize>,
+}
+
+impl Worker {
+    /// Runs until the last handle is gone and everything that had been submitted is done.
+    pub(super) fn run(mut self) {
+        // A bug that unwinds this thread must not look like a store that works.
+        let guard = FailedUnlessDone(Arc::clone(&self.shared));
+        while let Some(batch) = Batch::next(&self.commands, self.wake()) {
+            self.write(batch.jobs);
+            for question in batch.questions {
+                self.answer(question);
+            }
+            self.forget_some();
+            self.take_over_log();
+        }
+        self.finish();
+        mem::forget(guard);
+    }
+
+    fn wake(&self) -> Wake {
+        if !self.forgetting.is_empty() {
+            Wake::By(Instant::now())
+        } else if !self.postponed.is_empty() {
+            Wake::By(Instant::now() + RETRY)
+        } else {
+            Wake::Whenever
+        }
+    }
+
+    /// Writes the jobs and those postponed. Whoever submitted one is told once its outcome is certain.
+    fn write(&mut self, jobs: Vec<Job>) {
+        let mut all = mem::take(&mut self.postponed);
+        all.extend(jobs);
+        if all.is_empty() {
+            return;
+        }
+        match self.transact(&all) {
+            Ok(outcomes) => {
+                for (job, outcome) in all.into_iter().zip(outcomes) {
+                    (job.then)(outcome);
+                }
+            }
+            Err(StoreError::Full) => self.keep(all),
+            Err(StoreError::Failed) => {
+                for job in all {
+                    (job.then)(Err(StoreError::Failed));
+                }
+            }
+        }
+    }
+
+    /// Refuses what may be refused and keeps the rest, which may well fit without that.
+    fn keep(&mut self, jobs: Vec<Job>) {
+        let (refused, postponed): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| match job.write {
+            Write::Accept { .. } | Write::Progress { .. } => true,
+            Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } => false,
+        });
+        let smaller = !refused.is_empty();
+        for job in refused {
+            (job.then)(Err(StoreError::Full));
+        }
+        self.postponed = postponed;
+        if smaller {
+            self.write(Vec::new());
+        }
+    }
+
+    /// Makes all the writes in one transaction.
+    fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
+        let Some(database) = &mut self.database else { return Err(StoreError::Failed) };
+        let result = Quota::measure(database, self.max_bytes, self.open)
+            .and_then(|quota| transaction(database, jobs, quota))
+            .or_else(|error| database.roll_back().and(Err(error)));
+        match result {
+            Ok((outcomes, quota)) => {
+                self.open = quota.open_after(self.open);
+                self.note_full(outcomes.contains(&Err(StoreError::Full)));
+                self.shared.commits.fetch_add(1, Ordering::Relaxed);
+                Ok(outcomes)
+            }
+            Err(error) => Err(self.on_error(&error)),
+        }
+    }
+
+    fn answer(&mut self, question: Question) {
+        match question {
+            Question::Read(id, then) => then(self.ask(|database| reads::request(&database.connection, id))),
+            Question::DueEvents(now, limit, then) => {
+                then(self.ask(|database| reads::due_events(&database.connection, now, limit)));
+            }
+            Question::Forget(before, then) => self.forgetting.push_back(Forgetting { before, forgotten: 0, then }),
+            #[cfg(test)]
+            Question::Fault(codes) => drop(self.ask(|database| {
+                database.faults = codes.into();
+                Ok(())
+            })),
+        }
+    }
+
+    /// Forgets a few requests, if any are to be; others may have their turn in between.
+    fn forget_some(&mut self) {
+        let Some(mut forgetting) = self.forgetting.pop_front() else { return };
+        match self.ask(|database| reads::forget_some(&database.connection, forgetting.before)) {
+            Ok((forgotten, more)) => {
+                forgetting.forgotten += forgotten;
+                if more {
+                    self.forgetting.push_front(forgetting);
+                } else {
+                    (forgetting.then)(Ok(forgetting.forgotten));
+                }
+            }
+            Err(error) => (forgetting.then)(Err(error)),
+        }
+    }
+
+    /// After the completions: nobody has to wait for this.
+    fn take_over_log(&mut self) {
+        // Without room for that the log grows until there is none for it either; the writes will tell.
+        if self.database.is_some() {
+            let _ = self.ask(|database| database.checkpoint_if_due());
+        }
+    }
+
+    fn ask<T>(&mut self, ask: impl FnOnce(&mut Database) -> Result<T, DbError>) -> Result<T, StoreError> {
+        let Some(database) = &mut self.database else { return Err(StoreError::Failed) };
+        ask(database).map_err(|error| self.on_error(&error))
+    }
+
+    /// What trouble means to whoever waits. Where nothing can be relied on any more, the database is let go of, for good.
+    fn on_error(&mut self, error: &DbError) -> StoreError {
+        match error.severity() {
+            Severity::Full => {
+                self.note_full(true);
+                StoreError::Full
+            }
+            Severity::Refused | Severity::Fatal => {
+                tracing::error!(%error, "the store has failed and takes nothing in until a restart");
+                self.shared.failed.store(true, Ordering::Release);
+                if let Some(database) = self.database.take() {
+                    database.abandon();
+                }
+                StoreError::Failed
+            }
+        }
+    }
+
+    fn note_full(&mut self, full: bool) {
+        if full && !self.full {
+            tracing::warn!("the store is full and takes nothing in until there is room");
+        }
+        self.full = full;
+    }
+
+    /// The last chance for what was postponed. Retention goes on at the next start.
+    fn finish(&mut self) {
+        self.write(Vec::new());
+        for job in mem::take(&mut self.postponed) {
+            (job.then)(Err(StoreError::Full));
+        }
+        for forgetting in mem::take(&mut self.forgetting) {
+            (forgetting.then)(Ok(forgetting.forgotten));
+        }
+    }
+}
+
+/// Makes all the writes together. Only where one of them contradicts what is there is each made apart, so that it takes no other with it.
+fn transaction(database: &mut Database, jobs: &[Job], quota: Quota) -> Result<(Vec<Outcome>, Quota), DbError> {
+    match attempt(database, jobs, quota, writes::apply) {
+        Err(error) if error.severity() == Severity::Refused => {
+            database.roll_back()?;
+            attempt(database, jobs, quota, writes::apply_apart)
+        }
+        result => result,
+    }
+}
+
+fn attempt(
+    database: &mut Database,
+    jobs: &[Job],
+    mut quota: Quota,
+    apply: fn(&Connection, &Write, &mut Quota) -> Result<Outcome, DbError>,
+) -> Result<(Vec<Outcome>, Quota), DbError> {
+    database.begin()?;
+    let outcomes: Vec<_> =
+        jobs.iter().map(|job| apply(&database.connection, &job.write, &mut quota)).collect::<Result<_, _>>()?;
+    database.commit()?;
+    Ok((outcomes, quota))
+}
+
+struct FailedUnlessDone(Arc<Shared>);
+
+impl Drop for FailedUnlessDone {
+    fn drop(&mut self) {
+        self.0.failed.store(true, Ordering::Release);
+    }
+}
