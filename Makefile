@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts bench sdk-bench sdk-bench-programs
+.PHONY: help demo test build tested-build sdk page lint rust-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -22,7 +22,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
-test: lint tested-build rust-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts
+test: lint tested-build rust-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts
 	@echo "all tests passed"
 
 build:
@@ -30,7 +30,7 @@ build:
 
 # The same selection of packages as the tests', so that nothing is compiled twice for other features.
 tested-build:
-	cargo build --workspace --exclude countersign-bench --bins
+	cargo build --workspace --exclude countersign-bench --exclude countersign-bindgen --bins
 
 sdk:
 	sdk-wasm/build.sh
@@ -43,9 +43,14 @@ lint:
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	scripts/check-dependencies.sh
+	if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; fi
 
 rust-tests: tested-build
-	cargo test --workspace --exclude countersign-bench
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen
+
+# `scripts/compare-backends.sh 1000000` takes longer and finds more.
+backend-tests:
+	scripts/compare-backends.sh
 
 # Prints the command that runs a seed again where one has broken a promise.
 simulation: tested-build
@@ -89,6 +94,11 @@ outage-test: tested-build
 # A figure, no test: how many share one fsync depends on the disk.
 accepts: tested-build
 	target/debug/accepts
+
+# No part of `make test`: the list of known vulnerabilities is on GitHub, and changes by itself.
+advisories:
+	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check advisories
 
 # The server is built by itself, as its users build it: together with others it would get their features too.
 bench:

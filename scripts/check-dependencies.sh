@@ -3,9 +3,11 @@
 set -euo pipefail
 
 refuse() {
-  local package=$1 crate=$2
+  local package=$1 crate=$2 tree
   shift 2
-  if cargo tree -p "$package" --edges normal --prefix none "$@" | grep -E "^$crate v" >&2; then
+  # By itself: in a pipe, or in the condition of an `if`, its failure would pass for a tree without the crate.
+  tree=$(cargo tree -p "$package" --edges normal --prefix none "$@")
+  if grep -E "^$crate v" <<<"$tree" >&2; then
     echo "$package must not depend on $crate" >&2
     exit 1
   fi

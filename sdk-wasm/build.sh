@@ -6,7 +6,6 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 target=${CARGO_TARGET_DIR:-$root/target}
-tools=$root/target/tools
 cd "$here"
 
 say() { printf 'sdk-wasm: %s\n' "$*" >&2; }
@@ -18,14 +17,21 @@ check_target() {
   rustup target add wasm32-unknown-unknown || die "could not add the Rust target: run 'rustup target add wasm32-unknown-unknown' and try again"
 }
 
-# The bindings are only readable by the tool of the very same version.
-install_wasm_bindgen() {
+# The bindings are only readable by a tool of the very same version. Cargo.lock cannot hold another one of the library that
+# countersign-bindgen calls; an installed command is a few minutes' compiling saved.
+find_bindgen() {
   local version
   version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/"/, "", $3); print $3 }' "$root/Cargo.lock")
   [ -n "$version" ] || die "Cargo.lock names no wasm-bindgen"
-  [ "$("$tools/bin/wasm-bindgen" --version 2>/dev/null)" = "wasm-bindgen $version" ] && return
-  say "installing wasm-bindgen $version into target/tools, once"
-  cargo install wasm-bindgen-cli --version "=$version" --root "$tools" --force
+  if [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $version" ]; then
+    bindgen() {
+      wasm-bindgen --target bundler --encode-into always --remove-name-section --remove-producers-section \
+        --out-dir "$2" --out-name "$3" "$1"
+    }
+  else
+    cargo build --manifest-path "$root/Cargo.toml" -p countersign-bindgen
+    bindgen() { "$target/debug/countersign-bindgen" "$@"; }
+  fi
 }
 
 install_npm() {
@@ -42,8 +48,7 @@ build_wasm() {
   [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
   mkdir -p build
   # The target's own script imports the .wasm as no browser can; js/runtime.ts does what is left of it.
-  "$tools/bin/wasm-bindgen" --target bundler --encode-into always --remove-name-section --remove-producers-section \
-    --out-dir build --out-name "$script" "$wasm"
+  bindgen "$wasm" build "$script"
   mv "build/${script}_bg.js" "build/$script.js"
   # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more. It inlines little:
   # what is inlined is shorter by itself, and longer once it is compressed.
@@ -60,7 +65,7 @@ pack() {
 }
 
 check_target
-install_wasm_bindgen
+find_bindgen
 install_npm
 build_wasm countersign-wasm core signer
 build_wasm countersign-ed25519 ed25519-core ed25519
