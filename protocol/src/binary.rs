@@ -65,7 +65,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// Gives a fixed-size newtype `struct $name([u8; $len])` its text form: `Display`, `FromStr`, serde.
+/// Gives a fixed-size newtype `struct $name([u8; $len])` its text form: `Display`, `FromStr`, `Serialize`.
 macro_rules! base64_newtype {
     ($name:ident, $len:literal, $what:literal) => {
         impl $name {
@@ -101,7 +101,7 @@ macro_rules! base64_newtype {
             }
         }
 
-        $crate::text::serde_as_text!($name);
+        $crate::text::serialize_as_text!($name);
     };
 }
 pub(crate) use base64_newtype;

@@ -209,7 +209,7 @@ impl FromStr for ApprovedBy {
     }
 }
 
-crate::text::serde_as_text!(ApprovedBy);
+crate::text::serialize_as_text!(ApprovedBy);
 
 /// `sign_reject`
 #[derive(Debug, Clone, PartialEq, Eq)]
