@@ -105,3 +105,23 @@ macro_rules! base64_newtype {
     };
 }
 pub(crate) use base64_newtype;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_of_the_length_asked_for() {
+        let length = |expected, found| Err(BinaryError::Length { what: "x", expected, found });
+        assert_eq!(decode_array("x", "AAECAw=="), Ok([0, 1, 2, 3]));
+        assert_eq!(decode_array("x", "AAECAwQF"), Ok([0, 1, 2, 3, 4, 5]));
+        // Told from the text, before it is decoded.
+        assert_eq!(decode_array::<3>("x", "????????"), length(3, 6).map(|()| [0; 3]));
+        assert_eq!(decode_array::<32>("x", ""), length(32, 0).map(|()| [0; 32]));
+        // As long a text, of other bytes.
+        assert_eq!(decode_array::<4>("x", "AAECAwQ="), length(4, 5).map(|()| [0; 4]));
+        for text in ["AAECAw", "AAECAw=", "AAECAx==", "_AECAw=="] {
+            assert_eq!(decode_array::<4>("x", text), Err(BinaryError::NotCanonical { what: "x" }), "{text}");
+        }
+    }
+}
