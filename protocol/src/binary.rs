@@ -65,7 +65,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// Gives a fixed-size newtype `struct $name([u8; $len])` its text form: `Display`, `FromStr`, serde.
+/// Gives a fixed-size newtype `struct $name([u8; $len])` its text form: `Display`, `FromStr`, `Serialize`.
 macro_rules! base64_newtype {
     ($name:ident, $len:literal, $what:literal) => {
         impl $name {
@@ -101,7 +101,27 @@ macro_rules! base64_newtype {
             }
         }
 
-        $crate::text::serde_as_text!($name);
+        $crate::text::serialize_as_text!($name);
     };
 }
 pub(crate) use base64_newtype;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_of_the_length_asked_for() {
+        let length = |expected, found| Err(BinaryError::Length { what: "x", expected, found });
+        assert_eq!(decode_array("x", "AAECAw=="), Ok([0, 1, 2, 3]));
+        assert_eq!(decode_array("x", "AAECAwQF"), Ok([0, 1, 2, 3, 4, 5]));
+        // Told from the text, before it is decoded.
+        assert_eq!(decode_array::<3>("x", "????????"), length(3, 6).map(|()| [0; 3]));
+        assert_eq!(decode_array::<32>("x", ""), length(32, 0).map(|()| [0; 32]));
+        // As long a text, of other bytes.
+        assert_eq!(decode_array::<4>("x", "AAECAwQ="), length(4, 5).map(|()| [0; 4]));
+        for text in ["AAECAw", "AAECAw=", "AAECAx==", "_AECAw=="] {
+            assert_eq!(decode_array::<4>("x", text), Err(BinaryError::NotCanonical { what: "x" }), "{text}");
+        }
+    }
+}

@@ -1,17 +1,67 @@
-//! Every frame of the protocol as a type.
+//! Every frame of the protocol as a type, read strictly (specification §1) and written in its one canonical form.
 
-mod read;
-mod write;
+mod answer;
+mod connection;
+mod introduction;
+mod request;
 
-pub(crate) use read::SERVER_FIELDS;
+pub use answer::{
+    AckOutcome, ApprovedBy, RejectCode, RejectScope, RequestStatus, ResponseAck, SignReject, SignResponse, WalletState,
+};
+pub use connection::{ErrorFrame, Goodbye, GoodbyeReason, PingPong};
+pub use introduction::{ChallengeFrame, Device, Introduction, Welcome, WelcomeLimits};
+pub use request::{Batch, CancelCause, RequestCancel, Requester, SignRequest};
 
 use crate::prelude::*;
 use crate::{
-    BatchId, Challenge, ConnectionId, DeviceId, DeviceLabel, ErrorCode, Message, PublicKeyBytes, Purpose, Reason,
-    RequestId, RequesterName, Signature, wire_name::WireName,
+    FrameError, JsonError,
+    json::{Fields, Object, Writer},
+    limits::MAX_FRAME_BYTES,
+    text::printable,
 };
-use core::{fmt, str::FromStr};
-use serde::Serialize;
+
+/// The fields of all frames of a wallet. A frame looks at its own; the others are of no meaning in it.
+const CLIENT_FIELDS: Fields = Fields::new(&[
+    "type",
+    "request_id",
+    "message",
+    "signature",
+    "approved_by",
+    "state",
+    "code",
+    "reason",
+    "scope",
+    "public_key",
+    "proof",
+    "device",
+    "t",
+]);
+
+/// The fields of all frames of a server.
+pub(crate) const SERVER_FIELDS: Fields = Fields::new(&[
+    "type",
+    "request_id",
+    "message",
+    "expires_in_ms",
+    "attempt",
+    "requester",
+    "purpose",
+    "batch",
+    "outcome",
+    "cause",
+    "code",
+    "reason",
+    "reconnect_after_ms",
+    "challenge",
+    "connection_id",
+    "heartbeat_ms",
+    "limits",
+    "t",
+]);
+
+const CLIENT_TYPES: [&str; 4] = ["introduction", "request_status", "sign_response", "sign_reject"];
+const SERVER_TYPES: [&str; 7] =
+    ["challenge", "welcome", "sign_request", "request_cancel", "response_ack", "error", "goodbye"];
 
 /// A frame from a wallet to a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +78,40 @@ pub enum ClientFrame {
     Ping(PingPong),
     /// Answers a `ping`.
     Pong(PingPong),
+}
+
+impl ClientFrame {
+    /// Reads a frame that a wallet sent.
+    ///
+    /// # Errors
+    /// [`FrameError`], which names the field or type that was wrong.
+    pub fn parse(text: &str) -> Result<Self, FrameError> {
+        let frame = object(text, CLIENT_FIELDS)?;
+        let kind = frame.text("type").map_err(|error| FrameError::malformed(&error, None))?;
+        let read = match &*kind {
+            "introduction" => Introduction::read(&frame).map(Self::Introduction),
+            "request_status" => RequestStatus::read(&frame).map(Self::RequestStatus),
+            "sign_response" => SignResponse::read(&frame).map(Self::SignResponse),
+            "sign_reject" => SignReject::read(&frame).map(Self::SignReject),
+            "ping" => PingPong::read(&frame).map(Self::Ping),
+            "pong" => PingPong::read(&frame).map(Self::Pong),
+            other => return Err(unexpected(other, &SERVER_TYPES)),
+        };
+        read.map_err(|error| malformed(&error, &frame))
+    }
+
+    /// The frame as JSON text.
+    pub fn to_json(&self) -> String {
+        match self {
+            Self::Introduction(introduction) => introduction.write(begun("introduction")),
+            Self::RequestStatus(status) => status.write(begun("request_status")),
+            Self::SignResponse(response) => response.write(begun("sign_response")),
+            Self::SignReject(reject) => reject.write(begun("sign_reject")),
+            Self::Ping(ping) => ping.write(begun("ping")),
+            Self::Pong(pong) => pong.write(begun("pong")),
+        }
+        .finish()
+    }
 }
 
 /// A frame from a server to a wallet.
@@ -53,351 +137,74 @@ pub enum ServerFrame {
     Pong(PingPong),
 }
 
-/// `challenge`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChallengeFrame {
-    /// What the proof has to be over.
-    pub challenge: Challenge,
-}
+impl ServerFrame {
+    /// Reads a frame that a server sent.
+    ///
+    /// # Errors
+    /// [`FrameError`], which names the field or type that was wrong.
+    pub fn parse(text: &str) -> Result<Self, FrameError> {
+        let frame = object(text, SERVER_FIELDS)?;
+        let kind = frame.text("type").map_err(|error| FrameError::malformed(&error, None))?;
+        let read = match &*kind {
+            "challenge" => ChallengeFrame::read(&frame).map(Self::Challenge),
+            "welcome" => Welcome::read(&frame).map(Self::Welcome),
+            "sign_request" => SignRequest::read(&frame).map(Self::SignRequest),
+            "request_cancel" => RequestCancel::read(&frame).map(Self::RequestCancel),
+            "response_ack" => ResponseAck::read(&frame).map(Self::ResponseAck),
+            "error" => ErrorFrame::read(&frame).map(Self::Error),
+            "goodbye" => Goodbye::read(&frame).map(Self::Goodbye),
+            "ping" => PingPong::read(&frame).map(Self::Ping),
+            "pong" => PingPong::read(&frame).map(Self::Pong),
+            other => return Err(unexpected(other, &CLIENT_TYPES)),
+        };
+        read.map_err(|error| malformed(&error, &frame))
+    }
 
-/// `introduction`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Introduction {
-    /// The key the wallet holds; admitted by the session, not by the parser.
-    pub public_key: PublicKeyBytes,
-    /// The signature over [`Signable::Introduction`](crate::Signable::Introduction).
-    pub proof: Option<Signature>,
-    /// Which of the key's devices this is.
-    pub device: Option<Device>,
-}
-
-/// A device among those that hold one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Device {
-    /// Stable over reconnects.
-    pub id: DeviceId,
-    /// For people.
-    pub label: DeviceLabel,
-}
-
-/// `welcome`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Welcome {
-    /// Names this connection, in logs above all.
-    pub connection_id: ConnectionId,
-    /// The longest a wallet may be silent, in milliseconds, before the server asks and then closes.
-    pub heartbeat_ms: u64,
-    /// What this server allows.
-    pub limits: WelcomeLimits,
-}
-
-/// The limits a server states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WelcomeLimits {
-    /// The longest message it forwards, in bytes.
-    pub max_message_bytes: usize,
-    /// The most requests open on one connection at once.
-    pub max_inflight: usize,
-}
-
-/// `sign_request`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignRequest {
-    /// Names the request, on every device and at every attempt.
-    pub request_id: RequestId,
-    /// What to sign.
-    pub message: Message,
-    /// Time left, in milliseconds from the receipt of this frame: no clocks need agree.
-    pub expires_in_ms: u64,
-    /// 1 at first, one more at every delivery to the same key.
-    pub attempt: u32,
-    /// Who asks.
-    pub requester: Requester,
-    /// Why, as the requester claims.
-    pub purpose: Option<Purpose>,
-    /// Its place among requests that are shown together.
-    pub batch: Option<Batch>,
-}
-
-/// A request's place in a batch: requests that are shown to a human in one prompt, or not at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Batch {
-    /// Names the batch, on every device and at every attempt.
-    pub id: BatchId,
-    /// This request's place in this delivery, from 0.
-    pub index: u32,
-    /// How many requests of the batch this delivery consists of, sent one right after the other.
-    pub size: u32,
-}
-
-/// Who asks for a signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requester {
-    /// The name the operator gave the requester's token.
-    pub name: RequesterName,
-}
-
-/// `request_status`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestStatus {
-    /// The request.
-    pub request_id: RequestId,
-    /// How far it has come.
-    pub state: WalletState,
-}
-
-/// How far a request has come on a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum WalletState {
-    /// The wallet has it.
-    Received,
-    /// A human can see it.
-    Displayed,
-}
-
-impl WireName for WalletState {
-    const ALL: &'static [Self] = &[Self::Received, Self::Displayed];
-
-    fn as_str(self) -> &'static str {
+    /// The frame as JSON text.
+    pub fn to_json(&self) -> String {
         match self {
-            Self::Received => "received",
-            Self::Displayed => "displayed",
+            Self::Challenge(challenge) => challenge.write(begun("challenge")),
+            Self::Welcome(welcome) => welcome.write(begun("welcome")),
+            Self::SignRequest(request) => request.write(begun("sign_request")),
+            Self::RequestCancel(cancel) => cancel.write(begun("request_cancel")),
+            Self::ResponseAck(ack) => ack.write(begun("response_ack")),
+            Self::Error(error) => error.write(begun("error")),
+            Self::Goodbye(goodbye) => goodbye.write(begun("goodbye")),
+            Self::Ping(ping) => ping.write(begun("ping")),
+            Self::Pong(pong) => pong.write(begun("pong")),
         }
+        .finish()
     }
 }
 
-/// `sign_response`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignResponse {
-    /// The request.
-    pub request_id: RequestId,
-    /// The message as the wallet understood it. The server compares it and returns its own.
-    pub message: Message,
-    /// Over the message.
-    pub signature: Signature,
-    /// Who decided.
-    pub approved_by: Option<ApprovedBy>,
+fn object(text: &str, fields: Fields) -> Result<Object<'_>, FrameError> {
+    if text.len() > MAX_FRAME_BYTES {
+        return Err(FrameError::TooLarge { limit: MAX_FRAME_BYTES, found: text.len() });
+    }
+    Object::read(text, fields).map_err(|error| FrameError::malformed(&error, None))
 }
 
-/// Who decided to sign: a human, or a rule the human had granted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ApprovedBy {
-    /// Somebody looked and agreed.
-    Human,
-    /// The rule of this id.
-    Policy(DeviceId),
+/// Names the request where that much can be read, so that the answer can name it too.
+fn malformed(error: &JsonError, frame: &Object<'_>) -> FrameError {
+    FrameError::malformed(error, frame.required("request_id").ok())
 }
 
-impl fmt::Display for ApprovedBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Human => f.write_str("human"),
-            Self::Policy(id) => write!(f, "policy:{id}"),
-        }
+fn unexpected(kind: &str, of_the_other_side: &[&'static str]) -> FrameError {
+    match of_the_other_side.iter().find(|known| **known == kind) {
+        Some(known) => FrameError::WrongDirection(known),
+        None => FrameError::UnknownType(printable(kind, 40)),
     }
 }
 
-impl FromStr for ApprovedBy {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.strip_prefix("policy:") {
-            Some(id) => id.parse().map(Self::Policy).map_err(|error| format!("approved_by: {error}")),
-            None if text == "human" => Ok(Self::Human),
-            None => Err("approved_by is neither \"human\" nor \"policy:<id>\"".into()),
-        }
-    }
-}
-
-crate::text::serde_as_text!(ApprovedBy);
-
-/// `sign_reject`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignReject {
-    /// The request.
-    pub request_id: RequestId,
-    /// Why, for programs.
-    pub code: RejectCode,
-    /// Why, for people.
-    pub reason: Option<Reason>,
-    /// How much the refusal covers.
-    pub scope: RejectScope,
-}
-
-/// Why a wallet declined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RejectCode {
-    /// A human said no.
-    UserRejected,
-    /// A rule said no, or nothing was there to say yes.
-    PolicyRejected,
-    /// The key is locked.
-    Locked,
-    /// The wallet cannot sign this.
-    Unsupported,
-}
-
-impl WireName for RejectCode {
-    const ALL: &'static [Self] = &[Self::UserRejected, Self::PolicyRejected, Self::Locked, Self::Unsupported];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::UserRejected => "user_rejected",
-            Self::PolicyRejected => "policy_rejected",
-            Self::Locked => "locked",
-            Self::Unsupported => "unsupported",
-        }
-    }
-}
-
-/// How much a refusal covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RejectScope {
-    /// The request is over on every device.
-    Key,
-    /// Only this device will not sign; others may.
-    Device,
-}
-
-impl WireName for RejectScope {
-    const ALL: &'static [Self] = &[Self::Key, Self::Device];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::Device => "device",
-        }
-    }
-}
-
-/// `request_cancel`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestCancel {
-    /// The request.
-    pub request_id: RequestId,
-    /// Why nobody waits for it here any more.
-    pub cause: CancelCause,
-}
-
-/// Why a request was withdrawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CancelCause {
-    /// The backend stopped waiting.
-    Cancelled,
-    /// Its time ran out.
-    Expired,
-    /// Another device of the key has answered.
-    AnsweredElsewhere,
-}
-
-impl WireName for CancelCause {
-    const ALL: &'static [Self] = &[Self::Cancelled, Self::Expired, Self::AnsweredElsewhere];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-            Self::AnsweredElsewhere => "answered_elsewhere",
-        }
-    }
-}
-
-/// `response_ack`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ResponseAck {
-    /// The request, as the answer named it.
-    pub request_id: RequestId,
-    /// What became of the answer.
-    pub outcome: AckOutcome,
-}
-
-/// What became of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AckOutcome {
-    /// It ended the request, or was counted for this device.
-    Accepted,
-    /// The request had ended before.
-    Late,
-    /// This connection had answered before.
-    Duplicate,
-    /// The signature does not hold over the stored message.
-    BadSignature,
-    /// The echoed message is not the one that was asked for.
-    MessageMismatch,
-    /// No such request was ever put to this key here, or so long ago that it is forgotten.
-    Unknown,
-}
-
-impl WireName for AckOutcome {
-    const ALL: &'static [Self] =
-        &[Self::Accepted, Self::Late, Self::Duplicate, Self::BadSignature, Self::MessageMismatch, Self::Unknown];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Late => "late",
-            Self::Duplicate => "duplicate",
-            Self::BadSignature => "bad_signature",
-            Self::MessageMismatch => "message_mismatch",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// `ping` and `pong`: browsers hide the protocol's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PingPong {
-    /// Chosen by the asker and sent back as it came.
-    pub t: u64,
-}
-
-/// `error`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorFrame {
-    /// For programs.
-    pub code: ErrorCode,
-    /// For people.
-    pub message: String,
-    /// The request it is about, where there is one.
-    pub request_id: Option<RequestId>,
-}
-
-/// `goodbye`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Goodbye {
-    /// Why the server is about to close.
-    pub reason: GoodbyeReason,
-    /// How long to wait before connecting again, in milliseconds; add jitter.
-    pub reconnect_after_ms: u64,
-}
-
-/// Why a server closes in good order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum GoodbyeReason {
-    /// The server is stopping.
-    Shutdown,
-    /// A newer connection has taken this one's place.
-    Superseded,
-    /// Nothing was heard, not even a pong.
-    Idle,
-}
-
-impl WireName for GoodbyeReason {
-    const ALL: &'static [Self] = &[Self::Shutdown, Self::Superseded, Self::Idle];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Shutdown => "shutdown",
-            Self::Superseded => "superseded",
-            Self::Idle => "idle",
-        }
-    }
+/// A frame of which only the type is written.
+fn begun(kind: &str) -> Writer {
+    Writer::default().text("type", kind)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FrameError, MAX_PROBLEM_CHARS};
+    use crate::{ErrorCode, FrameError, MAX_PROBLEM_CHARS};
 
     const ID: &str = "07070707-0707-4707-8707-070707070707";
 

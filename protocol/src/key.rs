@@ -162,6 +162,15 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_told_apart_by_their_bytes() {
+        let [key, same, other] = [1, 1, 2].map(|seed| PublicKey::of(&SigningKey::from_bytes(&[seed; 32])));
+        assert_eq!(key, same);
+        assert_ne!(key, other);
+        assert_eq!(format!("{key:?}"), format!("PublicKey({})", key.to_bytes()));
+        assert_eq!(format!("{:?}", key.to_bytes()), format!("PublicKeyBytes({key})"));
+    }
+
+    #[test]
     fn a_fingerprint_is_short() {
         assert_eq!(PublicKeyBytes([0; 32]).fingerprint(), "AAAAAAAA");
     }

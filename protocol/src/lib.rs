@@ -36,7 +36,7 @@ pub use json::JsonError;
 pub use key::{KeyError, PublicKey, PublicKeyBytes};
 pub use key_text::KeyTextError;
 pub use message::{Message, MessageError, RESERVED_PREFIX};
-pub use signable::{INTRODUCTION_CONTEXT, Signable, SignatureMismatch, verify_bytes};
+pub use signable::{Signable, SignatureMismatch, verify_bytes};
 pub use signature::Signature;
 pub use text::{DeviceId, DeviceLabel, Purpose, Reason, RequesterName, Text, TextError};
 pub use unreadable::UnreadableRequest;

@@ -3,7 +3,7 @@
 use crate::prelude::*;
 use crate::{binary, limits::MAX_MESSAGE_BYTES};
 use core::{fmt, str::FromStr};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 /// What no message may start with: 0xFF and `countersign/`.
@@ -102,12 +102,6 @@ impl fmt::Debug for Message {
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&binary::encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Message {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::text::parse(deserializer)
     }
 }
 

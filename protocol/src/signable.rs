@@ -6,7 +6,7 @@ use ed25519_dalek::{Signer as _, SigningKey, Verifier as _};
 use thiserror::Error;
 
 /// What an introduction's signed bytes start with: the reserved prefix, the purpose, and a zero that ends it.
-pub const INTRODUCTION_CONTEXT: &[u8] = b"\xFFcountersign/v1/introduction\x00";
+const INTRODUCTION_CONTEXT: &[u8] = b"\xFFcountersign/v1/introduction\x00";
 
 /// The canonical encoding of the curve's neutral point (RFC 8032 §5.1.2): y = 1.
 const IDENTITY: [u8; 32] = {

@@ -2,9 +2,8 @@
 
 use crate::limits;
 use crate::prelude::*;
-use alloc::borrow::Cow;
 use core::{fmt, str::FromStr};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 /// Why a short text was refused.
@@ -78,12 +77,6 @@ impl<const MAX: usize> Serialize for Text<MAX> {
     }
 }
 
-impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        parse(deserializer)
-    }
-}
-
 /// `text` for an error message: at most `limit` characters, and none that could mislead a reader of a log.
 pub(crate) fn printable(text: &str, limit: usize) -> Box<str> {
     let mut chars = text.chars();
@@ -100,32 +93,17 @@ fn misleads(c: char) -> bool {
     c.is_control() || reorders || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}')
 }
 
-/// Reads a JSON string and parses it.
-pub(crate) fn parse<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err: fmt::Display>,
-{
-    Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-}
-
-/// serde by way of `Display` and `FromStr`.
-macro_rules! serde_as_text {
+/// Writes what has a text as that text.
+macro_rules! serialize_as_text {
     ($name:ident) => {
         impl ::serde::Serialize for $name {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
-
-        impl<'de> ::serde::Deserialize<'de> for $name {
-            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::text::parse(deserializer)
-            }
-        }
     };
 }
-pub(crate) use serde_as_text;
+pub(crate) use serialize_as_text;
 
 #[cfg(test)]
 mod tests {

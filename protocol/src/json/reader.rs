@@ -1,7 +1,7 @@
 //! Takes the fields of an object by name.
 
 use super::{
-    JsonError,
+    error::JsonError,
     scanner::{Scanner, Value},
 };
 use crate::{binary::decode_array, wire_name::WireName};

@@ -1,6 +1,6 @@
 //! Finds where JSON values begin and end, and that they are JSON.
 
-use super::{JsonError, string::Quoted};
+use super::{error::JsonError, string::Quoted};
 
 /// The deepest that values nobody asked for may be nested: the bits of [`Brackets`]. The specification allows senders 16.
 const MOST_NESTED: u32 = u64::BITS;
