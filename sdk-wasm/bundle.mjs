@@ -30,22 +30,26 @@ for (const file of binaries) {
 /** In a script of its own each, that the others import: what must be there once, and the `.wasm` as text, which not all need. */
 const common = ['shared.js', 'embedded.js'];
 
-await Promise.all([scripts, ...common].map((files) => build({
-  entryPoints: [files].flat().map((file) => join('build', file)),
-  outdir: 'dist',
-  bundle: true,
-  minify: true,
-  sourcemap: true,
-  format: 'esm',
-  // What runs WebAssembly of this kind reads this, too.
-  target: 'es2022',
-  platform: 'neutral',
-  packages: 'external',
-  external: ['node:*', './*.wasm', ...common.map((file) => `./${file}`)],
-  loader: { '.deflate': 'base64' },
-  banner: { js: `// countersign ${version}, MIT OR Apache-2.0` },
-  logLevel: 'warning',
-})));
+await Promise.all(
+  [scripts, ...common].map((files) =>
+    build({
+      entryPoints: [files].flat().map((file) => join('build', file)),
+      outdir: 'dist',
+      bundle: true,
+      minify: true,
+      sourcemap: true,
+      format: 'esm',
+      // What runs WebAssembly of this kind reads this, too.
+      target: 'es2022',
+      platform: 'neutral',
+      packages: 'external',
+      external: ['node:*', './*.wasm', ...common.map((file) => `./${file}`)],
+      loader: { '.deflate': 'base64' },
+      banner: { js: `// countersign ${version}, MIT OR Apache-2.0` },
+      logLevel: 'warning',
+    }),
+  ),
+);
 for (const script of scripts) closure(typesOf(script)).forEach((file) => copyFileSync(join('build', file), join('dist', file)));
 
 /** The entries for single platforms have the types of index.js. */

@@ -14,7 +14,10 @@ export function address(given: string | URL | undefined): Address {
   const page = globalThis.location?.origin;
   const base = page === undefined || page === 'null' ? undefined : globalThis.location.href;
   if (given === undefined && base === undefined) {
-    throw new CountersignError('invalid_url', "No page here to take the server's address from: new Wallet({ url: 'wss://example.com/ws', … })");
+    throw new CountersignError(
+      'invalid_url',
+      "No page here to take the server's address from: new Wallet({ url: 'wss://example.com/ws', … })",
+    );
   }
   const url = parse(String(given ?? '/ws'), base);
   const scheme = SCHEMES[url.protocol];

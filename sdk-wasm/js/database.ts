@@ -5,7 +5,10 @@
  * @param gone called when the connection is of no more use
  */
 export function openDatabase(
-  name: string, version: number, upgrade: (database: IDBDatabase, from: number) => void, gone: () => void = () => {},
+  name: string,
+  version: number,
+  upgrade: (database: IDBDatabase, from: number) => void,
+  gone: () => void = () => {},
 ): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     if (typeof indexedDB === 'undefined') throw new Error('there is no IndexedDB here');

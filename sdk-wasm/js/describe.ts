@@ -45,9 +45,7 @@ const DIGESTS = [20, 28, 32, 48, 64];
 const DECEPTIVE = String.raw`\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Z}\p{DI}\u2800`;
 
 /** Runs of one deceptive character, or of others. U+FE0F behind an emoji only asks for its coloured form. */
-const RUNS = new RegExp(
-  String.raw`(?![\t\n ])([${DECEPTIVE}])\1*|(?:[\t\n ]|\p{ExtPict}\uFE0F|[^${DECEPTIVE}])+`, 'gu',
-);
+const RUNS = new RegExp(String.raw`(?![\t\n ])([${DECEPTIVE}])\1*|(?:[\t\n ]|\p{ExtPict}\uFE0F|[^${DECEPTIVE}])+`, 'gu');
 
 const WARNINGS = {
   blind: 'This could be the digest of anything.',

@@ -30,7 +30,13 @@ export function readElsewhere(data: unknown): readonly ElsewhereRequest[] | unde
 
 function readOne(data: unknown): ElsewhereRequest | undefined {
   if (!isObject(data) || !isObject(data.requester)) return undefined;
-  const { id, requester: { name }, purpose, expiresAt, state } = data;
+  const {
+    id,
+    requester: { name },
+    purpose,
+    expiresAt,
+    state,
+  } = data;
   if (!isText(id, LONGEST.id) || !isText(name, LONGEST.name)) return undefined;
   if (purpose !== undefined && !isText(purpose, LONGEST.purpose)) return undefined;
   if (typeof expiresAt !== 'number' || !Number.isFinite(expiresAt)) return undefined;

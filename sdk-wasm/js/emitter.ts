@@ -32,5 +32,8 @@ export class Emitter<Events extends object> {
 /** As the platform reports what nobody caught. */
 export function report(error: unknown): void {
   if (typeof reportError === 'function') reportError(error);
-  else queueMicrotask(() => { throw error; });
+  else
+    queueMicrotask(() => {
+      throw error;
+    });
 }

@@ -99,10 +99,20 @@ export const init: (source?: WasmSource) => Promise<void> = once(async (source) 
   await instantiate('encrypted-core', script, source ?? new URL('./encrypted.wasm', import.meta.url));
 });
 
-async function withCore<T>({ publicKey, memoryKib, iterations, lanes, salt, nonce }: Header, use: (core: script.CoreHeader) => T): Promise<T> {
+async function withCore<T>(
+  { publicKey, memoryKib, iterations, lanes, salt, nonce }: Header,
+  use: (core: script.CoreHeader) => T,
+): Promise<T> {
   await init();
   return guarded(() => {
-    const core = new script.CoreHeader(fromBase64(publicKey) ?? new Uint8Array(), whole(memoryKib), whole(iterations), whole(lanes), salt, nonce);
+    const core = new script.CoreHeader(
+      fromBase64(publicKey) ?? new Uint8Array(),
+      whole(memoryKib),
+      whole(iterations),
+      whole(lanes),
+      salt,
+      nonce,
+    );
     try {
       return use(core);
     } finally {
@@ -120,7 +130,10 @@ function readPassphrase(passphrase: string, shortest: number): Uint8Array {
   const text = typeof passphrase === 'string' ? passphrase.normalize('NFKC') : undefined;
   const length = text === undefined ? -1 : [...text].length;
   if (length < shortest || length > LONGEST_PASSPHRASE) {
-    throw new CountersignError('invalid_passphrase', `a passphrase is a text of ${SHORTEST_PASSPHRASE} to ${LONGEST_PASSPHRASE} characters`);
+    throw new CountersignError(
+      'invalid_passphrase',
+      `a passphrase is a text of ${SHORTEST_PASSPHRASE} to ${LONGEST_PASSPHRASE} characters`,
+    );
   }
   return new TextEncoder().encode(text);
 }

@@ -1,4 +1,5 @@
 /** The stable code of a {@link CountersignError}. Names never change; later versions may add some. */
+// biome-ignore format: grouped by where it comes from, not one a line
 export type ErrorCode =
   // Setting up
   | 'invalid_seed' | 'invalid_public_key' | 'invalid_signature' | 'invalid_message' | 'invalid_url' | 'invalid_device'

@@ -60,8 +60,17 @@ export function hostOf({ core, url, webSocket, key, publicKey, emitter, prompts,
       });
     },
     request(
-      id: string, message: Uint8Array, requester: string, purpose: string, attempt: number, expiresInMs: number,
-      resumed: boolean, more: boolean, batchId: string, index: number, size: number,
+      id: string,
+      message: Uint8Array,
+      requester: string,
+      purpose: string,
+      attempt: number,
+      expiresInMs: number,
+      resumed: boolean,
+      more: boolean,
+      batchId: string,
+      index: number,
+      size: number,
     ) {
       const batch = batchId === '' ? undefined : { id: batchId, index, size };
       prompts.add({ id, message, requester, purpose: purpose || undefined, attempt, expiresInMs, resumed, batch }, more);
@@ -79,13 +88,15 @@ export function hostOf({ core, url, webSocket, key, publicKey, emitter, prompts,
 
 /** The same methods, none of which throws: the core is left in the midst of things by what comes through it. */
 function unthrowing<T extends Record<string, (...given: never[]) => unknown>>(host: T): T {
-  const safe = (call: (...given: never[]) => unknown) => (...given: never[]) => {
-    try {
-      return call(...given);
-    } catch (error) {
-      return report(error);
-    }
-  };
+  const safe =
+    (call: (...given: never[]) => unknown) =>
+    (...given: never[]) => {
+      try {
+        return call(...given);
+      } catch (error) {
+        return report(error);
+      }
+    };
   return Object.fromEntries(Object.entries(host).map(([name, call]) => [name, safe(call)])) as T;
 }
 

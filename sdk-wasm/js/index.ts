@@ -1,6 +1,18 @@
 export {
-  CountersignError, deleteKey, describe, digest, formatPublicKey, init, Key, MemoryPolicyStore, openKey, SignBatch, SignRequest, verify,
-  Wallet, WebCryptoKey,
+  CountersignError,
+  deleteKey,
+  describe,
+  digest,
+  formatPublicKey,
+  init,
+  Key,
+  MemoryPolicyStore,
+  openKey,
+  SignBatch,
+  SignRequest,
+  verify,
+  Wallet,
+  WebCryptoKey,
 } from './shared.js';
 
 export type { ElsewhereRequest } from './elsewhere.js';

@@ -39,8 +39,15 @@ export function readPkcs8(source: Uint8Array | string): Secret {
   if (!(der instanceof Uint8Array)) throw invalidKey('PKCS#8 is a Uint8Array of DER, or a string of PEM');
   const [tag, length, integer, size, version] = der;
   // All lengths below 128 are one byte in DER; only attributes could make it longer.
-  const isEd25519 = tag === 0x30 && length === der.length - 2 && length < 0x80 && integer === 0x02 && size === 1
-    && (version === 0 || version === 1) && ALGORITHM.every((byte, at) => der[5 + at] === byte) && der.length >= SEED_END;
+  const isEd25519 =
+    tag === 0x30 &&
+    length === der.length - 2 &&
+    length < 0x80 &&
+    integer === 0x02 &&
+    size === 1 &&
+    (version === 0 || version === 1) &&
+    ALGORITHM.every((byte, at) => der[5 + at] === byte) &&
+    der.length >= SEED_END;
   if (!isEd25519) throw invalidKey('not an Ed25519 private key in PKCS#8 (RFC 8410)');
   let at = SEED_END;
   if (der[at] === 0xa0) at += 2 + der[at + 1]!; // attributes, such as a name

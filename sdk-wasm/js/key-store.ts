@@ -93,8 +93,11 @@ function checked(name: string, kept: object): KeyRecord {
   const record: Partial<KeyRecord> = kept;
   const isKey = (key: unknown, algorithm: string, usage: KeyUsage) =>
     key instanceof CryptoKey && key.algorithm.name === algorithm && key.usages.includes(usage);
-  const isSound = typeof record.publicKey === 'string' && fromBase64(record.publicKey)?.length === 32 && (
-    record.storage === 'webcrypto' ? isKey(record.privateKey, 'Ed25519', 'sign')
+  const isSound =
+    typeof record.publicKey === 'string' &&
+    fromBase64(record.publicKey)?.length === 32 &&
+    (record.storage === 'webcrypto'
+      ? isKey(record.privateKey, 'Ed25519', 'sign')
       : record.storage === 'sealed' && isKey(record.sealingKey, 'AES-GCM', 'decrypt'));
   if (!isSound) throw brokenKey(name);
   return record as KeyRecord;

@@ -35,7 +35,10 @@ export class Key implements Signer, Disposable {
     await load();
     const core = CoreKey.generate();
     if (core !== undefined) return new Key(core);
-    throw new CountersignError('no_randomness', 'no crypto.getRandomValues here, and a key needs it: use a current browser, or Node.js 20 or later');
+    throw new CountersignError(
+      'no_randomness',
+      'no crypto.getRandomValues here, and a key needs it: use a current browser, or Node.js 20 or later',
+    );
   }
 
   /**
@@ -97,7 +100,7 @@ export class Key implements Signer, Disposable {
    * @throws {CountersignError} `key_freed`
    */
   exportSeed(): Uint8Array<ArrayBuffer> {
-    return coreOf(this).export_seed() as Uint8Array<ArrayBuffer> | undefined ?? freed();
+    return (coreOf(this).export_seed() as Uint8Array<ArrayBuffer> | undefined) ?? freed();
   }
 
   /**

@@ -6,7 +6,11 @@ import { install } from './shared.js';
 
 export * from './index.js';
 
-type Ws = new (url: string, protocols: string | string[] | undefined, options: { maxPayload: number; perMessageDeflate: boolean }) => object;
+type Ws = new (
+  url: string,
+  protocols: string | string[] | undefined,
+  options: { maxPayload: number; perMessageDeflate: boolean },
+) => object;
 
 let substitute: WebSocketConstructor | undefined;
 

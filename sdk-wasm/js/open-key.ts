@@ -23,7 +23,7 @@ import { subtle, WebCryptoKey, type KeyName } from './web-crypto-key.js';
  */
 export async function openKey({ name = DEFAULT_NAME }: KeyName = {}): Promise<WebCryptoKey | Key> {
   await init();
-  return opened(await findKey(name) ?? await keepKey(await newRecord(name)));
+  return opened((await findKey(name)) ?? (await keepKey(await newRecord(name))));
 }
 
 /**
@@ -37,7 +37,7 @@ export async function deleteKey({ name = DEFAULT_NAME }: KeyName = {}): Promise<
 }
 
 async function newRecord(name: string): Promise<KeyRecord> {
-  return await WebCryptoKey.supported() ? WebCryptoKey.record(name) : seal(name);
+  return (await WebCryptoKey.supported()) ? WebCryptoKey.record(name) : seal(name);
 }
 
 async function opened(record: KeyRecord): Promise<WebCryptoKey | Key> {

@@ -62,7 +62,8 @@ export class Policies {
   async grant(rule: PolicyRule): Promise<Policy> {
     const policy = policyOf(rule, randomId(), Date.now());
     const hasRoom = await this.#change((policies) =>
-      policies.length < MOST_POLICIES ? { policies: [...policies, policy], result: true } : { result: false });
+      policies.length < MOST_POLICIES ? { policies: [...policies, policy], result: true } : { result: false },
+    );
     if (!hasRoom) throw new CountersignError('invalid_policy', `There are ${MOST_POLICIES} policies already: revoke one first.`);
     return policy;
   }
@@ -104,19 +105,24 @@ export class Policies {
 
   /** Another tab has changed them. @internal */
   reread(): void {
-    if (this.#emitter.has('change')) this.list().then((policies) => this.#emitter.emit('change', policies), () => {});
+    if (this.#emitter.has('change'))
+      this.list().then(
+        (policies) => this.#emitter.emit('change', policies),
+        () => {},
+      );
   }
 
   /** Has `change` look at the policies that live, and keeps those it answers, if any, in one transaction. */
   async #change<T>(change: (policies: Policy[]) => { policies?: Policy[]; result: T }, patienceMs = PATIENCE_MS): Promise<T> {
     let changed: { policies?: Policy[]; result: T } | undefined;
     let isLate = false;
-    const update = async () => this.#store.updatePolicies(this.#wallet, (kept) => {
-      // Whoever asked has gone on without.
-      if (isLate) return undefined;
-      changed = change(readPolicies(kept).filter((policy) => isLive(policy, Date.now())));
-      return changed.policies && writePolicies(changed.policies);
-    });
+    const update = async () =>
+      this.#store.updatePolicies(this.#wallet, (kept) => {
+        // Whoever asked has gone on without.
+        if (isLate) return undefined;
+        changed = change(readPolicies(kept).filter((policy) => isLive(policy, Date.now())));
+        return changed.policies && writePolicies(changed.policies);
+      });
     try {
       await inTime(update(), patienceMs);
       if (changed === undefined) throw new TypeError('the store has not called back');
@@ -126,7 +132,10 @@ export class Policies {
     }
     const { policies, result } = changed as { policies?: Policy[]; result: T };
     if (policies !== undefined) {
-      this.#emitter.emit('change', policies.filter((policy) => isLive(policy, Date.now())));
+      this.#emitter.emit(
+        'change',
+        policies.filter((policy) => isLive(policy, Date.now())),
+      );
       this.#changed();
     }
     return result;

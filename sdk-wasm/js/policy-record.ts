@@ -30,13 +30,16 @@ function readPolicy(data: unknown): Policy | undefined {
   if (typeof data !== 'object' || data === null || Object.keys(data).some((name) => !FIELDS.includes(name))) return undefined;
   const { id, requester, kind, prefix: base64, usesLeft, grantedAt, expiresAt } = data as Record<string, unknown>;
   const prefix = typeof base64 === 'string' ? fromBase64(base64) : undefined;
-  const isSound = typeof id === 'string' && /^[\w-]{1,64}$/.test(id)
-    && isRequester(requester)
-    && (kind === undefined || KINDS.includes(kind))
-    && (base64 === undefined || isPrefix(prefix))
-    && (kind !== undefined || base64 !== undefined)
-    && isWhole(usesLeft, MOST.uses)
-    && isWhole(grantedAt, Number.MAX_SAFE_INTEGER) && isWhole(expiresAt, Number.MAX_SAFE_INTEGER)
-    && isWhole(expiresAt - grantedAt, MOST.spanMs);
+  const isSound =
+    typeof id === 'string' &&
+    /^[\w-]{1,64}$/.test(id) &&
+    isRequester(requester) &&
+    (kind === undefined || KINDS.includes(kind)) &&
+    (base64 === undefined || isPrefix(prefix)) &&
+    (kind !== undefined || base64 !== undefined) &&
+    isWhole(usesLeft, MOST.uses) &&
+    isWhole(grantedAt, Number.MAX_SAFE_INTEGER) &&
+    isWhole(expiresAt, Number.MAX_SAFE_INTEGER) &&
+    isWhole(expiresAt - grantedAt, MOST.spanMs);
   return isSound ? Object.freeze({ ...data, ...(prefix && { prefix }) } as Policy) : undefined;
 }

@@ -82,10 +82,12 @@ export function policyOf(rule: PolicyRule, id: string, now: number): Policy {
 
 /** Whether a policy approves what is asked at `now`. @internal */
 export function match(policy: Policy, { requester, kind, message }: Subject, now: number): boolean {
-  return isLive(policy, now)
-    && policy.requester === requester
-    && (policy.kind === undefined ? kind !== 'blind' : policy.kind === kind)
-    && (policy.prefix ?? []).every((byte, at) => message[at] === byte);
+  return (
+    isLive(policy, now) &&
+    policy.requester === requester &&
+    (policy.kind === undefined ? kind !== 'blind' : policy.kind === kind) &&
+    (policy.prefix ?? []).every((byte, at) => message[at] === byte)
+  );
 }
 
 /** Whether a policy approves anything at `now`. A clock that was set back to before it was granted makes none last longer. @internal */
@@ -108,7 +110,7 @@ export function spend(policies: readonly Policy[], subjects: readonly Subject[],
     const at = left.findIndex((policy) => match(policy, subject, now));
     const policy = left[at];
     if (policy === undefined) return undefined;
-    by.push(left[at] = Object.freeze({ ...policy, usesLeft: policy.usesLeft - 1 }));
+    by.push((left[at] = Object.freeze({ ...policy, usesLeft: policy.usesLeft - 1 })));
   }
   return { policies: left, by };
 }

@@ -29,14 +29,21 @@ export function formatPublicKey(publicKey: string, format: PublicKeyFormat): str
 export function formatPublicKey(publicKey: string, format: PublicKeyFormat | 'jwk'): string | PublicJwk {
   const bytes = readPublicKey(publicKey);
   switch (format) {
-    case 'base64': return publicKey;
-    case 'base64url': return toBase64Url(bytes);
-    case 'hex': return hex(bytes);
-    case 'base58': return base58(bytes);
+    case 'base64':
+      return publicKey;
+    case 'base64url':
+      return toBase64Url(bytes);
+    case 'hex':
+      return hex(bytes);
+    case 'base58':
+      return base58(bytes);
     // The multicodec of Ed25519 public keys, 0xed, as a varint; z says base58.
-    case 'did:key': return `did:key:z${base58(Uint8Array.of(0xed, 0x01, ...bytes))}`;
-    case 'jwk': return { kty: 'OKP', crv: 'Ed25519', x: toBase64Url(bytes) };
-    default: throw new TypeError(`no format of public keys: ${String(format satisfies never)}`);
+    case 'did:key':
+      return `did:key:z${base58(Uint8Array.of(0xed, 0x01, ...bytes))}`;
+    case 'jwk':
+      return { kty: 'OKP', crv: 'Ed25519', x: toBase64Url(bytes) };
+    default:
+      throw new TypeError(`no format of public keys: ${String(format satisfies never)}`);
   }
 }
 

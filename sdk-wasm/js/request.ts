@@ -7,7 +7,15 @@ import { CountersignError, guarded } from './errors.js';
  * other reason, given by the error of `approve()`.
  */
 export type RequestState =
-  | 'open' | 'answered' | 'accepted' | 'declined' | 'cancelled' | 'expired' | 'answered_elsewhere' | 'late' | 'failed';
+  | 'open'
+  | 'answered'
+  | 'accepted'
+  | 'declined'
+  | 'cancelled'
+  | 'expired'
+  | 'answered_elsewhere'
+  | 'late'
+  | 'failed';
 
 /** Why a wallet declines. */
 export interface Rejection {

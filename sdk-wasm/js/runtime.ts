@@ -52,14 +52,15 @@ export function here(): Platform {
 /** What is done once, however often it is called; and tried again after it has failed. @internal */
 export function once<Arguments extends unknown[]>(act: (...given: Arguments) => Promise<void>): (...given: Arguments) => Promise<void> {
   let acting: Promise<void> | undefined;
-  return (...given) => acting ??= act(...given).catch((error: unknown) => {
-    acting = undefined;
-    throw error;
-  });
+  return (...given) =>
+    (acting ??= act(...given).catch((error: unknown) => {
+      acting = undefined;
+      throw error;
+    }));
 }
 
 const load = once(async (source: WasmSource | undefined) => {
-  await instantiate('core', core, source ?? await here().wasm());
+  await instantiate('core', core, source ?? (await here().wasm()));
   isLoaded = true;
 });
 
@@ -88,7 +89,10 @@ export async function ed25519Source(): Promise<WasmSource> {
 /** Refuses to go on without the WebAssembly, where there is no waiting for it. @internal */
 export function checkLoaded(): void {
   if (!isLoaded) {
-    throw new CountersignError('wasm_not_loaded', 'The WebAssembly is not loaded yet: await init() before new Wallet(…) with a signer of your own.');
+    throw new CountersignError(
+      'wasm_not_loaded',
+      'The WebAssembly is not loaded yet: await init() before new Wallet(…) with a signer of your own.',
+    );
   }
 }
 
@@ -125,8 +129,8 @@ async function compile(source: BufferSource): Promise<WebAssembly.Module> {
     if (FORBIDDEN.test(String(cause))) {
       throw new CountersignError(
         'wasm_blocked',
-        "WebAssembly is forbidden here. In a page, add 'wasm-unsafe-eval' to script-src of its Content-Security-Policy; "
-          + 'elsewhere, give init() the compiled module.',
+        "WebAssembly is forbidden here. In a page, add 'wasm-unsafe-eval' to script-src of its Content-Security-Policy; " +
+          'elsewhere, give init() the compiled module.',
         { cause },
       );
     }
@@ -134,7 +138,8 @@ async function compile(source: BufferSource): Promise<WebAssembly.Module> {
   }
 }
 
-const CURE = "Serve the file of that name in the package's dist there, or say where it is with init(url, { ed25519: url }). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
+const CURE =
+  "Serve the file of that name in the package's dist there, or say where it is with init(url, { ed25519: url }). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
 
 /** @internal */
 export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {

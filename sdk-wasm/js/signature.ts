@@ -19,7 +19,8 @@ export function signatureOf(signer: Signer, publicKey: string, bytes: Uint8Array
 async function verified(signer: Signer, publicKey: string, bytes: Uint8Array): Promise<Uint8Array> {
   // A copy, to verify over what was asked, whatever the signer does to its own.
   const signature = await given(signer, bytes.slice());
-  if (signature.length !== 64) throw new CountersignError('invalid_signature', `a signature is 64 bytes, the signer gave ${signature.length}`);
+  if (signature.length !== 64)
+    throw new CountersignError('invalid_signature', `a signature is 64 bytes, the signer gave ${signature.length}`);
   const key = fromBase64(publicKey) ?? new Uint8Array();
   if (await (WebCryptoKey.holds(signer, key, bytes, signature) ?? holds(key, bytes, signature))) return signature;
   throw new CountersignError('invalid_signature', "the signer's signature does not verify under the wallet's key");

@@ -72,7 +72,10 @@ export async function ask(signer: Signer, bytes: Uint8Array): Promise<Uint8Array
 /** The public key of what is given as a signer. @internal */
 export function publicKeyOf(signer: Signer): string {
   if (typeof signer?.publicKey !== 'string' || typeof signer.sign !== 'function') {
-    throw new CountersignError('invalid_key', 'no key: pass await openKey(), await Key.generate(), or an object with publicKey and sign(bytes)');
+    throw new CountersignError(
+      'invalid_key',
+      'no key: pass await openKey(), await Key.generate(), or an object with publicKey and sign(bytes)',
+    );
   }
   return signer.publicKey;
 }

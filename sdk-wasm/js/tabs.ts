@@ -56,11 +56,12 @@ export class Tabs {
     signal.throwIfAborted();
     this.#listen();
     await new Promise<void>((resolve, reject) => {
-      const hold = () => new Promise<void>((release) => {
-        if (signal.aborted) return release(reject(signal.reason));
-        this.#release = release;
-        resolve();
-      });
+      const hold = () =>
+        new Promise<void>((release) => {
+          if (signal.aborted) return release(reject(signal.reason));
+          this.#release = release;
+          resolve();
+        });
       this.#left = this.#request(hold, signal, onStandby).catch(reject);
     });
     this.#self.elsewhere([]);

@@ -34,7 +34,13 @@ export class WalletSource {
   constructor(options: WalletOptions | undefined) {
     this.#options = options;
     this.#snapshot = {
-      wallet: undefined, publicKey: options?.key.publicKey, state: 'idle', requests: [], batches: [], elsewhere: [], error: undefined,
+      wallet: undefined,
+      publicKey: options?.key.publicKey,
+      state: 'idle',
+      requests: [],
+      batches: [],
+      elsewhere: [],
+      error: undefined,
     };
   }
 
@@ -74,7 +80,9 @@ export class WalletSource {
   #wallet(): Wallet | undefined {
     if (this.#snapshot.wallet !== undefined || this.#options === undefined) return this.#snapshot.wallet;
     const wallet = new Wallet(this.#options);
-    wallet.on('state', ({ state, error }) => this.#show({ state, error: state === 'connected' ? undefined : error ?? this.#snapshot.error }));
+    wallet.on('state', ({ state, error }) =>
+      this.#show({ state, error: state === 'connected' ? undefined : (error ?? this.#snapshot.error) }),
+    );
     wallet.on('error', (error) => this.#show({ error }));
     wallet.on('elsewhere', (elsewhere) => this.#show({ elsewhere }));
     wallet.on('request', (request) => {
@@ -92,7 +100,11 @@ export class WalletSource {
   #show(changed: Partial<WalletSnapshot> = {}): void {
     const next = { ...this.#snapshot, ...changed };
     const isOpen = ({ state }: SignRequest) => state === 'open';
-    this.#snapshot = { ...next, requests: next.requests.filter(isOpen), batches: next.batches.filter(({ requests }) => requests.some(isOpen)) };
+    this.#snapshot = {
+      ...next,
+      requests: next.requests.filter(isOpen),
+      batches: next.batches.filter(({ requests }) => requests.some(isOpen)),
+    };
     for (const listener of this.#listeners) listener();
   }
 }

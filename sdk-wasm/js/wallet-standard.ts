@@ -117,7 +117,10 @@ export function registerWallet(options: RegisterOptions): () => void {
 }
 
 function walletOf(
-  key: Signer, publicKey: Uint8Array, shown: Pick<StandardWallet, 'name' | 'icon'>, ask: (request: StandardRequest) => Promise<void>,
+  key: Signer,
+  publicKey: Uint8Array,
+  shown: Pick<StandardWallet, 'name' | 'icon'>,
+  ask: (request: StandardRequest) => Promise<void>,
 ): StandardWallet {
   const account: StandardAccount = Object.freeze({ address: key.publicKey, publicKey, chains: CHAINS, features: FEATURES });
   const emitter = new Emitter<{ change: { readonly accounts: readonly StandardAccount[] } }>();
@@ -133,7 +136,9 @@ function walletOf(
   const connect = async ({ silent = false } = {}) => {
     if (accounts.length === 0 && !silent) {
       // However often an app calls, one prompt.
-      connecting ??= ask({ feature: 'standard:connect' }).then(() => setAccounts([account])).finally(() => (connecting = undefined));
+      connecting ??= ask({ feature: 'standard:connect' })
+        .then(() => setAccounts([account]))
+        .finally(() => (connecting = undefined));
       await connecting;
     }
     return { accounts };
@@ -153,7 +158,9 @@ function walletOf(
       throw new CountersignError('rate_limited', `at most ${MOST_ASKED} messages at once, in at most ${MOST_ASKED} prompts`);
     }
     prompts += 1;
-    await ask({ feature: 'countersign:signBytes', messages: messages.map((message) => new Uint8Array(message)) }).finally(() => (prompts -= 1));
+    await ask({ feature: 'countersign:signBytes', messages: messages.map((message) => new Uint8Array(message)) }).finally(
+      () => (prompts -= 1),
+    );
     checkConnected(inputs);
     const outputs: SignBytesOutput[] = [];
     for (const message of messages) outputs.push({ signature: await signatureOver(key, message) });
@@ -169,7 +176,8 @@ function walletOf(
       'standard:disconnect': Object.freeze({ version: '1.0.0', disconnect: async () => setAccounts([]) }),
       'standard:events': Object.freeze({
         version: '1.0.0',
-        on: (event: 'change', listener: (properties: { readonly accounts: readonly StandardAccount[] }) => void) => emitter.on(event, listener),
+        on: (event: 'change', listener: (properties: { readonly accounts: readonly StandardAccount[] }) => void) =>
+          emitter.on(event, listener),
       }),
       'countersign:signBytes': Object.freeze({ version: '1.0.0', signBytes }),
     }),

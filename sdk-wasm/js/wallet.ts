@@ -65,7 +65,10 @@ export class Wallet implements Disposable {
     const { url, audience } = address(given);
     const webSocket = WebSocket ?? here().webSocket();
     if (webSocket === undefined) {
-      throw new CountersignError('no_websocket', "No WebSocket here: pass one with new Wallet({ WebSocket: … }), such as the package 'ws'.");
+      throw new CountersignError(
+        'no_websocket',
+        "No WebSocket here: pass one with new Wallet({ WebSocket: … }), such as the package 'ws'.",
+      );
     }
     this.publicKey = publicKey;
     this.#device = { id: device?.id ?? randomId(), label: device?.label ?? here().label() };
@@ -73,12 +76,14 @@ export class Wallet implements Disposable {
     const kept = store ?? here().store;
     const identity = { publicKey, audience };
     this.#keeper = kept ? new Keeper(kept, identity, (task, error) => core.stored(task, error)) : undefined;
-    const neighbourhood = tabs === 'each' ? undefined : options.neighbourhood ?? here().tabs();
-    this.#tabs = neighbourhood && new Tabs(`countersign:${audience}:${publicKey}`, neighbourhood, {
-      ownRequests: () => this.#shareable(),
-      elsewhere: (requests) => this.#hear(requests),
-      policiesChanged: () => this.policies.reread(),
-    });
+    const neighbourhood = tabs === 'each' ? undefined : (options.neighbourhood ?? here().tabs());
+    this.#tabs =
+      neighbourhood &&
+      new Tabs(`countersign:${audience}:${publicKey}`, neighbourhood, {
+        ownRequests: () => this.#shareable(),
+        elsewhere: (requests) => this.#hear(requests),
+        policiesChanged: () => this.policies.reread(),
+      });
     const policiesKept = policyStore ?? (store === false ? undefined : here().store) ?? new MemoryPolicyStore();
     this.policies = Policies.create(policiesKept, identity, () => this.#tabs?.announcePolicies());
     this.#prompts = new Prompts(
@@ -87,7 +92,9 @@ export class Wallet implements Disposable {
         reject: (id, code, reason, scope) => core.reject(id, code, reason, scope),
         displayed: (id) => core.displayed(id),
       },
-      this.policies, this.#emitter, () => this.#tabs?.announce(),
+      this.policies,
+      this.#emitter,
+      () => this.#tabs?.announce(),
     );
     const origin = here().origin();
     const host = hostOf({
@@ -100,12 +107,21 @@ export class Wallet implements Disposable {
       prompts: this.#prompts,
       keeper: this.#keeper,
       // Reading the store was the beginning of connecting.
-      tell: (event) => event.state === 'connecting' && this.#state === 'connecting' || this.#tell(event),
+      tell: (event) => (event.state === 'connecting' && this.#state === 'connecting') || this.#tell(event),
       explain: (code, message) => explain(code, message, { audience, origin }, this.#state),
     });
-    const core = guarded(() => new CoreWallet(
-      publicKey, audience, origin, backoff?.initialMs ?? 1_000, backoff?.maxMs ?? 30_000, this.#keeper !== undefined, host,
-    ));
+    const core = guarded(
+      () =>
+        new CoreWallet(
+          publicKey,
+          audience,
+          origin,
+          backoff?.initialMs ?? 1_000,
+          backoff?.maxMs ?? 30_000,
+          this.#keeper !== undefined,
+          host,
+        ),
+    );
     this.#core = core;
     this.#identify(this.#device.id);
   }
@@ -235,8 +251,13 @@ export class Wallet implements Disposable {
 
   /** What other tabs may know of the requests here: not the messages. */
   #shareable(): readonly ElsewhereRequest[] {
-    return this.requests.map(({ id, requester, purpose, expiresAt, state }) =>
-      ({ id, requester: { name: requester.name }, purpose, expiresAt, state: state === 'open' ? state : 'answered' }));
+    return this.requests.map(({ id, requester, purpose, expiresAt, state }) => ({
+      id,
+      requester: { name: requester.name },
+      purpose,
+      expiresAt,
+      state: state === 'open' ? state : 'answered',
+    }));
   }
 
   #hear(requests: readonly ElsewhereRequest[]): void {

@@ -66,7 +66,7 @@ export class WebCryptoKey implements Signer {
    */
   static async open({ name = DEFAULT_NAME }: KeyName = {}): Promise<WebCryptoKey> {
     await init();
-    return WebCryptoKey.of(await findKey(name) ?? await keepKey(await WebCryptoKey.record(name)));
+    return WebCryptoKey.of((await findKey(name)) ?? (await keepKey(await WebCryptoKey.record(name))));
   }
 
   /**
@@ -134,7 +134,7 @@ export class WebCryptoKey implements Signer {
   }
 
   static async #make(): Promise<WebCryptoKey> {
-    const { publicKey, privateKey } = await subtle().generateKey(ED25519, false, ['sign', 'verify']).catch(unsupported) as CryptoKeyPair;
+    const { publicKey, privateKey } = (await subtle().generateKey(ED25519, false, ['sign', 'verify']).catch(unsupported)) as CryptoKeyPair;
     return new WebCryptoKey(toBase64(new Uint8Array(await subtle().exportKey('raw', publicKey))), privateKey, undefined);
   }
 
@@ -166,9 +166,11 @@ export class WebCryptoKey implements Signer {
 
 /** A record may name the public key of another key, and a wallet sends nothing that does not hold under the one it names. */
 async function verifies(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  const key = await subtle().importKey('raw', new Uint8Array(publicKey), ED25519, false, ['verify']).catch((cause: unknown) => {
-    throw invalidKey('the browser does not take it', cause);
-  });
+  const key = await subtle()
+    .importKey('raw', new Uint8Array(publicKey), ED25519, false, ['verify'])
+    .catch((cause: unknown) => {
+      throw invalidKey('the browser does not take it', cause);
+    });
   return subtle().verify(ED25519, key, new Uint8Array(signature), new Uint8Array(bytes));
 }
 
@@ -180,5 +182,7 @@ export function subtle(): SubtleCrypto {
 }
 
 function unsupported(cause: unknown): never {
-  throw new CountersignError('no_webcrypto', 'No Ed25519 in the WebCrypto here: use openKey(), which does without, or a newer browser.', { cause });
+  throw new CountersignError('no_webcrypto', 'No Ed25519 in the WebCrypto here: use openKey(), which does without, or a newer browser.', {
+    cause,
+  });
 }

@@ -16,8 +16,14 @@ async function asked(messages = ['one', 'two', 'three'], listenTo = 'batch') {
 test('requests that come together are told as one', async () => {
   const { wallet, peer, key, requests, batch, batchId, ids } = await asked();
   assert.equal(batch.id, batchId);
-  assert.deepEqual(batch.requests.map((request) => request.id), ids);
-  assert.deepEqual(batch.requests.map((request) => request.batch), ids.map((_, index) => ({ id: batchId, index, size: 3 })));
+  assert.deepEqual(
+    batch.requests.map((request) => request.id),
+    ids,
+  );
+  assert.deepEqual(
+    batch.requests.map((request) => request.batch),
+    ids.map((_, index) => ({ id: batchId, index, size: 3 })),
+  );
   assert.equal(batch.requester.name, 'Example Shop');
   assert.equal(batch.purpose, 'Order 1042');
   assert.deepEqual([requests, wallet.requests], [[], batch.requests]);
@@ -87,7 +93,10 @@ test('the signal aborts when nothing is left to decide and nothing was decided',
 
 test('where nobody listens to batches, their requests are told one by one', async () => {
   const { requests, ids } = await asked(['one', 'two'], 'request');
-  assert.deepEqual(requests.map((request) => [request.id, request.batch.size]), ids.map((id) => [id, 2]));
+  assert.deepEqual(
+    requests.map((request) => [request.id, request.batch.size]),
+    ids.map((id) => [id, 2]),
+  );
 });
 
 test('purposes that differ are none of the batch', async () => {

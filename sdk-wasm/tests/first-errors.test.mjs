@@ -35,7 +35,8 @@ test('a server that is away is named, with what to check; one that was there is 
   await server.stop();
   const away = await event(wallet, 'state', ({ error }) => /cannot be reached/.test(error?.message));
   code('connection_lost')(away.error);
-  for (const part of [url, 'the server runs', 'WebSockets', 'certificate', 'connect-src']) assert.ok(away.error.message.includes(part), part);
+  for (const part of [url, 'the server runs', 'WebSockets', 'certificate', 'connect-src'])
+    assert.ok(away.error.message.includes(part), part);
 });
 
 test('a web server that knows no WebSockets is named, and no secret of the address with it', async () => {
@@ -82,7 +83,10 @@ for (const years of [-40, 30]) {
 
     before.wallet.close();
     const after = await welcomed(before.server, walletOf(before.server, before.key, { store }));
-    assert.deepEqual((await untilPong(after.peer)).find(({ request_id: about }) => about === id), answer);
+    assert.deepEqual(
+      (await untilPong(after.peer)).find(({ request_id: about }) => about === id),
+      answer,
+    );
     const open = await after.peer.ask('while the clock is set right');
     Date.now.mock.restore();
     const approved = after.requests.at(-1).approve();

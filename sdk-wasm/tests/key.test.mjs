@@ -11,12 +11,21 @@ const hex = (text) => new Uint8Array(Buffer.from(text.replace(/\s/g, ''), 'hex')
 
 /** RFC 8410 §10.3: the same key without and with its public key and an attribute. */
 const RFC_8410_V1 = 'MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC';
-const RFC_8410_V2 = 'MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhCoB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=';
+const RFC_8410_V2 =
+  'MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhCoB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=';
 const RFC_8410_PUBLIC = 'Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=';
 
 /** RFC 8037 Appendix A.1, and the message of A.4 with its signature. */
-const RFC_8037 = { kty: 'OKP', crv: 'Ed25519', d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' };
-const RFC_8037_SIGNED = ['eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc', 'hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg'];
+const RFC_8037 = {
+  kty: 'OKP',
+  crv: 'Ed25519',
+  d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+  x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+};
+const RFC_8037_SIGNED = [
+  'eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc',
+  'hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg',
+];
 
 const pem = (body, label = 'PRIVATE KEY') => `-----BEGIN ${label}-----\n${body.replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`;
 const refused = (key, text) => assert.rejects(key, (error) => code('invalid_key')(error) && (assert.match(error.message, text), true));
@@ -38,7 +47,13 @@ test('signs as the standard does', async () => {
 
 test('takes the examples of RFC 8410 in, as DER and as PEM', async () => {
   for (const example of [RFC_8410_V1, RFC_8410_V2]) {
-    for (const source of [base64(example), Buffer.from(example, 'base64'), pem(example), pem(example).replaceAll('\n', '\r\n'), `\n${pem(example)}`]) {
+    for (const source of [
+      base64(example),
+      Buffer.from(example, 'base64'),
+      pem(example),
+      pem(example).replaceAll('\n', '\r\n'),
+      `\n${pem(example)}`,
+    ]) {
       assert.equal((await Key.fromPkcs8(source)).publicKey, RFC_8410_PUBLIC);
     }
   }
@@ -102,19 +117,31 @@ test('PKCS#8 that is none, or no Ed25519 key, is refused', async () => {
 });
 
 test('PEM that is none is refused', async () => {
-  const encrypted = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'x' });
+  const encrypted = generateKeyPairSync('ed25519').privateKey.export({
+    format: 'pem',
+    type: 'pkcs8',
+    cipher: 'aes-256-cbc',
+    passphrase: 'x',
+  });
   await refused(Key.fromPkcs8(encrypted), /encrypted: decrypt it first/);
   await refused(Key.fromPkcs8(pem('')), /not an Ed25519/);
   for (const text of [
-    '', RFC_8410_V1, pem(RFC_8410_V1, 'PUBLIC KEY'), pem(RFC_8410_V1) + pem(RFC_8410_V1), pem(RFC_8410_V1.slice(1)), pem(`${RFC_8410_V1}=`),
-    pem(RFC_8410_V1.replace('hC', 'h*')), `x${pem(RFC_8410_V1)}`,
+    '',
+    RFC_8410_V1,
+    pem(RFC_8410_V1, 'PUBLIC KEY'),
+    pem(RFC_8410_V1) + pem(RFC_8410_V1),
+    pem(RFC_8410_V1.slice(1)),
+    pem(`${RFC_8410_V1}=`),
+    pem(RFC_8410_V1.replace('hC', 'h*')),
+    `x${pem(RFC_8410_V1)}`,
   ]) {
     await refused(Key.fromPkcs8(text), /not PEM/);
   }
 });
 
 test('a JWK that is none, or whose halves differ, is refused', async () => {
-  for (const bad of [undefined, null, 'jwk', {}, { ...RFC_8037, kty: 'EC' }, { ...RFC_8037, crv: 'X25519' }]) await refused(Key.fromJwk(bad), /RFC 8037/);
+  for (const bad of [undefined, null, 'jwk', {}, { ...RFC_8037, kty: 'EC' }, { ...RFC_8037, crv: 'X25519' }])
+    await refused(Key.fromJwk(bad), /RFC 8037/);
   const { d, x } = RFC_8037;
   for (const bad of [undefined, '', d.slice(1), `${d}=`, `${d}A`, d.replace('_', '/'), `${d.slice(0, -1)}B`, 7, [d]]) {
     await refused(Key.fromJwk({ ...RFC_8037, d: bad }), /private key d/);

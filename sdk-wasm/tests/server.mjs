@@ -20,8 +20,13 @@ export function introductionBytes({ challenge, publicKey, audience, origin }) {
     return Buffer.concat([length, bytes]);
   };
   return Buffer.concat([
-    Buffer.from([0xff]), Buffer.from('countersign/v1/introduction'), Buffer.from([0]),
-    Buffer.from(challenge, 'base64'), Buffer.from(publicKey, 'base64'), prefixed(audience), prefixed(origin),
+    Buffer.from([0xff]),
+    Buffer.from('countersign/v1/introduction'),
+    Buffer.from([0]),
+    Buffer.from(challenge, 'base64'),
+    Buffer.from(publicKey, 'base64'),
+    prefixed(audience),
+    prefixed(origin),
   ]);
 }
 

@@ -9,7 +9,11 @@ import { Key, Wallet, init } from './package.mjs';
 import { FakeServer, holds, introductionBytes } from './server.mjs';
 
 const SEED = Buffer.alloc(32, 5);
-const secret = createPrivateKey({ key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), SEED]), format: 'der', type: 'pkcs8' });
+const secret = createPrivateKey({
+  key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), SEED]),
+  format: 'der',
+  type: 'pkcs8',
+});
 const publicKey = createPublicKey(secret).export({ format: 'der', type: 'spki' }).subarray(12).toString('base64');
 const good = (bytes) => new Uint8Array(sign(null, bytes, secret));
 const isProof = (bytes) => bytes[0] === 0xff;
@@ -87,16 +91,42 @@ function signFreed(key) {
 }
 
 const failures = {
-  'throws at once': [() => { throw new Error('no card'); }, 'signer_failed', /no card/],
-  'throws what is no error': [() => { throw Symbol('odd'); }, 'signer_failed', /no text/],
-  'throws an error that throws': [() => { throw Object.defineProperty(new Error(), 'message', { get() { throw new Error('x'); } }); }, 'signer_failed', /no text/],
-  'rejects': [() => Promise.reject(new Error('unplugged')), 'signer_failed', /unplugged/],
+  'throws at once': [
+    () => {
+      throw new Error('no card');
+    },
+    'signer_failed',
+    /no card/,
+  ],
+  'throws what is no error': [
+    () => {
+      throw Symbol('odd');
+    },
+    'signer_failed',
+    /no text/,
+  ],
+  'throws an error that throws': [
+    () => {
+      throw Object.defineProperty(new Error(), 'message', {
+        get() {
+          throw new Error('x');
+        },
+      });
+    },
+    'signer_failed',
+    /no text/,
+  ],
+  rejects: [() => Promise.reject(new Error('unplugged')), 'signer_failed', /unplugged/],
   'rejects with line breaks': [() => Promise.reject(new Error('a\nb')), 'signer_failed', /a\uFFFDb/],
   'gives nothing': [() => undefined, 'signer_failed', /no Uint8Array/],
   'gives a text': [(bytes) => Buffer.from(good(bytes)).toString('base64'), 'signer_failed', /no Uint8Array/],
   'gives an ArrayBuffer': [(bytes) => good(bytes).buffer, 'signer_failed', /no Uint8Array/],
   'gives 63 bytes': [(bytes) => good(bytes).subarray(1), 'invalid_signature', /64 bytes, the signer gave 63/],
-  'gives 128 bytes': [(bytes) => Buffer.concat([good(bytes), bytes.slice(0, 64), Buffer.alloc(64)]).subarray(0, 128), 'invalid_signature', /64 bytes/],
+  'gives 128 bytes': [
+    (bytes) => Buffer.concat([good(bytes), bytes.slice(0, 64), Buffer.alloc(64)]).subarray(0, 128),
+    'invalid_signature',
+    /64 bytes/,
+  ],
   'gives 65 bytes': [(bytes) => Uint8Array.of(...good(bytes), 0), 'invalid_signature', /64 bytes, the signer gave 65/],
   'gives no bytes': [() => new Uint8Array(), 'invalid_signature', /64 bytes, the signer gave 0/],
   'gives zeros': [() => new Uint8Array(64), 'invalid_signature', /does not verify/],
@@ -107,7 +137,16 @@ const failures = {
   'signs with another key': [(bytes) => new Uint8Array(sign(null, bytes, another)), 'invalid_signature', /does not verify/],
   'throws an error of this package': [async () => signFreed(await Key.generate()), 'signer_failed', /freed/],
   'changes the bytes it was given and signs those': [(bytes) => good(bytes.fill(65)), 'invalid_signature', /does not verify/],
-  'gives a thenable that gives two': [(bytes) => ({ then(resolve) { resolve(new Uint8Array(64)); resolve(good(bytes)); } }), 'invalid_signature', /does not verify/],
+  'gives a thenable that gives two': [
+    (bytes) => ({
+      then(resolve) {
+        resolve(new Uint8Array(64));
+        resolve(good(bytes));
+      },
+    }),
+    'invalid_signature',
+    /does not verify/,
+  ],
 };
 
 for (const [what, [misbehave, expected, text]] of Object.entries(failures)) {
@@ -204,7 +243,10 @@ test('what a signer gives after the wallet was closed is not sent, and the human
 test('what a signer gives after another tab took over is not sent by either', async () => {
   const late = deferred();
   const shared = { store: new MemoryStore(), neighbourhood: { locks: new FakeLocks(), Channel: BroadcastChannel } };
-  const { server, peer, requests, wallet } = await open(signer(() => late.promise), shared);
+  const { server, peer, requests, wallet } = await open(
+    signer(() => late.promise),
+    shared,
+  );
   const other = listen(walletOf(server, signer(good), shared));
   await other.wallet.connect();
   assert.equal(other.wallet.state, 'standby');
@@ -248,12 +290,14 @@ test('a signer may call back into its wallet while it is asked', async () => {
 
 test('a proof that comes after its connection is lost is not sent on the next', async () => {
   const proofs = [];
-  const { server, wallet } = await start(signer(good, (bytes) => {
-    const proof = deferred();
-    proofs.push(() => proof.resolve(good(bytes)));
-    if (proofs.length > 1) proofs[1]();
-    return proof.promise;
-  }));
+  const { server, wallet } = await start(
+    signer(good, (bytes) => {
+      const proof = deferred();
+      proofs.push(() => proof.resolve(good(bytes)));
+      if (proofs.length > 1) proofs[1]();
+      return proof.promise;
+    }),
+  );
   const connecting = wallet.connect();
   const first = await server.peer();
   first.send('challenge', { challenge: Buffer.alloc(32, 1).toString('base64') });
@@ -285,7 +329,7 @@ test('a signer may pass what a wallet asks on to a key of this package, and noth
 test('a public key that is none is refused with the reason', () => {
   const of = (publicKey) => () => new Wallet({ key: { publicKey, storage: 'x', sign: good }, url: 'wss://example.com/ws' });
   const refused = {
-    'AAAA': /is 3 bytes, not 32/,
+    AAAA: /is 3 bytes, not 32/,
     '': /is 0 bytes, not 32/,
     [publicKey.replace('=', '')]: /public key/,
     [` ${publicKey}`]: /public key/,

@@ -104,7 +104,10 @@ test('a store that throws, or is no store, is told once and stops nothing', asyn
     await peer.next('sign_response');
     peer.acknowledge(id, 'accepted');
     await approved;
-    assert.deepEqual(errors.map((error) => error.code), ['storage_unavailable']);
+    assert.deepEqual(
+      errors.map((error) => error.code),
+      ['storage_unavailable'],
+    );
     assert.deepEqual(store.requests, []);
   }
 });
@@ -113,7 +116,11 @@ test('records that cannot be read are deleted', async () => {
   const store = new MemoryStore();
   const { server, key, wallet } = await setUp({ store });
   const identity = { publicKey: key.publicKey, audience: server.url };
-  for (const [id, record] of [['a', ''], ['b', '{}'], ['c', '{"request_id":"x"}']]) {
+  for (const [id, record] of [
+    ['a', ''],
+    ['b', '{}'],
+    ['c', '{"request_id":"x"}'],
+  ]) {
     await store.put(identity, { id, expiresAt: Date.now() + 60_000, durable: true, record });
   }
   const { peer, errors } = await welcomed(server, wallet);
@@ -190,5 +197,12 @@ test('a wallet that is closed and connected again goes on where it was', async (
   assert.deepEqual(await again.next('sign_response'), response);
   again.acknowledge(second, 'accepted');
   await again.ask('hello', { id: first, attempt: 2 });
-  assert.deepEqual(requests.map((request) => [request.id, request.resumed]), [[first, false], [second, false], [first, true]]);
+  assert.deepEqual(
+    requests.map((request) => [request.id, request.resumed]),
+    [
+      [first, false],
+      [second, false],
+      [first, true],
+    ],
+  );
 });

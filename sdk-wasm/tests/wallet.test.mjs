@@ -43,8 +43,12 @@ test('a request is shown, approved, signed and acknowledged', async () => {
   const message = Buffer.from('Pay 25 EUR to Alice');
   const before = Date.now();
   peer.send('sign_request', {
-    request_id: '0b2f1c1e-7a64-4d6e-9b0a-5f0f4b1c2d3e', message: message.toString('base64'), expires_in_ms: 60_000, attempt: 1,
-    requester: { name: 'Example Shop' }, purpose: 'Order 1042',
+    request_id: '0b2f1c1e-7a64-4d6e-9b0a-5f0f4b1c2d3e',
+    message: message.toString('base64'),
+    expires_in_ms: 60_000,
+    attempt: 1,
+    requester: { name: 'Example Shop' },
+    purpose: 'Order 1042',
   });
   const id = '0b2f1c1e-7a64-4d6e-9b0a-5f0f4b1c2d3e';
   assert.deepEqual(await peer.next('request_status'), { type: 'request_status', request_id: id, state: 'received' });
@@ -84,7 +88,10 @@ test('a rejection carries code, reason and scope', async () => {
   const cases = [
     [undefined, { code: 'user_rejected', scope: 'key' }],
     ['not mine', { code: 'user_rejected', reason: 'not mine', scope: 'key' }],
-    [{ code: 'policy_rejected', reason: 'limit', scope: 'device' }, { code: 'policy_rejected', reason: 'limit', scope: 'device' }],
+    [
+      { code: 'policy_rejected', reason: 'limit', scope: 'device' },
+      { code: 'policy_rejected', reason: 'limit', scope: 'device' },
+    ],
   ];
   for (const [given, expected] of cases) {
     const id = await peer.ask('hello');
@@ -401,13 +408,22 @@ test('a silent server is pinged, a ping is answered', async () => {
 
 for (const [name, hostile] of [
   ['a request before the welcome', (peer) => peer.ask('hello', { received: false })],
-  ['a welcome without an introduction', (peer) => peer.send('welcome', {
-    connection_id: '6f9a7d52-0c3b-4e8f-8a21-93d4c5b6a7f8', heartbeat_ms: 1, limits: { max_message_bytes: 1, max_inflight: 1 },
-  })],
-  ['a second challenge', async (peer) => {
-    await peer.introduce();
-    peer.send('challenge', { challenge: Buffer.alloc(32).toString('base64') });
-  }],
+  [
+    'a welcome without an introduction',
+    (peer) =>
+      peer.send('welcome', {
+        connection_id: '6f9a7d52-0c3b-4e8f-8a21-93d4c5b6a7f8',
+        heartbeat_ms: 1,
+        limits: { max_message_bytes: 1, max_inflight: 1 },
+      }),
+  ],
+  [
+    'a second challenge',
+    async (peer) => {
+      await peer.introduce();
+      peer.send('challenge', { challenge: Buffer.alloc(32).toString('base64') });
+    },
+  ],
 ]) {
   test(`${name} breaks the connection off`, async () => {
     const { server, wallet } = await setUp();
@@ -425,12 +441,27 @@ for (const [name, hostile] of [
 
 test('frames that are none are dropped, and too many of them are enough', async () => {
   const { server, peer, errors, requests } = await connected();
-  const hostile = ['', 'null', '[]', '{', '{"type":1}', '{"type":"nonsense"}', '{"type":"introduction"}', '[['.repeat(5_000),
-    '{"type":"sign_request"}', '{"type":"response_ack","request_id":"x","outcome":"accepted"}', 'x'.repeat(100_000),
-    Buffer.from([1, 2, 3]), '{"type":"welcome","connection_id":"","heartbeat_ms":-1}'];
+  const hostile = [
+    '',
+    'null',
+    '[]',
+    '{',
+    '{"type":1}',
+    '{"type":"nonsense"}',
+    '{"type":"introduction"}',
+    '[['.repeat(5_000),
+    '{"type":"sign_request"}',
+    '{"type":"response_ack","request_id":"x","outcome":"accepted"}',
+    'x'.repeat(100_000),
+    Buffer.from([1, 2, 3]),
+    '{"type":"welcome","connection_id":"","heartbeat_ms":-1}',
+  ];
   for (const text of hostile) peer.sendRaw(text);
   await peer.ask('still here');
-  assert.deepEqual(errors.map((error) => error.code), hostile.map(() => 'bad_frame'));
+  assert.deepEqual(
+    errors.map((error) => error.code),
+    hostile.map(() => 'bad_frame'),
+  );
   assert.equal(requests.length, 1);
   for (const text of ['', '', '']) peer.sendRaw(text);
   assert.equal(await peer.closed, 4002);

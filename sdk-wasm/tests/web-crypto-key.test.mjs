@@ -75,7 +75,11 @@ test('one that names the public key of another key sends nothing', async () => {
 test('where there is no IndexedDB, nothing pretends to be kept', async () => {
   const { key } = await setUp();
   const keeping = [
-    () => WebCryptoKey.open(), () => openKey(), () => openKey({ name: 'other' }), () => deleteKey(), () => WebCryptoKey.generate({ name: 'mine' }),
+    () => WebCryptoKey.open(),
+    () => openKey(),
+    () => openKey({ name: 'other' }),
+    () => deleteKey(),
+    () => WebCryptoKey.generate({ name: 'mine' }),
     () => WebCryptoKey.fromSeed(key.exportSeed(), { name: 'mine' }),
   ];
   for (const keep of keeping) {

@@ -57,7 +57,9 @@ async function everyExplanation({ tab, context }) {
   };
   await attack(/^Replay/);
   await finds(tab, 'a promise held');
-  await tab.page.evaluate(() => { window.open = () => null; });
+  await tab.page.evaluate(() => {
+    window.open = () => null;
+  });
   await attack(/^Open a second tab/);
   await finds(tab, 'an attack that did not take place');
   await context.route('**/v1/send_to_sign', (route) => route.abort());
@@ -100,8 +102,12 @@ async function everyOutlivingState({ tab, context }) {
   await tab.wallet.sees('nobody waits');
   backend.cancel();
   await tab.wallet.sees('Withdrawn by the requester.');
-  await tab.page.evaluate(() => { document.getElementById('memory-problem').hidden = false; });
-  await tab.page.locator('#memory-problem').evaluate((notice) => { notice.textContent = 'This browser does not keep what was decided.'; });
+  await tab.page.evaluate(() => {
+    document.getElementById('memory-problem').hidden = false;
+  });
+  await tab.page.locator('#memory-problem').evaluate((notice) => {
+    notice.textContent = 'This browser does not keep what was decided.';
+  });
   await finds(tab, 'nothing is kept');
 }
 
@@ -112,20 +118,35 @@ scenario(world, 'axe finds nothing in the light theme', everyState, { colorSchem
 scenario(world, 'axe finds nothing in the dark theme', everyState, { colorScheme: 'dark', reducedMotion });
 scenario(world, 'axe finds nothing in what outlives pages, light', everyOutlivingState, { colorScheme: 'light', reducedMotion });
 scenario(world, 'axe finds nothing in what outlives pages, dark', everyOutlivingState, { colorScheme: 'dark', reducedMotion });
-scenario(world, 'axe finds nothing in what outlives pages on a phone, and nothing runs off its side', async (visit) => {
-  await everyOutlivingState(visit);
-  const { page } = visit.tab;
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
-}, { ...phone, reducedMotion });
-scenario(world, 'axe finds nothing on a phone, and nothing runs off its side', async (visit) => {
-  await everyState(visit);
-  const { page } = visit.tab;
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
-}, { ...phone, reducedMotion });
+scenario(
+  world,
+  'axe finds nothing in what outlives pages on a phone, and nothing runs off its side',
+  async (visit) => {
+    await everyOutlivingState(visit);
+    const { page } = visit.tab;
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  },
+  { ...phone, reducedMotion },
+);
+scenario(
+  world,
+  'axe finds nothing on a phone, and nothing runs off its side',
+  async (visit) => {
+    await everyState(visit);
+    const { page } = visit.tab;
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  },
+  { ...phone, reducedMotion },
+);
 scenario(world, 'axe finds nothing in what explains, light', everyExplanation, { colorScheme: 'light', ...aborts });
 scenario(world, 'axe finds nothing in what explains, dark', everyExplanation, { colorScheme: 'dark', ...aborts });
-scenario(world, 'axe finds nothing in what explains on a phone, and nothing runs off its side', async (visit) => {
-  await everyExplanation(visit);
-  const { page } = visit.tab;
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
-}, { ...phone, ...aborts });
+scenario(
+  world,
+  'axe finds nothing in what explains on a phone, and nothing runs off its side',
+  async (visit) => {
+    await everyExplanation(visit);
+    const { page } = visit.tab;
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  },
+  { ...phone, ...aborts },
+);

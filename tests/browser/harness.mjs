@@ -35,7 +35,9 @@ export class Server {
 
   constructor(process) {
     this.#process = process;
-    process.stderr.on('data', (chunk) => { this.#log += chunk; });
+    process.stderr.on('data', (chunk) => {
+      this.#log += chunk;
+    });
   }
 
   /** Starts one and waits until it listens. `port` 0 has the system choose; `args` are further arguments. */
@@ -54,7 +56,11 @@ export class Server {
   report() {
     const { exitCode, signalCode } = this.#process;
     const ended = exitCode ?? signalCode;
-    return `${ended === null ? '' : `\n  the server ended: ${ended}`}${this.#log.split('\n').slice(-6).map((line) => `\n  ${line}`).join('')}`;
+    return `${ended === null ? '' : `\n  the server ended: ${ended}`}${this.#log
+      .split('\n')
+      .slice(-6)
+      .map((line) => `\n  ${line}`)
+      .join('')}`;
   }
 
   /** Ends it and waits until it is gone. */
@@ -127,7 +133,8 @@ export function withDirectory() {
 export const launchChromium = () => chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
 
 /** A real Chromium with a profile, which extensions need. */
-export const launchProfile = (...flags) => chromium.launchPersistentContext('', { executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, ...flags] });
+export const launchProfile = (...flags) =>
+  chromium.launchPersistentContext('', { executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, ...flags] });
 
 /** A server and a browser for all tests of a file. */
 export function world(serverOptions) {

@@ -18,7 +18,8 @@ test('every frame of the specification is explained', () => {
     assert.match(words, /^[A-Z].*[.?]$/, words);
     assert.doesNotMatch(words, /undefined|NaN|No frame/, JSON.stringify(frame));
   }
-  for (const strange of [{}, { type: 'constructor' }, { type: 'toString' }, { type: 7 }]) assert.equal(frameWords(strange), 'No frame of this protocol.');
+  for (const strange of [{}, { type: 'constructor' }, { type: 'toString' }, { type: 7 }])
+    assert.equal(frameWords(strange), 'No frame of this protocol.');
 });
 
 test('words depend on what the frame says', () => {
@@ -26,7 +27,10 @@ test('words depend on what the frame says', () => {
   assert.match(frameWords({ type: 'sign_request', attempt: 2 }), /attempt 2.*not asked again/);
   const outcomes = ['accepted', 'late', 'duplicate', 'bad_signature', 'message_mismatch', 'unknown'];
   assert.equal(new Set(outcomes.map((outcome) => frameWords({ type: 'response_ack', outcome }))).size, outcomes.length);
-  assert.deepEqual(['ping', 'pong', 'welcome'].map((type) => isHeartbeat({ type })), [true, true, false]);
+  assert.deepEqual(
+    ['ping', 'pong', 'welcome'].map((type) => isHeartbeat({ type })),
+    [true, true, false],
+  );
 });
 
 /** A socket that keeps what it is told to send. */
@@ -61,7 +65,10 @@ test('whoever stands in between passes on what they do not touch', () => {
   socket.send('{"type":"pong"}');
   socket.send('no frame');
   assert.deepEqual([heard, socket.sent], [['{"type":"challenge"}'], ['{"type":"pong"}', 'no frame']]);
-  assert.deepEqual(seen.map(({ direction, fate }) => `${direction} ${fate}`), ['in passed', 'out passed', 'out passed']);
+  assert.deepEqual(
+    seen.map(({ direction, fate }) => `${direction} ${fate}`),
+    ['in passed', 'out passed', 'out passed'],
+  );
 });
 
 test('frames are altered, lost, slipped in and cut off', () => {
@@ -76,9 +83,14 @@ test('frames are altered, lost, slipped in and cut off', () => {
   assert.deepEqual(heard, ['{"type":"sign_request","message":"eA=="}']);
   assert.deepEqual(socket.sent, ['{"type":"sign_response"}']);
   assert.equal(socket.closed, 4000);
-  assert.deepEqual(seen.map(({ fate, was }) => [fate, was]), [
-    ['altered', '{"type":"sign_request","message":"YQ=="}'], ['dropped', undefined], ['injected', undefined],
-  ]);
+  assert.deepEqual(
+    seen.map(({ fate, was }) => [fate, was]),
+    [
+      ['altered', '{"type":"sign_request","message":"YQ=="}'],
+      ['dropped', undefined],
+      ['injected', undefined],
+    ],
+  );
   assert.deepEqual(['{', '3', 'null', '"x"'].map(frameOf), [{}, {}, {}, {}]);
 });
 
@@ -94,8 +106,20 @@ test('the promise is held only by what was observed', () => {
   const forged = { signature: 's', valid: false };
   const refused = { code: 'invalid_signature' };
   const hung = {};
-  assert.equal(verdict([tookPlace(true, ''), nothingSigned([refused]), noneWrong([refused]), allEnded([refused]), askedOnce(new Map([['a', 1]]))]).state, 'held');
-  for (const broken of [nothingSigned([forged]), nothingSigned([good]), noneWrong([good, forged]), allSigned([good, refused]), allSigned([forged]), allEnded([good, hung]), askedOnce(new Map([['a', 2]]))]) {
+  assert.equal(
+    verdict([tookPlace(true, ''), nothingSigned([refused]), noneWrong([refused]), allEnded([refused]), askedOnce(new Map([['a', 1]]))])
+      .state,
+    'held',
+  );
+  for (const broken of [
+    nothingSigned([forged]),
+    nothingSigned([good]),
+    noneWrong([good, forged]),
+    allSigned([good, refused]),
+    allSigned([forged]),
+    allEnded([good, hung]),
+    askedOnce(new Map([['a', 2]])),
+  ]) {
     assert.equal(verdict([tookPlace(true, ''), broken]).state, 'broken', broken.text);
     // That it was broken counts, however little of the attack was carried out.
     assert.equal(verdict([tookPlace(false, ''), broken]).state, 'broken', broken.text);
@@ -143,7 +167,10 @@ test('two messages are told apart, also where they are the same', () => {
   call.frame(frame({ type: 'sign_request', request_id: 'a', message: 'YQ==' }), 1);
   call.frame(frame({ type: 'sign_request', request_id: 'a', message: 'YQ==', attempt: 2 }), 2);
   call.frame(frame({ type: 'sign_request', request_id: 'b', message: 'YQ==' }), 3);
-  assert.deepEqual(call.requests.map(({ request_id }) => request_id), ['a', 'b']);
+  assert.deepEqual(
+    call.requests.map(({ request_id }) => request_id),
+    ['a', 'b'],
+  );
 });
 
 test('the check to take away names nothing of this project but the values', () => {

@@ -50,7 +50,8 @@ try {
   for (const width of WIDTHS) {
     for (const colorScheme of THEMES) {
       const { context, tab, pending } = await pageFull(browser, server, { width, colorScheme });
-      if (width === 1440 && colorScheme === 'light') await write('demo.png', await tab.page.screenshot({ clip: { x: 0, y: 0, width, height: 1016 }, fullPage: true }));
+      if (width === 1440 && colorScheme === 'light')
+        await write('demo.png', await tab.page.screenshot({ clip: { x: 0, y: 0, width, height: 1016 }, fullPage: true }));
       await write(`screenshots/${width}-${colorScheme}.png`, await tab.page.screenshot({ fullPage: true }));
       await tab.wallet.button('Decline').click();
       await tab.wallet.button('Decline').click();

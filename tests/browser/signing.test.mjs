@@ -14,7 +14,10 @@ scenario(world, 'an approved request brings a signature that the page itself ver
   await tab.wallet.sees('25 bytes of text');
   await tab.wallet.sees('Deploy');
   await tab.wallet.sees('Purpose, as the requester claims it');
-  await tab.wallet.locator.getByRole('timer').getByText(/^(1:00|0:5\d)$/).waitFor();
+  await tab.wallet.locator
+    .getByRole('timer')
+    .getByText(/^(1:00|0:5\d)$/)
+    .waitFor();
   await tab.backend.sees('Waiting for the wallet');
 
   await tab.approve();
@@ -184,15 +187,20 @@ scenario(world, 'nothing on the page moves by itself while a request comes and i
   assert.equal(await fresh.page.evaluate(() => window.__shift), 0);
 });
 
-scenario(world, 'the theme is switched and remembered', async ({ tab }) => {
-  const background = () => tab.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  const toggle = tab.page.getByRole('button', { name: 'Dark theme' });
-  const light = await background();
-  await toggle.click();
-  const dark = await background();
-  assert.notEqual(dark, light);
-  assert.equal(await toggle.getAttribute('aria-pressed'), 'true');
-  await tab.page.reload();
-  await tab.connected();
-  assert.equal(await background(), dark);
-}, { colorScheme: 'light' });
+scenario(
+  world,
+  'the theme is switched and remembered',
+  async ({ tab }) => {
+    const background = () => tab.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const toggle = tab.page.getByRole('button', { name: 'Dark theme' });
+    const light = await background();
+    await toggle.click();
+    const dark = await background();
+    assert.notEqual(dark, light);
+    assert.equal(await toggle.getAttribute('aria-pressed'), 'true');
+    await tab.page.reload();
+    await tab.connected();
+    assert.equal(await background(), dark);
+  },
+  { colorScheme: 'light' },
+);

@@ -38,7 +38,9 @@ scenario(world, 'any byte that is flipped is noticed, and put right again', asyn
   }
   await bytes(tab, 'Message').first().click();
   await bytes(tab, 'Signature').first().click();
-  await panel(tab).getByText(/^2 bits are not/).waitFor();
+  await panel(tab)
+    .getByText(/^2 bits are not/)
+    .waitFor();
   await panel(tab).getByRole('button', { name: 'Put it right' }).click();
   await says(tab, 'Valid');
   assert.equal(await panel(tab).locator('[aria-pressed=true]').count(), 0);
@@ -55,7 +57,11 @@ scenario(world, 'bytes are reached and flipped by keyboard', async ({ tab }) => 
   assert.ok(await flipped.evaluate((button) => button === document.activeElement));
   await tab.page.keyboard.press('End');
   await tab.page.keyboard.press('ArrowRight');
-  assert.ok(await bytes(tab, 'Message').last().evaluate((button) => button === document.activeElement));
+  assert.ok(
+    await bytes(tab, 'Message')
+      .last()
+      .evaluate((button) => button === document.activeElement),
+  );
   await tab.tabTo(bytes(tab, 'Signature').first());
 });
 

@@ -98,13 +98,18 @@ export class Tab {
  * @param options   of `inContext`, and `prepare`: called with the context before the page is opened
  */
 export function scenario(world, name, body, { prepare, ...options } = {}) {
-  inContext(world, name, async ({ context, watch }) => {
-    const prompts = new Prompts();
-    await prompts.attach(context);
-    await prepare?.(context);
-    const tab = await openTab(context, world.server.url);
-    await body({ tab, context, world, prompts, watch });
-  }, { viewport: { width: 1280, height: 900 }, ...options });
+  inContext(
+    world,
+    name,
+    async ({ context, watch }) => {
+      const prompts = new Prompts();
+      await prompts.attach(context);
+      await prepare?.(context);
+      const tab = await openTab(context, world.server.url);
+      await body({ tab, context, world, prompts, watch });
+    },
+    { viewport: { width: 1280, height: 900 }, ...options },
+  );
 }
 
 /** Opens the page in a tab of its own. */

@@ -58,7 +58,9 @@ function wallet(seed) {
 
 test('the program connects, signs what a backend asks for, and ends', { timeout: 30_000 }, async () => {
   const program = fileURLToPath(new URL('client.mjs', import.meta.url));
-  const child = spawn(process.execPath, [program, server.ws, '--seed', SEED.toString('hex'), '--count', '1'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, server.ws, '--seed', SEED.toString('hex'), '--count', '1'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise((resolve) => child.on('close', resolve));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => JSON.parse((await lines.next()).value);
@@ -68,7 +70,11 @@ test('the program connects, signs what a backend asks for, and ends', { timeout:
   assert.equal(connected.public_key, publicKeyOf(SEED).toString('base64'));
 
   const message = Buffer.from('Pay 25 EUR to Alice');
-  const answer = await sendToSign(server.http, { public_key: connected.public_key, message: message.toString('base64'), purpose: 'Order 1042' });
+  const answer = await sendToSign(server.http, {
+    public_key: connected.public_key,
+    message: message.toString('base64'),
+    purpose: 'Order 1042',
+  });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   assert.ok(verify(publicKeyOf(SEED), message, decodeBase64(answer.body.signature, 64)));
   assert.deepEqual(
@@ -114,7 +120,10 @@ test('a proof over anything else is refused', { timeout: 30_000 }, async () => {
 });
 
 test('the origin of the handshake is part of the proof', { timeout: 30_000 }, async () => {
-  for (const [origin, type] of [['https://app.example.com', 'welcome'], ['', 'error']]) {
+  for (const [origin, type] of [
+    ['https://app.example.com', 'welcome'],
+    ['', 'error'],
+  ]) {
     const connection = await dial(server.ws, { headers: { Origin: 'https://app.example.com' } });
     connection.send(introduction((await connection.next()).challenge, { origin }));
     assert.equal((await connection.next()).type, type, origin);
@@ -241,7 +250,12 @@ test('a backend that hangs up has its request withdrawn, and a late answer is to
   hangUp.abort();
   assert.equal(await answer, 'AbortError');
   assert.deepEqual(await connection.next(), { type: 'request_cancel', request_id, cause: 'cancelled' });
-  connection.send({ type: 'sign_response', request_id, message: message.toString('base64'), signature: sign(seed, message).toString('base64') });
+  connection.send({
+    type: 'sign_response',
+    request_id,
+    message: message.toString('base64'),
+    signature: sign(seed, message).toString('base64'),
+  });
   assert.deepEqual(await connection.next(), { type: 'response_ack', request_id, outcome: 'late' });
   connection.socket.close();
 });
@@ -280,7 +294,10 @@ test('silence is pinged by the server and answered by the wallet, and a stop say
     const closed = held.run();
     // Five heartbeats: a wallet that answered none of them would be gone after two.
     await new Promise((resolve) => setTimeout(resolve, 5_000));
-    assert.deepEqual(queue.map(({ event }) => event), ['connected']);
+    assert.deepEqual(
+      queue.map(({ event }) => event),
+      ['connected'],
+    );
     assert.equal(await own.stop(), 0);
     assert.deepEqual(await closed, { code: 1012, reason: 'shutdown' });
     assert.deepEqual([queue[1].event, queue[1].reason], ['goodbye', 'shutdown']);

@@ -4,7 +4,11 @@ import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 
-const TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10;
+const TEXT = 1,
+  BINARY = 2,
+  CLOSE = 8,
+  PING = 9,
+  PONG = 10;
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Emits `text` (string), `binary`, and at the end once `close` (code, reason). */
@@ -29,8 +33,12 @@ export class WebSocketClient extends EventEmitter {
     const key = randomBytes(16).toString('base64');
     const { request } = new URL(url).protocol === 'wss:' ? https : http;
     const upgrade = {
-      Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': key,
-      ...(protocol && { 'Sec-WebSocket-Protocol': protocol }), ...headers,
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': key,
+      ...(protocol && { 'Sec-WebSocket-Protocol': protocol }),
+      ...headers,
     };
     return new Promise((resolve, reject) => {
       const dialling = request(url.replace(/^ws/, 'http'), { headers: upgrade, agent: false, timeout: timeoutMs });
@@ -41,7 +49,9 @@ export class WebSocketClient extends EventEmitter {
         reject(new Error(`the server answered ${response.statusCode}`));
       });
       dialling.on('upgrade', (response, socket, head) => {
-        const accept = createHash('sha1').update(key + GUID).digest('base64');
+        const accept = createHash('sha1')
+          .update(key + GUID)
+          .digest('base64');
         if (response.headers['sec-websocket-accept'] !== accept) {
           socket.destroy();
           return reject(new Error('the server answered the handshake of another'));

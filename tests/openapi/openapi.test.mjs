@@ -95,15 +95,22 @@ function matches(path, method, answer) {
   return value;
 }
 
-const operations = () => Object.entries(api.paths).flatMap(([path, item]) =>
-  methods.filter((method) => item[method]).map((method) => ({ path, method, operation: item[method], item })));
+const operations = () =>
+  Object.entries(api.paths).flatMap(([path, item]) =>
+    methods.filter((method) => item[method]).map((method) => ({ path, method, operation: item[method], item })),
+  );
 
 /** A path with the examples of its parameters, or with other values. */
 function filled(path, item, operation, values = {}) {
   const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])];
   const of = (where) => parameters.filter((parameter) => parameter.in === where);
-  const query = of('query').map(({ name, example }) => `${name}=${example}`).join('&');
-  const plain = of('path').reduce((path, { name, example }) => path.replace(`{${name}}`, encodeURIComponent(values[name] ?? example)), path);
+  const query = of('query')
+    .map(({ name, example }) => `${name}=${example}`)
+    .join('&');
+  const plain = of('path').reduce(
+    (path, { name, example }) => path.replace(`{${name}}`, encodeURIComponent(values[name] ?? example)),
+    path,
+  );
   return query ? `${plain}?${query}` : plain;
 }
 
@@ -144,7 +151,10 @@ test('its methods are those that are served', async () => {
     for (const method of methods.filter((method) => !item[method])) {
       const answer = await call(method.toUpperCase(), filled(path, item, item[described[0]]));
       assert.equal(answer.status, 405, `${method} ${path}`);
-      const allowed = answer.headers.allow.toLowerCase().split(', ').filter((method) => method !== 'head');
+      const allowed = answer.headers.allow
+        .toLowerCase()
+        .split(', ')
+        .filter((method) => method !== 'head');
       assert.deepEqual(allowed.sort(), described.toSorted(), path);
     }
     for (const method of described) {

@@ -19,7 +19,11 @@ export async function withBench(use) {
       const page = await browser.newPage();
       await page.goto(`${server.url}/index.html`);
       const bench = new Bench(page, browser.version(), sizes);
-      await bench.call('prepare', LIBRARIES.map(({ id }) => id), makeMaterial());
+      await bench.call(
+        'prepare',
+        LIBRARIES.map(({ id }) => id),
+        makeMaterial(),
+      );
       return await use(bench);
     } finally {
       await browser.close();

@@ -42,7 +42,11 @@ const markdown = await withBench(async (bench) => {
   return report({ rounds, sizes: bench.sizes, versionOf, environment });
 });
 console.log(markdown);
-if (values.write) writeFileSync(README, readFileSync(README, 'utf8').replace(RECORDED, () => `${markdown}\n`));
+if (values.write)
+  writeFileSync(
+    README,
+    readFileSync(README, 'utf8').replace(RECORDED, () => `${markdown}\n`),
+  );
 
 function positive(option) {
   const value = Number(values[option]);

@@ -14,7 +14,12 @@ let waitsInWallet = false;
 
 /** Shows that an answer is awaited. */
 export function showWaiting() {
-  render({ state: 'waiting', icon: 'clock', title: 'Waiting for the wallet', text: 'The server answers when the person has decided, or when the time is up.' });
+  render({
+    state: 'waiting',
+    icon: 'clock',
+    title: 'Waiting for the wallet',
+    text: 'The server answers when the person has decided, or when the time is up.',
+  });
   placeLink();
 }
 
@@ -22,8 +27,10 @@ export function showWaiting() {
 export function showFollowing(requests, { lost = false } = {}) {
   const open = requests.filter(({ times }) => times.ended_ms === undefined);
   const furthest = FOLLOWING.find(([phase]) => open.some(({ times }) => times[phase] !== undefined));
-  const title = lost ? 'The server is away' : furthest?.[1] ?? 'Asking how it stands';
-  const text = lost ? 'The request is on its disk. This page goes on when the server is back.' : 'Reload this page or close the wallet’s tab: the request stays.';
+  const title = lost ? 'The server is away' : (furthest?.[1] ?? 'Asking how it stands');
+  const text = lost
+    ? 'The request is on its disk. This page goes on when the server is back.'
+    : 'Reload this page or close the wallet’s tab: the request stays.';
   const words = byId('answer').dataset.state === 'waiting' && byId('verdict').querySelector('.verdict-text');
   if (words) {
     // In place, so that whoever stands on the link to the wallet keeps standing there.
@@ -56,10 +63,22 @@ export async function showAnswer(outcome, asked) {
       showProblem(outcome);
       return [];
     case 'cancelled':
-      render({ state: 'calm', icon: 'back', title: 'Cancelled', text: 'You stopped waiting, so the server withdrew the request from the wallet.', ms: outcome.ms });
+      render({
+        state: 'calm',
+        icon: 'back',
+        title: 'Cancelled',
+        text: 'You stopped waiting, so the server withdrew the request from the wallet.',
+        ms: outcome.ms,
+      });
       return [];
     case 'unreachable':
-      render({ state: 'bad', icon: 'alert', title: 'No answer', text: 'The server could not be reached. See that it is running, then ask again.', ms: outcome.ms });
+      render({
+        state: 'bad',
+        icon: 'alert',
+        title: 'No answer',
+        text: 'The server could not be reached. See that it is running, then ask again.',
+        ms: outcome.ms,
+      });
       return [];
   }
 }
@@ -82,16 +101,27 @@ export async function showEnds(requests, progress, { durable, token }) {
   const wrong = checks.some((one) => one && !one.valid);
   const by = checks.find((one) => one)?.by;
   const all = signed === requests.length;
-  const title = requests.length === 1 ? 'Signature verified' : all ? `All ${signed} signatures verified` : `${signed} of ${requests.length} signed and verified`;
+  const title =
+    requests.length === 1
+      ? 'Signature verified'
+      : all
+        ? `All ${signed} signatures verified`
+        : `${signed} of ${requests.length} signed and verified`;
   render({
     ...(wrong
       ? { state: 'bad', icon: 'alert', title: 'Signature does not verify', text: `Checked in this page by ${by}. Do not use this answer.` }
-      : { state: all ? 'good' : 'calm', icon: signed > 0 ? 'check' : 'cross', title, text: by ? `Checked in this page by ${by}.` : 'Nothing was signed.' }),
+      : {
+          state: all ? 'good' : 'calm',
+          icon: signed > 0 ? 'check' : 'cross',
+          title,
+          text: by ? `Checked in this page by ${by}.` : 'Nothing was signed.',
+        }),
     chip: all ? 'signed' : undefined,
     body: requests.length === 1 ? first : { requests },
     ms,
   });
-  return requests.filter((_, index) => checks[index]?.valid)
+  return requests
+    .filter((_, index) => checks[index]?.valid)
     .map(({ public_key, message, signature }) => ({ publicKey: public_key, message, signature }));
 }
 

@@ -32,7 +32,8 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
     const read = readForm();
     markFields(read);
     byId('second-field').hidden = !several.checked;
-    if (read.body) byId('curl').textContent = curlCommand(ENDPOINT, read.body, { withToken: token.value !== '', prefer: read.durable && RESPOND_ASYNC });
+    if (read.body)
+      byId('curl').textContent = curlCommand(ENDPOINT, read.body, { withToken: token.value !== '', prefer: read.durable && RESPOND_ASYNC });
     byId('follow-wallet').hidden = !walletKey || signer.value.trim() === walletKey;
   }
 

@@ -16,13 +16,21 @@ export function batchCard(batch, onEnd) {
   const article = root.firstElementChild;
   const { requests } = batch;
   const open = () => requests.filter((request) => request.state === 'open');
-  const stopCountdown = countdown({ get remainingMs() { return Math.min(...requests.map((request) => request.remainingMs)); } }, parts);
+  const stopCountdown = countdown(
+    {
+      get remainingMs() {
+        return Math.min(...requests.map((request) => request.remainingMs));
+      },
+    },
+    parts,
+  );
   const choice = decision(parts, {
     onApprove: () => decide(open(), batch.approve()),
     onDecline: (reason) => decide(open(), batch.reject(reason)),
   });
   const messages = requests.map((request, index) =>
-    batchMessage(request, { number: index + 1, count: requests.length }, (failure) => changed(failure)));
+    batchMessage(request, { number: index + 1, count: requests.length }, (failure) => changed(failure)),
+  );
   const outcomes = () => messages.map((message) => message.outcome());
   let told = '';
 
@@ -80,6 +88,8 @@ export function batchCard(batch, onEnd) {
       messages.forEach((message) => message.arm());
     },
     outcomes,
-    linkToAnswer: () => { parts['see-answer'].hidden = false; },
+    linkToAnswer: () => {
+      parts['see-answer'].hidden = false;
+    },
   };
 }

@@ -9,7 +9,9 @@ export function copyButton(button, text, source) {
   const say = (word) => {
     label.textContent = word;
     clearTimeout(timer);
-    timer = setTimeout(() => { label.textContent = 'Copy'; }, CONFIRM_MS);
+    timer = setTimeout(() => {
+      label.textContent = 'Copy';
+    }, CONFIRM_MS);
   };
   button.addEventListener('click', async () => {
     try {

@@ -21,11 +21,21 @@ export function showMessage(parts, bytes) {
   const isHex = kind === 'binary' || (kind === 'blind' && segments.length === 1);
   parts.size.textContent = SIZES[kind](byteCount(bytes.length));
   parts.message.classList.toggle('hex', isHex);
-  parts.message.replaceChildren(...segments.map(({ text, hidden }) => (hidden ? element('span', 'named', text) : document.createTextNode(text))));
+  parts.message.replaceChildren(
+    ...segments.map(({ text, hidden }) => (hidden ? element('span', 'named', text) : document.createTextNode(text))),
+  );
   const told = kind === 'binary' ? [UNREADABLE] : warnings.map(({ message }) => message);
   parts.warnings.replaceChildren(...told.map(warning));
   parts.digest.hidden = !isHex;
-  if (isHex) digest(bytes).then((hex) => { parts.digest.textContent = `SHA-256 ${hex}`; }, () => { parts.digest.hidden = true; });
+  if (isHex)
+    digest(bytes).then(
+      (hex) => {
+        parts.digest.textContent = `SHA-256 ${hex}`;
+      },
+      () => {
+        parts.digest.hidden = true;
+      },
+    );
 }
 
 /** The beginning of a message on one line. */

@@ -42,7 +42,8 @@ const UNCONFIRMED = {
 export function summaryOf(requests, outcomes) {
   const [first] = outcomes;
   if (!requests.every(hasEnded)) return outcomes.find((outcome) => outcome.tone === 'waiting') ?? first;
-  if (outcomes.every((outcome) => outcome.sentence === first.sentence)) return { ...first, sentence: `All ${outcomes.length}: ${first.sentence}` };
+  if (outcomes.every((outcome) => outcome.sentence === first.sentence))
+    return { ...first, sentence: `All ${outcomes.length}: ${first.sentence}` };
   const signed = requests.filter((request) => request.state === 'accepted').length;
   return { sentence: `${signed} of ${requests.length} signed and delivered.`, icon: signed > 0 ? 'check' : 'cross', tone: 'calm' };
 }

@@ -2,7 +2,12 @@ import { byId, element, fromTemplate } from './dom.js';
 import { fetchReceipt, receiptPath } from './durable.js';
 import { elapsed, shortTime, timeLeft } from './format.js';
 
-const PHASES = [['queued', 'Asked'], ['delivered', 'Sent'], ['received', 'Received'], ['displayed', 'Shown']];
+const PHASES = [
+  ['queued', 'Asked'],
+  ['delivered', 'Sent'],
+  ['received', 'Received'],
+  ['displayed', 'Shown'],
+];
 const ENDS = { signed: 'Signed', rejected: 'Declined', expired: 'Expired', cancelled: 'Cancelled', failed: 'Refused', lost: 'Lost' };
 const SECOND_MS = 1_000;
 // What is not asked yet: the phases are there to be read.
@@ -19,7 +24,8 @@ export function progressView() {
     clearTimeout(timer);
     const now = Date.now();
     const open = shown.filter((request, index) => showLeft(tracks[index].parts, request, now));
-    if (open.length > 0) timer = setTimeout(tick, Math.min(...open.map(({ expires_at_ms }) => (expires_at_ms - now) % SECOND_MS || SECOND_MS)));
+    if (open.length > 0)
+      timer = setTimeout(tick, Math.min(...open.map(({ expires_at_ms }) => (expires_at_ms - now) % SECOND_MS || SECOND_MS)));
   }
 
   const view = {
@@ -74,7 +80,7 @@ function showPhases({ root, parts }, { request_id = '', state, times }) {
   root.dataset.requestId = request_id;
   parts.id.textContent = request_id;
   const steps = PHASES.map(([phase, label]) => step(label, phase, times[`${phase}_ms`], times.queued_ms, ended));
-  steps.push(step(ended ? ENDS[state] ?? state : 'Decided', ended ? state : 'signed, …', times.ended_ms, times.queued_ms, ended));
+  steps.push(step(ended ? (ENDS[state] ?? state) : 'Decided', ended ? state : 'signed, …', times.ended_ms, times.queued_ms, ended));
   const reached = steps.filter((item) => item.dataset.reached === 'true');
   reached.at(-1)?.setAttribute('aria-current', 'step');
   parts.phases.dataset.state = state;
@@ -84,7 +90,19 @@ function showPhases({ root, parts }, { request_id = '', state, times }) {
 function step(label, phase, at, from, ended) {
   const item = element('li', 'phase');
   item.dataset.reached = String(at !== undefined);
-  const time = element('time', 'hint', at === undefined ? (ended ? '–' : from === undefined ? '' : 'not yet') : phase === 'queued' ? shortTime(new Date(at)) : elapsed(at - from));
+  const time = element(
+    'time',
+    'hint',
+    at === undefined
+      ? ended
+        ? '–'
+        : from === undefined
+          ? ''
+          : 'not yet'
+      : phase === 'queued'
+        ? shortTime(new Date(at))
+        : elapsed(at - from),
+  );
   if (at !== undefined) time.dateTime = new Date(at).toISOString();
   item.append(element('span', 'phase-name', label), element('code', 'phase-state', phase), time);
   return item;

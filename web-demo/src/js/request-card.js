@@ -66,6 +66,8 @@ export function requestCard(request, onEnd) {
     arm: choice.arm,
     outcomes: () => [outcomeNow()],
     /** Offers a way to the answer that the other half of the page got for this request. */
-    linkToAnswer: () => { parts['see-answer'].hidden = false; },
+    linkToAnswer: () => {
+      parts['see-answer'].hidden = false;
+    },
   };
 }

@@ -96,8 +96,9 @@ export function requestList(onOpen) {
     clear,
     /** Declines what is open, because this wallet is about to give its key up. */
     async declineAll() {
-      await Promise.allSettled(open().map((request) =>
-        request.reject({ code: 'locked', scope: 'device', reason: 'The wallet changed to another key' })));
+      await Promise.allSettled(
+        open().map((request) => request.reject({ code: 'locked', scope: 'device', reason: 'The wallet changed to another key' })),
+      );
     },
     /** The card of a request, if it is still shown as one. */
     cardOf: (id) => cards.find((card) => card.requests.some((request) => request.id === id)),

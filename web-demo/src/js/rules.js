@@ -14,7 +14,9 @@ export function rules() {
   let off = () => {};
 
   function show(list) {
-    byId('rules-list').replaceChildren(...list.map((policy) => row(policy, () => change(policies.revoke(policy.id), 'The rule is taken back.'))));
+    byId('rules-list').replaceChildren(
+      ...list.map((policy) => row(policy, () => change(policies.revoke(policy.id), 'The rule is taken back.'))),
+    );
     byId('rules-count').textContent = list.length > 0 ? `${list.length} at work` : '';
   }
 

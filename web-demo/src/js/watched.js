@@ -1,7 +1,13 @@
 import { frameOf } from './wire/tap.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
-const ENDS = { rejected: 'rejected', timeout: 'expired', delivery_timeout: 'expired', signer_disconnected: 'expired', cancelled: 'cancelled' };
+const ENDS = {
+  rejected: 'rejected',
+  timeout: 'expired',
+  delivery_timeout: 'expired',
+  signer_disconnected: 'expired',
+  cancelled: 'cancelled',
+};
 
 /**
  * How far a call has come that is answered at its end only: what the wallet on this page sees of it meanwhile, in the form that
@@ -44,7 +50,7 @@ export function watched(body, now) {
         first.times.ended_ms ??= at;
         return requests;
       }
-      const state = kind === 'cancelled' ? 'cancelled' : kind === 'unreachable' ? 'lost' : ENDS[answer?.code] ?? 'failed';
+      const state = kind === 'cancelled' ? 'cancelled' : kind === 'unreachable' ? 'lost' : (ENDS[answer?.code] ?? 'failed');
       if (state === 'failed' && first.times.delivered_ms === undefined) return [];
       for (const request of requests) {
         request.state = state;

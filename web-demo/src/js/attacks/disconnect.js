@@ -8,7 +8,9 @@ export const disconnect = {
   async run(scene) {
     let [cuts, losing] = [0, false];
     let decide;
-    const decision = new Promise((resolve) => { decide = resolve; });
+    const decision = new Promise((resolve) => {
+      decide = resolve;
+    });
     const victim = await scene.wallet('wallet', {
       rewrite: ({ frame, text }) => (losing && frame.type === 'response_ack' ? null : text),
       onRequest: async (request) => {
@@ -45,7 +47,13 @@ export const disconnect = {
     const same = again.length > 1 && again.every(({ signature }) => signature === again[0].signature);
     return [
       tookPlace(cuts === 2 && welcomes() === 3, 'The connection was cut twice, and the wallet came back by itself.'),
-      { promise: true, ok: same, text: same ? 'The answer whose receipt was lost was sent again, the very same.' : 'The answer whose receipt was lost was not sent again.' },
+      {
+        promise: true,
+        ok: same,
+        text: same
+          ? 'The answer whose receipt was lost was sent again, the very same.'
+          : 'The answer whose receipt was lost was not sent again.',
+      },
       allSigned(scene.answers),
       allEnded(scene.answers),
       askedOnce(scene.prompts),

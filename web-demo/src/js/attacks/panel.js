@@ -103,12 +103,14 @@ function finish({ title, why }, { state, title: verdictTitle }, findings) {
   byId('report-verdict').hidden = false;
   byId('report-verdict-icon').setAttribute('href', `#icon-${STATES[state].icon}`);
   byId('report-verdict-title').textContent = verdictTitle;
-  byId('report-findings').replaceChildren(...findings.map(({ ok, text }) => {
-    const item = element('li', 'finding');
-    item.dataset.ok = String(ok);
-    item.append(icon(ok ? 'check' : 'cross'), element('span', '', text));
-    return item;
-  }));
+  byId('report-findings').replaceChildren(
+    ...findings.map(({ ok, text }) => {
+      const item = element('li', 'finding');
+      item.dataset.ok = String(ok);
+      item.append(icon(ok ? 'check' : 'cross'), element('span', '', text));
+      return item;
+    }),
+  );
   byId('report-why').textContent = state === 'held' ? why : '';
   announce(`${title}: ${verdictTitle}`);
 }

@@ -35,9 +35,20 @@ export const replay = {
     victim.inject(JSON.stringify({ ...JSON.parse(kept), request_id: undecided.id, message: toBase64(fromText(SECOND)) }));
     const second = await answering;
     return [
-      tookPlace(first.valid && victim.frames.filter(({ fate }) => fate === 'injected').length === 2, 'An answer that had been accepted was sent twice more.'),
-      { promise: true, ok: stillOpen, text: stillOpen ? 'As it was, it answered nothing but the request it was for.' : 'The old answer ended the new request.' },
-      { promise: true, ok: !second.signature, text: second.signature ? 'Under the new request’s name it was accepted.' : 'Under the new request’s name it was refused.' },
+      tookPlace(
+        first.valid && victim.frames.filter(({ fate }) => fate === 'injected').length === 2,
+        'An answer that had been accepted was sent twice more.',
+      ),
+      {
+        promise: true,
+        ok: stillOpen,
+        text: stillOpen ? 'As it was, it answered nothing but the request it was for.' : 'The old answer ended the new request.',
+      },
+      {
+        promise: true,
+        ok: !second.signature,
+        text: second.signature ? 'Under the new request’s name it was accepted.' : 'Under the new request’s name it was refused.',
+      },
       noneWrong(scene.answers),
       allEnded(scene.answers),
       askedOnce(scene.prompts),

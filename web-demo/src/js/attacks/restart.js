@@ -11,10 +11,17 @@ export const restart = {
   async run(scene) {
     const before = await demoInstance();
     if (!before) {
-      return [tookPlace(false, 'This server cannot be restarted from the page. Do it by hand: ask with “Let it wait for the wallet”, press Ctrl-C in the terminal, and run “make demo” again before you approve.')];
+      return [
+        tookPlace(
+          false,
+          'This server cannot be restarted from the page. Do it by hand: ask with “Let it wait for the wallet”, press Ctrl-C in the terminal, and run “make demo” again before you approve.',
+        ),
+      ];
     }
     let decide;
-    const decision = new Promise((resolve) => { decide = resolve; });
+    const decision = new Promise((resolve) => {
+      decide = resolve;
+    });
     const victim = await scene.wallet('wallet', {
       onRequest: async (request) => {
         await decision;
@@ -47,7 +54,9 @@ async function nextInstance(before) {
   while (Date.now() < deadline) {
     const now = await demoInstance();
     if (now && now !== before) return now;
-    await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, POLL_MS);
+    });
   }
   return null;
 }

@@ -36,8 +36,16 @@ export function scene({ token, onStep, onFrame }) {
     const valid = signature ? (await checkSignature(publicKey, contents, signature)).valid : false;
     const answer = { kind, signature, valid, code: body?.code, body };
     answers.push(answer);
-    const words = { signed: valid ? 'gets a signature, and it verifies.' : 'gets a signature that does not verify.', unreachable: 'gets no answer at all.', cancelled: 'has stopped waiting.' };
-    say('backend', words[kind] ?? `gets ${status ? `${status} ` : ''}${body.code}: ${body.detail}.`, kind === 'signed' && valid ? 'good' : kind === 'signed' ? 'bad' : '');
+    const words = {
+      signed: valid ? 'gets a signature, and it verifies.' : 'gets a signature that does not verify.',
+      unreachable: 'gets no answer at all.',
+      cancelled: 'has stopped waiting.',
+    };
+    say(
+      'backend',
+      words[kind] ?? `gets ${status ? `${status} ` : ''}${body.code}: ${body.detail}.`,
+      kind === 'signed' && valid ? 'good' : kind === 'signed' ? 'bad' : '',
+    );
     stir();
     return answer;
   }
@@ -45,7 +53,11 @@ export function scene({ token, onStep, onFrame }) {
   const call = (wallet, text) => {
     const contents = fromText(text);
     say('backend', `asks for a signature over “${text}”.`);
-    return { publicKey: wallet.publicKey, contents, body: { public_key: wallet.publicKey, message: toBase64(contents), timeout_ms: CALL_MS } };
+    return {
+      publicKey: wallet.publicKey,
+      contents,
+      body: { public_key: wallet.publicKey, message: toBase64(contents), timeout_ms: CALL_MS },
+    };
   };
 
   return {

@@ -17,16 +17,20 @@ function tell(news) {
   opener?.postMessage(seen, location.origin);
 }
 
-addEventListener('message', async ({ source, origin, data }) => {
-  if (source !== opener || origin !== location.origin || !(data?.seed instanceof Uint8Array)) return;
-  const wallet = new Wallet({ key: await Key.fromSeed(data.seed), store: false });
-  wallet.on('state', ({ state }) => tell({ state }));
-  wallet.on('elsewhere', ({ length }) => tell({ elsewhere: length }));
-  wallet.on('request', (request) => {
-    request.displayed();
-    tell({ prompts: seen.prompts + 1 });
-  });
-  wallet.connect().catch(({ code }) => tell({ state: code }));
-}, { once: true });
+addEventListener(
+  'message',
+  async ({ source, origin, data }) => {
+    if (source !== opener || origin !== location.origin || !(data?.seed instanceof Uint8Array)) return;
+    const wallet = new Wallet({ key: await Key.fromSeed(data.seed), store: false });
+    wallet.on('state', ({ state }) => tell({ state }));
+    wallet.on('elsewhere', ({ length }) => tell({ elsewhere: length }));
+    wallet.on('request', (request) => {
+      request.displayed();
+      tell({ prompts: seen.prompts + 1 });
+    });
+    wallet.connect().catch(({ code }) => tell({ state: code }));
+  },
+  { once: true },
+);
 
 tell({});

@@ -33,7 +33,9 @@ export const secondTab = {
 
 async function play(scene, opened, second) {
   let decide;
-  const decision = new Promise((resolve) => { decide = resolve; });
+  const decision = new Promise((resolve) => {
+    decide = resolve;
+  });
   const leading = await scene.wallet('wallet', {
     tabs: 'one',
     onRequest: async (request) => {
@@ -49,14 +51,22 @@ async function play(scene, opened, second) {
   const answering = scene.ask(leading, 'Grant read access to ledger 7, until Friday');
   await scene.until('the second tab to hear of it', () => second.elsewhere > 0 || second.prompts > 0);
   const connections = await signerConnections(leading.publicKey, scene.token);
-  scene.say('second tab', second.prompts > 0 ? 'asks as well.' : 'says that a request waits in the other tab, and asks nothing.', second.prompts > 0 ? 'bad' : '');
+  scene.say(
+    'second tab',
+    second.prompts > 0 ? 'asks as well.' : 'says that a request waits in the other tab, and asks nothing.',
+    second.prompts > 0 ? 'bad' : '',
+  );
   decide();
   await answering;
   const [id] = scene.prompts.keys();
   scene.prompts.set(id, scene.prompts.get(id) + second.prompts);
   return [
     tookPlace(second.ready, 'A second window had the same wallet open.'),
-    { promise: true, ok: connections === 1, text: `The server knew ${connections === 1 ? 'one connection' : `${connections} connections`} of this wallet.` },
+    {
+      promise: true,
+      ok: connections === 1,
+      text: `The server knew ${connections === 1 ? 'one connection' : `${connections} connections`} of this wallet.`,
+    },
     askedOnce(scene.prompts),
     allSigned(scene.answers),
     allEnded(scene.answers),

@@ -16,8 +16,11 @@ const BACKOFF = { initialMs: 300, maxMs: 2_000 };
  * @param connects    whether to wait until it is connected
  * @param say, nameOf, onFrame, onState, onPrompt   what is told: see `scene`
  */
-export async function standIn(name, { rewrite, onRequest = (request) => request.approve(), key, tabs = 'each', connects = true, say, nameOf, onFrame, onState, onPrompt }) {
-  const own = key ?? await Key.generate();
+export async function standIn(
+  name,
+  { rewrite, onRequest = (request) => request.approve(), key, tabs = 'each', connects = true, say, nameOf, onFrame, onState, onPrompt },
+) {
+  const own = key ?? (await Key.generate());
   const frames = [];
   const wire = tap(WebSocket, {
     rewrite,
@@ -70,11 +73,15 @@ function tellOf({ direction, fate, was }, frame, say, nameOf) {
   if (fate === 'dropped') say('attacker', `lets ${frame.type} get lost, ${way}.`);
   if (fate === 'injected') say('attacker', `sends the server this ${frame.type} for ${nameOf(frame.request_id)}, in the wallet’s name.`);
   if (direction !== 'in' || fate === 'dropped') return;
-  if (frame.type === 'response_ack') say('server', `answers ${frame.outcome} for ${nameOf(frame.request_id)}.`, frame.outcome === 'accepted' ? 'good' : '');
+  if (frame.type === 'response_ack')
+    say('server', `answers ${frame.outcome} for ${nameOf(frame.request_id)}.`, frame.outcome === 'accepted' ? 'good' : '');
   if (frame.type === 'error') say('server', `refuses: ${frame.code}.`);
-  if (frame.type === 'sign_request' && frame.attempt > 1) say('server', `hands ${nameOf(frame.request_id)} over again, attempt ${frame.attempt}.`);
+  if (frame.type === 'sign_request' && frame.attempt > 1)
+    say('server', `hands ${nameOf(frame.request_id)} over again, attempt ${frame.attempt}.`);
 }
 
 function changed(now, before) {
-  return Object.keys(now).filter((name) => JSON.stringify(now[name]) !== JSON.stringify(before[name])).join(' and ');
+  return Object.keys(now)
+    .filter((name) => JSON.stringify(now[name]) !== JSON.stringify(before[name]))
+    .join(' and ');
 }

@@ -19,7 +19,10 @@ export const wrongKey = {
       connects: false,
       rewrite: ({ frame, text }) => (frame.type === 'introduction' ? JSON.stringify({ ...frame, public_key: victim.publicKey }) : text),
     });
-    const refusal = await impostor.connecting.then(() => null, ({ code }) => code);
+    const refusal = await impostor.connecting.then(
+      () => null,
+      ({ code }) => code,
+    );
     const connections = await signerConnections(victim.publicKey, scene.token);
 
     scene.say('attacker', 'connects as themselves, and signs the same message with their own key.');
@@ -27,9 +30,20 @@ export const wrongKey = {
     ({ signature: stolen } = await scene.ask(mallory, MESSAGE));
     const answer = await scene.ask(victim, MESSAGE);
     return [
-      tookPlace(impostor.last('introduction')?.fate === 'altered' && victim.last('sign_response')?.fate === 'altered', 'A key was claimed, and a signature put in place of another.'),
-      { promise: true, ok: refusal !== null && connections === 1, text: refusal === null ? 'The claim was believed.' : `The claim was refused (${refusal}), and the key is known once.` },
-      { promise: true, ok: !answer.signature, text: answer.signature ? 'The other key’s signature was accepted.' : 'The other key’s signature was not accepted.' },
+      tookPlace(
+        impostor.last('introduction')?.fate === 'altered' && victim.last('sign_response')?.fate === 'altered',
+        'A key was claimed, and a signature put in place of another.',
+      ),
+      {
+        promise: true,
+        ok: refusal !== null && connections === 1,
+        text: refusal === null ? 'The claim was believed.' : `The claim was refused (${refusal}), and the key is known once.`,
+      },
+      {
+        promise: true,
+        ok: !answer.signature,
+        text: answer.signature ? 'The other key’s signature was accepted.' : 'The other key’s signature was not accepted.',
+      },
       noneWrong(scene.answers),
       allEnded(scene.answers),
       askedOnce(scene.prompts),

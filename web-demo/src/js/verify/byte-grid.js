@@ -58,11 +58,13 @@ export function byteGrid(grid, name, onFlip) {
       bytes = Uint8Array.from(given);
       flipped = new Set();
       const shown = Math.min(bytes.length, BYTES_SHOWN);
-      grid.replaceChildren(...Array.from({ length: shown }, () => {
-        const button = element('button', 'byte');
-        button.type = 'button';
-        return button;
-      }));
+      grid.replaceChildren(
+        ...Array.from({ length: shown }, () => {
+          const button = element('button', 'byte');
+          button.type = 'button';
+          return button;
+        }),
+      );
       for (let index = 0; index < shown; index += 1) draw(index);
       if (bytes.length > shown) grid.append(element('span', 'hint', `and ${bytes.length - shown} more`));
       stopAt(0);

@@ -11,8 +11,13 @@ import { checkSnippet } from './snippet.js';
  * @param onFlip   called when a byte was flipped
  */
 export function verifyPanel({ onFlip }) {
-  const grids = Object.fromEntries([['message', 'the message'], ['key', 'the public key'], ['signature', 'the signature']]
-    .map(([part, name]) => [part, byteGrid(byId(`verify-${part}`), name, flipped)]));
+  const grids = Object.fromEntries(
+    [
+      ['message', 'the message'],
+      ['key', 'the public key'],
+      ['signature', 'the signature'],
+    ].map(([part, name]) => [part, byteGrid(byId(`verify-${part}`), name, flipped)]),
+  );
   let round = 0;
 
   const shown = () => ({

@@ -34,7 +34,9 @@ export function frameLog() {
     missed = 0;
     count();
   });
-  beats.addEventListener('change', () => { log.dataset.heartbeats = String(beats.checked); });
+  beats.addEventListener('change', () => {
+    log.dataset.heartbeats = String(beats.checked);
+  });
 
   return {
     /**
@@ -81,5 +83,7 @@ function row({ direction, text, fate, was }, whose) {
 
 function pretty(text) {
   const json = text.length > SHOWN_CHARACTERS ? text : JSON.stringify(frameOf(text), null, 2);
-  return json.length > SHOWN_CHARACTERS ? `${json.slice(0, SHOWN_CHARACTERS)}… and ${json.length - SHOWN_CHARACTERS} characters more` : json;
+  return json.length > SHOWN_CHARACTERS
+    ? `${json.slice(0, SHOWN_CHARACTERS)}… and ${json.length - SHOWN_CHARACTERS} characters more`
+    : json;
 }

@@ -24,7 +24,8 @@ export function tap(Real, { rewrite = ({ text }) => text, onFrame = () => {} } =
       super(...details);
       last = this;
       this.addEventListener('message', ({ data }) =>
-        pass('in', data, (passed) => this.#listener?.call(this, new MessageEvent('message', { data: passed }))));
+        pass('in', data, (passed) => this.#listener?.call(this, new MessageEvent('message', { data: passed }))),
+      );
     }
 
     get onmessage() {
