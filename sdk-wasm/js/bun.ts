@@ -4,4 +4,4 @@ import { install } from './shared.js';
 
 export * from './index.js';
 
-install({ ...program, label: () => `Bun ${versions['bun']?.split('.')[0]} on ${platform}` });
+install({ ...program, label: () => `Bun ${versions.bun?.split('.')[0]} on ${platform}` });

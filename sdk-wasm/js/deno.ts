@@ -4,4 +4,4 @@ import { install } from './shared.js';
 
 export * from './index.js';
 
-install({ ...program, label: () => `Deno ${versions['deno']?.split('.')[0]} on ${platform}` });
+install({ ...program, label: () => `Deno ${versions.deno?.split('.')[0]} on ${platform}` });

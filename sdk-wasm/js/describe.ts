@@ -72,6 +72,7 @@ const WARNINGS = {
  */
 export function describe(message: Uint8Array): Description {
   const decoded = decode(message);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells a digest from a text
   const isOpaque = DIGESTS.includes(message.length) && (decoded === undefined || /[\0-\x08\x0E-\x1F\x7F]/.test(decoded));
   const text = isOpaque ? undefined : decoded;
   const isBlind = isOpaque || (text !== undefined && isHexOfDigest(text));

@@ -141,22 +141,22 @@ function readPassphrase(passphrase: string, shortest: number): Uint8Array {
 function readExport(text: string): { header: Header; ciphertext: Uint8Array } {
   if (typeof text !== 'string' || text.length > LONGEST_FILE) throw invalid(`it is no text of at most ${LONGEST_FILE} characters`);
   const file = members(parse(text), 'it');
-  if (file['format'] !== FORMAT) throw invalid(`its format is not "${FORMAT}"`);
-  if (file['version'] !== VERSION) throw invalid(`its version is not ${VERSION}: a newer version of this package may read it`);
-  const kdf = members(file['kdf'], 'kdf');
-  const cipher = members(file['cipher'], 'cipher');
-  if (kdf['name'] !== 'argon2id') throw invalid('its kdf is not argon2id');
-  if (cipher['name'] !== 'xchacha20-poly1305') throw invalid('its cipher is not xchacha20-poly1305');
+  if (file.format !== FORMAT) throw invalid(`its format is not "${FORMAT}"`);
+  if (file.version !== VERSION) throw invalid(`its version is not ${VERSION}: a newer version of this package may read it`);
+  const kdf = members(file.kdf, 'kdf');
+  const cipher = members(file.cipher, 'cipher');
+  if (kdf.name !== 'argon2id') throw invalid('its kdf is not argon2id');
+  if (cipher.name !== 'xchacha20-poly1305') throw invalid('its cipher is not xchacha20-poly1305');
   return {
     header: {
-      publicKey: toBase64(bytes(file['publicKey'], 'publicKey')),
-      memoryKib: number(kdf['memoryKib'], 'memoryKib'),
-      iterations: number(kdf['iterations'], 'iterations'),
-      lanes: number(kdf['lanes'], 'lanes'),
-      salt: bytes(kdf['salt'], 'salt'),
-      nonce: bytes(cipher['nonce'], 'nonce'),
+      publicKey: toBase64(bytes(file.publicKey, 'publicKey')),
+      memoryKib: number(kdf.memoryKib, 'memoryKib'),
+      iterations: number(kdf.iterations, 'iterations'),
+      lanes: number(kdf.lanes, 'lanes'),
+      salt: bytes(kdf.salt, 'salt'),
+      nonce: bytes(cipher.nonce, 'nonce'),
     },
-    ciphertext: bytes(file['ciphertext'], 'ciphertext'),
+    ciphertext: bytes(file.ciphertext, 'ciphertext'),
   };
 }
 

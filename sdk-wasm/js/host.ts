@@ -1,6 +1,6 @@
 import { Alarm } from './alarm.js';
 import type { CoreWallet } from './core.js';
-import { report, type Emitter } from './emitter.js';
+import { type Emitter, report } from './emitter.js';
 import { CountersignError, reasonOf } from './errors.js';
 import type { ConnectionState, FrameEvent, StateEvent, WalletEvents } from './events.js';
 import type { Keeper } from './keeper.js';

@@ -50,7 +50,7 @@ export function readPkcs8(source: Uint8Array | string): Secret {
     der.length >= SEED_END;
   if (!isEd25519) throw invalidKey('not an Ed25519 private key in PKCS#8 (RFC 8410)');
   let at = SEED_END;
-  if (der[at] === 0xa0) at += 2 + der[at + 1]!; // attributes, such as a name
+  if (der[at] === 0xa0) at += 2 + (der[at + 1] ?? 0); // attributes, such as a name
   const hasPublicKey = version === 1 && der.length - at === 35 && der[at] === 0x81 && der[at + 1] === 33 && der[at + 2] === 0;
   if (!hasPublicKey && at !== der.length) throw invalidKey('something follows the private key in PKCS#8 that has no place there');
   const secret = {
@@ -86,6 +86,7 @@ export function readJwk(jwk: Partial<Record<keyof PrivateJwk, string>>): Secret 
 
 /** @internal */
 export function toJwk(seed: Uint8Array, publicKey: string): PrivateJwk {
+  // biome-ignore lint/style/noNonNullAssertion: a key tells its public key in canonical base64
   return { kty: 'OKP', crv: 'Ed25519', x: toBase64Url(fromBase64(publicKey)!), d: toBase64Url(seed) };
 }
 

@@ -1,7 +1,7 @@
 import { toBase64 } from './bytes.js';
 import { CoreKey, loadEd25519 } from './ed25519.js';
 import { CountersignError } from './errors.js';
-import { invalidKey, readJwk, readPkcs8, readSeed, toJwk, toPkcs8, type PrivateJwk, type Secret } from './key-formats.js';
+import { invalidKey, type PrivateJwk, readJwk, readPkcs8, readSeed, type Secret, toJwk, toPkcs8 } from './key-formats.js';
 import { init } from './runtime.js';
 import { checkSignable, type Signer } from './signer.js';
 

@@ -12,7 +12,7 @@ type Ws = new (
   options: { maxPayload: number; perMessageDeflate: boolean },
 ) => object;
 
-let substitute: WebSocketConstructor | undefined;
+let loaded: WebSocketConstructor | undefined;
 
 /** The package `ws` for Node.js 20, which has no WebSocket of its own; undefined where npm was told to leave it out. */
 function loadSubstitute(): WebSocketConstructor | undefined {
@@ -30,8 +30,13 @@ function loadSubstitute(): WebSocketConstructor | undefined {
   };
 }
 
+function substitute(): WebSocketConstructor | undefined {
+  loaded ??= loadSubstitute();
+  return loaded;
+}
+
 install({
   ...program,
-  webSocket: () => globalThis.WebSocket ?? (substitute ??= loadSubstitute()),
+  webSocket: () => globalThis.WebSocket ?? substitute(),
   label: () => `Node.js ${versions.node.split('.')[0]} on ${platform}`,
 });

@@ -1,7 +1,7 @@
-import { brokenKey, DEFAULT_NAME, findKey, forgetKey, keepKey, type KeyRecord, type SealedRecord } from './key-store.js';
 import { Key } from './key.js';
+import { brokenKey, DEFAULT_NAME, findKey, forgetKey, type KeyRecord, keepKey, type SealedRecord } from './key-store.js';
 import { init } from './runtime.js';
-import { subtle, WebCryptoKey, type KeyName } from './web-crypto-key.js';
+import { type KeyName, subtle, WebCryptoKey } from './web-crypto-key.js';
 
 /**
  * The key that this browser keeps under a name, or a new one that it keeps from now on: what most wallets want. However many tabs

@@ -2,7 +2,7 @@ import { describe } from './describe.js';
 import { Emitter } from './emitter.js';
 import { CountersignError, reasonOf } from './errors.js';
 import { inTime } from './in-time.js';
-import { isLive, policyOf, spend, type Policy, type PolicyRule } from './policy.js';
+import { isLive, type Policy, type PolicyRule, policyOf, spend } from './policy.js';
 import { MOST_POLICIES, readPolicies, writePolicies } from './policy-record.js';
 import type { PolicyStore } from './policy-store.js';
 import { randomId } from './random-id.js';

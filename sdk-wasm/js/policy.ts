@@ -110,7 +110,9 @@ export function spend(policies: readonly Policy[], subjects: readonly Subject[],
     const at = left.findIndex((policy) => match(policy, subject, now));
     const policy = left[at];
     if (policy === undefined) return undefined;
-    by.push((left[at] = Object.freeze({ ...policy, usesLeft: policy.usesLeft - 1 })));
+    const spent = Object.freeze({ ...policy, usesLeft: policy.usesLeft - 1 });
+    left[at] = spent;
+    by.push(spent);
   }
   return { policies: left, by };
 }

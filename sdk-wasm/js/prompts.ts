@@ -1,10 +1,10 @@
 import { SignBatch } from './batch.js';
 import type { Emitter } from './emitter.js';
-import { CountersignError } from './errors.js';
+import type { CountersignError } from './errors.js';
 import type { WalletEvents } from './events.js';
 import type { Policies } from './policies.js';
 import type { Policy } from './policy.js';
-import { answered, ended, repeated, SignRequest, type Actions, type Details, type RequestState } from './request.js';
+import { type Actions, answered, type Details, ended, type RequestState, repeated, SignRequest } from './request.js';
 
 /** The requests of a wallet that are not over: asks the policies about them first, then whoever shows them. */
 export class Prompts {

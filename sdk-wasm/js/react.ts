@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { WalletOptions } from './options.js';
 import type { Signer } from './signer.js';
-import { WalletSource, type WalletSnapshot } from './wallet-source.js';
+import { type WalletSnapshot, WalletSource } from './wallet-source.js';
 
 export type { WalletSnapshot } from './wallet-source.js';
 

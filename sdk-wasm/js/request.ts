@@ -1,5 +1,5 @@
 import { Emitter } from './emitter.js';
-import { CountersignError, guarded } from './errors.js';
+import { type CountersignError, guarded } from './errors.js';
 
 /**
  * How far a request has come. It starts `open`; with `approve()` or `reject()` it is `answered` until the server acknowledges.

@@ -14,6 +14,8 @@ export { verify } from './verify.js';
 export { Wallet } from './wallet.js';
 export { WebCryptoKey } from './web-crypto-key.js';
 
+// For the package's other entries alone.
+
 /** @internal */
 export { fromBase64, toBase64 } from './bytes.js';
 /** @internal */

@@ -1,8 +1,8 @@
 import { fromBase64 } from './bytes.js';
 import { loadEd25519, Verdict, verify } from './ed25519.js';
 import { CountersignError, reasonOf } from './errors.js';
-import { invalidKey } from './key-formats.js';
 import { signedHere } from './key.js';
+import { invalidKey } from './key-formats.js';
 import { ask, type Signer } from './signer.js';
 import { WebCryptoKey } from './web-crypto-key.js';
 

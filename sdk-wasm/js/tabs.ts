@@ -1,4 +1,4 @@
-import { readElsewhere, type ElsewhereRequest } from './elsewhere.js';
+import { type ElsewhereRequest, readElsewhere } from './elsewhere.js';
 
 /** The little of the Web Locks API that is used here. */
 export interface Locks {

@@ -1,5 +1,5 @@
 import { fromBase64 } from './bytes.js';
-import { loadEd25519, Verdict, verify as coreVerify } from './ed25519.js';
+import { verify as coreVerify, loadEd25519, Verdict } from './ed25519.js';
 import { CountersignError } from './errors.js';
 import { readPublicKey } from './public-key.js';
 import { isReserved, MOST_BYTES } from './signer.js';

@@ -1,5 +1,5 @@
 import { registerByEvents } from './register-event.js';
-import { checkSignable, CountersignError, Emitter, fromBase64, MOST_BYTES, publicKeyOf } from './shared.js';
+import { CountersignError, checkSignable, Emitter, fromBase64, MOST_BYTES, publicKeyOf } from './shared.js';
 import type { Signer } from './signer.js';
 
 /** An account of a Wallet Standard wallet: the one key it has. */

@@ -1,8 +1,8 @@
 import { toBase64 } from './bytes.js';
 import { CountersignError } from './errors.js';
-import { invalidKey, readJwk, readPkcs8, readSeed, toPkcs8, type Secret } from './key-formats.js';
-import { checkName, DEFAULT_NAME, findKey, forgetKey, keepKey, type KeyRecord, type WebCryptoRecord } from './key-store.js';
 import { Key } from './key.js';
+import { invalidKey, readJwk, readPkcs8, readSeed, type Secret, toPkcs8 } from './key-formats.js';
+import { checkName, DEFAULT_NAME, findKey, forgetKey, type KeyRecord, keepKey, type WebCryptoRecord } from './key-store.js';
 import { init } from './runtime.js';
 import { checkSignable, type Signer } from './signer.js';
 

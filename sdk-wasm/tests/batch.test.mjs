@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { randomUUID } from 'node:crypto';
+import { test } from 'node:test';
 import { code, connected, event, untilPong } from './bench.mjs';
 import { holds } from './server.mjs';
 

@@ -46,11 +46,15 @@ export async function connected(options = {}, welcome = {}) {
   return { server, key, ...(await welcomed(server, wallet, welcome)) };
 }
 
-export const code = (expected) => (error) => {
-  assert.ok(error instanceof CountersignError && error instanceof Error, String(error));
-  assert.equal(error.code, expected, error.message);
-  return true;
-};
+/** Says of an error that it has this code, and this in its message. */
+export const code =
+  (expected, text = '') =>
+  (error) => {
+    assert.ok(error instanceof CountersignError && error instanceof Error, String(error));
+    assert.equal(error.code, expected, error.message);
+    assert.ok(text instanceof RegExp ? text.test(error.message) : error.message.includes(text), error.message);
+    return true;
+  };
 
 export function event(wallet, name, accept = () => true) {
   return new Promise((resolve) => {

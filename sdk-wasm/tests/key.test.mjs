@@ -7,7 +7,6 @@ import { Key } from './package.mjs';
 import { holds } from './server.mjs';
 
 const base64 = (text) => new Uint8Array(Buffer.from(text, 'base64'));
-const hex = (text) => new Uint8Array(Buffer.from(text.replace(/\s/g, ''), 'hex'));
 
 /** RFC 8410 §10.3: the same key without and with its public key and an attribute. */
 const RFC_8410_V1 = 'MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC';
@@ -28,7 +27,7 @@ const RFC_8037_SIGNED = [
 ];
 
 const pem = (body, label = 'PRIVATE KEY') => `-----BEGIN ${label}-----\n${body.replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`;
-const refused = (key, text) => assert.rejects(key, (error) => code('invalid_key')(error) && (assert.match(error.message, text), true));
+const refused = (key, text) => assert.rejects(key, code('invalid_key', text));
 
 test('signs as the standard does', async () => {
   const key = await Key.fromJwk(RFC_8037);

@@ -61,7 +61,7 @@ test('an answer leaves only once it is stored', async () => {
   const { peer, requests } = await connected({ store });
   await peer.ask('hello');
   const { open, opened } = gate();
-  store.before = (what, { durable }) => (durable ? opened : Promise.resolve());
+  store.before = (_what, { durable }) => (durable ? opened : Promise.resolve());
   void requests[0].approve().catch(() => {});
   assert.equal(requests[0].state, 'answered');
   assert.deepEqual(await untilPong(peer), []);

@@ -25,7 +25,12 @@ async function registered(t, approve) {
     key,
     name: 'Example',
     icon: ICON,
-    ...(approve && { approve: (request) => (asked.push(request), approve(request)) }),
+    ...(approve && {
+      approve(request) {
+        asked.push(request);
+        return approve(request);
+      },
+    }),
   });
   t.after(unregister);
   const wallet = getWallets().get().at(-1);
@@ -50,7 +55,12 @@ test('apps find the wallet whether they or it come first, once, until it is with
   assert.deepEqual(wallet.chains, ['countersign:ed25519']);
   const found = [];
   const late = Object.assign(new Event('wallet-standard:app-ready'), {
-    detail: { register: (wallet) => (found.push(wallet), () => found.splice(found.indexOf(wallet), 1)) },
+    detail: {
+      register(wallet) {
+        found.push(wallet);
+        return () => found.splice(found.indexOf(wallet), 1);
+      },
+    },
   });
   window.dispatchEvent(late);
   window.dispatchEvent(late);

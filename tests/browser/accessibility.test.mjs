@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
 import { backendAsks } from './backend.mjs';
-import { withStore, world as newWorld } from './harness.mjs';
+import { world as newWorld, withStore } from './harness.mjs';
 import { openSecondTab, scenario } from './visit.mjs';
 
 const world = newWorld({ args: withStore() });

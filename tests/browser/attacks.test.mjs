@@ -1,7 +1,7 @@
 // The promise under attack: every button of the panel, against the real server, and against one that does not keep the promise.
 
 import assert from 'node:assert/strict';
-import { withStore, world as newWorld } from './harness.mjs';
+import { world as newWorld, withStore } from './harness.mjs';
 import { scenario } from './visit.mjs';
 
 const world = newWorld({ args: ['--demo', ...withStore()] });

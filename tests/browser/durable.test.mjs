@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createPublicKey, verify } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { Server, withStore, world as newWorld } from './harness.mjs';
+import { world as newWorld, Server, withStore } from './harness.mjs';
 import { verifies } from './keys.mjs';
 import { scenario } from './visit.mjs';
 import { Wire } from './wire.mjs';

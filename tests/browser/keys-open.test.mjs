@@ -1,7 +1,7 @@
 // The key most pages have: of the browser's own Ed25519, or sealed where it has none.
 
 import assert from 'node:assert/strict';
-import { profile, reload, signsARequest, withoutEd25519, world as newWorld } from './keys-page.mjs';
+import { world as newWorld, profile, reload, signsARequest, withoutEd25519 } from './keys-page.mjs';
 
 const world = newWorld();
 const storage = () => countersign.openKey().then((key) => key.storage);

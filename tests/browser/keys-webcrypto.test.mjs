@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { verify } from 'node:crypto';
 import { publicKeyObject } from './keys.mjs';
-import { profile, reload, signsARequest, world as newWorld } from './keys-page.mjs';
+import { world as newWorld, profile, reload, signsARequest } from './keys-page.mjs';
 
 const world = newWorld();
 

@@ -1,7 +1,7 @@
 // The server goes away and comes back; nobody touches the page.
 
 import assert from 'node:assert/strict';
-import { Server, world as newWorld } from './harness.mjs';
+import { world as newWorld, Server } from './harness.mjs';
 import { scenario } from './visit.mjs';
 
 const world = newWorld();

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { world as newWorld } from './harness.mjs';
-import { openTab, scenario } from './visit.mjs';
 import { until } from './until.mjs';
+import { openTab, scenario } from './visit.mjs';
 
 const world = newWorld();
 

@@ -5,9 +5,9 @@
 //
 // Writes one line of JSON for each thing that happens. Ends after N signatures that were taken, or when the server closes.
 import { randomBytes } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { RESERVED_PREFIX, decodeBase64, introductionBytes, publicKeyOf, sign } from './ed25519.mjs';
+import { parseArgs } from 'node:util';
+import { decodeBase64, introductionBytes, publicKeyOf, RESERVED_PREFIX, sign } from './ed25519.mjs';
 import { WebSocketClient } from './websocket.mjs';
 
 const PATIENCE_MS = 10_000;

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ForeignWallet } from './client.mjs';
-import { RESERVED_PREFIX, decodeBase64, introductionBytes, publicKeyOf, sign, verify } from './ed25519.mjs';
+import { decodeBase64, introductionBytes, publicKeyOf, RESERVED_PREFIX, sign, verify } from './ed25519.mjs';
 import { sendToSign, startServer } from './server.mjs';
 import { WebSocketClient } from './websocket.mjs';
 

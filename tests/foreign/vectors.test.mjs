@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { admission } from './curve.mjs';
-import { RESERVED_PREFIX, decodeBase64, introductionBytes, publicKeyOf, sign, verify } from './ed25519.mjs';
+import { decodeBase64, introductionBytes, publicKeyOf, RESERVED_PREFIX, sign, verify } from './ed25519.mjs';
 
 const read = (name) => JSON.parse(readFileSync(new URL(`../../protocol/vectors/${name}.json`, import.meta.url), 'utf8'));
 const { frames } = read('frames');

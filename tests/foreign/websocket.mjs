@@ -96,7 +96,11 @@ export class WebSocketClient extends EventEmitter {
 
   #handleData(data) {
     this.#unread = Buffer.concat([this.#unread, data]);
-    for (let frame; !this.#closed && (frame = this.#takeFrame()); ) this.#handleFrame(frame);
+    while (!this.#closed) {
+      const frame = this.#takeFrame();
+      if (!frame) return;
+      this.#handleFrame(frame);
+    }
   }
 
   #takeFrame() {

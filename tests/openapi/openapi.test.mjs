@@ -137,7 +137,7 @@ test('its paths are those of the source', async () => {
   const requests = await readFile(join(root, 'server/src/http/requests.rs'), 'utf8');
   const parts = new Set([...requests.matchAll(/\("(\w*)", &Method::/g)].map(([, part]) => part));
   const served = [...routes.matchAll(/warp::path!\(([^)]*)\)/g)].flatMap(([, segments]) => {
-    const path = '/' + [...segments.matchAll(/"([^"]+)"/g)].map(([, segment]) => segment).join('/');
+    const path = `/${[...segments.matchAll(/"([^"]+)"/g)].map(([, segment]) => segment).join('/')}`;
     if (!segments.includes('..')) return [path];
     return path === '/v1/requests' ? [...parts].map((part) => [path, '{}', part].filter(Boolean).join('/')) : [`${path}/{}`];
   });

@@ -9,7 +9,7 @@ import { LIBRARIES } from './libraries.mjs';
 import { report } from './report.mjs';
 
 const README = new URL('README.md', import.meta.url);
-const RECORDED = /(?<=<!-- recorded -->\n)[^]*(?=<!-- end -->)/;
+const RECORDED = /(?<=<!-- recorded -->\n).*(?=<!-- end -->)/s;
 
 const { values } = parseArgs({
   options: {

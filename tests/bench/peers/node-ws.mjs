@@ -1,7 +1,7 @@
 // What many would write in Node: `ws` for the wallets, node:http for the backends, node:crypto for the signatures.
 import { randomUUID } from 'node:crypto';
 import { WebSocketServer } from 'ws';
-import { TIMEOUT_MS, failure, holds, listen, publicKey, signingServer } from './signing.mjs';
+import { failure, holds, listen, publicKey, signingServer, TIMEOUT_MS } from './signing.mjs';
 
 const wallets = new Map();
 const pending = new Map();

@@ -1,6 +1,6 @@
-import { build } from 'esbuild';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { builtSigns } from '../built.mjs';
 import { folder } from '../folder.mjs';
 

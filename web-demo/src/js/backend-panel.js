@@ -113,7 +113,7 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
   form.addEventListener('input', refresh);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    if (!waiting) ask();
+    if (!waiting) void ask();
   });
   form.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') stop();
@@ -127,7 +127,7 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
   copyButton(byId('copy-curl'), () => byId('curl').textContent, byId('curl'));
   durableOption(refresh);
   refresh();
-  resume();
+  void resume();
 
   return {
     /** Takes over the wallet's new key, unless somebody has written another one. */

@@ -34,7 +34,7 @@ export function rules() {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const rule = { requester: requester.value.trim(), prefix: prefix.value, uses: Number(uses.value), expiresInMs: HOUR_MS };
-    change(policies.grant(rule), 'The rule is at work.');
+    void change(policies.grant(rule), 'The rule is at work.');
   });
 
   return {

@@ -1,5 +1,5 @@
-import { verify as verifyBySdk } from './sdk.js';
 import { fromBase64 } from './bytes.js';
+import { verify as verifyBySdk } from './sdk.js';
 
 /**
  * Checks a signature without asking the server: by the browser's own Ed25519, or the SDK's where it has none.

@@ -2,7 +2,7 @@ import { serve } from './serve.js';
 
 export default {
   /** Answers with a line for each word. */
-  fetch(request, env, context) {
+  fetch(request, _env, context) {
     const { readable, writable } = new TransformStream();
     const writer = writable.getWriter();
     const say = (word) => writer.write(new TextEncoder().encode(`${JSON.stringify(word)}\n`));

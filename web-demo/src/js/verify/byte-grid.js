@@ -1,5 +1,5 @@
-import { element } from '../dom.js';
 import { toHex } from '../bytes.js';
+import { element } from '../dom.js';
 
 const BYTES_SHOWN = 96;
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 8, ArrowUp: -8, Home: -Infinity, End: Infinity };
