@@ -41,7 +41,7 @@ build_wasm() {
     --config "target.wasm32-unknown-unknown.rustflags=['--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=']"
   [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
   mkdir -p build
-  # The target's own script imports the .wasm as no browser can; js/runtime.ts does what is left of it.
+  # The target's own script imports the .wasm as no browser can; js/platform/wasm.ts does what is left of it.
   "$tools/bin/wasm-bindgen" --target bundler --encode-into always --remove-name-section --remove-producers-section \
     --out-dir build --out-name "$script" "$wasm"
   mv "build/${script}_bg.js" "build/$script.js"

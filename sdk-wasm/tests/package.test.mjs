@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CountersignError, directory, installed, Key, verify, Wallet } from './package.mjs';
@@ -29,20 +29,27 @@ async function run(name, script) {
   return output.trim();
 }
 
-test('the package holds what it needs and nothing else', () => {
-  const files = readdirSync(installed, { recursive: true, withFileTypes: true })
+/** Every file below a directory, as its path from there. */
+const filesIn = (root) =>
+  readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => entry.name);
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)).replaceAll(sep, '/'));
+
+test('the package holds what it needs and nothing else', () => {
+  const files = filesIn(installed);
   const { dependencies, exports, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json')));
   const named = (entry) => (typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(named));
-  const entries = named(exports).map((path) => basename(path));
+  const entries = named(exports).map((path) => path.replace('./', ''));
   const loose = files.filter(
-    (name) => !entries.includes(name) && !/^((?:embedded|shared)\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name),
+    (name) => !entries.includes(name) && !/^(dist\/((?:embedded|shared)\.js|[\w-]+\.js\.map)|LICENSE-.+|README\.md)$/.test(name),
   );
   // biome-ignore format: a list of names, not one a line
-  assert.deepEqual(loose.sort(), ['batch.d.ts', 'describe.d.ts', 'elsewhere.d.ts', 'errors.d.ts', 'events.d.ts',
-    'key-formats.d.ts', 'key.d.ts', 'open-key.d.ts', 'options.d.ts', 'policies.d.ts', 'policy-store.d.ts', 'policy.d.ts', 'public-key.d.ts',
-    'request.d.ts', 'runtime.d.ts', 'shared.d.ts', 'signer.d.ts', 'store.d.ts', 'verify.d.ts', 'wallet-source.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
+  assert.deepEqual(loose.map((name) => name.replace('dist/types/', '')).sort(), ['common/errors.d.ts',
+    'entries/shared.d.ts', 'entries/wallet-external-store.d.ts', 'keys/key-formats.d.ts', 'keys/key.d.ts', 'keys/open-key.d.ts',
+    'keys/public-key.d.ts', 'keys/signer.d.ts', 'keys/verify.d.ts', 'keys/web-crypto-key.d.ts', 'messages/describe.d.ts',
+    'platform/platform.d.ts', 'platform/wasm.d.ts', 'policies/policies.d.ts', 'policies/policy.d.ts', 'requests/batch.d.ts',
+    'requests/request.d.ts', 'storage/policy-store.d.ts', 'storage/wallet-store.d.ts', 'wallet/events.d.ts', 'wallet/options.d.ts',
+    'wallet/other-tabs.d.ts', 'wallet/wallet.d.ts']);
   assert.deepEqual(
     entries.filter((name) => !files.includes(name)),
     [],
@@ -53,9 +60,9 @@ test('the package holds what it needs and nothing else', () => {
 });
 
 test('the types stand on their own and show nothing of the inside', () => {
-  for (const name of readdirSync(join(installed, 'dist')).filter((name) => name.endsWith('.d.ts'))) {
-    const types = readFileSync(join(installed, 'dist', name), 'utf8');
-    assert.doesNotMatch(types, /core|Core|wbg|emitter|keeper|tabs\.js|Actions|Neighbourhood|Platform/, name);
+  for (const name of filesIn(installed).filter((name) => name.endsWith('.d.ts'))) {
+    const types = readFileSync(join(installed, name), 'utf8');
+    assert.doesNotMatch(types, /core|Core|wbg|emitter|store-queue|\/tabs\.js|Actions|TabGroup|Platform/, name);
   }
   writeFileSync(
     join(directory, 'use.ts'),

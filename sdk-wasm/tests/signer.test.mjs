@@ -246,7 +246,7 @@ test('what a signer gives after the wallet was closed is not sent, and the human
 
 test('what a signer gives after another tab took over is not sent by either', async () => {
   const late = deferred();
-  const shared = { store: new MemoryStore(), neighbourhood: { locks: new FakeLocks(), Channel: BroadcastChannel } };
+  const shared = { store: new MemoryStore(), tabGroup: { locks: new FakeLocks(), Channel: BroadcastChannel } };
   const { server, peer, requests, wallet } = await open(
     signer(() => late.promise),
     shared,

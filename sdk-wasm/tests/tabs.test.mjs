@@ -7,7 +7,7 @@ import { MemoryPolicyStore } from './package.mjs';
 
 /** What tabs of one browser share. */
 function browser() {
-  return { store: new MemoryStore(), neighbourhood: { locks: new FakeLocks(), Channel: BroadcastChannel } };
+  return { store: new MemoryStore(), tabGroup: { locks: new FakeLocks(), Channel: BroadcastChannel } };
 }
 
 /** A tab that is connected and another that stands by. */
@@ -152,7 +152,7 @@ test('each tab connects where that is wanted, or where there can be no lock', as
   };
   for (const options of [
     { ...browser(), tabs: 'each' },
-    { ...browser(), neighbourhood: noLocks },
+    { ...browser(), tabGroup: noLocks },
   ]) {
     const { server, key } = await connected(options);
     await welcomed(server, walletOf(server, key, options));
