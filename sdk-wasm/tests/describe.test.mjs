@@ -128,6 +128,7 @@ test('the longest messages take no long time', () => {
 test('only bytes are described', () => {
   for (const bad of ['text', undefined, [1, 2], new ArrayBuffer(2)]) {
     assert.throws(
+      // @ts-expect-error: not what it takes
       () => describe(bad),
       (error) => error instanceof CountersignError && error.code === 'invalid_message',
     );

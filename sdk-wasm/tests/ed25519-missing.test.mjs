@@ -8,7 +8,7 @@ import { init, verify } from './package.mjs';
 import { FakeServer } from './server.mjs';
 
 const { privateKey, publicKey: pair } = generateKeyPairSync('ed25519');
-const publicKey = Buffer.from(pair.export({ format: 'jwk' }).x, 'base64url').toString('base64');
+const publicKey = Buffer.from(pair.export({ format: 'jwk' }).x ?? '', 'base64url').toString('base64');
 const key = { publicKey, storage: 'elsewhere', sign: (bytes) => new Uint8Array(sign(null, bytes, privateKey)) };
 const message = Buffer.from('hello');
 

@@ -41,7 +41,7 @@ for (const [outcome, expectedState, expectedCode] of [
     peer.acknowledge(id, outcome);
     assert.deepEqual(await untilPong(peer), []);
     assert.deepEqual(
-      ends.map(({ requestId, state, error }) => [requestId, state, error?.code]),
+      ends.map((/** @type {import('countersign').EndedEvent} */ { requestId, state, error }) => [requestId, state, error?.code]),
       [[id, expectedState, expectedCode]],
     );
     assert.deepEqual(requests, [], 'and nobody was asked');
@@ -53,7 +53,7 @@ test('a restored answer that nobody acknowledges is unconfirmed when the wallet 
   await peer.next('sign_response');
   wallet.close();
   assert.deepEqual(
-    ends.map(({ requestId, state, error }) => [requestId, state, error.code]),
+    ends.map((/** @type {import('countersign').EndedEvent} */ { requestId, state, error }) => [requestId, state, error?.code]),
     [[id, 'failed', 'unconfirmed']],
   );
 });
@@ -71,6 +71,7 @@ test('every end of a request is told, after the request itself knows', async () 
   const ends = [];
   wallet.on('ended', ({ requestId, state, error }) => {
     const request = requests.find(({ id }) => id === requestId);
+    assert.ok(request);
     assert.equal(request.state, state);
     assert.ok(!wallet.requests.includes(request));
     ends.push([requestId, state, error?.code]);

@@ -7,7 +7,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CountersignError, directory, installed, Key, verify, Wallet } from './package.mjs';
-import { FakeServer, holds, introductionBytes } from './server.mjs';
+import { FakeServer, holds, introductionBytes, portOf } from './server.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const vectors = join(dirname(root), 'protocol', 'vectors');
@@ -37,7 +37,7 @@ const filesIn = (root) =>
 
 test('the package holds what it needs and nothing else', () => {
   const files = filesIn(installed);
-  const { dependencies, exports, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json')));
+  const { dependencies, exports, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   const named = (entry) => (typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(named));
   const entries = named(exports).map((path) => path.replace('./', ''));
   const loose = files.filter(
@@ -149,7 +149,7 @@ test('the types stand on their own and show nothing of the inside', () => {
   try {
     execFileSync(tsc, [...options, 'use.ts'], { cwd: directory, encoding: 'utf8' });
   } catch (error) {
-    assert.fail(error.stdout);
+    assert.fail(/** @type {{ stdout: string }} */ (error).stdout);
   }
 });
 
@@ -224,13 +224,16 @@ test('keys are made, taken in, given out and freed', async () => {
   key[Symbol.dispose]();
   assert.throws(() => key.exportSeed(), code('key_freed'));
   for (const bad of [new Uint8Array(31), new Uint8Array(64), 'seed', undefined, [1]]) {
+    // @ts-expect-error: not what it takes
     await assert.rejects(Key.fromSeed(bad), code('invalid_seed'));
   }
 });
 
 test('what cannot be a wallet is refused with the reason', async () => {
   const key = await Key.generate();
+  // @ts-expect-error: not what it takes
   assert.throws(() => new Wallet({ key: {}, url: 'wss://example.com/ws' }), code('invalid_key'));
+  // @ts-expect-error: not what it takes
   assert.throws(() => new Wallet(), code('invalid_key'));
   for (const url of [
     undefined,
@@ -263,7 +266,7 @@ test('a .wasm that cannot be had says where it was looked for and what to do', a
     response.end('<!doctype html>');
   }).listen(0, '127.0.0.1');
   await once(web, 'listening');
-  const base = `http://127.0.0.1:${web.address().port}`;
+  const base = `http://127.0.0.1:${portOf(web)}`;
   const output = await run(
     'nowasm.js',
     `

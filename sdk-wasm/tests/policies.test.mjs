@@ -47,7 +47,7 @@ test('what a rule matches is signed, told to the backend and to the wallet, and 
     policies: [policy],
     key,
   } = bench;
-  wallet.on('batch', assert.fail);
+  wallet.on('batch', () => assert.fail());
   const ended = event(wallet, 'ended');
   const id = await peer.ask('hello', { purpose: 'Order 1042' });
   const response = await peer.next('sign_response');
@@ -69,6 +69,7 @@ test('what a rule matches is signed, told to the backend and to the wallet, and 
 test('a rule matches its requester, kind and prefix, and all of them', async () => {
   const blind = randomBytes(32).fill(0xff, 0, 1);
   const text = 'Pay 1 EUR';
+  /** @type {[object, (string | (string | Buffer)[])[], boolean[]][]} */
   const cases = [
     [{ kind: 'text' }, [text, ['json', '{}'], ['binary', Buffer.of(0xff)], ['blind', blind]], [true, false, false, false]],
     [{ kind: 'json' }, [text, ['json', '{}']], [false, true]],
@@ -117,6 +118,7 @@ test('rules that bound too little are refused with the reason', async () => {
     ...[0, -1, 0.5, 30 * DAY + 1, NaN, Infinity, '5', null].map((expiresInMs) => ({ ...SHOP, kind: 'text', expiresInMs })),
     { ...SHOP, kind: 'text', maxUses: 1 },
   ];
+  // @ts-expect-error: not what it takes
   for (const rule of bad) await assert.rejects(wallet.policies.grant(rule), code('invalid_policy'), JSON.stringify(rule));
   assert.deepEqual(await wallet.policies.list(), []);
   const policy = await wallet.policies.grant({ ...SHOP, kind: 'text' });
@@ -291,6 +293,9 @@ test('a request that ends while the store is asked is neither signed nor shown',
     const { open, opened } = gate();
     const { open: atStore, opened: arrived } = gate();
     class Slow extends MemoryPolicyStore {
+      isSlow = false;
+
+      /** @type {import('countersign').PolicyStore['updatePolicies']} */
       async updatePolicies(wallet, change) {
         if (!this.isSlow) return super.updatePolicies(wallet, change);
         atStore();
@@ -417,7 +422,7 @@ test('a policy whose key is gone signs nothing and says so', async () => {
   key.free();
   await peer.ask('hello', { received: false });
   const { state, error } = await ended;
-  assert.deepEqual([state, error.code], ['failed', 'key_freed']);
+  assert.deepEqual([state, error?.code], ['failed', 'key_freed']);
   assert.deepEqual(
     (await untilPong(peer)).map(({ type, code }) => code ?? type),
     ['request_status', 'locked'],

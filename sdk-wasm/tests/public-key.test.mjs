@@ -41,7 +41,9 @@ test('what is no key, and a format that is none, is refused', () => {
     null,
     7,
   ]) {
+    // @ts-expect-error: not what it takes
     assert.throws(() => formatPublicKey(key, 'hex'), code('invalid_public_key'), String(key));
   }
+  // @ts-expect-error: not what it takes
   for (const format of ['', 'pem', undefined]) assert.throws(() => formatPublicKey(base64('00'.repeat(32)), format), TypeError);
 });

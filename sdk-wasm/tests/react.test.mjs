@@ -9,7 +9,7 @@ import { FakeServer } from './server.mjs';
 place('react');
 const page = new Window();
 // Node.js 20 has no navigator, and later ones have one that cannot be assigned to.
-globalThis.navigator ??= page.navigator;
+if (globalThis.navigator === undefined) Object.assign(globalThis, { navigator: page.navigator });
 Object.assign(globalThis, { window: page, document: page.document });
 
 const { createElement, StrictMode } = await import('react');

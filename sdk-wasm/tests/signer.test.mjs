@@ -18,11 +18,17 @@ const publicKey = createPublicKey(secret).export({ format: 'der', type: 'spki' }
 const good = (bytes) => new Uint8Array(sign(null, bytes, secret));
 const isProof = (bytes) => bytes[0] === 0xff;
 
-/** A signer that proves itself, and signs messages as told. */
+/**
+ * A signer that proves itself, and signs messages as told.
+ *
+ * @param {(bytes: Uint8Array) => unknown} signMessage
+ * @param {(bytes: Uint8Array) => unknown} signProof
+ */
 const signer = (signMessage, signProof = good) => ({
   publicKey,
   storage: 'OpenSSL',
-  sign: (bytes) => (isProof(bytes) ? signProof(bytes) : signMessage(bytes)),
+  /** @param {Uint8Array} bytes */
+  sign: (bytes) => /** @type {Uint8Array} */ (isProof(bytes) ? signProof(bytes) : signMessage(bytes)),
 });
 
 test('before the WebAssembly is loaded, a wallet says what to wait for', async () => {
@@ -93,6 +99,7 @@ function signFreed(key) {
   return key.sign(new Uint8Array(1));
 }
 
+/** @type {Record<string, [(bytes: Uint8Array) => unknown, string, RegExp]>} */
 const failures = {
   'throws at once': [
     () => {
@@ -347,6 +354,7 @@ test('a public key that is none is refused with the reason', () => {
     assert.throws(of(publicKey), code('invalid_key', text), publicKey);
   }
   for (const key of [undefined, null, 'key', {}, { publicKey }, { publicKey, sign: 1 }, { publicKey: 1, sign: good }]) {
+    // @ts-expect-error: not what it takes
     assert.throws(() => new Wallet({ key, url: 'wss://example.com/ws' }), code('invalid_key'));
   }
   of(publicKey)();

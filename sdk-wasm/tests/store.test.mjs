@@ -88,16 +88,19 @@ test('a store that fails is told and stops nothing', async () => {
 
 test('a store that throws, or is no store, is told once and stops nothing', async () => {
   class Broken extends MemoryStore {
+    /** @returns {Promise<never>} */
     load() {
       throw new Error('denied');
     }
   }
   class Strange extends MemoryStore {
+    // @ts-expect-error: no store answers so
     async load() {
       return { deviceId: 7, requests: 'none' };
     }
   }
   for (const store of [new Broken(), new Strange()]) {
+    // @ts-expect-error: one of them is no store
     const { peer, requests, errors } = await connected({ store });
     const id = await peer.ask('hello');
     const approved = requests[0].approve();

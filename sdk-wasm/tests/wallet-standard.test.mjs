@@ -9,13 +9,17 @@ import { CountersignError, directory, Key, load } from './package.mjs';
 import { holds } from './server.mjs';
 
 // What a page has, as far as apps and wallets of the standard use it.
-globalThis.window = new EventTarget();
+Object.assign(globalThis, { window: new EventTarget() });
 
 const { getWallets } = await import('@wallet-standard/app');
 const { registerWallet } = await load('countersign/wallet-standard');
 
 const ICON = 'data:image/svg+xml;base64,PHN2Zy8+';
 const code = (expected) => (error) => error instanceof CountersignError && error.code === expected;
+
+/** The wallet that was registered last, with the types that the package gives it. */
+const lastRegistered = () =>
+  /** @type {import('countersign/wallet-standard').StandardWallet} */ (/** @type {unknown} */ (getWallets().get().at(-1)));
 
 /** A registered wallet, as an app finds it, and what its owner was asked. */
 async function registered(t, approve) {
@@ -33,7 +37,7 @@ async function registered(t, approve) {
     }),
   });
   t.after(unregister);
-  const wallet = getWallets().get().at(-1);
+  const wallet = lastRegistered();
   const { features } = wallet;
   return {
     key,
@@ -48,8 +52,11 @@ async function registered(t, approve) {
 }
 
 test('apps find the wallet whether they or it come first, once, until it is withdrawn', async (t) => {
-  let callLater;
-  window.addEventListener('wallet-standard:register-wallet', ({ detail }) => (callLater = detail), { once: true });
+  let callLater = (_registry) => {};
+  const keep = (event) => {
+    callLater = event.detail;
+  };
+  window.addEventListener('wallet-standard:register-wallet', keep, { once: true });
   const { wallet, unregister } = await registered(t);
   assert.deepEqual([wallet.version, wallet.name, wallet.icon, wallet.accounts], ['1.0.0', 'Example', ICON, []]);
   assert.deepEqual(wallet.chains, ['countersign:ed25519']);
@@ -66,7 +73,15 @@ test('apps find the wallet whether they or it come first, once, until it is with
   window.dispatchEvent(late);
   assert.deepEqual(found, [wallet]);
   unregister();
-  assert.deepEqual([getWallets().get().includes(wallet), found], [false, []]);
+  assert.deepEqual(
+    [
+      getWallets()
+        .get()
+        .some((one) => Object.is(one, wallet)),
+      found,
+    ],
+    [false, []],
+  );
   window.dispatchEvent(late);
   callLater(late.detail);
   assert.deepEqual(found, []);
@@ -75,7 +90,7 @@ test('apps find the wallet whether they or it come first, once, until it is with
 test('an app connects, has bytes signed, and disconnects; changes are told', async (t) => {
   const { key, wallet, asked, connect, disconnect, on, signBytes } = await registered(t, () => true);
   const changes = [];
-  const off = on('change', ({ accounts }) => changes.push(accounts.length));
+  const off = on('change', ({ accounts }) => changes.push(accounts?.length));
   assert.deepEqual(await connect({ silent: true }), { accounts: [] });
   assert.deepEqual(asked, []);
   const [{ accounts }] = await Promise.all([connect(), connect()]);
@@ -128,13 +143,17 @@ test('what could stand for a signature of the protocol is refused, and so is wha
   const reserved = Buffer.concat([Buffer.of(0xff), Buffer.from('countersign/v1/introduction\0')]);
   for (const message of [reserved, new Uint8Array(), new Uint8Array(65_537), 'text', undefined, [1]]) {
     await assert.rejects(
+      // @ts-expect-error: not what it takes
       signBytes({ account, message: Buffer.from('fine') }, { account, message }),
       code('invalid_message'),
       String(message),
     );
   }
-  for (const account of [undefined, {}, { address: 'other' }])
+  for (const account of [undefined, {}, { address: 'other' }]) {
+    // @ts-expect-error: not what it takes
     await assert.rejects(signBytes({ account, message: Buffer.from('x') }), code('not_connected'));
+  }
+  // @ts-expect-error: not what it takes
   await assert.rejects(signBytes(undefined), code('not_connected'));
   await assert.rejects(signBytes(...Array(17).fill({ account, message: Buffer.from('x') })), code('rate_limited'));
   assert.equal(asked.length, 1);
@@ -185,7 +204,7 @@ test('a signer that gives no signature is not believed', async (t) => {
     t.after(
       registerWallet({ key: { publicKey, storage: 'custom', sign: () => signature }, name: 'Custom', icon: ICON, approve: () => true }),
     );
-    const { features } = getWallets().get().at(-1);
+    const { features } = lastRegistered();
     const {
       accounts: [account],
     } = await features['standard:connect'].connect();
@@ -246,6 +265,6 @@ test('it is a wallet by the types of the standard', () => {
   try {
     execFileSync(tsc, [...options, 'standard.ts'], { cwd: directory, encoding: 'utf8' });
   } catch (error) {
-    assert.fail(error.stdout);
+    assert.fail(/** @type {{ stdout: string }} */ (error).stdout);
   }
 });

@@ -102,8 +102,8 @@ async function everyOutlivingState({ tab, context }) {
   await tab.wallet.sees('nobody waits');
   backend.cancel();
   await tab.wallet.sees('Withdrawn by the requester.');
-  await tab.page.evaluate(() => {
-    document.getElementById('memory-problem').hidden = false;
+  await tab.page.locator('#memory-problem').evaluate((notice) => {
+    notice.hidden = false;
   });
   await tab.page.locator('#memory-problem').evaluate((notice) => {
     notice.textContent = 'This browser does not keep what was decided.';
@@ -112,6 +112,7 @@ async function everyOutlivingState({ tab, context }) {
 }
 
 const reducedMotion = 'reduce';
+/** @type {import('playwright-core').BrowserContextOptions & { tolerated: RegExp[] }} */
 const aborts = { reducedMotion, tolerated: [/net::ERR_FAILED/] };
 const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
 scenario(world, 'axe finds nothing in the light theme', everyState, { colorScheme: 'light', reducedMotion });

@@ -104,7 +104,7 @@ scenario(
     await tab.wallet.button('Decline message 2').click();
     await tab.wallet.button('Approve rest').waitFor();
     const wide = await tab.page.evaluate(() => {
-      const edge = document.getElementById('wallet').getBoundingClientRect().right;
+      const edge = document.querySelector('#wallet')?.getBoundingClientRect().right ?? 0;
       return [...document.querySelectorAll('#wallet *')]
         .filter((part) => part.getBoundingClientRect().right > edge)
         .map(({ className }) => className);

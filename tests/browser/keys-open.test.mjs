@@ -30,6 +30,7 @@ profile(world, 'what is kept of a sealed key is not the seed', async ({ open }) 
   const page = await open(withoutEd25519);
   const seen = await page.evaluate(async () => {
     const key = await countersign.openKey();
+    if (!('exportSeed' in key)) throw new Error('the browser itself holds it');
     const seed = String(key.exportSeed());
     const [record] = await kept();
     const bytes = [record.iv, new Uint8Array(record.sealed)].map(String);

@@ -56,6 +56,7 @@ async function load(page) {
         () => 'none',
         (error) => error.code ?? String(error),
       );
+    /** @returns {Promise<IDBDatabase>} */
     const database = () =>
       new Promise((resolve, reject) => {
         const request = indexedDB.open('countersign-keys');
@@ -67,7 +68,9 @@ async function load(page) {
       try {
         const transaction = opened.transaction('keys', mode);
         const request = use(transaction.objectStore('keys'));
-        await new Promise((resolve) => (transaction.oncomplete = resolve));
+        await new Promise((resolve) => {
+          transaction.oncomplete = resolve;
+        });
         return request.result;
       } finally {
         opened.close();

@@ -110,7 +110,7 @@ inPages('a database of an earlier version gets room for rules, and keeps what it
         };
         opening.onsuccess = () => {
           opening.result.close();
-          resolve();
+          resolve(undefined);
         };
       }),
   );

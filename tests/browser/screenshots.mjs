@@ -28,7 +28,7 @@ async function pageFull(browser, server, { width, colorScheme }) {
   await tab.page.locator('[data-part=approve]:not([aria-disabled])').waitFor();
   await tab.page.mouse.move(0, 0);
   await tab.page.evaluate(() => {
-    document.activeElement.blur();
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     scrollTo(0, 0);
   });
   return { context, tab, pending };

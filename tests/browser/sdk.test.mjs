@@ -95,7 +95,7 @@ inPages('what is kept is what was shown and answered, and never the key', async 
 inPages('the lock names the server and the key, and is given back', async ({ open }) => {
   const page = await open();
   const publicKey = await connect(page);
-  const locks = () => page.evaluate(async () => (await navigator.locks.query()).held.map(({ name }) => name));
+  const locks = () => page.evaluate(async () => ((await navigator.locks.query()).held ?? []).map(({ name }) => name));
   assert.deepEqual(await locks(), [`countersign:${world.server.url.replace('http', 'ws')}/ws:${publicKey}`]);
   await page.evaluate(() => window.wallet.close());
   await until('the lock is free', async () => (await locks()).length === 0);

@@ -38,6 +38,7 @@ scenario(world, 'without Ed25519 in WebCrypto the SDK checks, and the page says 
     const importKey = SubtleCrypto.prototype.importKey;
     SubtleCrypto.prototype.importKey = function (format, data, algorithm, ...rest) {
       if (algorithm === 'Ed25519') return Promise.reject(new DOMException('no such algorithm', 'NotSupportedError'));
+      // @ts-expect-error: passed on as it came
       return importKey.call(this, format, data, algorithm, ...rest);
     };
   });
@@ -174,7 +175,8 @@ scenario(world, 'nothing on the page moves by itself while a request comes and i
   await context.addInitScript(() => {
     window.__shift = 0;
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.__shift += entry.value;
+      const shifts = /** @type {LayoutShift[]} */ (list.getEntries());
+      for (const { hadRecentInput, value } of shifts) if (!hadRecentInput) window.__shift += value;
     }).observe({ type: 'layout-shift', buffered: true });
   });
   await tab.page.close();

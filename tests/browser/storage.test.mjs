@@ -23,9 +23,10 @@ scenario(
     await tab.wallet.sees('In this page’s memory only');
     await tab.page.evaluate(() => {
       window.__told = 0;
-      new MutationObserver(() => {
+      const observer = new MutationObserver(() => {
         window.__told += 1;
-      }).observe(document.getElementById('memory-problem'), { childList: true });
+      });
+      for (const notice of document.querySelectorAll('#memory-problem')) observer.observe(notice, { childList: true });
     });
     await tab.ask();
     await tab.approve();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { world as newWorld } from './harness.mjs';
+import { until } from './until.mjs';
 import { scenario } from './visit.mjs';
 
 const world = newWorld();
@@ -119,7 +120,8 @@ scenario(world, 'a second key is a new one, and the old one is gone', async ({ t
   await tab.wallet.sees('In this browser, cannot be exported');
   const before = await tab.publicKey();
   await tab.wallet.button('New key').click();
-  await tab.page.waitForFunction((old) => document.getElementById('signer').value !== old, before);
+  const signer = tab.backend.field("Signer's public key");
+  await until('another key', async () => (await signer.inputValue()) !== before);
   await tab.connected();
   const kept = await tab.page.evaluate(async () => {
     const { WebCryptoKey } = await import('./countersign/browser.js');

@@ -21,6 +21,7 @@ export class ForeignWallet {
   #answers = new Map();
   #heartbeat;
 
+  /** @param {{ url: string, seed?: Buffer, report?(event: { event: string } & Record<string, any>): unknown }} options */
   constructor({ url, seed = randomBytes(32), report = () => {} }) {
     this.#seed = seed;
     const dialled = new URL(url);

@@ -30,10 +30,15 @@ async function dial(url = server.ws, options = {}) {
   return { socket, next, send: (frame) => socket.send(JSON.stringify(frame)) };
 }
 
-/** The introduction that answers `challenge`, with whatever `claims` says instead of the truth. */
+/**
+ * The introduction that answers `challenge`, with whatever `claims` says instead of the truth.
+ *
+ * @param {string} challenge
+ * @param {{ seed?: Buffer, audience?: string, origin?: string, challenge?: Buffer, publicKey?: Buffer }} claims
+ */
 function introduction(challenge, claims = {}) {
   const said = { seed: SEED, audience: server.ws, origin: '', challenge: decodeBase64(challenge, 32), ...claims };
-  const publicKey = said.publicKey ?? publicKeyOf(said.seed);
+  const publicKey = claims.publicKey ?? publicKeyOf(said.seed);
   const proof = sign(said.seed, introductionBytes({ ...said, publicKey }));
   return { type: 'introduction', public_key: publicKey.toString('base64'), proof: proof.toString('base64') };
 }

@@ -15,7 +15,10 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 export class WebSocketClient extends EventEmitter {
   #socket;
   #unread = Buffer.alloc(0);
+  /** @type {{ opcode: number, payloads: Buffer[] } | null} */
   #fragments = null;
+  /** The subprotocol that the server selected. */
+  protocol = '';
   #closed = false;
 
   constructor(socket, head) {
@@ -28,7 +31,13 @@ export class WebSocketClient extends EventEmitter {
     if (head.length > 0) setImmediate(() => this.#handleData(head));
   }
 
-  /** Dials `url`; resolves once the handshake is done, with `protocol` as the server selected it. */
+  /**
+   * Dials `url`; resolves once the handshake is done, with `protocol` as the server selected it.
+   *
+   * @param {string} url
+   * @param {{ protocol?: string, headers?: Record<string, string>, timeoutMs?: number }} options
+   * @returns {Promise<WebSocketClient>}
+   */
   static connect(url, { protocol, headers = {}, timeoutMs = 10_000 } = {}) {
     const key = randomBytes(16).toString('base64');
     const { request } = new URL(url).protocol === 'wss:' ? https : http;
@@ -58,7 +67,7 @@ export class WebSocketClient extends EventEmitter {
         }
         socket.setTimeout(0);
         const client = new WebSocketClient(socket, head);
-        client.protocol = response.headers['sec-websocket-protocol'];
+        client.protocol = response.headers['sec-websocket-protocol'] ?? '';
         resolve(client);
       });
       dialling.end();
@@ -128,10 +137,11 @@ export class WebSocketClient extends EventEmitter {
       this.#socket.end();
       return this.#end(payload.length >= 2 ? payload.readUInt16BE(0) : 1005, payload.subarray(2).toString());
     }
-    this.#fragments ??= { opcode, payloads: [] };
-    this.#fragments.payloads.push(payload);
+    /** @type {{ opcode: number, payloads: Buffer[] }} */
+    const message = this.#fragments ?? { opcode, payloads: [] };
+    this.#fragments = message;
+    message.payloads.push(payload);
     if (!final) return;
-    const message = this.#fragments;
     this.#fragments = null;
     if (message.opcode === TEXT) this.emit('text', Buffer.concat(message.payloads).toString());
     else this.emit('binary');

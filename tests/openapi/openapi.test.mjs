@@ -11,8 +11,8 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import Ajv from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
 import { ForeignWallet } from '../foreign/client.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -39,13 +39,13 @@ before(async () => {
     if (address) break;
   }
   await new Promise((resolve) => {
-    const report = ({ event }) => event === 'connected' && resolve();
+    const report = ({ event }) => event === 'connected' && resolve(undefined);
     wallet = new ForeignWallet({ url: `${address.replace('http', 'ws')}/ws`, seed, report });
     connected = wallet.run();
   });
   // Draft 2020-12 is OpenAPI's own dialect; what it adds beside it says nothing about a value.
-  ajv = new Ajv({ strict: false, allErrors: true });
-  addFormats(ajv);
+  ajv = new Ajv2020({ strict: false, allErrors: true });
+  formats.default(ajv);
   ajv.addSchema(api, 'api');
 });
 
@@ -60,7 +60,13 @@ after(async () => {
 const escaped = (part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
 const pointer = (...parts) => `api#/${parts.map(escaped).join('/')}`;
 
-/** One call; not by fetch, which knows better than its caller what a header or a method may be. */
+/**
+ * One call; not by fetch, which knows better than its caller what a header or a method may be.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {{ headers?: Record<string, string>, body?: object }} options
+ */
 async function call(method, path, { headers = {}, body } = {}) {
   const request = send(address + path, { method, headers: body ? { 'content-type': 'application/json', ...headers } : headers });
   request.end(body && JSON.stringify(body));
@@ -216,7 +222,8 @@ test('every example call gets an answer that is described', async () => {
 
 test('errors are described too', async () => {
   const unknown = '07070707-0707-4707-8707-070707070707';
-  for (const [path, method, at, body] of [
+  /** @type {[path: string, method: string, at: string, body?: object][]} */
+  const refused = [
     ['/v1/send_to_sign', 'post', '/v1/send_to_sign', { public_key: 'x', message: 'aGk=' }],
     ['/v1/send_to_sign', 'post', '/v1/send_to_sign', {}],
     ['/v1/send_to_sign', 'post', '/v1/send_to_sign'],
@@ -226,7 +233,8 @@ test('errors are described too', async () => {
     ['/v1/requests/{id}/events', 'get', `/v1/requests/${unknown}/events`],
     ['/v1/requests/{id}/receipt', 'get', `/v1/requests/${unknown}/receipt`],
     ['/v1/signers/{public_key}', 'get', '/v1/signers/x'],
-  ]) {
+  ];
+  for (const [path, method, at, body] of refused) {
     const answer = await call(method.toUpperCase(), at, { body });
     assert.ok(answer.status >= 400);
     matches(path, method, answer);

@@ -24,7 +24,7 @@ new WebSocketServer({ server, path: '/ws' }).on('connection', (socket) => {
   let introduced;
   let key;
   socket.on('message', (data) => {
-    const frame = JSON.parse(data);
+    const frame = JSON.parse(data.toString());
     if (frame.type === 'introduction') {
       introduced = frame.public_key;
       key = publicKey(introduced);

@@ -13,6 +13,7 @@ const BINARIES = ['signer.wasm', 'ed25519.wasm'];
 /** As wrangler does: scripts become one, a .wasm is a module beside it. */
 async function bundle(path) {
   const conditions = ['workerd', 'worker', 'browser'];
+  /** @type {import('esbuild').BuildOptions} */
   const options = { bundle: true, format: 'esm', conditions, external: BINARIES.map((file) => `./${file}`), logLevel: 'silent' };
   await build({ ...options, entryPoints: [join(path, 'main.js')], outdir: join(path, 'built') });
   for (const file of BINARIES) await copyFile(join(path, 'node_modules/countersign/dist', file), join(path, 'built', file));
@@ -41,7 +42,9 @@ export default [
       try {
         const url = `http://127.0.0.1:${await portOf(child)}/?server=${encodeURIComponent(wallets)}`;
         const { body } = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
-        const lines = createInterface({ input: Readable.fromWeb(body) })[Symbol.asyncIterator]();
+        const lines = createInterface({ input: Readable.fromWeb(/** @type {import('node:stream/web').ReadableStream} */ (body)) })[
+          Symbol.asyncIterator
+        ]();
         return await signs(server, async () => JSON.parse((await lines.next()).value), /^Cloudflare Workers$/);
       } finally {
         child.kill();

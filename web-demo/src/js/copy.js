@@ -2,10 +2,17 @@ import { partsOf } from './dom.js';
 
 const CONFIRM_MS = 1600;
 
-/** Has `button` copy what `text()` gives; where the browser forbids it, `source` is selected for the reader to copy. */
+/**
+ * Has `button` copy what `text()` gives; where the browser forbids it, `source` is selected for the reader to copy.
+ *
+ * @param {HTMLElement} button
+ * @param {() => string} text
+ * @param {HTMLElement} source
+ */
 export function copyButton(button, text, source) {
   const { label } = partsOf(button);
-  let timer;
+  let timer = 0;
+  /** @param {string} word */
   const say = (word) => {
     label.textContent = word;
     clearTimeout(timer);
@@ -18,7 +25,7 @@ export function copyButton(button, text, source) {
       await navigator.clipboard.writeText(text());
       say('Copied');
     } catch {
-      getSelection().selectAllChildren(source);
+      getSelection()?.selectAllChildren(source);
       say('Selected');
     }
   });

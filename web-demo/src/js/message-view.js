@@ -4,6 +4,7 @@ import { describe, digest } from './sdk.js';
 
 const EXCERPT_CHARACTERS = 80;
 const UNREADABLE = 'Not readable text. Approve only if you expect exactly these bytes.';
+/** @type {Record<import('../../types/countersign/browser.js').MessageKind, (size: string) => string>} */
 const SIZES = {
   text: (size) => `${size} of text`,
   json: (size) => `${size} of JSON`,
@@ -14,7 +15,8 @@ const SIZES = {
 /**
  * Shows a message as a person should see it before they sign: what hides in it named, what should make them think beside it.
  *
- * @param parts   message, size, warnings, digest
+ * @param {Parts} parts message, size, warnings, digest
+ * @param {Uint8Array} bytes
  */
 export function showMessage(parts, bytes) {
   const { kind, segments, warnings } = describe(bytes);
@@ -38,11 +40,16 @@ export function showMessage(parts, bytes) {
     );
 }
 
-/** The beginning of a message on one line. */
+/**
+ * The beginning of a message on one line.
+ *
+ * @param {Uint8Array} bytes
+ */
 export function excerpt(bytes) {
   return [...describe(bytes).text.replace(/\s+/g, ' ').trim()].slice(0, EXCERPT_CHARACTERS).join('');
 }
 
+/** @param {string} text */
 function warning(text) {
   const item = element('p', 'warning');
   item.append(icon('alert'), element('span', '', text));

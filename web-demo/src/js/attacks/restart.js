@@ -1,8 +1,10 @@
 import { demoInstance, restartServer } from '../api.js';
+import { isRepeated } from '../wire/tap.js';
 import { allEnded, allSigned, askedOnce, tookPlace } from './verdict.js';
 
 const POLL_MS = 150;
 
+/** @type {Attack} */
 export const restart = {
   id: 'restart',
   title: 'Restart the server',
@@ -18,7 +20,8 @@ export const restart = {
         ),
       ];
     }
-    let decide;
+    let decide = () => {};
+    /** @type {Promise<void>} */
     const decision = new Promise((resolve) => {
       decide = resolve;
     });
@@ -36,7 +39,7 @@ export const restart = {
     if (!(await restartServer())) return [tookPlace(false, 'The server refused to be restarted.')];
     const after = await nextInstance(before);
     scene.say('server', after ? `is another process: ${after} in place of ${before}.` : 'did not come back.');
-    await scene.until('the wallet to be back', () => victim.last('sign_request').frame.attempt > 1);
+    await scene.until('the wallet to be back', () => isRepeated(victim.last('sign_request')?.frame));
     decide();
     await end;
     return [
@@ -48,7 +51,11 @@ export const restart = {
   },
 };
 
-/** Which process answers once it is not `before`; null if none does in a while. */
+/**
+ * Which process answers once it is not `before`; null if none does in a while.
+ *
+ * @param {string} before
+ */
 async function nextInstance(before) {
   const deadline = Date.now() + 15_000;
   while (Date.now() < deadline) {

@@ -2,14 +2,17 @@
 import { byId } from '../dom.js';
 import { Key, Wallet } from '../sdk.js';
 
+/** @type {Record<string, string>} */
 const WORDS = {
   standby: 'This wallet is open in another tab. Requests are shown there, so that you are asked once.',
   connected: 'Connected.',
   closed: 'Closed.',
 };
 
+/** @type {SecondTab} */
 const seen = { ready: true, state: '', prompts: 0, elsewhere: 0 };
 
+/** @param {Partial<SecondTab>} news */
 function tell(news) {
   Object.assign(seen, news);
   byId('state').textContent = WORDS[seen.state] ?? 'Starting…';

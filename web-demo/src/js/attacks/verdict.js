@@ -1,7 +1,7 @@
 /**
  * What an attack came to, from what was observed and nothing else.
  *
- * @param findings   { promise, ok, text }: `promise` where the promise hangs on it, otherwise it only says that the attack took place
+ * @param {Finding[]} findings
  * @returns {{ state: 'held' | 'broken' | 'void', title: string }} void: the attack did not take place, so that it says nothing
  */
 export function verdict(findings) {
@@ -13,10 +13,20 @@ export function verdict(findings) {
   return { state: 'held', title: 'The promise held.' };
 }
 
-/** The attack took place. */
+/**
+ * The attack took place.
+ *
+ * @param {boolean} ok
+ * @param {string} text
+ * @returns {Finding}
+ */
 export const tookPlace = (ok, text) => ({ promise: false, ok, text });
 
-/** No call got a signature. */
+/**
+ * No call got a signature.
+ *
+ * @param {Partial<JudgedAnswer>[]} answers
+ */
 export function nothingSigned(answers) {
   const signed = answers.filter(({ signature }) => signature);
   return {
@@ -26,7 +36,11 @@ export function nothingSigned(answers) {
   };
 }
 
-/** Each call got a signature that holds, over what it asked for. */
+/**
+ * Each call got a signature that holds, over what it asked for.
+ *
+ * @param {Partial<JudgedAnswer>[]} answers
+ */
 export function allSigned(answers) {
   const good = answers.filter(({ valid }) => valid);
   return {
@@ -36,7 +50,11 @@ export function allSigned(answers) {
   };
 }
 
-/** Whatever signature a call got holds, over what it asked for. */
+/**
+ * Whatever signature a call got holds, over what it asked for.
+ *
+ * @param {Partial<JudgedAnswer>[]} answers
+ */
 export function noneWrong(answers) {
   const wrong = answers.filter(({ signature, valid }) => signature && !valid);
   return {
@@ -46,7 +64,11 @@ export function noneWrong(answers) {
   };
 }
 
-/** Each call came to an end, with a signature or a reason. */
+/**
+ * Each call came to an end, with a signature or a reason.
+ *
+ * @param {Partial<JudgedAnswer>[]} answers
+ */
 export function allEnded(answers) {
   const ended = answers.filter(({ signature, code }) => signature || code);
   return {
@@ -59,7 +81,7 @@ export function allEnded(answers) {
 /**
  * Nobody was asked twice about one request.
  *
- * @param prompts   how often the human was asked, by request
+ * @param {Map<string, number>} prompts how often the human was asked, by request
  */
 export function askedOnce(prompts) {
   const times = [...prompts.values()];

@@ -3,12 +3,14 @@ import { allEnded, askedOnce, noneWrong, tookPlace } from './verdict.js';
 
 const MESSAGE = 'Transfer 25.00 EUR to Grace Example, reference 2041';
 
+/** @type {Attack} */
 export const wrongKey = {
   id: 'wrong-key',
   title: 'Sign with the wrong key',
   summary: 'Somebody claims to be your wallet, and puts their own signature in place of yours.',
   why: 'A wallet is only known by a key that it has proven to hold, and only that key’s signature counts.',
   async run(scene) {
+    /** @type {string | undefined} */
     let stolen;
     const victim = await scene.wallet('wallet', {
       rewrite: ({ frame, text }) => (stolen && frame.type === 'sign_response' ? JSON.stringify({ ...frame, signature: stolen }) : text),
