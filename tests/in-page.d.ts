@@ -53,3 +53,8 @@ declare var said: unknown[];
 declare var worker: Worker;
 declare var words: unknown[];
 declare var start: (server: string) => void;
+
+/** Trusted Types (https://w3c.github.io/trusted-types/), which TypeScript's own declarations lack, as far as an app here uses them. */
+declare var trustedTypes: {
+  createPolicy<Policy extends { createScriptURL(name: string): string }>(name: string, policy: Policy): Policy;
+};

@@ -27,7 +27,9 @@ class RegisterWalletEvent extends Event {
 
 /**
  * Makes a wallet known to the apps in this window, to those that are there and to those that come later, by the two events of the
- * Wallet Standard (https://github.com/wallet-standard/wallet-standard). Returns a function that takes it back.
+ * Wallet Standard (https://github.com/wallet-standard/wallet-standard). Returns a function that takes it back: that is why this is
+ * not `registerWallet` of `@wallet-standard/wallet` (1.1), which returns nothing and listens for ever. That one also writes to the
+ * console where there is no window, and hands a wallet twice to an app that tells of itself twice.
  *
  * @internal
  */

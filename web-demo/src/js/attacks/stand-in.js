@@ -89,15 +89,16 @@ export async function standIn(
  * @param {Told['nameOf']} nameOf
  */
 function tellOf({ direction, fate, was = '' }, frame, say, nameOf) {
-  const request = nameOf(frame.request_id ?? '');
+  const request = () => nameOf(frame.request_id ?? '');
   const way = direction === 'in' ? 'on its way to the wallet' : 'on its way to the server';
   if (fate === 'altered') say('attacker', `changes ${changed(frame, frameOf(was))} in ${frame.type}, ${way}.`);
   if (fate === 'dropped') say('attacker', `lets ${frame.type} get lost, ${way}.`);
-  if (fate === 'injected') say('attacker', `sends the server this ${frame.type} for ${request}, in the wallet’s name.`);
+  if (fate === 'injected') say('attacker', `sends the server this ${frame.type} for ${request()}, in the wallet’s name.`);
   if (direction !== 'in' || fate === 'dropped') return;
-  if (frame.type === 'response_ack') say('server', `answers ${frame.outcome} for ${request}.`, frame.outcome === 'accepted' ? 'good' : '');
+  if (frame.type === 'response_ack')
+    say('server', `answers ${frame.outcome} for ${request()}.`, frame.outcome === 'accepted' ? 'good' : '');
   if (frame.type === 'error') say('server', `refuses: ${frame.code}.`);
-  if (frame.type === 'sign_request' && isRepeated(frame)) say('server', `hands ${request} over again, attempt ${frame.attempt}.`);
+  if (frame.type === 'sign_request' && isRepeated(frame)) say('server', `hands ${request()} over again, attempt ${frame.attempt}.`);
 }
 
 /**
