@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint rust-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -12,6 +12,11 @@ export CHROMIUM_BIN ?= /usr/bin/chromium
 BENCH ?= --write tests/bench
 # And `make sdk-bench`, as in SDK_BENCH="--rounds 3 --milliseconds 100".
 SDK_BENCH ?= --write
+
+# Packages of npm, unless they are there as the lock file has them.
+define npm_ci
+cd $(1) && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; }
+endef
 
 help:
 	@echo "make demo   build everything, start the server, print the address of the demo page"
@@ -38,12 +43,20 @@ sdk:
 page: sdk
 	web-demo/build.sh
 
-lint:
+lint: lint-js
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	scripts/check-dependencies.sh
 	if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; fi
+
+# `scripts/lint/node_modules/.bin/biome check --write` puts right what it can. The types are those of the built package, and of what
+# the tests use.
+lint-js: sdk
+	$(call npm_ci,scripts/lint)
+	scripts/lint/node_modules/.bin/biome check --error-on-warnings
+	for tests in browser openapi packaging sdk-bench bench/peers; do ( $(call npm_ci,tests/$$tests) ) || exit; done
+	for project in web-demo tests sdk-wasm/tests; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
 
 rust-tests: tested-build
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen
@@ -65,20 +78,20 @@ sdk-tests: sdk
 # The packed package, run wherever it claims to run. `node tests/packaging/run.mjs Next Deno` runs these two.
 packaging-tests: tested-build page
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
-	npm ci --prefix tests/browser --no-audit --no-fund
-	cd tests/packaging && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; }
+	$(call npm_ci,tests/browser)
+	$(call npm_ci,tests/packaging)
 	node tests/packaging/run.mjs
 
 readme-tests: tested-build sdk
 	node --test tests/readme/
 
 openapi-tests: tested-build
-	npm ci --prefix tests/openapi --no-audit --no-fund
+	$(call npm_ci,tests/openapi)
 	npm test --prefix tests/openapi
 
 browser-tests: tested-build page
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
-	npm ci --prefix tests/browser --no-audit --no-fund
+	$(call npm_ci,tests/browser)
 	npm test --prefix tests/browser
 
 # What is compared does the same work; how fast is for `make sdk-bench`.
@@ -103,7 +116,7 @@ advisories:
 # The server is built by itself, as its users build it: together with others it would get their features too.
 bench:
 	scripts/ensure-program.sh nats-server nats-server
-	npm ci --prefix tests/bench/peers --no-audit --no-fund
+	$(call npm_ci,tests/bench/peers)
 	cargo build --release -p countersign-server --bin countersign
 	cargo build --release -p countersign-bench
 	cargo test --release -p countersign-bench --quiet
@@ -115,5 +128,5 @@ sdk-bench: sdk sdk-bench-programs
 
 sdk-bench-programs:
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
-	npm ci --prefix tests/browser --no-audit --no-fund
-	cd tests/sdk-bench && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; }
+	$(call npm_ci,tests/browser)
+	$(call npm_ci,tests/sdk-bench)

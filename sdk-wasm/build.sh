@@ -47,7 +47,7 @@ build_wasm() {
     --config "target.wasm32-unknown-unknown.rustflags=['--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=']"
   [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
   mkdir -p build
-  # The target's own script imports the .wasm as no browser can; js/runtime.ts does what is left of it.
+  # The target's own script imports the .wasm as no browser can; js/platform/wasm.ts does what is left of it.
   bindgen "$wasm" build "$script"
   mv "build/${script}_bg.js" "build/$script.js"
   # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more. It inlines little:

@@ -16,8 +16,13 @@ test('plain text is shown as it is, in one piece', () => {
 
 test('what hides or reorders is named where it stands', () => {
   assert.deepEqual(of('pay \u{202E}001\u{202C} now').segments, [
-    { text: 'pay ' }, { text: '⟨U+202E⟩', hidden: 'U+202E' }, { text: '001' }, { text: '⟨U+202C⟩', hidden: 'U+202C' }, { text: ' now' },
+    { text: 'pay ' },
+    { text: '⟨U+202E⟩', hidden: 'U+202E' },
+    { text: '001' },
+    { text: '⟨U+202C⟩', hidden: 'U+202C' },
+    { text: ' now' },
   ]);
+  // biome-ignore format: a list of code points, not one a line
   const hidden = [0x00, 0x07, 0x0B, 0x0D, 0x1B, 0x7F, 0x85, 0xA0, 0xAD, 0x061C, 0x115F, 0x180E, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2028, 0x2029,
     ...Array.from({ length: 5 }, (_, n) => 0x202A + n), 0x2060, 0x2062, ...Array.from({ length: 4 }, (_, n) => 0x2066 + n), 0x206A, 0x2800, 0x3000,
     0x3164, 0xE000, 0xFE00, 0xFE0F, 0xFEFF, 0xFFA0, 0xFFF9, 0x1D173, 0xE0001, 0xE0041, 0xE007F, 0xE0100, 0x10FFFD];
@@ -33,10 +38,14 @@ test('what hides or reorders is named where it stands', () => {
 });
 
 test('JSON is indented and keeps every digit', () => {
-  const { kind, text, warnings } = of('{"amount":12345678901234567890.10,"to":["a\\u0041",{}, [] ],"e":-1E+400,"n":null,"s":"a,b:{\\"}\\\\"}');
+  const { kind, text, warnings } = of(
+    '{"amount":12345678901234567890.10,"to":["a\\u0041",{}, [] ],"e":-1E+400,"n":null,"s":"a,b:{\\"}\\\\"}',
+  );
   assert.equal(kind, 'json');
   assert.deepEqual(warnings, []);
-  assert.equal(text, `{
+  assert.equal(
+    text,
+    `{
   "amount": 12345678901234567890.10,
   "to": [
     "a\\u0041",
@@ -46,8 +55,10 @@ test('JSON is indented and keeps every digit', () => {
   "e": -1E+400,
   "n": null,
   "s": "a,b:{\\"}\\\\"
-}`);
-  for (const text of ['42', '"a"', 'null', '{a:1}', '[1,]', '{"a":1} x', '\u{FEFF}{}', '', '[', '{"a":01}']) assert.equal(of(text).kind, 'text', text);
+}`,
+  );
+  for (const text of ['42', '"a"', 'null', '{a:1}', '[1,]', '{"a":1} x', '\u{FEFF}{}', '', '[', '{"a":01}'])
+    assert.equal(of(text).kind, 'text', text);
   assert.equal(of(' \n[1]\n').text, '[\n  1\n]');
   assert.equal(of('{"to":"\u{202E}ecilA"}').text, '{\n  "to": "⟨U+202E⟩ecilA"\n}');
 });
@@ -93,8 +104,18 @@ test('letters of two scripts in one word are told', () => {
 
 test('the longest messages take no long time', () => {
   const longest = 65_536;
-  const hostile = ['a'.repeat(longest), '\0'.repeat(longest), 'a\0'.repeat(longest / 2), '"'.repeat(longest), `{"${'\\\\'.repeat(longest / 2 - 4)}":1}`,
-    `[${'1,'.repeat(longest / 2 - 2)}1]`, `${'['.repeat(31)}${'[],'.repeat(20_000)}1${']'.repeat(31)}`, ' '.repeat(longest), '\u{1F98A}\u{FE0F}'.repeat(9_000), 'f'.repeat(longest - 1)];
+  const hostile = [
+    'a'.repeat(longest),
+    '\0'.repeat(longest),
+    'a\0'.repeat(longest / 2),
+    '"'.repeat(longest),
+    `{"${'\\\\'.repeat(longest / 2 - 4)}":1}`,
+    `[${'1,'.repeat(longest / 2 - 2)}1]`,
+    `${'['.repeat(31)}${'[],'.repeat(20_000)}1${']'.repeat(31)}`,
+    ' '.repeat(longest),
+    '\u{1F98A}\u{FE0F}'.repeat(9_000),
+    'f'.repeat(longest - 1),
+  ];
   for (const text of hostile) {
     const before = performance.now();
     const { segments } = of(text);
@@ -106,7 +127,11 @@ test('the longest messages take no long time', () => {
 
 test('only bytes are described', () => {
   for (const bad of ['text', undefined, [1, 2], new ArrayBuffer(2)]) {
-    assert.throws(() => describe(bad), (error) => error instanceof CountersignError && error.code === 'invalid_message');
+    assert.throws(
+      // @ts-expect-error: not what it takes
+      () => describe(bad),
+      (error) => error instanceof CountersignError && error.code === 'invalid_message',
+    );
   }
 });
 

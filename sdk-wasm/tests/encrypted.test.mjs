@@ -22,7 +22,7 @@ const FILE = fileOf(65_536, 3, 4, 'AyQtn+/Fe1o1aPqWF/ibSmo9Ec0Weja9sTF35zOc1zoy4
 const CHEAP_FILE = fileOf(19_456, 1, 1, 'EUFRJe/LQdDHrHuwohLpMZCyf0/vGiEIQygdaxgEeqHqnTCnvCpN+BA8nJuoy/TG');
 const CHEAP = { memoryKib: 19_456, iterations: 1 };
 
-const refused = (promise, expected, text = /./) => assert.rejects(promise, (error) => code(expected)(error) && (assert.match(error.message, text), true));
+const refused = (promise, expected, text) => assert.rejects(promise, code(expected, text));
 
 test('says where its WebAssembly was looked for, and takes it from elsewhere', async () => {
   await refused(init(new URL('file:///nowhere/encrypted.wasm')), 'wasm_not_found', /nowhere\/encrypted\.wasm/);
@@ -48,7 +48,10 @@ test('what is exported comes back, with the recommended cost unless told otherwi
   const text = await exportEncrypted(key, 'correct horse');
   const { kdf, cipher, publicKey, ciphertext } = JSON.parse(text);
   assert.deepEqual([kdf.name, kdf.memoryKib, kdf.iterations, kdf.lanes, cipher.name], ['argon2id', 65_536, 3, 4, 'xchacha20-poly1305']);
-  assert.deepEqual([kdf.salt, cipher.nonce, publicKey, ciphertext].map((value) => Buffer.from(value, 'base64').length), [16, 24, 32, 48]);
+  assert.deepEqual(
+    [kdf.salt, cipher.nonce, publicKey, ciphertext].map((value) => Buffer.from(value, 'base64').length),
+    [16, 24, 32, 48],
+  );
   assert.ok(!text.includes(Buffer.from(key.exportSeed()).toString('base64').slice(0, 10)));
   const back = await importEncrypted(text, 'correct horse');
   assert.deepEqual(back.exportSeed(), key.exportSeed());
@@ -65,8 +68,12 @@ test('another passphrase, and an altered file, are wrong', async () => {
   const { kdf, cipher } = CHEAP_FILE;
   const other = (await Key.generate()).publicKey;
   const altered = [
-    { publicKey: other }, { kdf: { ...kdf, memoryKib: 19_457 } }, { kdf: { ...kdf, iterations: 2 } }, { kdf: { ...kdf, lanes: 2 } },
-    { kdf: { ...kdf, salt: 'AQECAwQFBgcICQoLDA0ODw==' } }, { cipher: { ...cipher, nonce: 'AQECAwQFBgcICQoLDA0ODxAREhMUFRYX' } },
+    { publicKey: other },
+    { kdf: { ...kdf, memoryKib: 19_457 } },
+    { kdf: { ...kdf, iterations: 2 } },
+    { kdf: { ...kdf, lanes: 2 } },
+    { kdf: { ...kdf, salt: 'AQECAwQFBgcICQoLDA0ODw==' } },
+    { cipher: { ...cipher, nonce: 'AQECAwQFBgcICQoLDA0ODxAREhMUFRYX' } },
     { ciphertext: FILE.ciphertext },
   ];
   for (const changes of altered) {
@@ -80,18 +87,31 @@ test('what is no export is refused, before any work, by what is wrong with it', 
     'no text': [undefined, null, 7, {}, 'x'.repeat(4_097)],
     'no JSON': ['', 'hello', JSON.stringify(FILE).slice(1)],
     'no object': ['null', '"text"', '7', { ...FILE, kdf: undefined }, { ...FILE, kdf: 'argon2id' }, { ...FILE, cipher: null }],
-    'format': ['{}', '[]', { ...FILE, format: 'other' }],
-    'version is not 1': [{ ...FILE, version: 2 }, { ...FILE, version: '1' }],
+    format: ['{}', '[]', { ...FILE, format: 'other' }],
+    'version is not 1': [
+      { ...FILE, version: 2 },
+      { ...FILE, version: '1' },
+    ],
     'kdf is not': [{ ...FILE, kdf: { ...kdf, name: 'scrypt' } }],
     'cipher is not': [{ ...FILE, cipher: { ...cipher, name: 'none' } }],
-    'no number': [{ ...FILE, kdf: { ...kdf, lanes: '4' } }, { ...FILE, kdf: { ...kdf, iterations: undefined } }],
-    'no base64': [{ ...FILE, ciphertext: undefined }, { ...FILE, publicKey: `${FILE.publicKey}=` }, { ...FILE, kdf: { ...kdf, salt: ' ' } }],
-    'bytes, not': [
-      { ...FILE, publicKey: 'AAAA' }, { ...FILE, ciphertext: '' }, { ...FILE, kdf: { ...kdf, salt: 'AAAA' } }, { ...FILE, cipher: { ...cipher, nonce: kdf.salt } },
+    'no number': [
+      { ...FILE, kdf: { ...kdf, lanes: '4' } },
+      { ...FILE, kdf: { ...kdf, iterations: undefined } },
     ],
-    'memoryKib': [1, 19_455, 262_145, 2 ** 32 + 65_536, 65_536.5, -1, 1e300].map((memoryKib) => ({ ...FILE, kdf: { ...kdf, memoryKib } })),
-    'iterations': [0, 13, 4_294_967_295].map((iterations) => ({ ...FILE, kdf: { ...kdf, iterations } })),
-    'lanes': [0, 17].map((lanes) => ({ ...FILE, kdf: { ...kdf, lanes } })),
+    'no base64': [
+      { ...FILE, ciphertext: undefined },
+      { ...FILE, publicKey: `${FILE.publicKey}=` },
+      { ...FILE, kdf: { ...kdf, salt: ' ' } },
+    ],
+    'bytes, not': [
+      { ...FILE, publicKey: 'AAAA' },
+      { ...FILE, ciphertext: '' },
+      { ...FILE, kdf: { ...kdf, salt: 'AAAA' } },
+      { ...FILE, cipher: { ...cipher, nonce: kdf.salt } },
+    ],
+    memoryKib: [1, 19_455, 262_145, 2 ** 32 + 65_536, 65_536.5, -1, 1e300].map((memoryKib) => ({ ...FILE, kdf: { ...kdf, memoryKib } })),
+    iterations: [0, 13, 4_294_967_295].map((iterations) => ({ ...FILE, kdf: { ...kdf, iterations } })),
+    lanes: [0, 17].map((lanes) => ({ ...FILE, kdf: { ...kdf, lanes } })),
   };
   for (const [why, files] of Object.entries(wrong)) {
     for (const file of files) {

@@ -40,7 +40,10 @@ for (const [outcome, expectedState, expectedCode] of [
     peer.acknowledge(id, outcome);
     peer.acknowledge(id, outcome);
     assert.deepEqual(await untilPong(peer), []);
-    assert.deepEqual(ends.map(({ requestId, state, error }) => [requestId, state, error?.code]), [[id, expectedState, expectedCode]]);
+    assert.deepEqual(
+      ends.map((/** @type {import('countersign').EndedEvent} */ { requestId, state, error }) => [requestId, state, error?.code]),
+      [[id, expectedState, expectedCode]],
+    );
     assert.deepEqual(requests, [], 'and nobody was asked');
   });
 }
@@ -49,7 +52,10 @@ test('a restored answer that nobody acknowledges is unconfirmed when the wallet 
   const { wallet, peer, ends, id } = await answeredBefore();
   await peer.next('sign_response');
   wallet.close();
-  assert.deepEqual(ends.map(({ requestId, state, error }) => [requestId, state, error.code]), [[id, 'failed', 'unconfirmed']]);
+  assert.deepEqual(
+    ends.map((/** @type {import('countersign').EndedEvent} */ { requestId, state, error }) => [requestId, state, error?.code]),
+    [[id, 'failed', 'unconfirmed']],
+  );
 });
 
 test('a restored refusal is told as declined', async () => {
@@ -65,12 +71,17 @@ test('every end of a request is told, after the request itself knows', async () 
   const ends = [];
   wallet.on('ended', ({ requestId, state, error }) => {
     const request = requests.find(({ id }) => id === requestId);
+    assert.ok(request);
     assert.equal(request.state, state);
     assert.ok(!wallet.requests.includes(request));
     ends.push([requestId, state, error?.code]);
   });
   const [approved, declined, cancelled, expired, open] = [
-    await peer.ask('one'), await peer.ask('two'), await peer.ask('three'), await peer.ask('four', { expiresInMs: 30 }), await peer.ask('five'),
+    await peer.ask('one'),
+    await peer.ask('two'),
+    await peer.ask('three'),
+    await peer.ask('four', { expiresInMs: 30 }),
+    await peer.ask('five'),
   ];
   const timeout = requests[3].signal.aborted ? undefined : event(wallet, 'ended', ({ requestId }) => requestId === expired);
   void requests[0].approve();

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { cleanups, code, connected, event, setUp, state, untilPong, walletOf, welcomed } from './bench.mjs';
 import { MemoryStore } from './memory-store.mjs';
 import { Key, Wallet } from './package.mjs';
+import { portOf } from './server.mjs';
 
 test('a refused proof says which audience was named, and what to set on the server', async () => {
   const { server, key } = await setUp();
@@ -30,25 +31,26 @@ test('a server that is away is named, with what to check; one that was there is 
   peer.drop();
   const { error } = await lost;
   code('connection_lost')(error);
-  assert.doesNotMatch(error.message, /cannot be reached/);
+  assert.doesNotMatch(String(error), /cannot be reached/);
   const { url } = server;
   await server.stop();
-  const away = await event(wallet, 'state', ({ error }) => /cannot be reached/.test(error?.message));
+  const away = await event(wallet, 'state', ({ error }) => /cannot be reached/.test(error?.message ?? ''));
   code('connection_lost')(away.error);
-  for (const part of [url, 'the server runs', 'WebSockets', 'certificate', 'connect-src']) assert.ok(away.error.message.includes(part), part);
+  for (const part of [url, 'the server runs', 'WebSockets', 'certificate', 'connect-src'])
+    assert.ok(away.error?.message.includes(part), part);
 });
 
 test('a web server that knows no WebSockets is named, and no secret of the address with it', async () => {
   const web = createServer((_, response) => response.writeHead(404).end()).listen(0, '127.0.0.1');
   await once(web, 'listening');
   cleanups.push(() => new Promise((resolve) => web.close(resolve)));
-  const wallet = new Wallet({ key: await Key.generate(), url: `ws://127.0.0.1:${web.address().port}/ws?token=secret` });
+  const wallet = new Wallet({ key: await Key.generate(), url: `ws://127.0.0.1:${portOf(web)}/ws?token=secret` });
   cleanups.push(() => wallet.close());
   const away = state(wallet, 'reconnecting');
   wallet.connect().catch(() => {});
   const { error } = await away;
-  assert.ok(error.message.startsWith(`ws://127.0.0.1:${web.address().port}/ws cannot be reached`), error.message);
-  assert.doesNotMatch(error.message, /secret/);
+  assert.ok(error?.message.startsWith(`ws://127.0.0.1:${portOf(web)}/ws cannot be reached`), String(error));
+  assert.doesNotMatch(String(error), /secret/);
 });
 
 test('a socket that cannot be made is told with its address', async () => {
@@ -58,7 +60,7 @@ test('a socket that cannot be made is told with its address', async () => {
     }
   }
   const { server, wallet } = await setUp({ WebSocket: Refusing });
-  await assert.rejects(wallet.connect(), (error) => code('dial_refused')(error) && error.message.startsWith(`${server.url}: `));
+  await assert.rejects(wallet.connect(), code('dial_refused', `${server.url}: `));
 });
 
 for (const years of [-40, 30]) {
@@ -82,10 +84,13 @@ for (const years of [-40, 30]) {
 
     before.wallet.close();
     const after = await welcomed(before.server, walletOf(before.server, before.key, { store }));
-    assert.deepEqual((await untilPong(after.peer)).find(({ request_id: about }) => about === id), answer);
+    assert.deepEqual(
+      (await untilPong(after.peer)).find(({ request_id: about }) => about === id),
+      answer,
+    );
     const open = await after.peer.ask('while the clock is set right');
-    Date.now.mock.restore();
-    const approved = after.requests.at(-1).approve();
+    t.mock.restoreAll();
+    const approved = after.requests[after.requests.length - 1].approve();
     assert.equal((await after.peer.next('sign_response')).request_id, open);
     after.peer.acknowledge(open, 'accepted');
     await approved;

@@ -7,19 +7,27 @@ import { Key } from './package.mjs';
 import { holds } from './server.mjs';
 
 const base64 = (text) => new Uint8Array(Buffer.from(text, 'base64'));
-const hex = (text) => new Uint8Array(Buffer.from(text.replace(/\s/g, ''), 'hex'));
 
 /** RFC 8410 §10.3: the same key without and with its public key and an attribute. */
 const RFC_8410_V1 = 'MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC';
-const RFC_8410_V2 = 'MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhCoB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=';
+const RFC_8410_V2 =
+  'MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhCoB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=';
 const RFC_8410_PUBLIC = 'Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=';
 
 /** RFC 8037 Appendix A.1, and the message of A.4 with its signature. */
-const RFC_8037 = { kty: 'OKP', crv: 'Ed25519', d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' };
-const RFC_8037_SIGNED = ['eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc', 'hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg'];
+const RFC_8037 = {
+  kty: 'OKP',
+  crv: 'Ed25519',
+  d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
+  x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+};
+const RFC_8037_SIGNED = [
+  'eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc',
+  'hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg',
+];
 
 const pem = (body, label = 'PRIVATE KEY') => `-----BEGIN ${label}-----\n${body.replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`;
-const refused = (key, text) => assert.rejects(key, (error) => code('invalid_key')(error) && (assert.match(error.message, text), true));
+const refused = (key, text) => assert.rejects(key, code('invalid_key', text));
 
 test('signs as the standard does', async () => {
   const key = await Key.fromJwk(RFC_8037);
@@ -29,6 +37,7 @@ test('signs as the standard does', async () => {
   assert.ok(signed instanceof Uint8Array);
   assert.equal(Buffer.from(signed).toString('base64url'), signature);
   assert.ok(holds(key.publicKey, Buffer.alloc(0), Buffer.from(key.sign(new Uint8Array())).toString('base64')));
+  // @ts-expect-error: not what it takes
   for (const bad of [undefined, 'text', [1, 2], new ArrayBuffer(3)]) assert.throws(() => key.sign(bad), code('invalid_message'));
   key.free();
   for (const use of [() => key.sign(new Uint8Array(1)), () => key.exportSeed(), () => key.exportPkcs8(), () => key.exportJwk()]) {
@@ -38,7 +47,13 @@ test('signs as the standard does', async () => {
 
 test('takes the examples of RFC 8410 in, as DER and as PEM', async () => {
   for (const example of [RFC_8410_V1, RFC_8410_V2]) {
-    for (const source of [base64(example), Buffer.from(example, 'base64'), pem(example), pem(example).replaceAll('\n', '\r\n'), `\n${pem(example)}`]) {
+    for (const source of [
+      base64(example),
+      Buffer.from(example, 'base64'),
+      pem(example),
+      pem(example).replaceAll('\n', '\r\n'),
+      `\n${pem(example)}`,
+    ]) {
       assert.equal((await Key.fromPkcs8(source)).publicKey, RFC_8410_PUBLIC);
     }
   }
@@ -50,14 +65,15 @@ test('gives out what OpenSSL reads, and reads what OpenSSL gives out', async () 
   const x = Buffer.from(key.publicKey, 'base64').toString('base64url');
   assert.equal(der.length, 48);
   assert.equal(publicOf(createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' })), x);
-  assert.equal(publicOf(createPrivateKey({ key: jwk, format: 'jwk' })), x);
+  assert.equal(publicOf(createPrivateKey({ key: { ...jwk }, format: 'jwk' })), x);
   assert.deepEqual(jwk, { kty: 'OKP', crv: 'Ed25519', x, d: Buffer.from(key.exportSeed()).toString('base64url') });
 
   const { privateKey } = generateKeyPairSync('ed25519');
-  const expected = Buffer.from(publicOf(privateKey), 'base64url').toString('base64');
+  const expected = Buffer.from(publicOf(privateKey) ?? '', 'base64url').toString('base64');
   assert.equal((await Key.fromPkcs8(privateKey.export({ format: 'pem', type: 'pkcs8' }))).publicKey, expected);
   assert.equal((await Key.fromPkcs8(privateKey.export({ format: 'der', type: 'pkcs8' }))).publicKey, expected);
-  assert.equal((await Key.fromJwk({ ...privateKey.export({ format: 'jwk' }), kid: 'one', use: 'sig' })).publicKey, expected);
+  const exported = { ...privateKey.export({ format: 'jwk' }), kid: 'one', use: 'sig' };
+  assert.equal((await Key.fromJwk(exported)).publicKey, expected);
 });
 
 test('what is imported can be overwritten at once, and is left as it was', async () => {
@@ -98,26 +114,43 @@ test('PKCS#8 that is none, or no Ed25519 key, is refused', async () => {
   await refused(Key.fromPkcs8(p256.export({ format: 'pem', type: 'pkcs8' })), /not an Ed25519/);
   const { privateKey: x25519 } = generateKeyPairSync('x25519');
   await refused(Key.fromPkcs8(x25519.export({ format: 'der', type: 'pkcs8' })), /not an Ed25519/);
+  // @ts-expect-error: not what it takes
   for (const source of [undefined, 7, {}, new ArrayBuffer(48)]) await refused(Key.fromPkcs8(source), /Uint8Array of DER/);
 });
 
 test('PEM that is none is refused', async () => {
-  const encrypted = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'x' });
+  const encrypted = generateKeyPairSync('ed25519').privateKey.export({
+    format: 'pem',
+    type: 'pkcs8',
+    cipher: 'aes-256-cbc',
+    passphrase: 'x',
+  });
   await refused(Key.fromPkcs8(encrypted), /encrypted: decrypt it first/);
   await refused(Key.fromPkcs8(pem('')), /not an Ed25519/);
   for (const text of [
-    '', RFC_8410_V1, pem(RFC_8410_V1, 'PUBLIC KEY'), pem(RFC_8410_V1) + pem(RFC_8410_V1), pem(RFC_8410_V1.slice(1)), pem(`${RFC_8410_V1}=`),
-    pem(RFC_8410_V1.replace('hC', 'h*')), `x${pem(RFC_8410_V1)}`,
+    '',
+    RFC_8410_V1,
+    pem(RFC_8410_V1, 'PUBLIC KEY'),
+    pem(RFC_8410_V1) + pem(RFC_8410_V1),
+    pem(RFC_8410_V1.slice(1)),
+    pem(`${RFC_8410_V1}=`),
+    pem(RFC_8410_V1.replace('hC', 'h*')),
+    `x${pem(RFC_8410_V1)}`,
   ]) {
     await refused(Key.fromPkcs8(text), /not PEM/);
   }
 });
 
 test('a JWK that is none, or whose halves differ, is refused', async () => {
-  for (const bad of [undefined, null, 'jwk', {}, { ...RFC_8037, kty: 'EC' }, { ...RFC_8037, crv: 'X25519' }]) await refused(Key.fromJwk(bad), /RFC 8037/);
+  for (const bad of [undefined, null, 'jwk', {}, { ...RFC_8037, kty: 'EC' }, { ...RFC_8037, crv: 'X25519' }]) {
+    // @ts-expect-error: not what it takes
+    await refused(Key.fromJwk(bad), /RFC 8037/);
+  }
   const { d, x } = RFC_8037;
   for (const bad of [undefined, '', d.slice(1), `${d}=`, `${d}A`, d.replace('_', '/'), `${d.slice(0, -1)}B`, 7, [d]]) {
+    // @ts-expect-error: not what it takes
     await refused(Key.fromJwk({ ...RFC_8037, d: bad }), /private key d/);
+    // @ts-expect-error: not what it takes
     await refused(Key.fromJwk({ ...RFC_8037, x: bad }), /public key x/);
   }
   await refused(Key.fromJwk({ ...RFC_8037, x: d }), /do not belong together/);

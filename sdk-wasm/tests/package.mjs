@@ -19,6 +19,7 @@ writeFileSync(join(directory, 'entry.js'), "export * from 'countersign';");
 writeFileSync(join(directory, 'import.js'), 'export const load = (name) => import(name);');
 
 export const installed = join(directory, 'node_modules', 'countersign');
+/** @type {typeof import('countersign')} */
 export const countersign = await import(pathToFileURL(join(directory, 'entry.js')).href);
 export const { load } = await import(pathToFileURL(join(directory, 'import.js')).href);
 export const { CountersignError, describe, digest, Key, MemoryPolicyStore, Wallet, init, verify } = countersign;

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { once } from 'node:events';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname, join, relative, sep } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CountersignError, directory, installed, Key, verify, Wallet } from './package.mjs';
-import { FakeServer, holds, introductionBytes } from './server.mjs';
+import { FakeServer, holds, introductionBytes, portOf } from './server.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const vectors = join(dirname(root), 'protocol', 'vectors');
@@ -29,27 +29,44 @@ async function run(name, script) {
   return output.trim();
 }
 
+/** Every file below a directory, as its path from there. */
+const filesIn = (root) =>
+  readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)).replaceAll(sep, '/'));
+
 test('the package holds what it needs and nothing else', () => {
-  const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name);
-  const { dependencies, exports, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json')));
+  const files = filesIn(installed);
+  const { dependencies, exports, optionalDependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   const named = (entry) => (typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(named));
-  const entries = named(exports).map((path) => basename(path));
-  const loose = files.filter((name) => !entries.includes(name) && !/^((?:embedded|shared)\.js|.+\.js\.map|LICENSE-.+|README\.md)$/.test(name));
-  assert.deepEqual(loose.sort(), ['batch.d.ts', 'describe.d.ts', 'elsewhere.d.ts', 'errors.d.ts', 'events.d.ts',
-    'key-formats.d.ts', 'key.d.ts', 'open-key.d.ts', 'options.d.ts', 'policies.d.ts', 'policy-store.d.ts', 'policy.d.ts', 'public-key.d.ts',
-    'request.d.ts', 'runtime.d.ts', 'shared.d.ts', 'signer.d.ts', 'store.d.ts', 'verify.d.ts', 'wallet-source.d.ts', 'wallet.d.ts', 'web-crypto-key.d.ts']);
-  assert.deepEqual(entries.filter((name) => !files.includes(name)), []);
+  const entries = named(exports).map((path) => path.replace('./', ''));
+  const loose = files.filter(
+    (name) => !entries.includes(name) && !/^(dist\/((?:embedded|shared)\.js|[\w-]+\.js\.map)|LICENSE-.+|README\.md)$/.test(name),
+  );
+  // biome-ignore format: a list of names, not one a line
+  assert.deepEqual(loose.map((name) => name.replace('dist/types/', '')).sort(), ['common/errors.d.ts',
+    'entries/shared.d.ts', 'entries/wallet-external-store.d.ts', 'keys/key-formats.d.ts', 'keys/key.d.ts', 'keys/open-key.d.ts',
+    'keys/public-key.d.ts', 'keys/signer.d.ts', 'keys/verify.d.ts', 'keys/web-crypto-key.d.ts', 'messages/describe.d.ts',
+    'platform/platform.d.ts', 'platform/wasm.d.ts', 'policies/policies.d.ts', 'policies/policy.d.ts', 'requests/batch.d.ts',
+    'requests/request.d.ts', 'storage/policy-store.d.ts', 'storage/wallet-store.d.ts', 'wallet/events.d.ts', 'wallet/options.d.ts',
+    'wallet/other-tabs.d.ts', 'wallet/wallet.d.ts']);
+  assert.deepEqual(
+    entries.filter((name) => !files.includes(name)),
+    [],
+  );
   assert.equal(dependencies, undefined);
   // Loaded by Node.js 20 only, which has no WebSocket.
   assert.deepEqual(Object.keys(optionalDependencies), ['ws']);
 });
 
 test('the types stand on their own and show nothing of the inside', () => {
-  for (const name of readdirSync(join(installed, 'dist')).filter((name) => name.endsWith('.d.ts'))) {
-    const types = readFileSync(join(installed, 'dist', name), 'utf8');
-    assert.doesNotMatch(types, /core|Core|wbg|emitter|keeper|tabs\.js|Actions|Neighbourhood|Platform/, name);
+  for (const name of filesIn(installed).filter((name) => name.endsWith('.d.ts'))) {
+    const types = readFileSync(join(installed, name), 'utf8');
+    assert.doesNotMatch(types, /core|Core|wbg|emitter|store-queue|\/tabs\.js|Actions|TabGroup|Platform/, name);
   }
-  writeFileSync(join(directory, 'use.ts'), `
+  writeFileSync(
+    join(directory, 'use.ts'),
+    `
     import {
       CountersignError, Key, Wallet, WebCryptoKey, deleteKey, formatPublicKey, init, openKey, verify, type ElsewhereRequest, type SignBatch, type Signer, type SignRequest, type StateEvent, type WalletStore,
     } from 'countersign';
@@ -114,19 +131,33 @@ test('the types stand on their own and show nothing of the inside', () => {
     // @ts-expect-error: no such event
     wallet.on('requests', () => {});
     export { off, holds };
-  `);
-  const options = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--lib', 'es2023,dom,esnext.disposable', '--types', ''];
+  `,
+  );
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--target',
+    'es2022',
+    '--module',
+    'nodenext',
+    '--lib',
+    'es2023,dom,esnext.disposable',
+    '--types',
+    '',
+  ];
   const tsc = join(root, 'node_modules', '.bin', 'tsc');
   try {
     execFileSync(tsc, [...options, 'use.ts'], { cwd: directory, encoding: 'utf8' });
   } catch (error) {
-    assert.fail(error.stdout);
+    assert.fail(/** @type {{ stdout: string }} */ (error).stdout);
   }
 });
 
 test('the process ends by itself once the wallet is closed, and not before', async () => {
   const server = await FakeServer.start();
-  const script = run('ends.js', `
+  const script = run(
+    'ends.js',
+    `
     import { Key, Wallet } from 'countersign';
     const key = await Key.generate();
     const wallet = new Wallet({ key, url: ${JSON.stringify(server.url)} });
@@ -137,7 +168,8 @@ test('the process ends by itself once the wallet is closed, and not before', asy
       console.log(wallet.state);
     });
     await wallet.connect();
-  `);
+  `,
+  );
   const peer = await server.peer();
   const { introduction } = await peer.welcome();
   const id = await peer.ask('hello');
@@ -150,7 +182,9 @@ test('the process ends by itself once the wallet is closed, and not before', asy
 
 test('reconnecting many times keeps nothing of the old sockets', async () => {
   const server = await FakeServer.start();
-  const script = run('reconnects.js', `
+  const script = run(
+    'reconnects.js',
+    `
     import { Key, Wallet } from 'countersign';
     let open = 0;
     const finalised = new FinalizationRegistry(() => open--);
@@ -166,7 +200,11 @@ test('reconnecting many times keeps nothing of the old sockets', async () => {
       console.log(open <= 5 ? 'few' : open);
     }
     await wallet.connect();
-  `.replace("import { Key", "import Ws from 'ws';\nimport v8 from 'node:v8';\nimport vm from 'node:vm';\nglobalThis.Socket = Ws;\nv8.setFlagsFromString('--expose-gc');\nconst gc = vm.runInNewContext('gc');\nimport { Key"));
+  `.replace(
+      'import { Key',
+      "import Ws from 'ws';\nimport v8 from 'node:v8';\nimport vm from 'node:vm';\nglobalThis.Socket = Ws;\nv8.setFlagsFromString('--expose-gc');\nconst gc = vm.runInNewContext('gc');\nimport { Key",
+    ),
+  );
   for (let i = 0; i < 50; i++) {
     const peer = await server.peer();
     await peer.welcome();
@@ -186,18 +224,35 @@ test('keys are made, taken in, given out and freed', async () => {
   key[Symbol.dispose]();
   assert.throws(() => key.exportSeed(), code('key_freed'));
   for (const bad of [new Uint8Array(31), new Uint8Array(64), 'seed', undefined, [1]]) {
+    // @ts-expect-error: not what it takes
     await assert.rejects(Key.fromSeed(bad), code('invalid_seed'));
   }
 });
 
 test('what cannot be a wallet is refused with the reason', async () => {
   const key = await Key.generate();
+  // @ts-expect-error: not what it takes
   assert.throws(() => new Wallet({ key: {}, url: 'wss://example.com/ws' }), code('invalid_key'));
+  // @ts-expect-error: not what it takes
   assert.throws(() => new Wallet(), code('invalid_key'));
-  for (const url of [undefined, '/ws', 'nonsense', 'ftp://example.com/ws', 'wss://me:secret@example.com/ws', 'ws://example.com/ws', 'http://10.0.0.1/ws']) {
+  for (const url of [
+    undefined,
+    '/ws',
+    'nonsense',
+    'ftp://example.com/ws',
+    'wss://me:secret@example.com/ws',
+    'ws://example.com/ws',
+    'http://10.0.0.1/ws',
+  ]) {
     assert.throws(() => new Wallet({ key, url }), code('invalid_url'), url);
   }
-  for (const url of ['ws://localhost/ws', 'ws://[::1]:1/ws', 'http://127.0.0.1/', 'wss://EXAMPLE.com:443/a%20b', 'https://bücher.example/ws']) {
+  for (const url of [
+    'ws://localhost/ws',
+    'ws://[::1]:1/ws',
+    'http://127.0.0.1/',
+    'wss://EXAMPLE.com:443/a%20b',
+    'https://bücher.example/ws',
+  ]) {
     new Wallet({ key, url });
   }
   const device = (device) => () => new Wallet({ key, url: 'wss://example.com/ws', device });
@@ -211,8 +266,10 @@ test('a .wasm that cannot be had says where it was looked for and what to do', a
     response.end('<!doctype html>');
   }).listen(0, '127.0.0.1');
   await once(web, 'listening');
-  const base = `http://127.0.0.1:${web.address().port}`;
-  const output = await run('nowasm.js', `
+  const base = `http://127.0.0.1:${portOf(web)}`;
+  const output = await run(
+    'nowasm.js',
+    `
     import { init, Key } from 'countersign';
     for (const source of ['${base}/missing.wasm', '${base}/page', 'http://127.0.0.1:1/x.wasm', new URL('file:///nowhere/x.wasm'), '/nowhere/x.wasm', 'x.wasm', new Uint8Array([1, 2])]) {
       await init(source).catch((error) => console.log(error.code, error.message.includes('init(url')));
@@ -220,16 +277,25 @@ test('a .wasm that cannot be had says where it was looked for and what to do', a
     await init('node_modules/countersign/dist/signer.wasm');
     await Key.generate();
     console.log('loaded');
-  `);
+  `,
+  );
   web.close();
   assert.deepEqual(output.split('\n'), [
-    'wasm_not_found true', 'wasm_invalid true', 'wasm_not_found true', 'wasm_not_found false',
-    'wasm_not_found false', 'wasm_not_found false', 'wasm_invalid false', 'loaded',
+    'wasm_not_found true',
+    'wasm_invalid true',
+    'wasm_not_found true',
+    'wasm_not_found false',
+    'wasm_not_found false',
+    'wasm_not_found false',
+    'wasm_invalid false',
+    'loaded',
   ]);
 });
 
 test('what signs and verifies is loaded when it is needed, from where init() says', async () => {
-  const output = await run('later.js', `
+  const output = await run(
+    'later.js',
+    `
     import { init, Key, verify, Wallet } from 'countersign';
     import { statSync } from 'node:fs';
     const sizes = ['signer', 'ed25519'].map((name) => [statSync(\`node_modules/countersign/dist/\${name}.wasm\`).size, name]);
@@ -251,9 +317,12 @@ test('what signs and verifies is loaded when it is needed, from where init() say
     wallet({ publicKey: key[0], storage: 'x', sign() {} });
     await Promise.all([Key.generate(), Key.generate()]);
     console.log(compiled.join());
-  `);
+  `,
+  );
   assert.deepEqual(output.split('\n'), ['ed25519', 'wasm_not_loaded', 'ed25519,signer']);
-  const elsewhere = await run('elsewhere.js', `
+  const elsewhere = await run(
+    'elsewhere.js',
+    `
     import { init, Key, verify } from 'countersign';
     import { readFile } from 'node:fs/promises';
     await init(undefined, { ed25519: '/nowhere/ed25519.wasm' });
@@ -263,7 +332,8 @@ test('what signs and verifies is loaded when it is needed, from where init() say
     }
     await init(undefined, { ed25519: await readFile('node_modules/countersign/dist/ed25519.wasm') });
     console.log((await Key.generate()).storage);
-  `);
+  `,
+  );
   assert.deepEqual(elsewhere.split('\n'), ['wasm_not_found true', 'wasm_not_found true', 'memory']);
 });
 

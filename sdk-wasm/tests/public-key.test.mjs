@@ -23,13 +23,27 @@ test('base58 keeps leading zeros', () => {
   assert.equal(formatPublicKey(base64('00'.repeat(32)), 'base58'), '11111111111111111111111111111111');
   assert.equal(formatPublicKey(base64(`${'00'.repeat(31)}01`), 'base58'), '11111111111111111111111111111112');
   assert.equal(formatPublicKey(base64(`${'00'.repeat(30)}0100`), 'base58'), `${'1'.repeat(30)}5R`);
-  assert.equal(formatPublicKey(base64('0306466fe5211732ffecadba72c39be7bc8ce5bbc5f7126b2c439b3a40000000'), 'base58'), 'ComputeBudget111111111111111111111111111111');
+  assert.equal(
+    formatPublicKey(base64('0306466fe5211732ffecadba72c39be7bc8ce5bbc5f7126b2c439b3a40000000'), 'base58'),
+    'ComputeBudget111111111111111111111111111111',
+  );
   assert.equal(formatPublicKey(base64('ff'.repeat(32)), 'base58'), 'JEKNVnkbo3jma5nREBBJCDoXFVeKkD56V3xKrvRmWxFG');
 });
 
 test('what is no key, and a format that is none, is refused', () => {
-  for (const key of ['', 'AAAA', base64('00'.repeat(33)), base64('00'.repeat(32)).slice(0, -1), ` ${base64('00'.repeat(32))}`, undefined, null, 7]) {
+  for (const key of [
+    '',
+    'AAAA',
+    base64('00'.repeat(33)),
+    base64('00'.repeat(32)).slice(0, -1),
+    ` ${base64('00'.repeat(32))}`,
+    undefined,
+    null,
+    7,
+  ]) {
+    // @ts-expect-error: not what it takes
     assert.throws(() => formatPublicKey(key, 'hex'), code('invalid_public_key'), String(key));
   }
+  // @ts-expect-error: not what it takes
   for (const format of ['', 'pem', undefined]) assert.throws(() => formatPublicKey(base64('00'.repeat(32)), format), TypeError);
 });

@@ -9,7 +9,7 @@ import { FakeServer } from './server.mjs';
 place('react');
 const page = new Window();
 // Node.js 20 has no navigator, and later ones have one that cannot be assigned to.
-globalThis.navigator ??= page.navigator;
+if (globalThis.navigator === undefined) Object.assign(globalThis, { navigator: page.navigator });
 Object.assign(globalThis, { window: page, document: page.document });
 
 const { createElement, StrictMode } = await import('react');
@@ -31,7 +31,9 @@ function mounted(options) {
   cleanups.push(unmount);
   render(options);
   return {
-    render, unmount, view: () => view,
+    render,
+    unmount,
+    view: () => view,
     /** Waits for what the server or a request does, and answers the view that shows it. */
     async until(accept) {
       while (!accept(view)) await new Promise(setImmediate);
@@ -59,7 +61,9 @@ test('strict mode opens one connection and shows a request once', async () => {
   const { server, key, peer, until, view, first } = await connected();
   assert.deepEqual([first.publicKey, first.error, first.requests, first.batches], [key.publicKey, undefined, [], []]);
   const id = await peer.ask('hello');
-  const { requests: [request] } = await until(({ requests }) => requests.length > 0);
+  const {
+    requests: [request],
+  } = await until(({ requests }) => requests.length > 0);
   assert.deepEqual([request.id, view().requests.length, server.waitingPeers], [id, 1, 0]);
   const approved = request.approve();
   await peer.next('sign_response');
@@ -71,7 +75,10 @@ test('strict mode opens one connection and shows a request once', async () => {
 test('what came together is one batch until nothing of it is open', async () => {
   const { peer, until } = await connected();
   const ids = await peer.askBatch(['one', 'two']);
-  const { batches: [batch], requests } = await until(({ batches }) => batches.length > 0);
+  const {
+    batches: [batch],
+    requests,
+  } = await until(({ batches }) => batches.length > 0);
   assert.deepEqual([batch.requests.map(({ id }) => id), requests], [ids, []]);
   for (const id of ids) peer.send('request_cancel', { request_id: id, cause: 'cancelled' });
   await until(({ batches }) => batches.length === 0);
@@ -94,7 +101,10 @@ test('what a policy approves is no prompt', async () => {
   assert.match((await peer.next('sign_response')).approved_by, /^policy:/);
   await peer.ask('hello again');
   await until(({ requests }) => requests.length > 0);
-  assert.deepEqual(view().requests.map(({ message }) => String.fromCharCode(...message)), ['hello again']);
+  assert.deepEqual(
+    view().requests.map(({ message }) => String.fromCharCode(...message)),
+    ['hello again'],
+  );
 });
 
 test('unmounting closes the connection, and mounting again opens one', async () => {

@@ -5,14 +5,31 @@ import { WebSocketServer } from 'ws';
 
 const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex');
 
-/** Verifies with OpenSSL, knowing nothing of the package's own code. */
+/**
+ * A frame as it stands on the wire.
+ *
+ * @typedef {{ type: string } & Record<string, any>} Frame
+ */
+
+/**
+ * Verifies with OpenSSL, knowing nothing of the package's own code.
+ *
+ * @param {string} publicKey
+ * @param {Uint8Array} bytes
+ * @param {string} signature
+ */
 export function holds(publicKey, bytes, signature) {
   const key = createPublicKey({ key: Buffer.concat([SPKI_ED25519, Buffer.from(publicKey, 'base64')]), format: 'der', type: 'spki' });
   return verify(null, bytes, key, Buffer.from(signature, 'base64'));
 }
 
-/** The bytes of a proof, specification §3. */
+/**
+ * The bytes of a proof, specification §3.
+ *
+ * @param {{ challenge: string, publicKey: string, audience: string, origin: string }} of
+ */
 export function introductionBytes({ challenge, publicKey, audience, origin }) {
+  /** @param {string} text */
   const prefixed = (text) => {
     const bytes = Buffer.from(text);
     const length = Buffer.alloc(2);
@@ -20,24 +37,38 @@ export function introductionBytes({ challenge, publicKey, audience, origin }) {
     return Buffer.concat([length, bytes]);
   };
   return Buffer.concat([
-    Buffer.from([0xff]), Buffer.from('countersign/v1/introduction'), Buffer.from([0]),
-    Buffer.from(challenge, 'base64'), Buffer.from(publicKey, 'base64'), prefixed(audience), prefixed(origin),
+    Buffer.from([0xff]),
+    Buffer.from('countersign/v1/introduction'),
+    Buffer.from([0]),
+    Buffer.from(challenge, 'base64'),
+    Buffer.from(publicKey, 'base64'),
+    prefixed(audience),
+    prefixed(origin),
   ]);
 }
 
-/** Things that arrive, in order, whether they are waited for before or after. */
+/**
+ * Things that arrive, in order, whether they are waited for before or after.
+ *
+ * @template Item
+ */
 class Queue {
+  /** @type {Item[]} */
   #items = [];
+  /** @type {((item: Item) => void)[]} */
   #waiting = [];
 
+  /** @param {Item} item */
   push(item) {
     const waiting = this.#waiting.shift();
     if (waiting) waiting(item);
     else this.#items.push(item);
   }
 
+  /** @returns {Promise<Item>} */
   next() {
-    return this.#items.length > 0 ? Promise.resolve(this.#items.shift()) : new Promise((resolve) => this.#waiting.push(resolve));
+    const [item] = this.#items.splice(0, 1);
+    return item === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(item);
   }
 
   get length() {
@@ -45,11 +76,29 @@ class Queue {
   }
 }
 
-class Peer {
+/**
+ * The port that the system chose.
+ *
+ * @param {{ address(): import('node:net').AddressInfo | string | null }} server
+ */
+export function portOf(server) {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('it listens on no port');
+  return address.port;
+}
+
+/** A wallet's connection, from the server's side. */
+export class Peer {
   #socket;
+  /** @type {Queue<Frame>} */
   frames = new Queue();
+  /** @type {Promise<number>} */
   closed;
 
+  /**
+   * @param {import('ws').WebSocket} socket
+   * @param {string} protocol
+   */
   constructor(socket, protocol) {
     this.#socket = socket;
     this.protocol = protocol;
@@ -57,21 +106,34 @@ class Peer {
     this.closed = once(socket, 'close').then(([code]) => code);
   }
 
+  /**
+   * @param {string} type
+   * @param {object} fields
+   */
   send(type, fields = {}) {
     this.#socket.send(JSON.stringify({ type, ...fields }));
   }
 
+  /** @param {import('ws').Data} data */
   sendRaw(data) {
     this.#socket.send(data);
   }
 
-  /** The next frame, which has to be of this type. */
+  /**
+   * The next frame, which has to be of this type.
+   *
+   * @param {string} type
+   */
   async next(type) {
     const frame = await this.frames.next();
     if (frame.type !== type) throw new Error(`expected ${type}, got ${JSON.stringify(frame)}`);
     return frame;
   }
 
+  /**
+   * @param {number} [code]
+   * @param {string} [reason]
+   */
   close(code, reason) {
     this.#socket.close(code, reason);
   }
@@ -98,7 +160,12 @@ class Peer {
     return { ...introduced, connectionId };
   }
 
-  /** Asks for a signature and waits for `received`; answers the request's id. */
+  /**
+   * Asks for a signature and waits for `received`; answers the request's id.
+   *
+   * @param {string | Uint8Array} message
+   * @param {{ id?: string, attempt?: number, expiresInMs?: number, purpose?: string, requester?: string, received?: boolean }} options
+   */
   async ask(message, { id = randomUUID(), attempt = 1, expiresInMs = 60_000, purpose, requester = 'Example Shop', received = true } = {}) {
     this.send('sign_request', {
       request_id: id,
@@ -112,7 +179,12 @@ class Peer {
     return id;
   }
 
-  /** Asks for several signatures at once and waits for each `received`; answers the ids. */
+  /**
+   * Asks for several signatures at once and waits for each `received`; answers the ids.
+   *
+   * @param {(string | Uint8Array)[]} messages
+   * @param {{ id?: string, purposes?: (string | undefined)[] }} options
+   */
   async askBatch(messages, { id = randomUUID(), purposes = messages.map(() => 'Order 1042') } = {}) {
     const ids = messages.map(() => randomUUID());
     for (const [index, message] of messages.entries()) {
@@ -130,21 +202,26 @@ class Peer {
     return ids;
   }
 
+  /**
+   * @param {string} id
+   * @param {string} outcome
+   */
   acknowledge(id, outcome) {
     this.send('response_ack', { request_id: id, outcome });
   }
 }
 
 export class FakeServer {
-  #server;
+  #server = new WebSocketServer({ port: 0, host: '127.0.0.1', path: '/ws', handleProtocols: ([offered]) => offered ?? false });
+  /** @type {Queue<Peer>} */
   #peers = new Queue();
+  url = '';
 
   static async start() {
     const server = new FakeServer();
-    server.#server = new WebSocketServer({ port: 0, host: '127.0.0.1', path: '/ws', handleProtocols: (offered) => [...offered][0] });
     server.#server.on('connection', (socket) => server.#peers.push(new Peer(socket, socket.protocol)));
     await once(server.#server, 'listening');
-    server.url = `ws://127.0.0.1:${server.#server.address().port}/ws`;
+    server.url = `ws://127.0.0.1:${portOf(server.#server)}/ws`;
     return server;
   }
 

@@ -61,7 +61,7 @@ test('an answer leaves only once it is stored', async () => {
   const { peer, requests } = await connected({ store });
   await peer.ask('hello');
   const { open, opened } = gate();
-  store.before = (what, { durable }) => (durable ? opened : Promise.resolve());
+  store.before = (_what, { durable }) => (durable ? opened : Promise.resolve());
   void requests[0].approve().catch(() => {});
   assert.equal(requests[0].state, 'answered');
   assert.deepEqual(await untilPong(peer), []);
@@ -88,23 +88,29 @@ test('a store that fails is told and stops nothing', async () => {
 
 test('a store that throws, or is no store, is told once and stops nothing', async () => {
   class Broken extends MemoryStore {
+    /** @returns {Promise<never>} */
     load() {
       throw new Error('denied');
     }
   }
   class Strange extends MemoryStore {
+    // @ts-expect-error: no store answers so
     async load() {
       return { deviceId: 7, requests: 'none' };
     }
   }
   for (const store of [new Broken(), new Strange()]) {
+    // @ts-expect-error: one of them is no store
     const { peer, requests, errors } = await connected({ store });
     const id = await peer.ask('hello');
     const approved = requests[0].approve();
     await peer.next('sign_response');
     peer.acknowledge(id, 'accepted');
     await approved;
-    assert.deepEqual(errors.map((error) => error.code), ['storage_unavailable']);
+    assert.deepEqual(
+      errors.map((error) => error.code),
+      ['storage_unavailable'],
+    );
     assert.deepEqual(store.requests, []);
   }
 });
@@ -113,7 +119,11 @@ test('records that cannot be read are deleted', async () => {
   const store = new MemoryStore();
   const { server, key, wallet } = await setUp({ store });
   const identity = { publicKey: key.publicKey, audience: server.url };
-  for (const [id, record] of [['a', ''], ['b', '{}'], ['c', '{"request_id":"x"}']]) {
+  for (const [id, record] of [
+    ['a', ''],
+    ['b', '{}'],
+    ['c', '{"request_id":"x"}'],
+  ]) {
     await store.put(identity, { id, expiresAt: Date.now() + 60_000, durable: true, record });
   }
   const { peer, errors } = await welcomed(server, wallet);
@@ -190,5 +200,12 @@ test('a wallet that is closed and connected again goes on where it was', async (
   assert.deepEqual(await again.next('sign_response'), response);
   again.acknowledge(second, 'accepted');
   await again.ask('hello', { id: first, attempt: 2 });
-  assert.deepEqual(requests.map((request) => [request.id, request.resumed]), [[first, false], [second, false], [first, true]]);
+  assert.deepEqual(
+    requests.map((request) => [request.id, request.resumed]),
+    [
+      [first, false],
+      [second, false],
+      [first, true],
+    ],
+  );
 });

@@ -7,7 +7,7 @@ import { MemoryPolicyStore } from './package.mjs';
 
 /** What tabs of one browser share. */
 function browser() {
-  return { store: new MemoryStore(), neighbourhood: { locks: new FakeLocks(), Channel: BroadcastChannel } };
+  return { store: new MemoryStore(), tabGroup: { locks: new FakeLocks(), Channel: BroadcastChannel } };
 }
 
 /** A tab that is connected and another that stands by. */
@@ -137,19 +137,32 @@ test('a refusal that is final lets each tab try once', async () => {
   await assert.rejects(connecting, code('key_refused'));
   await refuse();
   await refuse();
-  for (const { error } of await Promise.all(closing)) assert.equal(error.code, 'key_refused');
+  for (const { error } of await Promise.all(closing)) assert.equal(error?.code, 'key_refused');
   assert.equal(server.waitingPeers, 0);
 });
 
 test('each tab connects where that is wanted, or where there can be no lock', async () => {
-  const noLocks = { Channel: BroadcastChannel, locks: { request: async () => { throw new DOMException('opaque origin', 'SecurityError'); } } };
-  for (const options of [{ ...browser(), tabs: 'each' }, { ...browser(), neighbourhood: noLocks }]) {
+  const noLocks = {
+    Channel: BroadcastChannel,
+    locks: {
+      request: async () => {
+        throw new DOMException('opaque origin', 'SecurityError');
+      },
+    },
+  };
+  /** @type {Partial<import('countersign').WalletOptions>[]} */
+  const unlocked = [
+    { ...browser(), tabs: 'each' },
+    // Spread, because the package's types do not show it.
+    { ...browser(), ...{ tabGroup: noLocks } },
+  ];
+  for (const options of unlocked) {
     const { server, key } = await connected(options);
     await welcomed(server, walletOf(server, key, options));
   }
 });
 
-test('other wallets do not stand in each other\'s way', async () => {
+test("other wallets do not stand in each other's way", async () => {
   const shared = browser();
   await connected(shared);
   await connected(shared);
@@ -163,10 +176,27 @@ test('what comes over the channel is read with care', async () => {
   cleanups.push(() => stranger.close());
   const good = { id: 'x', requester: { name: 'Shop' }, purpose: undefined, expiresAt: 1, state: 'open' };
   const bad = [
-    null, 'open', 7, {}, { open: null }, { open: 'all' }, { open: { length: 1 } }, { open: [null] }, { open: new Array(1) },
-    ...[{ id: 7 }, { id: '' }, { id: 'x'.repeat(37) }, { requester: null }, { requester: { name: {} } }, { purpose: 1 },
-      { purpose: 'x'.repeat(257) }, { expiresAt: '1' }, { expiresAt: Infinity }, { state: 'accepted' }]
-      .map((change) => ({ open: [{ ...good, ...change }] })),
+    null,
+    'open',
+    7,
+    {},
+    { open: null },
+    { open: 'all' },
+    { open: { length: 1 } },
+    { open: [null] },
+    { open: new Array(1) },
+    ...[
+      { id: 7 },
+      { id: '' },
+      { id: 'x'.repeat(37) },
+      { requester: null },
+      { requester: { name: {} } },
+      { purpose: 1 },
+      { purpose: 'x'.repeat(257) },
+      { expiresAt: '1' },
+      { expiresAt: Infinity },
+      { state: 'accepted' },
+    ].map((change) => ({ open: [{ ...good, ...change }] })),
     { open: new Array(257).fill(good) },
   ];
   for (const message of bad) stranger.postMessage(message);
@@ -182,14 +212,27 @@ test('what comes over the channel is read with care', async () => {
 test('a rule granted or revoked in a tab that stands by counts in the one that leads, and both are told', async () => {
   const policyStore = new MemoryPolicyStore();
   const { first, second } = await two({ policyStore });
-  const changes = (wallet) => event(wallet.policies, 'change');
+  /**
+   * @param {import('countersign').Wallet} wallet
+   * @returns {Promise<readonly import('countersign').Policy[]>}
+   */
+  const changes = ({ policies }) =>
+    new Promise((resolve) => {
+      const off = policies.on('change', (changed) => {
+        off();
+        resolve(changed);
+      });
+    });
   const told = Promise.all([changes(first.wallet), changes(second.wallet)]);
   const policy = await second.wallet.policies.grant({ requester: 'Example Shop', kind: 'text' });
   assert.deepEqual(await told, [[policy], [policy]]);
   const used = changes(second.wallet);
   await first.peer.ask('hello');
   assert.equal((await first.peer.next('sign_response')).approved_by, `policy:${policy.id}`);
-  assert.deepEqual((await used).map(({ usesLeft }) => usesLeft), [9]);
+  assert.deepEqual(
+    (await used).map(({ usesLeft }) => usesLeft),
+    [9],
+  );
   await second.wallet.policies.revoke(policy.id);
   await first.peer.ask('hello again');
   assert.deepEqual([await untilPong(first.peer), first.requests.length], [[], 1]);

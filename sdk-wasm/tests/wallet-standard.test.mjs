@@ -9,7 +9,7 @@ import { CountersignError, directory, Key, load } from './package.mjs';
 import { holds } from './server.mjs';
 
 // What a page has, as far as apps and wallets of the standard use it.
-globalThis.window = new EventTarget();
+Object.assign(globalThis, { window: new EventTarget() });
 
 const { getWallets } = await import('@wallet-standard/app');
 const { registerWallet } = await load('countersign/wallet-standard');
@@ -17,19 +17,33 @@ const { registerWallet } = await load('countersign/wallet-standard');
 const ICON = 'data:image/svg+xml;base64,PHN2Zy8+';
 const code = (expected) => (error) => error instanceof CountersignError && error.code === expected;
 
+/** The wallet that was registered last, with the types that the package gives it. */
+const lastRegistered = () =>
+  /** @type {import('countersign/wallet-standard').StandardWallet} */ (/** @type {unknown} */ (getWallets().get().at(-1)));
+
 /** A registered wallet, as an app finds it, and what its owner was asked. */
 async function registered(t, approve) {
   const key = await Key.generate();
   const asked = [];
   const unregister = registerWallet({
-    key, name: 'Example', icon: ICON,
-    ...(approve && { approve: (request) => (asked.push(request), approve(request)) }),
+    key,
+    name: 'Example',
+    icon: ICON,
+    ...(approve && {
+      approve(request) {
+        asked.push(request);
+        return approve(request);
+      },
+    }),
   });
   t.after(unregister);
-  const wallet = getWallets().get().at(-1);
+  const wallet = lastRegistered();
   const { features } = wallet;
   return {
-    key, wallet, asked, unregister,
+    key,
+    wallet,
+    asked,
+    unregister,
     connect: features['standard:connect'].connect,
     disconnect: features['standard:disconnect'].disconnect,
     on: features['standard:events'].on,
@@ -38,20 +52,36 @@ async function registered(t, approve) {
 }
 
 test('apps find the wallet whether they or it come first, once, until it is withdrawn', async (t) => {
-  let callLater;
-  window.addEventListener('wallet-standard:register-wallet', ({ detail }) => (callLater = detail), { once: true });
+  let callLater = (_registry) => {};
+  const keep = (event) => {
+    callLater = event.detail;
+  };
+  window.addEventListener('wallet-standard:register-wallet', keep, { once: true });
   const { wallet, unregister } = await registered(t);
   assert.deepEqual([wallet.version, wallet.name, wallet.icon, wallet.accounts], ['1.0.0', 'Example', ICON, []]);
   assert.deepEqual(wallet.chains, ['countersign:ed25519']);
   const found = [];
   const late = Object.assign(new Event('wallet-standard:app-ready'), {
-    detail: { register: (wallet) => (found.push(wallet), () => found.splice(found.indexOf(wallet), 1)) },
+    detail: {
+      register(wallet) {
+        found.push(wallet);
+        return () => found.splice(found.indexOf(wallet), 1);
+      },
+    },
   });
   window.dispatchEvent(late);
   window.dispatchEvent(late);
   assert.deepEqual(found, [wallet]);
   unregister();
-  assert.deepEqual([getWallets().get().includes(wallet), found], [false, []]);
+  assert.deepEqual(
+    [
+      getWallets()
+        .get()
+        .some((one) => Object.is(one, wallet)),
+      found,
+    ],
+    [false, []],
+  );
   window.dispatchEvent(late);
   callLater(late.detail);
   assert.deepEqual(found, []);
@@ -60,7 +90,7 @@ test('apps find the wallet whether they or it come first, once, until it is with
 test('an app connects, has bytes signed, and disconnects; changes are told', async (t) => {
   const { key, wallet, asked, connect, disconnect, on, signBytes } = await registered(t, () => true);
   const changes = [];
-  const off = on('change', ({ accounts }) => changes.push(accounts.length));
+  const off = on('change', ({ accounts }) => changes.push(accounts?.length));
   assert.deepEqual(await connect({ silent: true }), { accounts: [] });
   assert.deepEqual(asked, []);
   const [{ accounts }] = await Promise.all([connect(), connect()]);
@@ -72,7 +102,10 @@ test('an app connects, has bytes signed, and disconnects; changes are told', asy
 
   const messages = ['one', 'two'].map((text) => new TextEncoder().encode(text));
   const outputs = await signBytes(...messages.map((message) => ({ account, message })));
-  assert.deepEqual(outputs.map(({ signature }, at) => holds(key.publicKey, messages[at], Buffer.from(signature).toString('base64'))), [true, true]);
+  assert.deepEqual(
+    outputs.map(({ signature }, at) => holds(key.publicKey, messages[at], Buffer.from(signature).toString('base64'))),
+    [true, true],
+  );
   assert.deepEqual(asked.slice(1), [{ feature: 'countersign:signBytes', messages }]);
   assert.deepEqual(await signBytes(), []);
   await disconnect();
@@ -91,21 +124,36 @@ test('without a yes nothing is shown and nothing signed', async (t) => {
     assert.deepEqual(wallet.accounts, []);
   }
   const { connect, signBytes } = await registered(t, ({ feature }) => feature === 'standard:connect');
-  const { accounts: [account] } = await connect();
+  const {
+    accounts: [account],
+  } = await connect();
   await assert.rejects(signBytes({ account, message: Buffer.from('hello') }), code('rejected'));
-  const broken = await registered(t, () => { throw new Error('no prompt'); });
+  const broken = await registered(t, () => {
+    throw new Error('no prompt');
+  });
   await assert.rejects(broken.connect(), /no prompt/);
   await assert.rejects(broken.connect(), /no prompt/);
 });
 
 test('what could stand for a signature of the protocol is refused, and so is what is no message', async (t) => {
   const { connect, signBytes, asked } = await registered(t, () => true);
-  const { accounts: [account] } = await connect();
+  const {
+    accounts: [account],
+  } = await connect();
   const reserved = Buffer.concat([Buffer.of(0xff), Buffer.from('countersign/v1/introduction\0')]);
   for (const message of [reserved, new Uint8Array(), new Uint8Array(65_537), 'text', undefined, [1]]) {
-    await assert.rejects(signBytes({ account, message: Buffer.from('fine') }, { account, message }), code('invalid_message'), String(message));
+    await assert.rejects(
+      // @ts-expect-error: not what it takes
+      signBytes({ account, message: Buffer.from('fine') }, { account, message }),
+      code('invalid_message'),
+      String(message),
+    );
   }
-  for (const account of [undefined, {}, { address: 'other' }]) await assert.rejects(signBytes({ account, message: Buffer.from('x') }), code('not_connected'));
+  for (const account of [undefined, {}, { address: 'other' }]) {
+    // @ts-expect-error: not what it takes
+    await assert.rejects(signBytes({ account, message: Buffer.from('x') }), code('not_connected'));
+  }
+  // @ts-expect-error: not what it takes
   await assert.rejects(signBytes(undefined), code('not_connected'));
   await assert.rejects(signBytes(...Array(17).fill({ account, message: Buffer.from('x') })), code('rate_limited'));
   assert.equal(asked.length, 1);
@@ -119,7 +167,9 @@ test('what is signed is what was shown, whatever happens to the arrays meanwhile
     messages?.[0].fill(0);
     return true;
   });
-  const { accounts: [account] } = await connect();
+  const {
+    accounts: [account],
+  } = await connect();
   message.write('Pay 1');
   const [{ signature }] = await signBytes({ account, message });
   assert.ok(holds(key.publicKey, Buffer.from('Pay 1 EUR'), Buffer.from(signature).toString('base64')));
@@ -128,9 +178,16 @@ test('what is signed is what was shown, whatever happens to the arrays meanwhile
 
 test('an app that is disconnected while it asks gets nothing, and one that floods is stopped', async (t) => {
   const answers = [];
-  const { connect, disconnect, signBytes } = await registered(t, ({ feature }) => feature === 'standard:connect' || new Promise((resolve) => answers.push(resolve)));
-  const { accounts: [account] } = await connect();
-  const pending = Array.from({ length: 16 }, () => assert.rejects(signBytes({ account, message: Buffer.from('x') }), code('not_connected')));
+  const { connect, disconnect, signBytes } = await registered(
+    t,
+    ({ feature }) => feature === 'standard:connect' || new Promise((resolve) => answers.push(resolve)),
+  );
+  const {
+    accounts: [account],
+  } = await connect();
+  const pending = Array.from({ length: 16 }, () =>
+    assert.rejects(signBytes({ account, message: Buffer.from('x') }), code('not_connected')),
+  );
   await assert.rejects(signBytes({ account, message: Buffer.from('x') }), code('rate_limited'));
   await disconnect();
   for (const answer of answers) answer(true);
@@ -144,9 +201,13 @@ test('an app that is disconnected while it asks gets nothing, and one that flood
 test('a signer that gives no signature is not believed', async (t) => {
   const { publicKey } = await Key.generate();
   for (const signature of [undefined, 'x', new Uint8Array(63)]) {
-    t.after(registerWallet({ key: { publicKey, storage: 'custom', sign: () => signature }, name: 'Custom', icon: ICON, approve: () => true }));
-    const { features } = getWallets().get().at(-1);
-    const { accounts: [account] } = await features['standard:connect'].connect();
+    t.after(
+      registerWallet({ key: { publicKey, storage: 'custom', sign: () => signature }, name: 'Custom', icon: ICON, approve: () => true }),
+    );
+    const { features } = lastRegistered();
+    const {
+      accounts: [account],
+    } = await features['standard:connect'].connect();
     await assert.rejects(features['countersign:signBytes'].signBytes({ account, message: Buffer.from('x') }), code('signer_failed'));
   }
 });
@@ -155,14 +216,22 @@ test('what cannot be a wallet is refused with the reason', async () => {
   const key = await Key.generate();
   assert.throws(() => registerWallet({ name: 'x', icon: ICON }), code('invalid_key'));
   assert.throws(() => registerWallet({ key: { publicKey: 'AAAA', storage: '', sign() {} }, name: 'x', icon: ICON }), code('invalid_key'));
-  for (const wrong of [{ name: '' }, { name: 7 }, { icon: 'https://example.com/icon.svg' }, { icon: 'data:text/html;base64,' }, { icon: undefined }]) {
+  for (const wrong of [
+    { name: '' },
+    { name: 7 },
+    { icon: 'https://example.com/icon.svg' },
+    { icon: 'data:text/html;base64,' },
+    { icon: undefined },
+  ]) {
     assert.throws(() => registerWallet({ key, name: 'x', icon: ICON, ...wrong }), code('invalid_wallet'), JSON.stringify(wrong));
   }
 });
 
 test('it is a wallet by the types of the standard', () => {
   place('@wallet-standard/base', '@wallet-standard/features');
-  writeFileSync(join(directory, 'standard.ts'), `
+  writeFileSync(
+    join(directory, 'standard.ts'),
+    `
     import type { Wallet, WalletAccount, WalletWithFeatures } from '@wallet-standard/base';
     import type { StandardConnectFeature, StandardDisconnectFeature, StandardEventsFeature } from '@wallet-standard/features';
     import { registerWallet, type StandardAccount, type StandardRequest, type StandardWallet } from 'countersign/wallet-standard';
@@ -178,12 +247,24 @@ test('it is a wallet by the types of the standard', () => {
     // @ts-expect-error: an icon is a data URL
     registerWallet({ key: await Key.generate(), name: 'x', icon: 'https://example.com/icon.png' });
     export { account, off, wallet, withFeatures };
-  `);
+  `,
+  );
   const tsc = join(dirname(dirname(fileURLToPath(import.meta.url))), 'node_modules', '.bin', 'tsc');
-  const options = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext', '--lib', 'es2023,dom,esnext.disposable', '--types', ''];
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--target',
+    'es2022',
+    '--module',
+    'nodenext',
+    '--lib',
+    'es2023,dom,esnext.disposable',
+    '--types',
+    '',
+  ];
   try {
     execFileSync(tsc, [...options, 'standard.ts'], { cwd: directory, encoding: 'utf8' });
   } catch (error) {
-    assert.fail(error.stdout);
+    assert.fail(/** @type {{ stdout: string }} */ (error).stdout);
   }
 });

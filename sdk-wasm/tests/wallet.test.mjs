@@ -43,8 +43,12 @@ test('a request is shown, approved, signed and acknowledged', async () => {
   const message = Buffer.from('Pay 25 EUR to Alice');
   const before = Date.now();
   peer.send('sign_request', {
-    request_id: '0b2f1c1e-7a64-4d6e-9b0a-5f0f4b1c2d3e', message: message.toString('base64'), expires_in_ms: 60_000, attempt: 1,
-    requester: { name: 'Example Shop' }, purpose: 'Order 1042',
+    request_id: '0b2f1c1e-7a64-4d6e-9b0a-5f0f4b1c2d3e',
+    message: message.toString('base64'),
+    expires_in_ms: 60_000,
+    attempt: 1,
+    requester: { name: 'Example Shop' },
+    purpose: 'Order 1042',
   });
   const id = '0b2f1c1e-7a64-4d6e-9b0a-5f0f4b1c2d3e';
   assert.deepEqual(await peer.next('request_status'), { type: 'request_status', request_id: id, state: 'received' });
@@ -81,14 +85,18 @@ test('a request is shown, approved, signed and acknowledged', async () => {
 
 test('a rejection carries code, reason and scope', async () => {
   const { peer, requests } = await connected();
+  /** @type {[string | import('countersign').Rejection | undefined, object][]} */
   const cases = [
     [undefined, { code: 'user_rejected', scope: 'key' }],
     ['not mine', { code: 'user_rejected', reason: 'not mine', scope: 'key' }],
-    [{ code: 'policy_rejected', reason: 'limit', scope: 'device' }, { code: 'policy_rejected', reason: 'limit', scope: 'device' }],
+    [
+      { code: 'policy_rejected', reason: 'limit', scope: 'device' },
+      { code: 'policy_rejected', reason: 'limit', scope: 'device' },
+    ],
   ];
   for (const [given, expected] of cases) {
     const id = await peer.ask('hello');
-    const request = requests.at(-1);
+    const request = requests[requests.length - 1];
     const rejected = request.reject(given);
     assert.deepEqual(await peer.next('sign_reject'), { type: 'sign_reject', request_id: id, ...expected });
     peer.acknowledge(id, 'accepted');
@@ -96,11 +104,14 @@ test('a rejection carries code, reason and scope', async () => {
     assert.equal(request.state, 'declined');
   }
   await peer.ask('hello');
-  await assert.rejects(requests.at(-1).reject('x'.repeat(257)), code('invalid_answer'));
-  await assert.rejects(requests.at(-1).reject('line\nbreak'), code('invalid_answer'));
-  await assert.rejects(requests.at(-1).reject({ code: 'whatever' }), code('invalid_answer'));
-  await assert.rejects(requests.at(-1).approve({ approvedBy: 'nobody' }), code('invalid_answer'));
-  assert.equal(requests.at(-1).state, 'open');
+  const last = requests[requests.length - 1];
+  await assert.rejects(last.reject('x'.repeat(257)), code('invalid_answer'));
+  await assert.rejects(last.reject('line\nbreak'), code('invalid_answer'));
+  // @ts-expect-error: not what it takes
+  await assert.rejects(last.reject({ code: 'whatever' }), code('invalid_answer'));
+  // @ts-expect-error: not what it takes
+  await assert.rejects(last.approve({ approvedBy: 'nobody' }), code('invalid_answer'));
+  assert.equal(last.state, 'open');
 });
 
 test('an approval names the rule that made it', async () => {
@@ -182,7 +193,7 @@ test('a request survives the connection: one prompt, the attempt counted, the an
   await peer.next('request_status');
   const lost = state(wallet, 'reconnecting');
   peer.drop();
-  assert.equal((await lost).error.code, 'connection_lost');
+  assert.equal((await lost).error?.code, 'connection_lost');
 
   const second = await server.peer();
   await second.welcome();
@@ -243,7 +254,7 @@ test('a refused proof is final and says what to do', async () => {
   await peer.introduce();
   peer.send('error', { code: 'proof_invalid', message: 'the proof does not hold' });
   peer.close(1008);
-  await assert.rejects(connecting, (error) => code('proof_invalid')(error) && /--audience/.test(error.message));
+  await assert.rejects(connecting, code('proof_invalid', '--audience'));
   assert.equal(wallet.state, 'closed');
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(server.waitingPeers, 0);
@@ -265,7 +276,7 @@ test('a superseded wallet stays away', async () => {
   const closed = state(wallet, 'closed');
   peer.send('goodbye', { reason: 'superseded', reconnect_after_ms: 0 });
   peer.close(1000);
-  assert.equal((await closed).error.code, 'superseded');
+  assert.equal((await closed).error?.code, 'superseded');
   assert.equal(server.waitingPeers, 0);
 });
 
@@ -274,7 +285,7 @@ test('a goodbye says how long to stay away', async () => {
   const lost = state(wallet, 'reconnecting');
   peer.send('goodbye', { reason: 'shutdown', reconnect_after_ms: 5_000 });
   peer.close(1012);
-  assert.ok((await lost).retryInMs >= 5_000);
+  assert.ok(((await lost).retryInMs ?? 0) >= 5_000);
 });
 
 test('closing rejects what waits, ends open requests, and connecting starts anew', async () => {
@@ -301,7 +312,7 @@ test('connecting can be aborted', async () => {
   const aborter = new AbortController();
   const connecting = wallet.connect({ signal: aborter.signal });
   aborter.abort('enough');
-  await assert.rejects(connecting, (error) => code('aborted')(error) && error.cause === 'enough');
+  await assert.rejects(connecting, (error) => code('aborted')(error) && error instanceof Error && error.cause === 'enough');
   assert.equal(wallet.state, 'closed');
 });
 
@@ -312,7 +323,7 @@ test('an unreachable server is tried again and again', async () => {
   let tries = 0;
   const enough = event(wallet, 'state', (event) => event.state === 'reconnecting' && ++tries === 3);
   const connecting = wallet.connect();
-  assert.equal((await enough).error.code, 'connection_lost', url);
+  assert.equal((await enough).error?.code, 'connection_lost', url);
   wallet.close();
   await assert.rejects(connecting, code('closed'));
 });
@@ -399,16 +410,28 @@ test('a silent server is pinged, a ping is answered', async () => {
   await peer.next('ping');
 });
 
-for (const [name, hostile] of [
+/** @type {[string, (peer: import('./server.mjs').Peer) => unknown][]} */
+const breaches = [
   ['a request before the welcome', (peer) => peer.ask('hello', { received: false })],
-  ['a welcome without an introduction', (peer) => peer.send('welcome', {
-    connection_id: '6f9a7d52-0c3b-4e8f-8a21-93d4c5b6a7f8', heartbeat_ms: 1, limits: { max_message_bytes: 1, max_inflight: 1 },
-  })],
-  ['a second challenge', async (peer) => {
-    await peer.introduce();
-    peer.send('challenge', { challenge: Buffer.alloc(32).toString('base64') });
-  }],
-]) {
+  [
+    'a welcome without an introduction',
+    (peer) =>
+      peer.send('welcome', {
+        connection_id: '6f9a7d52-0c3b-4e8f-8a21-93d4c5b6a7f8',
+        heartbeat_ms: 1,
+        limits: { max_message_bytes: 1, max_inflight: 1 },
+      }),
+  ],
+  [
+    'a second challenge',
+    async (peer) => {
+      await peer.introduce();
+      peer.send('challenge', { challenge: Buffer.alloc(32).toString('base64') });
+    },
+  ],
+];
+
+for (const [name, hostile] of breaches) {
   test(`${name} breaks the connection off`, async () => {
     const { server, wallet } = await setUp();
     const errors = [];
@@ -425,12 +448,27 @@ for (const [name, hostile] of [
 
 test('frames that are none are dropped, and too many of them are enough', async () => {
   const { server, peer, errors, requests } = await connected();
-  const hostile = ['', 'null', '[]', '{', '{"type":1}', '{"type":"nonsense"}', '{"type":"introduction"}', '[['.repeat(5_000),
-    '{"type":"sign_request"}', '{"type":"response_ack","request_id":"x","outcome":"accepted"}', 'x'.repeat(100_000),
-    Buffer.from([1, 2, 3]), '{"type":"welcome","connection_id":"","heartbeat_ms":-1}'];
+  const hostile = [
+    '',
+    'null',
+    '[]',
+    '{',
+    '{"type":1}',
+    '{"type":"nonsense"}',
+    '{"type":"introduction"}',
+    '[['.repeat(5_000),
+    '{"type":"sign_request"}',
+    '{"type":"response_ack","request_id":"x","outcome":"accepted"}',
+    'x'.repeat(100_000),
+    Buffer.from([1, 2, 3]),
+    '{"type":"welcome","connection_id":"","heartbeat_ms":-1}',
+  ];
   for (const text of hostile) peer.sendRaw(text);
   await peer.ask('still here');
-  assert.deepEqual(errors.map((error) => error.code), hostile.map(() => 'bad_frame'));
+  assert.deepEqual(
+    errors.map((error) => error.code),
+    hostile.map(() => 'bad_frame'),
+  );
   assert.equal(requests.length, 1);
   for (const text of ['', '', '']) peer.sendRaw(text);
   assert.equal(await peer.closed, 4002);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
 import { backendAsks } from './backend.mjs';
-import { withStore, world as newWorld } from './harness.mjs';
+import { world as newWorld, withStore } from './harness.mjs';
 import { openSecondTab, scenario } from './visit.mjs';
 
 const world = newWorld({ args: withStore() });
@@ -57,7 +57,9 @@ async function everyExplanation({ tab, context }) {
   };
   await attack(/^Replay/);
   await finds(tab, 'a promise held');
-  await tab.page.evaluate(() => { window.open = () => null; });
+  await tab.page.evaluate(() => {
+    window.open = () => null;
+  });
   await attack(/^Open a second tab/);
   await finds(tab, 'an attack that did not take place');
   await context.route('**/v1/send_to_sign', (route) => route.abort());
@@ -100,32 +102,52 @@ async function everyOutlivingState({ tab, context }) {
   await tab.wallet.sees('nobody waits');
   backend.cancel();
   await tab.wallet.sees('Withdrawn by the requester.');
-  await tab.page.evaluate(() => { document.getElementById('memory-problem').hidden = false; });
-  await tab.page.locator('#memory-problem').evaluate((notice) => { notice.textContent = 'This browser does not keep what was decided.'; });
+  await tab.page.locator('#memory-problem').evaluate((notice) => {
+    notice.hidden = false;
+  });
+  await tab.page.locator('#memory-problem').evaluate((notice) => {
+    notice.textContent = 'This browser does not keep what was decided.';
+  });
   await finds(tab, 'nothing is kept');
 }
 
 const reducedMotion = 'reduce';
+/** @type {import('playwright-core').BrowserContextOptions & { tolerated: RegExp[] }} */
 const aborts = { reducedMotion, tolerated: [/net::ERR_FAILED/] };
 const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
 scenario(world, 'axe finds nothing in the light theme', everyState, { colorScheme: 'light', reducedMotion });
 scenario(world, 'axe finds nothing in the dark theme', everyState, { colorScheme: 'dark', reducedMotion });
 scenario(world, 'axe finds nothing in what outlives pages, light', everyOutlivingState, { colorScheme: 'light', reducedMotion });
 scenario(world, 'axe finds nothing in what outlives pages, dark', everyOutlivingState, { colorScheme: 'dark', reducedMotion });
-scenario(world, 'axe finds nothing in what outlives pages on a phone, and nothing runs off its side', async (visit) => {
-  await everyOutlivingState(visit);
-  const { page } = visit.tab;
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
-}, { ...phone, reducedMotion });
-scenario(world, 'axe finds nothing on a phone, and nothing runs off its side', async (visit) => {
-  await everyState(visit);
-  const { page } = visit.tab;
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
-}, { ...phone, reducedMotion });
+scenario(
+  world,
+  'axe finds nothing in what outlives pages on a phone, and nothing runs off its side',
+  async (visit) => {
+    await everyOutlivingState(visit);
+    const { page } = visit.tab;
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  },
+  { ...phone, reducedMotion },
+);
+scenario(
+  world,
+  'axe finds nothing on a phone, and nothing runs off its side',
+  async (visit) => {
+    await everyState(visit);
+    const { page } = visit.tab;
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  },
+  { ...phone, reducedMotion },
+);
 scenario(world, 'axe finds nothing in what explains, light', everyExplanation, { colorScheme: 'light', ...aborts });
 scenario(world, 'axe finds nothing in what explains, dark', everyExplanation, { colorScheme: 'dark', ...aborts });
-scenario(world, 'axe finds nothing in what explains on a phone, and nothing runs off its side', async (visit) => {
-  await everyExplanation(visit);
-  const { page } = visit.tab;
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
-}, { ...phone, ...aborts });
+scenario(
+  world,
+  'axe finds nothing in what explains on a phone, and nothing runs off its side',
+  async (visit) => {
+    await everyExplanation(visit);
+    const { page } = visit.tab;
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  },
+  { ...phone, ...aborts },
+);

@@ -1,7 +1,7 @@
 // The promise under attack: every button of the panel, against the real server, and against one that does not keep the promise.
 
 import assert from 'node:assert/strict';
-import { withStore, world as newWorld } from './harness.mjs';
+import { world as newWorld, withStore } from './harness.mjs';
 import { scenario } from './visit.mjs';
 
 const world = newWorld({ args: ['--demo', ...withStore()] });
@@ -9,7 +9,10 @@ const world = newWorld({ args: ['--demo', ...withStore()] });
 const tolerated = [/WebSocket connection to .* failed/, /Failed to load resource: net::ERR_/];
 
 const report = (tab) => tab.page.getByRole('region', { name: 'The promise under attack' });
-const row = (tab, name) => report(tab).getByRole('listitem').filter({ has: tab.page.getByRole('button', { name }) });
+const row = (tab, name) =>
+  report(tab)
+    .getByRole('listitem')
+    .filter({ has: tab.page.getByRole('button', { name }) });
 const steps = (tab, who) => tab.page.locator(`.step[data-who="${who}"] .step-text`).allInnerTexts();
 
 /** Presses an attack's button and waits for its verdict: { state, title, findings }. */
@@ -61,12 +64,17 @@ scenario(world, 'another key’s claim and another key’s signature are refused
   assert.ok(findings.includes('The other key’s signature was not accepted.'));
 });
 
-scenario(world, 'a connection that is cut twice costs no answer and asks nobody again', async ({ tab }) => {
-  const findings = await holds(tab, /^Cut the connection/);
-  assert.ok(findings.includes('2 of 2 calls got a signature that verifies in this page, over what was asked.'));
-  assert.ok(findings.includes('The human was asked 2 times, for 2 requests.'));
-  assert.ok((await steps(tab, 'server')).includes('hands request 1 over again, attempt 2.'));
-}, { tolerated });
+scenario(
+  world,
+  'a connection that is cut twice costs no answer and asks nobody again',
+  async ({ tab }) => {
+    const findings = await holds(tab, /^Cut the connection/);
+    assert.ok(findings.includes('2 of 2 calls got a signature that verifies in this page, over what was asked.'));
+    assert.ok(findings.includes('The human was asked 2 times, for 2 requests.'));
+    assert.ok((await steps(tab, 'server')).includes('hands request 1 over again, attempt 2.'));
+  },
+  { tolerated },
+);
 
 scenario(world, 'a second tab of the same wallet asks nothing', async ({ tab, context }) => {
   const findings = await holds(tab, /^Open a second tab/);
@@ -75,13 +83,18 @@ scenario(world, 'a second tab of the same wallet asks nothing', async ({ tab, co
   assert.equal(context.pages().length, 1, 'the window was closed');
 });
 
-scenario(world, 'a server that is restarted loses nothing', async ({ tab }) => {
-  const findings = await holds(tab, /^Restart the server/);
-  assert.ok(findings.includes('The process was gone, and all it had in memory.'));
-  assert.ok(findings.includes('1 of 1 calls got a signature that verifies in this page, over what was asked.'));
-  assert.ok(findings.includes('The human was asked once, for one request.'));
-  await tab.connected();
-}, { tolerated });
+scenario(
+  world,
+  'a server that is restarted loses nothing',
+  async ({ tab }) => {
+    const findings = await holds(tab, /^Restart the server/);
+    assert.ok(findings.includes('The process was gone, and all it had in memory.'));
+    assert.ok(findings.includes('1 of 1 calls got a signature that verifies in this page, over what was asked.'));
+    assert.ok(findings.includes('The human was asked once, for one request.'));
+    await tab.connected();
+  },
+  { tolerated },
+);
 
 scenario(world, 'a server that passes a forgery on is told in red', async ({ tab, context }) => {
   await context.route('**/v1/send_to_sign', async (route) => {
@@ -96,15 +109,22 @@ scenario(world, 'a server that passes a forgery on is told in red', async ({ tab
   assert.ok(findings.includes('2 wrong signatures reached a backend.'));
 });
 
-scenario(world, 'a call that never ends is no promise kept', async ({ tab, context }) => {
-  await context.route('**/v1/send_to_sign', (route) => route.abort());
-  const { state, findings } = await attack(tab, /^Tamper with the message/);
-  assert.equal(state, 'broken');
-  assert.ok(findings.includes('0 of 2 calls ended with a signature or a stated reason.'));
-}, { tolerated });
+scenario(
+  world,
+  'a call that never ends is no promise kept',
+  async ({ tab, context }) => {
+    await context.route('**/v1/send_to_sign', (route) => route.abort());
+    const { state, findings } = await attack(tab, /^Tamper with the message/);
+    assert.equal(state, 'broken');
+    assert.ok(findings.includes('0 of 2 calls ended with a signature or a stated reason.'));
+  },
+  { tolerated },
+);
 
 scenario(world, 'where no window may open, nothing is claimed', async ({ tab }) => {
-  await tab.page.evaluate(() => { window.open = () => null; });
+  await tab.page.evaluate(() => {
+    window.open = () => null;
+  });
   const { state, title, findings } = await attack(tab, /^Open a second tab/);
   assert.deepEqual([state, title], ['void', 'The attack did not take place, so this says nothing.']);
   assert.match(findings[0], /^The browser opened no second window/);

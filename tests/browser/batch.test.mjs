@@ -8,7 +8,11 @@ import { scenario } from './visit.mjs';
 const world = newWorld();
 
 const answers = async (tab) => (await tab.answer()).requests;
-const item = (tab, n) => tab.wallet.locator.getByRole('listitem').filter({ hasText: `Message ${n} of 2` }).last();
+const item = (tab, n) =>
+  tab.wallet.locator
+    .getByRole('listitem')
+    .filter({ hasText: `Message ${n} of 2` })
+    .last();
 
 scenario(world, 'two messages are shown in one prompt and approved in one go', async ({ tab, prompts }) => {
   await tab.ask({ several: true, message: 'the first', purpose: 'Both' });
@@ -49,7 +53,10 @@ scenario(world, 'all are declined with one reason, and go to the earlier ones ea
   await tab.wallet.button('Decline all').click();
   await tab.wallet.sees('All 2: Declined. Nothing was signed.');
   await tab.backend.sees('0 of 2 signed and verified');
-  assert.deepEqual((await answers(tab)).map(({ error }) => error.reason), ['Not these', 'Not these']);
+  assert.deepEqual(
+    (await answers(tab)).map(({ error }) => error.reason),
+    ['Not these', 'Not these'],
+  );
   await tab.backend.field('Two messages in one prompt').uncheck();
   await tab.ask({ message: 'another' });
   await tab.wallet.sees('another');
@@ -88,17 +95,24 @@ scenario(world, 'a batch is decided by keyboard alone', async ({ tab, prompts })
   assert.deepEqual(prompts.seen(), ['new']);
 });
 
-scenario(world, 'a batch keeps to its side where the two halves stand close', async ({ tab, prompts }) => {
-  await tab.ask({ several: true, message: 'w'.repeat(300), hex: false });
-  await tab.wallet.button('One by one').click();
-  await tab.wallet.button('Decline message 2').click();
-  await tab.wallet.button('Approve rest').waitFor();
-  const wide = await tab.page.evaluate(() => {
-    const edge = document.getElementById('wallet').getBoundingClientRect().right;
-    return [...document.querySelectorAll('#wallet *')].filter((part) => part.getBoundingClientRect().right > edge).map(({ className }) => className);
-  });
-  assert.deepEqual(wide, []);
-  await tab.wallet.button('Approve rest').click();
-  await tab.backend.sees('1 of 2 signed and verified');
-  assert.deepEqual(prompts.seen(), ['new']);
-}, { viewport: { width: 760, height: 900 } });
+scenario(
+  world,
+  'a batch keeps to its side where the two halves stand close',
+  async ({ tab, prompts }) => {
+    await tab.ask({ several: true, message: 'w'.repeat(300), hex: false });
+    await tab.wallet.button('One by one').click();
+    await tab.wallet.button('Decline message 2').click();
+    await tab.wallet.button('Approve rest').waitFor();
+    const wide = await tab.page.evaluate(() => {
+      const edge = document.querySelector('#wallet')?.getBoundingClientRect().right ?? 0;
+      return [...document.querySelectorAll('#wallet *')]
+        .filter((part) => part.getBoundingClientRect().right > edge)
+        .map(({ className }) => className);
+    });
+    assert.deepEqual(wide, []);
+    await tab.wallet.button('Approve rest').click();
+    await tab.backend.sees('1 of 2 signed and verified');
+    assert.deepEqual(prompts.seen(), ['new']);
+  },
+  { viewport: { width: 760, height: 900 } },
+);

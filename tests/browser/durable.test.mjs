@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createPublicKey, verify } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { Server, withStore, world as newWorld } from './harness.mjs';
+import { world as newWorld, Server, withStore } from './harness.mjs';
 import { verifies } from './keys.mjs';
 import { scenario } from './visit.mjs';
 import { Wire } from './wire.mjs';
@@ -14,57 +14,74 @@ const world = newWorld({ args });
 const tolerated = [/WebSocket connection to .* failed/, /Failed to load resource: net::ERR_/];
 
 /** Starts a server where the last one was, on what it had written. */
-const restart = async () => { world.server = await Server.start({ port: world.server.port, args }); };
+const restart = async () => {
+  world.server = await Server.start({ port: world.server.port, args });
+};
 
 const steps = (tab) => tab.backend.locator.locator('.phase[data-reached="true"] .phase-name').allInnerTexts();
 
-scenario(world, 'a server that is killed while its request is asked about loses nothing', async ({ tab, prompts }) => {
-  await tab.ask({ message: 'on disk', durable: true });
-  await tab.wallet.sees('on disk');
-  await tab.backend.sees('Shown to the person');
+scenario(
+  world,
+  'a server that is killed while its request is asked about loses nothing',
+  async ({ tab, prompts }) => {
+    await tab.ask({ message: 'on disk', durable: true });
+    await tab.wallet.sees('on disk');
+    await tab.backend.sees('Shown to the person');
 
-  await world.server.stop('SIGKILL');
-  await tab.backend.sees('The server is away');
-  await tab.wallet.sees('Reconnecting…');
-  await restart();
-  await tab.connected();
-  await tab.approve();
-  await tab.wallet.sees('Signed and delivered.');
-  await tab.backend.sees('Signature verified');
-  const answer = await tab.answer();
-  assert.equal(answer.attempt, 2);
-  assert.ok(verifies(answer, 'on disk'));
-  assert.deepEqual(prompts.seen(), ['new']);
-}, { tolerated });
+    await world.server.stop('SIGKILL');
+    await tab.backend.sees('The server is away');
+    await tab.wallet.sees('Reconnecting…');
+    await restart();
+    await tab.connected();
+    await tab.approve();
+    await tab.wallet.sees('Signed and delivered.');
+    await tab.backend.sees('Signature verified');
+    const answer = await tab.answer();
+    assert.equal(answer.attempt, 2);
+    assert.ok(verifies(answer, 'on disk'));
+    assert.deepEqual(prompts.seen(), ['new']);
+  },
+  { tolerated },
+);
 
-scenario(world, 'an answer given while the server is gone is taken when it is back', async ({ tab, prompts }) => {
-  await tab.ask({ message: 'in between', durable: true });
-  await tab.wallet.sees('in between');
-  await world.server.stop('SIGKILL');
-  await tab.wallet.sees('Reconnecting…');
-  await tab.approve();
-  await tab.wallet.sees('Answered. Waiting for the server to confirm.');
-  await restart();
-  await tab.wallet.sees('Signed and delivered.');
-  await tab.backend.sees('Signature verified');
-  assert.deepEqual(prompts.seen(), ['new']);
-}, { tolerated });
+scenario(
+  world,
+  'an answer given while the server is gone is taken when it is back',
+  async ({ tab, prompts }) => {
+    await tab.ask({ message: 'in between', durable: true });
+    await tab.wallet.sees('in between');
+    await world.server.stop('SIGKILL');
+    await tab.wallet.sees('Reconnecting…');
+    await tab.approve();
+    await tab.wallet.sees('Answered. Waiting for the server to confirm.');
+    await restart();
+    await tab.wallet.sees('Signed and delivered.');
+    await tab.backend.sees('Signature verified');
+    assert.deepEqual(prompts.seen(), ['new']);
+  },
+  { tolerated },
+);
 
-scenario(world, 'server killed and page reloaded at once: still one decision', async ({ tab, prompts }) => {
-  await tab.ask({ message: 'everything fails', durable: true });
-  await tab.wallet.sees('everything fails');
-  await tab.backend.sees('Shown to the person');
-  await world.server.stop('SIGKILL');
-  await restart();
-  await tab.page.reload();
-  await tab.connected();
-  await tab.wallet.sees('Shown before, not decided');
-  await tab.approve();
-  await tab.wallet.sees('Signed and delivered.');
-  await tab.backend.sees('Signature verified');
-  assert.deepEqual(prompts.seen(), ['new', 'resumed']);
-  assert.equal(prompts.ids().length, 1);
-}, { tolerated });
+scenario(
+  world,
+  'server killed and page reloaded at once: still one decision',
+  async ({ tab, prompts }) => {
+    await tab.ask({ message: 'everything fails', durable: true });
+    await tab.wallet.sees('everything fails');
+    await tab.backend.sees('Shown to the person');
+    await world.server.stop('SIGKILL');
+    await restart();
+    await tab.page.reload();
+    await tab.connected();
+    await tab.wallet.sees('Shown before, not decided');
+    await tab.approve();
+    await tab.wallet.sees('Signed and delivered.');
+    await tab.backend.sees('Signature verified');
+    assert.deepEqual(prompts.seen(), ['new', 'resumed']);
+    assert.equal(prompts.ids().length, 1);
+  },
+  { tolerated },
+);
 
 scenario(world, 'a request waits for a wallet that is not there, and is asked when it comes', async ({ tab, prompts }) => {
   const public_key = await tab.publicKey();
@@ -92,9 +109,14 @@ scenario(world, 'each phase is shown with its time, and the receipt verifies', a
   await tab.backend.sees('Signature verified');
   assert.deepEqual(await steps(tab), ['Asked', 'Sent', 'Received', 'Shown', 'Signed']);
 
-  const [download] = await Promise.all([tab.page.waitForEvent('download'), tab.backend.locator.getByRole('link', { name: /^Receipt/ }).click()]);
+  const [download] = await Promise.all([
+    tab.page.waitForEvent('download'),
+    tab.backend.locator.getByRole('link', { name: /^Receipt/ }).click(),
+  ]);
   const [head, payload, signature] = (await readFile(await download.path(), 'utf8')).split('.');
-  const { keys: [jwk] } = await (await fetch(`${world.server.url}/.well-known/jwks.json`)).json();
+  const {
+    keys: [jwk],
+  } = await (await fetch(`${world.server.url}/.well-known/jwks.json`)).json();
   const key = createPublicKey({ format: 'jwk', key: jwk });
   assert.ok(verify(null, Buffer.from(`${head}.${payload}`), key, Buffer.from(signature, 'base64url')));
   const { request_id } = await tab.answer();

@@ -14,7 +14,9 @@ async function freezer({ page }) {
   await session.send('Debugger.enable');
   return {
     async freeze() {
-      const paused = new Promise((resolve) => { session.once('Debugger.paused', resolve); });
+      const paused = new Promise((resolve) => {
+        session.once('Debugger.paused', resolve);
+      });
       // Resolves when the page is awake again.
       session.send('Runtime.evaluate', { expression: 'debugger' }).catch(() => {});
       await paused;

@@ -25,6 +25,12 @@ const CHROMIUM_FLAGS = [
   '--disable-sync',
 ];
 
+/**
+ * @typedef {import('playwright-core').Browser} Browser
+ * @typedef {import('playwright-core').BrowserContext} BrowserContext
+ * @typedef {import('playwright-core').BrowserContextOptions} BrowserContextOptions
+ */
+
 /** The page as it is served. */
 export const WEB_ROOT = inRepository('web-demo/dist');
 
@@ -32,21 +38,30 @@ export const WEB_ROOT = inRepository('web-demo/dist');
 export class Server {
   #process;
   #log = '';
+  url = '';
+  port = 0;
 
   constructor(process) {
     this.#process = process;
-    process.stderr.on('data', (chunk) => { this.#log += chunk; });
+    process.stderr.on('data', (chunk) => {
+      this.#log += chunk;
+    });
   }
 
-  /** Starts one and waits until it listens. `port` 0 has the system choose; `args` are further arguments. */
+  /**
+   * Starts one and waits until it listens.
+   *
+   * @param {{ port?: number, webRoot?: string, args?: string[] }} options `port` 0 has the system choose; `args` are further arguments
+   */
   static async start({ port = 0, webRoot = WEB_ROOT, args = [] } = {}) {
     const child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, '--web-root', webRoot, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const server = new Server(child);
-    server.url = await Promise.race([listening(child.stdout), once(child, 'error').then(([error]) => Promise.reject(error))]);
-    if (!server.url) throw new Error(`${BINARY} did not start`, { cause: server.report() });
-    server.port = Number(new URL(server.url).port);
+    const url = await Promise.race([listening(child.stdout), once(child, 'error').then(([error]) => Promise.reject(error))]);
+    if (!url) throw new Error(`${BINARY} did not start`, { cause: server.report() });
+    server.url = url;
+    server.port = Number(new URL(url).port);
     return server;
   }
 
@@ -54,7 +69,11 @@ export class Server {
   report() {
     const { exitCode, signalCode } = this.#process;
     const ended = exitCode ?? signalCode;
-    return `${ended === null ? '' : `\n  the server ended: ${ended}`}${this.#log.split('\n').slice(-6).map((line) => `\n  ${line}`).join('')}`;
+    return `${ended === null ? '' : `\n  the server ended: ${ended}`}${this.#log
+      .split('\n')
+      .slice(-6)
+      .map((line) => `\n  ${line}`)
+      .join('')}`;
   }
 
   /** Ends it and waits until it is gone. */
@@ -65,7 +84,12 @@ export class Server {
     await gone;
   }
 
-  /** Calls the API as a backend would. */
+  /**
+   * Calls the API as a backend would.
+   *
+   * @param {object} body
+   * @param {{ headers?: Record<string, string>, signal?: AbortSignal }} options
+   */
   async sendToSign(body, { headers = {}, signal } = {}) {
     const response = await fetch(`${this.url}/v1/send_to_sign`, {
       method: 'POST',
@@ -127,7 +151,8 @@ export function withDirectory() {
 export const launchChromium = () => chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
 
 /** A real Chromium with a profile, which extensions need. */
-export const launchProfile = (...flags) => chromium.launchPersistentContext('', { executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, ...flags] });
+export const launchProfile = (...flags) =>
+  chromium.launchPersistentContext('', { executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, ...flags] });
 
 /** A server and a browser for all tests of a file. */
 export function world(serverOptions) {

@@ -4,9 +4,11 @@ import { test } from 'node:test';
 import { Watch } from './watch.mjs';
 
 /**
- * @param world     of the harness
- * @param body      gets { context, watch }
- * @param options   of the browser context, and `tolerated`: patterns of console errors the test causes on purpose
+ * @param {ReturnType<typeof import('./harness.mjs').world>} world
+ * @param {string} name
+ * @param {(given: { context: import('playwright-core').BrowserContext, watch: Watch }) => Promise<void>} body
+ * @param {import('playwright-core').BrowserContextOptions & { tolerated?: RegExp[] }} options of the browser context, and `tolerated`:
+ *   patterns of console errors the test causes on purpose
  */
 export function inContext(world, name, body, { tolerated, ...options } = {}) {
   test(name, async () => {
@@ -18,7 +20,7 @@ export function inContext(world, name, body, { tolerated, ...options } = {}) {
       await world.server.untilIdle();
     } catch (error) {
       // What was said elsewhere is mostly why the page did not show what was waited for.
-      error.message += watch.report() + world.server.report();
+      if (error instanceof Error) error.message += watch.report() + world.server.report();
       throw error;
     } finally {
       await context.close();

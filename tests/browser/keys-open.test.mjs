@@ -1,7 +1,7 @@
 // The key most pages have: of the browser's own Ed25519, or sealed where it has none.
 
 import assert from 'node:assert/strict';
-import { profile, reload, signsARequest, withoutEd25519, world as newWorld } from './keys-page.mjs';
+import { world as newWorld, profile, reload, signsARequest, withoutEd25519 } from './keys-page.mjs';
 
 const world = newWorld();
 const storage = () => countersign.openKey().then((key) => key.storage);
@@ -30,12 +30,18 @@ profile(world, 'what is kept of a sealed key is not the seed', async ({ open }) 
   const page = await open(withoutEd25519);
   const seen = await page.evaluate(async () => {
     const key = await countersign.openKey();
+    if (!('exportSeed' in key)) throw new Error('the browser itself holds it');
     const seed = String(key.exportSeed());
     const [record] = await kept();
     const bytes = [record.iv, new Uint8Array(record.sealed)].map(String);
     return {
-      members: Object.keys(record).sort(), extractable: record.sealingKey.extractable, length: record.sealed.byteLength,
-      exported: await crypto.subtle.exportKey('raw', record.sealingKey).then(() => 'out', () => 'refused'),
+      members: Object.keys(record).sort(),
+      extractable: record.sealingKey.extractable,
+      length: record.sealed.byteLength,
+      exported: await crypto.subtle.exportKey('raw', record.sealingKey).then(
+        () => 'out',
+        () => 'refused',
+      ),
       hasSeed: bytes.some((text) => text.includes(seed.slice(0, 20))),
     };
   });
@@ -51,15 +57,19 @@ profile(world, 'a key stays what it is, whatever the browser learns or forgets',
   assert.deepEqual([sealed[0], native[0]], ['sealed', 'webcrypto']);
   assert.deepEqual(await current.evaluate(opened, 'made before'), sealed);
   assert.deepEqual(await old.evaluate(opened, 'made after'), native);
-  const refused = await current.evaluate(() => countersign.WebCryptoKey.open({ name: 'made before' }).catch(({ code, message }) => [code, message]));
+  const refused = await current.evaluate(() =>
+    countersign.WebCryptoKey.open({ name: 'made before' }).catch(({ code, message }) => [code, message]),
+  );
   assert.equal(refused[0], 'invalid_key');
   assert.match(refused[1], /kept sealed: open it with openKey/);
 });
 
 profile(world, 'tabs that open at once get the same key, even if they would make different ones', async ({ open }) => {
   const pages = await Promise.all([open(withoutEd25519), open(withoutEd25519), open()]);
-  const many = () => Promise.all(Array.from({ length: 4 }, () => countersign.openKey()))
-    .then((keys) => Promise.all(keys.map(async (key) => [key.publicKey, key.storage, (await key.sign(new Uint8Array(1))).join()])));
+  const many = () =>
+    Promise.all(Array.from({ length: 4 }, () => countersign.openKey())).then((keys) =>
+      Promise.all(keys.map(async (key) => [key.publicKey, key.storage, (await key.sign(new Uint8Array(1))).join()])),
+    );
   const keys = (await Promise.all(pages.map((page) => page.evaluate(many)))).flat();
   assert.equal(keys.length, 12);
   assert.equal(new Set(keys.map(String)).size, 1);
@@ -75,8 +85,14 @@ profile(world, 'a sealed key that was altered is neither used nor replaced', asy
     const [sound, other] = await kept();
     const flipped = Uint8Array.from(new Uint8Array(sound.sealed), (byte, at) => (at === 5 ? byte ^ 1 : byte)).buffer;
     const wrong = [
-      { sealed: flipped }, { sealed: sound.sealed.slice(1) }, { sealed: undefined }, { iv: new Uint8Array(12) }, { iv: 'iv' },
-      { sealingKey: other.sealingKey }, { sealingKey: undefined }, { publicKey: other.publicKey },
+      { sealed: flipped },
+      { sealed: sound.sealed.slice(1) },
+      { sealed: undefined },
+      { iv: new Uint8Array(12) },
+      { iv: 'iv' },
+      { sealingKey: other.sealingKey },
+      { sealingKey: undefined },
+      { publicKey: other.publicKey },
     ];
     const codes = new Set();
     for (const changes of wrong) {
@@ -92,7 +108,9 @@ profile(world, 'a sealed key that was altered is neither used nor replaced', asy
 });
 
 profile(world, 'a page that may not use WebCrypto says why', async ({ open }) => {
-  const page = await open(() => { Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined }); });
+  const page = await open(() => {
+    Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined });
+  });
   const message = await page.evaluate(() => countersign.openKey().catch(({ code, message }) => `${code}: ${message}`));
   assert.match(message, /^no_webcrypto: .*https:/);
 });

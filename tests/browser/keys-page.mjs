@@ -51,18 +51,26 @@ export async function reload(page) {
 async function load(page) {
   await page.evaluate(async () => {
     window.countersign = await import('./countersign/browser.js');
-    window.codeOf = (promise) => promise.then(() => 'none', (error) => error.code ?? String(error));
-    const database = () => new Promise((resolve, reject) => {
-      const request = indexedDB.open('countersign-keys');
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
+    window.codeOf = (promise) =>
+      promise.then(
+        () => 'none',
+        (error) => error.code ?? String(error),
+      );
+    /** @returns {Promise<IDBDatabase>} */
+    const database = () =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.open('countersign-keys');
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
     window.inKeys = async (mode, use) => {
       const opened = await database();
       try {
         const transaction = opened.transaction('keys', mode);
         const request = use(transaction.objectStore('keys'));
-        await new Promise((resolve) => (transaction.oncomplete = resolve));
+        await new Promise((resolve) => {
+          transaction.oncomplete = resolve;
+        });
         return request.result;
       } finally {
         opened.close();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { verify } from 'node:crypto';
 import { publicKeyObject } from './keys.mjs';
-import { profile, reload, signsARequest, world as newWorld } from './keys-page.mjs';
+import { world as newWorld, profile, reload, signsARequest } from './keys-page.mjs';
 
 const world = newWorld();
 
@@ -13,15 +13,33 @@ profile(world, 'a key is the same at every visit, and comes out by no way', asyn
     const { WebCryptoKey } = countersign;
     const key = await WebCryptoKey.open();
     const [{ name, storage, publicKey, privateKey }, ...others] = await kept();
-    const exports = await Promise.all(['pkcs8', 'jwk', 'raw'].map((format) => crypto.subtle.exportKey(format, privateKey).then(() => 'out', () => 'refused')));
+    const exports = await Promise.all(
+      /** @type {const} */ (['pkcs8', 'jwk', 'raw']).map((format) =>
+        crypto.subtle.exportKey(format, privateKey).then(
+          () => 'out',
+          () => 'refused',
+        ),
+      ),
+    );
     return {
-      supported: await WebCryptoKey.supported(), key: key.publicKey, storage: key.storage, name: key.name,
-      record: { name, storage, publicKey, extractable: privateKey.extractable, others }, exports,
+      supported: await WebCryptoKey.supported(),
+      key: key.publicKey,
+      storage: key.storage,
+      name: key.name,
+      record: { name, storage, publicKey, extractable: privateKey.extractable, others },
+      exports,
       signature: Array.from(await key.sign(new TextEncoder().encode('hello'))),
     };
   });
   const record = { name: 'default', storage: 'webcrypto', publicKey: first.key, extractable: false, others: [] };
-  assert.deepEqual(first, { ...first, supported: true, storage: 'webcrypto', name: 'default', record, exports: ['refused', 'refused', 'refused'] });
+  assert.deepEqual(first, {
+    ...first,
+    supported: true,
+    storage: 'webcrypto',
+    name: 'default',
+    record,
+    exports: ['refused', 'refused', 'refused'],
+  });
   assert.ok(verify(null, Buffer.from('hello'), publicKeyObject(first.key), Uint8Array.from(first.signature)));
   await reload(page);
   const opened = () => countersign.WebCryptoKey.open().then((key) => key.publicKey);
@@ -31,7 +49,13 @@ profile(world, 'a key is the same at every visit, and comes out by no way', asyn
 
 profile(world, 'the curve is loaded by a page that needs it, and by no other', async ({ open, server }) => {
   const page = await open();
-  const loaded = () => page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name.split('/').pop()).filter((name) => name.endsWith('.wasm')));
+  const loaded = () =>
+    page.evaluate(() =>
+      performance
+        .getEntriesByType('resource')
+        .map(({ name }) => name.split('/').pop())
+        .filter((name) => name?.endsWith('.wasm')),
+    );
   await signsARequest(page, server, 'hello');
   assert.deepEqual(await loaded(), ['signer.wasm']);
   await page.evaluate(() => Promise.all([countersign.Key.generate(), countersign.Key.generate()]));
@@ -54,8 +78,10 @@ profile(world, 'a record that names the public key of another key introduces nob
 
 profile(world, 'tabs that open at once get the same key', async ({ open }) => {
   const pages = await Promise.all([open(), open()]);
-  const many = () => Promise.all(Array.from({ length: 5 }, () => countersign.WebCryptoKey.open()))
-    .then((keys) => Promise.all(keys.map(async (key) => [key.publicKey, (await key.sign(new Uint8Array(1))).join()])));
+  const many = () =>
+    Promise.all(Array.from({ length: 5 }, () => countersign.WebCryptoKey.open())).then((keys) =>
+      Promise.all(keys.map(async (key) => [key.publicKey, (await key.sign(new Uint8Array(1))).join()])),
+    );
   const keys = (await Promise.all(pages.map((page) => page.evaluate(many)))).flat();
   assert.equal(keys.length, 10);
   assert.equal(new Set(keys.map(String)).size, 1);
@@ -102,7 +128,13 @@ profile(world, 'what is imported is kept, and does not come out again', async ({
     seen.push((await kept()).map(({ privateKey }) => privateKey.extractable));
     return seen;
   });
-  assert.deepEqual(seen, [['fromSeed', true, true], ['fromPkcs8', true, true], ['fromJwk', true, true], 'key_exists', [false, false, false]]);
+  assert.deepEqual(seen, [
+    ['fromSeed', true, true],
+    ['fromPkcs8', true, true],
+    ['fromJwk', true, true],
+    'key_exists',
+    [false, false, false],
+  ]);
 });
 
 profile(world, 'what is kept and broken is neither used nor replaced', async ({ open }) => {
@@ -114,8 +146,15 @@ profile(world, 'what is kept and broken is neither used nor replaced', async ({ 
     const other = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['decrypt']);
     const { publicKey: notPrivate } = await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
     const broken = [
-      { privateKey: undefined }, { privateKey: {} }, { privateKey: other }, { privateKey: notPrivate }, { publicKey: 'AAAA' },
-      { publicKey: undefined }, { publicKey: 7 }, { storage: 'elsewhere' }, { storage: 'sealed' },
+      { privateKey: undefined },
+      { privateKey: {} },
+      { privateKey: other },
+      { privateKey: notPrivate },
+      { publicKey: 'AAAA' },
+      { publicKey: undefined },
+      { publicKey: 7 },
+      { storage: 'elsewhere' },
+      { storage: 'sealed' },
     ];
     const codes = new Set();
     for (const changes of broken) {
@@ -132,7 +171,9 @@ profile(world, 'what is kept and broken is neither used nor replaced', async ({ 
 
 profile(world, 'a browser without IndexedDB says so, and a key of this visit works', async ({ open }) => {
   const page = await open(() => {
-    IDBFactory.prototype.open = () => { throw new DOMException('not in this window', 'SecurityError'); };
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('not in this window', 'SecurityError');
+    };
   });
   const seen = await page.evaluate(async () => {
     const { WebCryptoKey, openKey, deleteKey } = countersign;

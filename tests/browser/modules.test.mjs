@@ -18,7 +18,15 @@ test('hex and base64 are read or refused', () => {
 });
 
 test('times and sizes are said in a human way', () => {
-  assert.deepEqual([60_000, 59_001, 999, 0, -5, 3_600_000, 604_800_000].map(timeLeft), ['1:00', '1:00', '0:01', '0:00', '0:00', '1:00:00', '7 d 0 h']);
+  assert.deepEqual([60_000, 59_001, 999, 0, -5, 3_600_000, 604_800_000].map(timeLeft), [
+    '1:00',
+    '1:00',
+    '0:01',
+    '0:00',
+    '0:00',
+    '1:00:00',
+    '7 d 0 h',
+  ]);
   assert.deepEqual([1, 0, 65_536].map(byteCount), ['1 byte', '0 bytes', '65,536 bytes']);
   assert.deepEqual([12.4, 2_345].map(duration), ['12 ms', '2.3 s']);
   assert.deepEqual([0, 2_345, 75_000].map(elapsed), ['+0 ms', '+2.3 s', '+1:15']);
@@ -34,7 +42,10 @@ test('a shell hands on exactly what was quoted', () => {
 
 test('the command names a token and says what is preferred', () => {
   const command = curlCommand('http://localhost/x', { a: 1 }, { withToken: true, prefer: 'respond-async' });
-  assert.equal(command, `curl -sS 'http://localhost/x' -H 'content-type: application/json' -H 'prefer: respond-async' -H "authorization: Bearer $COUNTERSIGN_TOKEN" -d '{"a":1}'`);
+  assert.equal(
+    command,
+    `curl -sS 'http://localhost/x' -H 'content-type: application/json' -H 'prefer: respond-async' -H "authorization: Bearer $COUNTERSIGN_TOKEN" -d '{"a":1}'`,
+  );
 });
 
 test('events are read however they are cut into pieces', async () => {
@@ -43,7 +54,10 @@ test('events are read however they are cut into pieces', async () => {
   for (const size of [1, 7, bytes.length]) {
     const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.slice(n * size, (n + 1) * size));
     const events = [];
-    for await (const event of eventsOf(ReadableStream.from(pieces))) events.push(event);
-    assert.deepEqual(events, [{ event: 'queued', data: '{"a":"ü"}' }, { event: 'signed', data: '{}' }]);
+    for await (const event of eventsOf(/** @type {ReadableStream} */ (new Blob(pieces).stream()))) events.push(event);
+    assert.deepEqual(events, [
+      { event: 'queued', data: '{"a":"ü"}' },
+      { event: 'signed', data: '{}' },
+    ]);
   }
 });

@@ -9,7 +9,7 @@ import { world as newWorld } from './harness.mjs';
 import { publicKeyObject } from './keys.mjs';
 
 const README = readFileSync(new URL('../../sdk-wasm/README.md', import.meta.url), 'utf8');
-const [, QUICK_START] = README.match(/```js\n(.*?)```/s);
+const [, QUICK_START] = README.match(/```js\n(.*?)```/s) ?? [];
 
 // What a bundler or an import map does.
 const MODULE = QUICK_START.replace("'countersign'", "'./countersign/browser.js'");

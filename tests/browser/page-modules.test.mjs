@@ -9,7 +9,7 @@ import { watched } from '../../web-demo/src/js/watched.js';
 import { frameWords, isHeartbeat } from '../../web-demo/src/js/wire/frame-words.js';
 import { frameOf, tap } from '../../web-demo/src/js/wire/tap.js';
 
-const { frames } = JSON.parse(readFileSync(new URL('../../protocol/vectors/frames.json', import.meta.url)));
+const { frames } = JSON.parse(readFileSync(new URL('../../protocol/vectors/frames.json', import.meta.url), 'utf8'));
 
 test('every frame of the specification is explained', () => {
   for (const { canonical } of frames) {
@@ -18,7 +18,10 @@ test('every frame of the specification is explained', () => {
     assert.match(words, /^[A-Z].*[.?]$/, words);
     assert.doesNotMatch(words, /undefined|NaN|No frame/, JSON.stringify(frame));
   }
-  for (const strange of [{}, { type: 'constructor' }, { type: 'toString' }, { type: 7 }]) assert.equal(frameWords(strange), 'No frame of this protocol.');
+  for (const strange of [{}, { type: 'constructor' }, { type: 'toString' }])
+    assert.equal(frameWords(strange), 'No frame of this protocol.');
+  // @ts-expect-error: a frame may be anything
+  assert.equal(frameWords({ type: 7 }), 'No frame of this protocol.');
 });
 
 test('words depend on what the frame says', () => {
@@ -26,12 +29,17 @@ test('words depend on what the frame says', () => {
   assert.match(frameWords({ type: 'sign_request', attempt: 2 }), /attempt 2.*not asked again/);
   const outcomes = ['accepted', 'late', 'duplicate', 'bad_signature', 'message_mismatch', 'unknown'];
   assert.equal(new Set(outcomes.map((outcome) => frameWords({ type: 'response_ack', outcome }))).size, outcomes.length);
-  assert.deepEqual(['ping', 'pong', 'welcome'].map((type) => isHeartbeat({ type })), [true, true, false]);
+  assert.deepEqual(
+    ['ping', 'pong', 'welcome'].map((type) => isHeartbeat({ type })),
+    [true, true, false],
+  );
 });
 
 /** A socket that keeps what it is told to send. */
 class FakeSocket extends EventTarget {
+  /** @type {string[]} */
   sent = [];
+  closed = 0;
 
   send(text) {
     this.sent.push(text);
@@ -46,10 +54,15 @@ class FakeSocket extends EventTarget {
   }
 }
 
+/** @param {Rewrite} [rewrite] */
 function tapped(rewrite) {
+  /** @type {FrameSeen[]} */
   const seen = [];
-  const wire = tap(FakeSocket, { rewrite, onFrame: (event) => seen.push(event) });
-  const socket = new wire.WebSocket('ws://x');
+  const wire = tap(/** @type {typeof WebSocket} */ (/** @type {unknown} */ (FakeSocket)), {
+    rewrite,
+    onFrame: (event) => seen.push(event),
+  });
+  const socket = /** @type {WebSocket & FakeSocket} */ (/** @type {unknown} */ (new wire.WebSocket('ws://x')));
   const heard = [];
   socket.onmessage = ({ data }) => heard.push(data);
   return { wire, socket, seen, heard };
@@ -61,7 +74,10 @@ test('whoever stands in between passes on what they do not touch', () => {
   socket.send('{"type":"pong"}');
   socket.send('no frame');
   assert.deepEqual([heard, socket.sent], [['{"type":"challenge"}'], ['{"type":"pong"}', 'no frame']]);
-  assert.deepEqual(seen.map(({ direction, fate }) => `${direction} ${fate}`), ['in passed', 'out passed', 'out passed']);
+  assert.deepEqual(
+    seen.map(({ direction, fate }) => `${direction} ${fate}`),
+    ['in passed', 'out passed', 'out passed'],
+  );
 });
 
 test('frames are altered, lost, slipped in and cut off', () => {
@@ -76,9 +92,14 @@ test('frames are altered, lost, slipped in and cut off', () => {
   assert.deepEqual(heard, ['{"type":"sign_request","message":"eA=="}']);
   assert.deepEqual(socket.sent, ['{"type":"sign_response"}']);
   assert.equal(socket.closed, 4000);
-  assert.deepEqual(seen.map(({ fate, was }) => [fate, was]), [
-    ['altered', '{"type":"sign_request","message":"YQ=="}'], ['dropped', undefined], ['injected', undefined],
-  ]);
+  assert.deepEqual(
+    seen.map(({ fate, was }) => [fate, was]),
+    [
+      ['altered', '{"type":"sign_request","message":"YQ=="}'],
+      ['dropped', undefined],
+      ['injected', undefined],
+    ],
+  );
   assert.deepEqual(['{', '3', 'null', '"x"'].map(frameOf), [{}, {}, {}, {}]);
 });
 
@@ -94,8 +115,20 @@ test('the promise is held only by what was observed', () => {
   const forged = { signature: 's', valid: false };
   const refused = { code: 'invalid_signature' };
   const hung = {};
-  assert.equal(verdict([tookPlace(true, ''), nothingSigned([refused]), noneWrong([refused]), allEnded([refused]), askedOnce(new Map([['a', 1]]))]).state, 'held');
-  for (const broken of [nothingSigned([forged]), nothingSigned([good]), noneWrong([good, forged]), allSigned([good, refused]), allSigned([forged]), allEnded([good, hung]), askedOnce(new Map([['a', 2]]))]) {
+  assert.equal(
+    verdict([tookPlace(true, ''), nothingSigned([refused]), noneWrong([refused]), allEnded([refused]), askedOnce(new Map([['a', 1]]))])
+      .state,
+    'held',
+  );
+  for (const broken of [
+    nothingSigned([forged]),
+    nothingSigned([good]),
+    noneWrong([good, forged]),
+    allSigned([good, refused]),
+    allSigned([forged]),
+    allEnded([good, hung]),
+    askedOnce(new Map([['a', 2]])),
+  ]) {
     assert.equal(verdict([tookPlace(true, ''), broken]).state, 'broken', broken.text);
     // That it was broken counts, however little of the attack was carried out.
     assert.equal(verdict([tookPlace(false, ''), broken]).state, 'broken', broken.text);
@@ -143,7 +176,10 @@ test('two messages are told apart, also where they are the same', () => {
   call.frame(frame({ type: 'sign_request', request_id: 'a', message: 'YQ==' }), 1);
   call.frame(frame({ type: 'sign_request', request_id: 'a', message: 'YQ==', attempt: 2 }), 2);
   call.frame(frame({ type: 'sign_request', request_id: 'b', message: 'YQ==' }), 3);
-  assert.deepEqual(call.requests.map(({ request_id }) => request_id), ['a', 'b']);
+  assert.deepEqual(
+    call.requests.map(({ request_id }) => request_id),
+    ['a', 'b'],
+  );
 });
 
 test('the check to take away names nothing of this project but the values', () => {

@@ -28,12 +28,15 @@ const world = newWorld({ webRoot: barePage({ 'main.js': MODULE }) });
 /** What this server calls a backend without a token. */
 const requester = 'local backend';
 
-const inPages = (name, body) => inContext(world, name, ({ context }) => body(async (options) => {
-  const page = await context.newPage();
-  await page.goto(world.server.url);
-  await page.waitForFunction(() => window.open_wallet);
-  return options === null ? page : Object.assign(page, { publicKey: await connect(page, options) });
-}));
+const inPages = (name, body) =>
+  inContext(world, name, ({ context }) =>
+    body(async (options) => {
+      const page = await context.newPage();
+      await page.goto(world.server.url);
+      await page.waitForFunction(() => window.open_wallet);
+      return options === null ? page : Object.assign(page, { publicKey: await connect(page, options) });
+    }),
+  );
 
 const connect = (page, options) => page.evaluate((more) => window.open_wallet(more), options);
 const grant = (page, rule) => page.evaluate((rule) => window.wallet.policies.grant(rule), rule);
@@ -47,7 +50,10 @@ inPages('a rule outlives a reload, counts down, and is told to the backend', asy
   await page.reload();
   await page.waitForFunction(() => window.open_wallet);
   await connect(page);
-  assert.deepEqual((await list(page)).map(({ id, usesLeft }) => [id, usesLeft]), [[id, 2]]);
+  assert.deepEqual(
+    (await list(page)).map(({ id, usesLeft }) => [id, usesLeft]),
+    [[id, 2]],
+  );
   const second = await backendAsks(world.server, page.publicKey, 'login 2').answer;
   assert.equal(second.body.approved_by, `policy:${id}`);
   const { answer } = backendAsks(world.server, page.publicKey, 'logout');
@@ -77,7 +83,9 @@ inPages('two tabs that are both asked never exceed the uses', async (open) => {
   const approved = async () => (await Promise.all(pages.map((page) => page.evaluate(() => window.log.approved)))).flat();
   await until('all uses are used', async () => (await list(pages[1])).length === 0);
   await until('what is left is shown', async () => {
-    const shown = await Promise.all(pages.map((page) => page.evaluate(() => window.log.requests.filter(({ state }) => state === 'open').length)));
+    const shown = await Promise.all(
+      pages.map((page) => page.evaluate(() => window.log.requests.filter(({ state }) => state === 'open').length)),
+    );
     return shown.some((count) => count > 0);
   });
   // One that the other tab had answered by then is wasted: no use serves twice.
@@ -89,29 +97,38 @@ inPages('two tabs that are both asked never exceed the uses', async (open) => {
 
 inPages('a database of an earlier version gets room for rules, and keeps what it has', async (open) => {
   const page = await open(null);
-  await page.evaluate(() => new Promise((resolve, reject) => {
-    const opening = indexedDB.open('countersign', 1);
-    opening.onerror = () => reject(opening.error);
-    opening.onupgradeneeded = () => {
-      const requests = opening.result.createObjectStore('requests', { keyPath: ['publicKey', 'audience', 'id'] });
-      requests.createIndex('expiresAt', 'expiresAt');
-      const devices = opening.result.createObjectStore('devices', { keyPath: ['publicKey', 'audience'] });
-      devices.put({ publicKey: 'another', audience: 'wss://example.com/ws', id: 'kept' });
-    };
-    opening.onsuccess = () => {
-      opening.result.close();
-      resolve();
-    };
-  }));
+  await page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open('countersign', 1);
+        opening.onerror = () => reject(opening.error);
+        opening.onupgradeneeded = () => {
+          const requests = opening.result.createObjectStore('requests', { keyPath: ['publicKey', 'audience', 'id'] });
+          requests.createIndex('expiresAt', 'expiresAt');
+          const devices = opening.result.createObjectStore('devices', { keyPath: ['publicKey', 'audience'] });
+          devices.put({ publicKey: 'another', audience: 'wss://example.com/ws', id: 'kept' });
+        };
+        opening.onsuccess = () => {
+          opening.result.close();
+          resolve(undefined);
+        };
+      }),
+  );
   const publicKey = await connect(page);
   const { id } = await grant(page, { requester, kind: 'text' });
   assert.equal((await backendAsks(world.server, publicKey, 'hello').answer).body.approved_by, `policy:${id}`);
   assert.deepEqual(await page.evaluate(() => window.log.errors), []);
-  assert.deepEqual(await page.evaluate(() => new Promise((resolve) => {
-    const opening = indexedDB.open('countersign');
-    opening.onsuccess = () => {
-      const got = opening.result.transaction('devices').objectStore('devices').get(['another', 'wss://example.com/ws']);
-      got.onsuccess = () => resolve([opening.result.version, got.result.id]);
-    };
-  })), [2, 'kept']);
+  assert.deepEqual(
+    await page.evaluate(
+      () =>
+        new Promise((resolve) => {
+          const opening = indexedDB.open('countersign');
+          opening.onsuccess = () => {
+            const got = opening.result.transaction('devices').objectStore('devices').get(['another', 'wss://example.com/ws']);
+            got.onsuccess = () => resolve([opening.result.version, got.result.id]);
+          };
+        }),
+    ),
+    [2, 'kept'],
+  );
 });

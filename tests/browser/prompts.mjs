@@ -1,14 +1,12 @@
 // What a human saw: every card that asks for a decision, over all tabs and reloads of a browser context.
 
-const BINDING = '__prompted';
-
 export class Prompts {
   #seen = [];
 
   /** Counts from now on, in every page of the context. */
   async attach(context) {
-    await context.exposeFunction(BINDING, (prompt) => this.#seen.push(prompt));
-    await context.addInitScript(watchCards, BINDING);
+    await context.exposeFunction('__prompted', (prompt) => this.#seen.push(prompt));
+    await context.addInitScript(watchCards);
   }
 
   /** `new` or `resumed` for each prompt, in order; only those that asked for this request, if it is given. */
@@ -25,15 +23,17 @@ export class Prompts {
 }
 
 /** Runs in the page. A card in a hidden part of it asks nobody. */
-function watchCards(binding) {
+function watchCards() {
   window.__prompts = 0;
   new MutationObserver((changes) => {
     for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
-      for (const card of node.querySelectorAll?.('article.request') ?? []) {
+      if (!(node instanceof Element)) continue;
+      for (const card of /** @type {NodeListOf<HTMLElement>} */ (node.querySelectorAll('article.request'))) {
         if (!card.checkVisibility()) continue;
         window.__prompts += 1;
-        const own = card.dataset.requestId ? [card] : [...card.querySelectorAll('[data-request-id]')];
-        window[binding]({ ids: own.map(({ dataset }) => dataset.requestId), resumed: card.dataset.resumed === 'true' });
+        const parts = /** @type {NodeListOf<HTMLElement>} */ (card.querySelectorAll('[data-request-id]'));
+        const own = card.dataset.requestId ? [card] : [...parts];
+        window.__prompted({ ids: own.map(({ dataset }) => dataset.requestId), resumed: card.dataset.resumed === 'true' });
       }
     }
   }).observe(document, { childList: true, subtree: true });

@@ -1,7 +1,7 @@
 // The server goes away and comes back; nobody touches the page.
 
 import assert from 'node:assert/strict';
-import { Server, world as newWorld } from './harness.mjs';
+import { world as newWorld, Server } from './harness.mjs';
 import { scenario } from './visit.mjs';
 
 const world = newWorld();
@@ -9,50 +9,67 @@ const world = newWorld();
 const tolerated = [/WebSocket connection to .* failed/, /Failed to load resource: net::ERR_/];
 
 /** Starts a server where the last one was. */
-const restart = async () => { world.server = await Server.start({ port: world.server.port }); };
+const restart = async () => {
+  world.server = await Server.start({ port: world.server.port });
+};
 
-scenario(world, 'a killed server that comes back finds the wallet again', async ({ tab }) => {
-  await tab.ask({ message: 'before' });
-  await tab.approve();
-  await tab.backend.sees('Signature verified');
+scenario(
+  world,
+  'a killed server that comes back finds the wallet again',
+  async ({ tab }) => {
+    await tab.ask({ message: 'before' });
+    await tab.approve();
+    await tab.backend.sees('Signature verified');
 
-  await world.server.stop('SIGKILL');
-  await tab.wallet.sees('Reconnecting…');
-  await restart();
-  await tab.connected();
+    await world.server.stop('SIGKILL');
+    await tab.wallet.sees('Reconnecting…');
+    await restart();
+    await tab.connected();
 
-  await tab.ask({ message: 'after' });
-  await tab.wallet.sees('after');
-  await tab.approve();
-  await tab.wallet.sees('Signed and delivered.');
-  await tab.backend.sees('Signature verified');
-  assert.equal(await tab.prompts(), 2);
-}, { tolerated });
+    await tab.ask({ message: 'after' });
+    await tab.wallet.sees('after');
+    await tab.approve();
+    await tab.wallet.sees('Signed and delivered.');
+    await tab.backend.sees('Signature verified');
+    assert.equal(await tab.prompts(), 2);
+  },
+  { tolerated },
+);
 
-scenario(world, 'a request that died with its server leaves no false promise', async ({ tab }) => {
-  await tab.ask();
-  await tab.wallet.button('Approve').waitFor();
-  await world.server.stop('SIGKILL');
-  await tab.backend.sees('No answer');
-  await tab.backend.sees('The server could not be reached.');
-  await tab.wallet.sees('Reconnecting…');
+scenario(
+  world,
+  'a request that died with its server leaves no false promise',
+  async ({ tab }) => {
+    await tab.ask();
+    await tab.wallet.button('Approve').waitFor();
+    await world.server.stop('SIGKILL');
+    await tab.backend.sees('No answer');
+    await tab.backend.sees('The server could not be reached.');
+    await tab.wallet.sees('Reconnecting…');
 
-  await tab.approve();
-  await tab.wallet.sees('Answered. Waiting for the server to confirm.');
-  await restart();
-  await tab.connected();
-  await tab.wallet.sees(/^Not delivered: /);
-  assert.equal(await tab.prompts(), 1);
-}, { tolerated });
+    await tab.approve();
+    await tab.wallet.sees('Answered. Waiting for the server to confirm.');
+    await restart();
+    await tab.connected();
+    await tab.wallet.sees(/^Not delivered: /);
+    assert.equal(await tab.prompts(), 1);
+  },
+  { tolerated },
+);
 
-scenario(world, 'a server that stops in good order still takes the answer it was waiting for', async ({ tab }) => {
-  await tab.ask();
-  await tab.wallet.button('Approve').waitFor();
-  const stopped = world.server.stop('SIGTERM');
-  await tab.approve();
-  await tab.backend.sees('Signature verified');
-  await stopped;
-  await tab.wallet.sees('Reconnecting…');
-  await restart();
-  await tab.connected();
-}, { tolerated });
+scenario(
+  world,
+  'a server that stops in good order still takes the answer it was waiting for',
+  async ({ tab }) => {
+    await tab.ask();
+    await tab.wallet.button('Approve').waitFor();
+    const stopped = world.server.stop('SIGTERM');
+    await tab.approve();
+    await tab.backend.sees('Signature verified');
+    await stopped;
+    await tab.wallet.sees('Reconnecting…');
+    await restart();
+    await tab.connected();
+  },
+  { tolerated },
+);

@@ -28,7 +28,7 @@ async function pageFull(browser, server, { width, colorScheme }) {
   await tab.page.locator('[data-part=approve]:not([aria-disabled])').waitFor();
   await tab.page.mouse.move(0, 0);
   await tab.page.evaluate(() => {
-    document.activeElement.blur();
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     scrollTo(0, 0);
   });
   return { context, tab, pending };
@@ -50,7 +50,8 @@ try {
   for (const width of WIDTHS) {
     for (const colorScheme of THEMES) {
       const { context, tab, pending } = await pageFull(browser, server, { width, colorScheme });
-      if (width === 1440 && colorScheme === 'light') await write('demo.png', await tab.page.screenshot({ clip: { x: 0, y: 0, width, height: 1016 }, fullPage: true }));
+      if (width === 1440 && colorScheme === 'light')
+        await write('demo.png', await tab.page.screenshot({ clip: { x: 0, y: 0, width, height: 1016 }, fullPage: true }));
       await write(`screenshots/${width}-${colorScheme}.png`, await tab.page.screenshot({ fullPage: true }));
       await tab.wallet.button('Decline').click();
       await tab.wallet.button('Decline').click();

@@ -40,17 +40,22 @@ const connect = (page, options) => page.evaluate(([seed, more]) => window.open_w
 const asked = (page, count = 1) => page.waitForFunction((n) => window.log.requests.length >= n, count);
 
 /** All rows of one of the package's object stores. */
-const rows = (page, store) => page.evaluate((name) => new Promise((resolve, reject) => {
-  const opening = indexedDB.open('countersign');
-  opening.onerror = () => reject(opening.error);
-  opening.onsuccess = () => {
-    const all = opening.result.transaction(name).objectStore(name).getAll();
-    all.onsuccess = () => {
-      opening.result.close();
-      resolve(all.result);
-    };
-  };
-}), store);
+const rows = (page, store) =>
+  page.evaluate(
+    (name) =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open('countersign');
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const all = opening.result.transaction(name).objectStore(name).getAll();
+          all.onsuccess = () => {
+            opening.result.close();
+            resolve(all.result);
+          };
+        };
+      }),
+    store,
+  );
 
 inPages('what is kept is what was shown and answered, and never the key', async ({ open }) => {
   const page = await open();
@@ -90,7 +95,7 @@ inPages('what is kept is what was shown and answered, and never the key', async 
 inPages('the lock names the server and the key, and is given back', async ({ open }) => {
   const page = await open();
   const publicKey = await connect(page);
-  const locks = () => page.evaluate(async () => (await navigator.locks.query()).held.map(({ name }) => name));
+  const locks = () => page.evaluate(async () => ((await navigator.locks.query()).held ?? []).map(({ name }) => name));
   assert.deepEqual(await locks(), [`countersign:${world.server.url.replace('http', 'ws')}/ws:${publicKey}`]);
   await page.evaluate(() => window.wallet.close());
   await until('the lock is free', async () => (await locks()).length === 0);
@@ -111,11 +116,27 @@ inPages('messages of another shape between tabs change nothing', async ({ open }
     const channel = new BroadcastChannel(channelName);
     const real = { id: 'x', requester: { name: 'Mallory' }, purpose: 'p', expiresAt: 1, state: 'open' };
     const hostile = [
-      null, 7, 'open', [], {}, { open: null }, { open: 'x' }, { open: {} }, { open: [null] }, { open: [{}] },
-      { open: [{ ...real, id: 7 }] }, { open: [{ ...real, id: 'x'.repeat(37) }] }, { open: [{ ...real, requester: null }] },
-      { open: [{ ...real, requester: { name: '' } }] }, { open: [{ ...real, requester: { name: 'M'.repeat(65) } }] },
-      { open: [{ ...real, purpose: {} }] }, { open: [{ ...real, expiresAt: NaN }] }, { open: [{ ...real, expiresAt: '1' }] },
-      { open: [{ ...real, state: 'accepted' }] }, { open: [real, { ...real, state: 7 }] }, { open: Array(257).fill(real) },
+      null,
+      7,
+      'open',
+      [],
+      {},
+      { open: null },
+      { open: 'x' },
+      { open: {} },
+      { open: [null] },
+      { open: [{}] },
+      { open: [{ ...real, id: 7 }] },
+      { open: [{ ...real, id: 'x'.repeat(37) }] },
+      { open: [{ ...real, requester: null }] },
+      { open: [{ ...real, requester: { name: '' } }] },
+      { open: [{ ...real, requester: { name: 'M'.repeat(65) } }] },
+      { open: [{ ...real, purpose: {} }] },
+      { open: [{ ...real, expiresAt: NaN }] },
+      { open: [{ ...real, expiresAt: '1' }] },
+      { open: [{ ...real, state: 'accepted' }] },
+      { open: [real, { ...real, state: 7 }] },
+      { open: Array(257).fill(real) },
     ];
     for (const message of hostile) channel.postMessage(message);
   }, name);
@@ -124,7 +145,10 @@ inPages('messages of another shape between tabs change nothing', async ({ open }
   await third.evaluate((channelName) => new BroadcastChannel(channelName).postMessage({ ask: true }), name);
   await second.waitForFunction((count) => window.log.elsewhere.length > count, before);
   const heard = await second.evaluate(() => window.log.elsewhere.map((list) => list.map(({ requester }) => requester.name)));
-  assert.ok(heard.every((names) => names.every((one) => one === 'local backend')), JSON.stringify(heard));
+  assert.ok(
+    heard.every((names) => names.every((one) => one === 'local backend')),
+    JSON.stringify(heard),
+  );
   assert.equal(await second.evaluate(() => window.wallet.elsewhere[0].purpose), 'Real');
   assert.deepEqual(await second.evaluate(() => [window.log.errors, window.log.requests.length]), [[], 0]);
   assert.equal(await leading.evaluate(() => window.wallet.state), 'connected');
@@ -142,7 +166,9 @@ inPages('each tab by itself, where that is wanted', async ({ open }) => {
 
 inPages('an IndexedDB that does not open is one error for decisions and one for policies, and no more', async ({ context, open }) => {
   await context.addInitScript(() => {
-    IDBFactory.prototype.open = () => { throw new DOMException('not in this window', 'SecurityError'); };
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('not in this window', 'SecurityError');
+    };
   });
   const page = await open();
   const publicKey = await connect(page);

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { world as newWorld } from './harness.mjs';
-import { openTab, scenario } from './visit.mjs';
 import { until } from './until.mjs';
+import { openTab, scenario } from './visit.mjs';
 
 const world = newWorld();
 
@@ -14,7 +14,10 @@ scenario(world, 'an approved request brings a signature that the page itself ver
   await tab.wallet.sees('25 bytes of text');
   await tab.wallet.sees('Deploy');
   await tab.wallet.sees('Purpose, as the requester claims it');
-  await tab.wallet.locator.getByRole('timer').getByText(/^(1:00|0:5\d)$/).waitFor();
+  await tab.wallet.locator
+    .getByRole('timer')
+    .getByText(/^(1:00|0:5\d)$/)
+    .waitFor();
   await tab.backend.sees('Waiting for the wallet');
 
   await tab.approve();
@@ -35,6 +38,7 @@ scenario(world, 'without Ed25519 in WebCrypto the SDK checks, and the page says 
     const importKey = SubtleCrypto.prototype.importKey;
     SubtleCrypto.prototype.importKey = function (format, data, algorithm, ...rest) {
       if (algorithm === 'Ed25519') return Promise.reject(new DOMException('no such algorithm', 'NotSupportedError'));
+      // @ts-expect-error: passed on as it came
       return importKey.call(this, format, data, algorithm, ...rest);
     };
   });
@@ -171,7 +175,8 @@ scenario(world, 'nothing on the page moves by itself while a request comes and i
   await context.addInitScript(() => {
     window.__shift = 0;
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.__shift += entry.value;
+      const shifts = /** @type {LayoutShift[]} */ (list.getEntries());
+      for (const { hadRecentInput, value } of shifts) if (!hadRecentInput) window.__shift += value;
     }).observe({ type: 'layout-shift', buffered: true });
   });
   await tab.page.close();
@@ -184,15 +189,20 @@ scenario(world, 'nothing on the page moves by itself while a request comes and i
   assert.equal(await fresh.page.evaluate(() => window.__shift), 0);
 });
 
-scenario(world, 'the theme is switched and remembered', async ({ tab }) => {
-  const background = () => tab.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  const toggle = tab.page.getByRole('button', { name: 'Dark theme' });
-  const light = await background();
-  await toggle.click();
-  const dark = await background();
-  assert.notEqual(dark, light);
-  assert.equal(await toggle.getAttribute('aria-pressed'), 'true');
-  await tab.page.reload();
-  await tab.connected();
-  assert.equal(await background(), dark);
-}, { colorScheme: 'light' });
+scenario(
+  world,
+  'the theme is switched and remembered',
+  async ({ tab }) => {
+    const background = () => tab.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const toggle = tab.page.getByRole('button', { name: 'Dark theme' });
+    const light = await background();
+    await toggle.click();
+    const dark = await background();
+    assert.notEqual(dark, light);
+    assert.equal(await toggle.getAttribute('aria-pressed'), 'true');
+    await tab.page.reload();
+    await tab.connected();
+    assert.equal(await background(), dark);
+  },
+  { colorScheme: 'light' },
+);

@@ -1,11 +1,11 @@
 // A server that asks for a bearer token.
 
+import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import assert from 'node:assert/strict';
 import { world as newWorld } from './harness.mjs';
 import { scenario } from './visit.mjs';
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { world as newWorld } from './harness.mjs';
+import { until } from './until.mjs';
 import { scenario } from './visit.mjs';
 
 const world = newWorld();
@@ -38,7 +39,9 @@ scenario(world, 'any byte that is flipped is noticed, and put right again', asyn
   }
   await bytes(tab, 'Message').first().click();
   await bytes(tab, 'Signature').first().click();
-  await panel(tab).getByText(/^2 bits are not/).waitFor();
+  await panel(tab)
+    .getByText(/^2 bits are not/)
+    .waitFor();
   await panel(tab).getByRole('button', { name: 'Put it right' }).click();
   await says(tab, 'Valid');
   assert.equal(await panel(tab).locator('[aria-pressed=true]').count(), 0);
@@ -55,7 +58,11 @@ scenario(world, 'bytes are reached and flipped by keyboard', async ({ tab }) => 
   assert.ok(await flipped.evaluate((button) => button === document.activeElement));
   await tab.page.keyboard.press('End');
   await tab.page.keyboard.press('ArrowRight');
-  assert.ok(await bytes(tab, 'Message').last().evaluate((button) => button === document.activeElement));
+  assert.ok(
+    await bytes(tab, 'Message')
+      .last()
+      .evaluate((button) => button === document.activeElement),
+  );
   await tab.tabTo(bytes(tab, 'Signature').first());
 });
 
@@ -113,7 +120,8 @@ scenario(world, 'a second key is a new one, and the old one is gone', async ({ t
   await tab.wallet.sees('In this browser, cannot be exported');
   const before = await tab.publicKey();
   await tab.wallet.button('New key').click();
-  await tab.page.waitForFunction((old) => document.getElementById('signer').value !== old, before);
+  const signer = tab.backend.field("Signer's public key");
+  await until('another key', async () => (await signer.inputValue()) !== before);
   await tab.connected();
   const kept = await tab.page.evaluate(async () => {
     const { WebCryptoKey } = await import('./countersign/browser.js');

@@ -52,7 +52,11 @@ export class Tab {
     return this.backend.field("Signer's public key").inputValue();
   }
 
-  /** Fills the form and asks. */
+  /**
+   * Fills the form and asks.
+   *
+   * @param {{ message?: string, hex?: boolean, purpose?: string, seconds?: number | string, several?: boolean, durable?: boolean }} options
+   */
   async ask({ message, hex = false, purpose, seconds, several = false, durable = false } = {}) {
     if (several) await this.backend.field('Two messages in one prompt').check();
     if (durable) await this.backend.field('Let it wait for the wallet').check();
@@ -93,18 +97,26 @@ export class Tab {
 /**
  * A test of the page, opened in a fresh browser context.
  *
- * @param world     of the harness
- * @param body      gets { tab, context, world, prompts, watch }
- * @param options   of `inContext`, and `prepare`: called with the context before the page is opened
+ * @param {World} world
+ * @param {string} name
+ * @param {(given: { tab: Tab, context: import('playwright-core').BrowserContext, world: World, prompts: Prompts, watch: import('./watch.mjs').Watch }) => Promise<void>} body
+ * @param {Parameters<typeof inContext>[3] & { prepare?(context: import('playwright-core').BrowserContext): unknown }} options of `inContext`, and
+ *   `prepare`: called with the context before the page is opened
+ * @typedef {ReturnType<typeof import('./harness.mjs').world>} World
  */
 export function scenario(world, name, body, { prepare, ...options } = {}) {
-  inContext(world, name, async ({ context, watch }) => {
-    const prompts = new Prompts();
-    await prompts.attach(context);
-    await prepare?.(context);
-    const tab = await openTab(context, world.server.url);
-    await body({ tab, context, world, prompts, watch });
-  }, { viewport: { width: 1280, height: 900 }, ...options });
+  inContext(
+    world,
+    name,
+    async ({ context, watch }) => {
+      const prompts = new Prompts();
+      await prompts.attach(context);
+      await prepare?.(context);
+      const tab = await openTab(context, world.server.url);
+      await body({ tab, context, world, prompts, watch });
+    },
+    { viewport: { width: 1280, height: 900 }, ...options },
+  );
 }
 
 /** Opens the page in a tab of its own. */
@@ -125,9 +137,9 @@ async function load(context, url) {
 }
 
 function focusShows() {
-  const focused = document.activeElement;
+  const focused = document.activeElement ?? document.body;
   // A radio button is drawn by the label beside it.
-  const drawn = focused.type === 'radio' ? focused.nextElementSibling : focused;
-  const style = getComputedStyle(drawn);
+  const drawn = focused.matches('[type=radio]') ? focused.nextElementSibling : focused;
+  const style = getComputedStyle(drawn ?? focused);
   return focused === document.body || (style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) > 0);
 }

@@ -23,7 +23,8 @@ export class Watch {
     await context.exposeFunction('__violation', (text) => this.#problems.push(`policy violated: ${text}`));
     await context.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) =>
-        window.__violation(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+        window.__violation(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`),
+      );
     });
     context.on('request', (request) => this.#request(request.url()));
     context.on('response', (response) => this.#response(response));

@@ -19,7 +19,16 @@ scenario(world, 'every frame is shown in its order, with what it means', async (
   await tab.ask({ message: 'hello' });
   await tab.approve();
   await tab.wallet.sees('Signed and delivered.');
-  const shown = ['challenge', 'introduction', 'welcome', 'sign_request', 'request_status', 'request_status', 'sign_response', 'response_ack'];
+  const shown = [
+    'challenge',
+    'introduction',
+    'welcome',
+    'sign_request',
+    'request_status',
+    'request_status',
+    'sign_response',
+    'response_ack',
+  ];
   await until('all frames are shown', async () => (await types(tab)).length === shown.length);
   assert.deepEqual(await types(tab), shown);
   await log(tab).getByText('The wallet names its key and proves that it holds it').waitFor();
@@ -47,7 +56,9 @@ scenario(world, 'the log is paused, goes on and is cleared', async ({ tab }) => 
   await tab.ask();
   await tab.approve();
   await tab.backend.sees('Signature verified');
-  await log(tab).getByText(/^Paused, \d+ not shown$/).waitFor();
+  await log(tab)
+    .getByText(/^Paused, \d+ not shown$/)
+    .waitFor();
   assert.equal(await tab.page.locator('.frame[data-type=sign_request]').count(), 0);
   await pause.click();
   await tab.ask();
@@ -82,14 +93,21 @@ scenario(world, 'a call that waits shows its phases as they come, and the time t
   await tab.wallet.button('Approve').waitFor();
   await until('it is shown', async () => (await reached(tab)).length === 4);
   assert.deepEqual(await reached(tab), ['Asked', 'Sent', 'Received', 'Shown']);
-  await tab.backend.locator.getByRole('timer').getByText(/^0:(40|3\d)$/).waitFor();
+  await tab.backend.locator
+    .getByRole('timer')
+    .getByText(/^0:(40|3\d)$/)
+    .waitFor();
   await tab.approve();
   await tab.backend.sees('Signature verified');
   assert.deepEqual(await reached(tab), ['Asked', 'Sent', 'Received', 'Shown', 'Signed']);
   const { request_id, times } = await tab.answer();
   await tab.backend.sees(request_id);
   const shown = await tab.backend.locator.locator('.phase time').evaluateAll((all) => all.map(({ dateTime }) => Date.parse(dateTime)));
-  assert.deepEqual([shown[0], shown[1], shown[4]], [times.queued_ms, times.delivered_ms, times.ended_ms], 'in the end they are the server’s times');
+  assert.deepEqual(
+    [shown[0], shown[1], shown[4]],
+    [times.queued_ms, times.delivered_ms, times.ended_ms],
+    'in the end they are the server’s times',
+  );
   assert.equal(await tab.backend.locator.getByRole('timer').count(), 0);
 });
 

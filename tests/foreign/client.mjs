@@ -5,9 +5,9 @@
 //
 // Writes one line of JSON for each thing that happens. Ends after N signatures that were taken, or when the server closes.
 import { randomBytes } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { RESERVED_PREFIX, decodeBase64, introductionBytes, publicKeyOf, sign } from './ed25519.mjs';
+import { parseArgs } from 'node:util';
+import { decodeBase64, introductionBytes, publicKeyOf, RESERVED_PREFIX, sign } from './ed25519.mjs';
 import { WebSocketClient } from './websocket.mjs';
 
 const PATIENCE_MS = 10_000;
@@ -21,6 +21,7 @@ export class ForeignWallet {
   #answers = new Map();
   #heartbeat;
 
+  /** @param {{ url: string, seed?: Buffer, report?(event: { event: string } & Record<string, any>): unknown }} options */
   constructor({ url, seed = randomBytes(32), report = () => {} }) {
     this.#seed = seed;
     const dialled = new URL(url);
@@ -59,21 +60,33 @@ export class ForeignWallet {
       return;
     }
     switch (frame?.type) {
-      case 'challenge': return this.#introduce(frame);
-      case 'welcome': return this.#handleWelcome(frame);
-      case 'sign_request': return this.#answer(frame);
-      case 'request_cancel': return this.#report({ event: 'cancelled', request_id: frame.request_id, cause: frame.cause });
-      case 'response_ack': return this.#report({ event: 'acknowledged', request_id: frame.request_id, outcome: frame.outcome });
-      case 'ping': return this.#send({ type: 'pong', t: frame.t });
-      case 'pong': return;
-      case 'error': return this.#report({ event: 'error', code: frame.code, message: frame.message });
-      case 'goodbye': return this.#report({ event: 'goodbye', reason: frame.reason, reconnect_after_ms: frame.reconnect_after_ms });
+      case 'challenge':
+        return this.#introduce(frame);
+      case 'welcome':
+        return this.#handleWelcome(frame);
+      case 'sign_request':
+        return this.#answer(frame);
+      case 'request_cancel':
+        return this.#report({ event: 'cancelled', request_id: frame.request_id, cause: frame.cause });
+      case 'response_ack':
+        return this.#report({ event: 'acknowledged', request_id: frame.request_id, outcome: frame.outcome });
+      case 'ping':
+        return this.#send({ type: 'pong', t: frame.t });
+      case 'pong':
+        return;
+      case 'error':
+        return this.#report({ event: 'error', code: frame.code, message: frame.message });
+      case 'goodbye':
+        return this.#report({ event: 'goodbye', reason: frame.reason, reconnect_after_ms: frame.reconnect_after_ms });
     }
   }
 
   #introduce({ challenge }) {
     const signed = introductionBytes({
-      challenge: decodeBase64(challenge, 32), publicKey: this.publicKey, audience: this.#audience, origin: '',
+      challenge: decodeBase64(challenge, 32),
+      publicKey: this.publicKey,
+      audience: this.#audience,
+      origin: '',
     });
     this.#send({
       type: 'introduction',
@@ -130,7 +143,8 @@ const unsupported = (request_id, scope) => ({ type: 'sign_reject', request_id, c
 
 async function main() {
   const { values, positionals } = parseArgs({
-    allowPositionals: true, options: { seed: { type: 'string' }, count: { type: 'string' } },
+    allowPositionals: true,
+    options: { seed: { type: 'string' }, count: { type: 'string' } },
   });
   const [url] = positionals;
   if (!url) throw new Error('usage: client.mjs URL [--seed HEX] [--count N]');

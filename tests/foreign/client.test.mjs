@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ForeignWallet } from './client.mjs';
-import { RESERVED_PREFIX, decodeBase64, introductionBytes, publicKeyOf, sign, verify } from './ed25519.mjs';
+import { decodeBase64, introductionBytes, publicKeyOf, RESERVED_PREFIX, sign, verify } from './ed25519.mjs';
 import { sendToSign, startServer } from './server.mjs';
 import { WebSocketClient } from './websocket.mjs';
 
@@ -30,10 +30,15 @@ async function dial(url = server.ws, options = {}) {
   return { socket, next, send: (frame) => socket.send(JSON.stringify(frame)) };
 }
 
-/** The introduction that answers `challenge`, with whatever `claims` says instead of the truth. */
+/**
+ * The introduction that answers `challenge`, with whatever `claims` says instead of the truth.
+ *
+ * @param {string} challenge
+ * @param {{ seed?: Buffer, audience?: string, origin?: string, challenge?: Buffer, publicKey?: Buffer }} claims
+ */
 function introduction(challenge, claims = {}) {
   const said = { seed: SEED, audience: server.ws, origin: '', challenge: decodeBase64(challenge, 32), ...claims };
-  const publicKey = said.publicKey ?? publicKeyOf(said.seed);
+  const publicKey = claims.publicKey ?? publicKeyOf(said.seed);
   const proof = sign(said.seed, introductionBytes({ ...said, publicKey }));
   return { type: 'introduction', public_key: publicKey.toString('base64'), proof: proof.toString('base64') };
 }
@@ -58,7 +63,9 @@ function wallet(seed) {
 
 test('the program connects, signs what a backend asks for, and ends', { timeout: 30_000 }, async () => {
   const program = fileURLToPath(new URL('client.mjs', import.meta.url));
-  const child = spawn(process.execPath, [program, server.ws, '--seed', SEED.toString('hex'), '--count', '1'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, server.ws, '--seed', SEED.toString('hex'), '--count', '1'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise((resolve) => child.on('close', resolve));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => JSON.parse((await lines.next()).value);
@@ -68,7 +75,11 @@ test('the program connects, signs what a backend asks for, and ends', { timeout:
   assert.equal(connected.public_key, publicKeyOf(SEED).toString('base64'));
 
   const message = Buffer.from('Pay 25 EUR to Alice');
-  const answer = await sendToSign(server.http, { public_key: connected.public_key, message: message.toString('base64'), purpose: 'Order 1042' });
+  const answer = await sendToSign(server.http, {
+    public_key: connected.public_key,
+    message: message.toString('base64'),
+    purpose: 'Order 1042',
+  });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   assert.ok(verify(publicKeyOf(SEED), message, decodeBase64(answer.body.signature, 64)));
   assert.deepEqual(
@@ -114,7 +125,10 @@ test('a proof over anything else is refused', { timeout: 30_000 }, async () => {
 });
 
 test('the origin of the handshake is part of the proof', { timeout: 30_000 }, async () => {
-  for (const [origin, type] of [['https://app.example.com', 'welcome'], ['', 'error']]) {
+  for (const [origin, type] of [
+    ['https://app.example.com', 'welcome'],
+    ['', 'error'],
+  ]) {
     const connection = await dial(server.ws, { headers: { Origin: 'https://app.example.com' } });
     connection.send(introduction((await connection.next()).challenge, { origin }));
     assert.equal((await connection.next()).type, type, origin);
@@ -241,7 +255,12 @@ test('a backend that hangs up has its request withdrawn, and a late answer is to
   hangUp.abort();
   assert.equal(await answer, 'AbortError');
   assert.deepEqual(await connection.next(), { type: 'request_cancel', request_id, cause: 'cancelled' });
-  connection.send({ type: 'sign_response', request_id, message: message.toString('base64'), signature: sign(seed, message).toString('base64') });
+  connection.send({
+    type: 'sign_response',
+    request_id,
+    message: message.toString('base64'),
+    signature: sign(seed, message).toString('base64'),
+  });
   assert.deepEqual(await connection.next(), { type: 'response_ack', request_id, outcome: 'late' });
   connection.socket.close();
 });
@@ -280,7 +299,10 @@ test('silence is pinged by the server and answered by the wallet, and a stop say
     const closed = held.run();
     // Five heartbeats: a wallet that answered none of them would be gone after two.
     await new Promise((resolve) => setTimeout(resolve, 5_000));
-    assert.deepEqual(queue.map(({ event }) => event), ['connected']);
+    assert.deepEqual(
+      queue.map(({ event }) => event),
+      ['connected'],
+    );
     assert.equal(await own.stop(), 0);
     assert.deepEqual(await closed, { code: 1012, reason: 'shutdown' });
     assert.deepEqual([queue[1].event, queue[1].reason], ['goodbye', 'shutdown']);

@@ -14,13 +14,29 @@ function power(base, exponent) {
 const inverse = (a) => power(a, P - 2n);
 const D = mod(-121665n * inverse(121666n));
 const ROOT_OF_MINUS_ONE = power(2n, (P - 1n) / 4n);
+/**
+ * A point of the curve.
+ *
+ * @typedef {[x: bigint, y: bigint]} Point
+ */
+
+/** @type {Point} */
 const NEUTRAL = [0n, 1n];
 
+/**
+ * @param {Point} one
+ * @param {Point} other
+ * @returns {Point}
+ */
 function add([x1, y1], [x2, y2]) {
   const product = mod(D * mod(x1 * x2) * mod(y1 * y2));
   return [mod((x1 * y2 + y1 * x2) * inverse(1n + product)), mod((y1 * y2 + x1 * x2) * inverse(1n - product))];
 }
 
+/**
+ * @param {bigint} scalar
+ * @param {Point} point
+ */
 function times(scalar, point) {
   let result = NEUTRAL;
   for (; scalar > 0n; scalar >>= 1n, point = add(point, point)) if (scalar & 1n) result = add(result, point);

@@ -32,7 +32,10 @@ export async function startServer(...flags) {
 /** Asks for a signature as a backend does; resolves to `{ status, body }`. */
 export async function sendToSign(http, body, signal) {
   const response = await fetch(`${http}/v1/send_to_sign`, {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal,
   });
   return { status: response.status, body: await response.json() };
 }

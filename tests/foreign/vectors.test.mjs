@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { admission } from './curve.mjs';
-import { RESERVED_PREFIX, decodeBase64, introductionBytes, publicKeyOf, sign, verify } from './ed25519.mjs';
+import { decodeBase64, introductionBytes, publicKeyOf, RESERVED_PREFIX, sign, verify } from './ed25519.mjs';
 
 const read = (name) => JSON.parse(readFileSync(new URL(`../../protocol/vectors/${name}.json`, import.meta.url), 'utf8'));
 const { frames } = read('frames');
@@ -12,9 +12,13 @@ const { proofs, messages } = read('proofs');
 const refused = read('refused');
 
 const whole = (text) => (typeof text === 'string' ? text : text.map(([piece, times]) => piece.repeat(times)).join(''));
-const proofBytes = (vector) => introductionBytes({
-  challenge: decodeBase64(vector.challenge, 32), publicKey: decodeBase64(vector.public_key, 32), audience: vector.audience, origin: vector.origin,
-});
+const proofBytes = (vector) =>
+  introductionBytes({
+    challenge: decodeBase64(vector.challenge, 32),
+    publicKey: decodeBase64(vector.public_key, 32),
+    audience: vector.audience,
+    origin: vector.origin,
+  });
 
 test('proofs are over these bytes, come out the same, and hold', () => {
   for (const vector of proofs) {
@@ -109,7 +113,23 @@ test('frames that are refused as no JSON are no JSON', () => {
       return false;
     }
   };
-  const wanted = ['nothing', 'not JSON', 'cut short', 'a comma too many', 'single quotes', 'a comment', 'a byte order mark', 'text behind',
-    'two frames in one', 'a control character in a string', 'arrays 60,000 deep that never close', 'a number with a leading zero', 'a number not one'];
-  assert.deepEqual(refused.frames.filter(({ text }) => !parses(whole(text))).map(({ name }) => name), wanted);
+  const wanted = [
+    'nothing',
+    'not JSON',
+    'cut short',
+    'a comma too many',
+    'single quotes',
+    'a comment',
+    'a byte order mark',
+    'text behind',
+    'two frames in one',
+    'a control character in a string',
+    'arrays 60,000 deep that never close',
+    'a number with a leading zero',
+    'a number not one',
+  ];
+  assert.deepEqual(
+    refused.frames.filter(({ text }) => !parses(whole(text))).map(({ name }) => name),
+    wanted,
+  );
 });

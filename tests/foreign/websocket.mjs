@@ -4,14 +4,21 @@ import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 
-const TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10;
+const TEXT = 1,
+  BINARY = 2,
+  CLOSE = 8,
+  PING = 9,
+  PONG = 10;
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Emits `text` (string), `binary`, and at the end once `close` (code, reason). */
 export class WebSocketClient extends EventEmitter {
   #socket;
   #unread = Buffer.alloc(0);
+  /** @type {{ opcode: number, payloads: Buffer[] } | null} */
   #fragments = null;
+  /** The subprotocol that the server selected. */
+  protocol = '';
   #closed = false;
 
   constructor(socket, head) {
@@ -24,13 +31,23 @@ export class WebSocketClient extends EventEmitter {
     if (head.length > 0) setImmediate(() => this.#handleData(head));
   }
 
-  /** Dials `url`; resolves once the handshake is done, with `protocol` as the server selected it. */
+  /**
+   * Dials `url`; resolves once the handshake is done, with `protocol` as the server selected it.
+   *
+   * @param {string} url
+   * @param {{ protocol?: string, headers?: Record<string, string>, timeoutMs?: number }} options
+   * @returns {Promise<WebSocketClient>}
+   */
   static connect(url, { protocol, headers = {}, timeoutMs = 10_000 } = {}) {
     const key = randomBytes(16).toString('base64');
     const { request } = new URL(url).protocol === 'wss:' ? https : http;
     const upgrade = {
-      Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': key,
-      ...(protocol && { 'Sec-WebSocket-Protocol': protocol }), ...headers,
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': key,
+      ...(protocol && { 'Sec-WebSocket-Protocol': protocol }),
+      ...headers,
     };
     return new Promise((resolve, reject) => {
       const dialling = request(url.replace(/^ws/, 'http'), { headers: upgrade, agent: false, timeout: timeoutMs });
@@ -41,14 +58,16 @@ export class WebSocketClient extends EventEmitter {
         reject(new Error(`the server answered ${response.statusCode}`));
       });
       dialling.on('upgrade', (response, socket, head) => {
-        const accept = createHash('sha1').update(key + GUID).digest('base64');
+        const accept = createHash('sha1')
+          .update(key + GUID)
+          .digest('base64');
         if (response.headers['sec-websocket-accept'] !== accept) {
           socket.destroy();
           return reject(new Error('the server answered the handshake of another'));
         }
         socket.setTimeout(0);
         const client = new WebSocketClient(socket, head);
-        client.protocol = response.headers['sec-websocket-protocol'];
+        client.protocol = response.headers['sec-websocket-protocol'] ?? '';
         resolve(client);
       });
       dialling.end();
@@ -86,7 +105,11 @@ export class WebSocketClient extends EventEmitter {
 
   #handleData(data) {
     this.#unread = Buffer.concat([this.#unread, data]);
-    for (let frame; !this.#closed && (frame = this.#takeFrame()); ) this.#handleFrame(frame);
+    while (!this.#closed) {
+      const frame = this.#takeFrame();
+      if (!frame) return;
+      this.#handleFrame(frame);
+    }
   }
 
   #takeFrame() {
@@ -114,10 +137,11 @@ export class WebSocketClient extends EventEmitter {
       this.#socket.end();
       return this.#end(payload.length >= 2 ? payload.readUInt16BE(0) : 1005, payload.subarray(2).toString());
     }
-    this.#fragments ??= { opcode, payloads: [] };
-    this.#fragments.payloads.push(payload);
+    /** @type {{ opcode: number, payloads: Buffer[] }} */
+    const message = this.#fragments ?? { opcode, payloads: [] };
+    this.#fragments = message;
+    message.payloads.push(payload);
     if (!final) return;
-    const message = this.#fragments;
     this.#fragments = null;
     if (message.opcode === TEXT) this.emit('text', Buffer.concat(message.payloads).toString());
     else this.emit('binary');

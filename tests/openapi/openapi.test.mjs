@@ -11,8 +11,8 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import Ajv from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
 import { ForeignWallet } from '../foreign/client.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -39,13 +39,13 @@ before(async () => {
     if (address) break;
   }
   await new Promise((resolve) => {
-    const report = ({ event }) => event === 'connected' && resolve();
+    const report = ({ event }) => event === 'connected' && resolve(undefined);
     wallet = new ForeignWallet({ url: `${address.replace('http', 'ws')}/ws`, seed, report });
     connected = wallet.run();
   });
   // Draft 2020-12 is OpenAPI's own dialect; what it adds beside it says nothing about a value.
-  ajv = new Ajv({ strict: false, allErrors: true });
-  addFormats(ajv);
+  ajv = new Ajv2020({ strict: false, allErrors: true });
+  formats.default(ajv);
   ajv.addSchema(api, 'api');
 });
 
@@ -60,7 +60,13 @@ after(async () => {
 const escaped = (part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
 const pointer = (...parts) => `api#/${parts.map(escaped).join('/')}`;
 
-/** One call; not by fetch, which knows better than its caller what a header or a method may be. */
+/**
+ * One call; not by fetch, which knows better than its caller what a header or a method may be.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {{ headers?: Record<string, string>, body?: object }} options
+ */
 async function call(method, path, { headers = {}, body } = {}) {
   const request = send(address + path, { method, headers: body ? { 'content-type': 'application/json', ...headers } : headers });
   request.end(body && JSON.stringify(body));
@@ -95,15 +101,22 @@ function matches(path, method, answer) {
   return value;
 }
 
-const operations = () => Object.entries(api.paths).flatMap(([path, item]) =>
-  methods.filter((method) => item[method]).map((method) => ({ path, method, operation: item[method], item })));
+const operations = () =>
+  Object.entries(api.paths).flatMap(([path, item]) =>
+    methods.filter((method) => item[method]).map((method) => ({ path, method, operation: item[method], item })),
+  );
 
 /** A path with the examples of its parameters, or with other values. */
 function filled(path, item, operation, values = {}) {
   const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])];
   const of = (where) => parameters.filter((parameter) => parameter.in === where);
-  const query = of('query').map(({ name, example }) => `${name}=${example}`).join('&');
-  const plain = of('path').reduce((path, { name, example }) => path.replace(`{${name}}`, encodeURIComponent(values[name] ?? example)), path);
+  const query = of('query')
+    .map(({ name, example }) => `${name}=${example}`)
+    .join('&');
+  const plain = of('path').reduce(
+    (path, { name, example }) => path.replace(`{${name}}`, encodeURIComponent(values[name] ?? example)),
+    path,
+  );
   return query ? `${plain}?${query}` : plain;
 }
 
@@ -130,7 +143,7 @@ test('its paths are those of the source', async () => {
   const requests = await readFile(join(root, 'server/src/http/requests.rs'), 'utf8');
   const parts = new Set([...requests.matchAll(/\("(\w*)", &Method::/g)].map(([, part]) => part));
   const served = [...routes.matchAll(/warp::path!\(([^)]*)\)/g)].flatMap(([, segments]) => {
-    const path = '/' + [...segments.matchAll(/"([^"]+)"/g)].map(([, segment]) => segment).join('/');
+    const path = `/${[...segments.matchAll(/"([^"]+)"/g)].map(([, segment]) => segment).join('/')}`;
     if (!segments.includes('..')) return [path];
     return path === '/v1/requests' ? [...parts].map((part) => [path, '{}', part].filter(Boolean).join('/')) : [`${path}/{}`];
   });
@@ -144,7 +157,10 @@ test('its methods are those that are served', async () => {
     for (const method of methods.filter((method) => !item[method])) {
       const answer = await call(method.toUpperCase(), filled(path, item, item[described[0]]));
       assert.equal(answer.status, 405, `${method} ${path}`);
-      const allowed = answer.headers.allow.toLowerCase().split(', ').filter((method) => method !== 'head');
+      const allowed = answer.headers.allow
+        .toLowerCase()
+        .split(', ')
+        .filter((method) => method !== 'head');
       assert.deepEqual(allowed.sort(), described.toSorted(), path);
     }
     for (const method of described) {
@@ -206,7 +222,8 @@ test('every example call gets an answer that is described', async () => {
 
 test('errors are described too', async () => {
   const unknown = '07070707-0707-4707-8707-070707070707';
-  for (const [path, method, at, body] of [
+  /** @type {[path: string, method: string, at: string, body?: object][]} */
+  const refused = [
     ['/v1/send_to_sign', 'post', '/v1/send_to_sign', { public_key: 'x', message: 'aGk=' }],
     ['/v1/send_to_sign', 'post', '/v1/send_to_sign', {}],
     ['/v1/send_to_sign', 'post', '/v1/send_to_sign'],
@@ -216,7 +233,8 @@ test('errors are described too', async () => {
     ['/v1/requests/{id}/events', 'get', `/v1/requests/${unknown}/events`],
     ['/v1/requests/{id}/receipt', 'get', `/v1/requests/${unknown}/receipt`],
     ['/v1/signers/{public_key}', 'get', '/v1/signers/x'],
-  ]) {
+  ];
+  for (const [path, method, at, body] of refused) {
     const answer = await call(method.toUpperCase(), at, { body });
     assert.ok(answer.status >= 400);
     matches(path, method, answer);

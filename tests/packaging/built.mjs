@@ -4,7 +4,13 @@ import { Server } from '../browser/harness.mjs';
 import { STRICTEST, under } from './policies.mjs';
 import { pageSigns } from './signing.mjs';
 
-/** Has the wallet of a built page sign, under the strictest policy unless told otherwise. */
+/**
+ * Has the wallet of a built page sign, under the strictest policy unless told otherwise.
+ *
+ * @param {import('../browser/harness.mjs').Browser} browser
+ * @param {string} webRoot
+ * @param {Parameters<typeof pageSigns>[3]} options
+ */
 export async function builtSigns(browser, webRoot, { prepare = under(STRICTEST), ...options } = {}) {
   const server = await Server.start({ webRoot });
   try {

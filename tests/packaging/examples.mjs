@@ -17,7 +17,7 @@ export async function writeExamples(folder, exported) {
   const scripts = (await readdir(join(sdk, 'js'))).filter((name) => name.endsWith('.ts'));
   const sources = [
     ['README.md', await readFile(join(sdk, 'README.md'), 'utf8')],
-    ...await Promise.all(scripts.map(async (name) => [name, comments(await readFile(join(sdk, 'js', name), 'utf8'))])),
+    ...(await Promise.all(scripts.map(async (name) => [name, comments(await readFile(join(sdk, 'js', name), 'utf8'))]))),
   ];
   const examples = sources.flatMap(([name, text]) => blocks(text).map((block, index) => ({ ...block, name: `${name}-${index}` })));
   for (const { name, language, code } of examples) {

@@ -21,7 +21,10 @@ export const tarball = join(root, `sdk-wasm/countersign-${version}.tgz`);
 /**
  * Copies an app and installs the package beside it, as its user would.
  *
- * @param entry where the app imports the package from, in place of 'countersign'
+ * @param {string} name
+ * @param {string} app
+ * @param {{ entry?: string, type?: string, npm?: string[] }} options `entry`: where the app imports the package from, in place of
+ *   'countersign'; `npm`: further arguments
  */
 export async function folder(name, app, { entry = 'countersign', type = 'module', npm = [] } = {}) {
   const path = join(root, 'target/packaging', name);

@@ -20,7 +20,10 @@ const world = { server, browser, wallets: `${server.url.replace('http', 'ws')}/w
 try {
   for (const { name, test } of chosen) {
     const start = Date.now();
-    const [verdict, detail] = await test(world).then((said) => ['ok', said], (error) => ['FAILED', error.stack + (error.stdout ?? '')]);
+    const [verdict, detail] = await test(world).then(
+      (said) => ['ok', said],
+      (error) => ['FAILED', error.stack + (error.stdout ?? '')],
+    );
     if (verdict !== 'ok') failed++;
     const seconds = ((Date.now() - start) / 1_000).toFixed(1);
     console.log(`${name.padEnd(40, ' .')} ${verdict} ${seconds.padStart(5)} s  ${detail}`);

@@ -33,7 +33,14 @@ async function word(next) {
   return said;
 }
 
-/** Starts a program and has its wallet sign; the program then ends by itself. */
+/**
+ * Starts a program and has its wallet sign; the program then ends by itself.
+ *
+ * @param {import('../browser/harness.mjs').Server} server
+ * @param {string[]} command
+ * @param {string} cwd
+ * @param {RegExp} label
+ */
 export async function programSigns(server, [command, ...args], cwd, label) {
   const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE_MS });
   const closed = once(child, 'close');
@@ -48,12 +55,19 @@ export async function programSigns(server, [command, ...args], cwd, label) {
   } catch (error) {
     child.kill('SIGKILL');
     await closed;
-    error.message += errors && `\n${errors}`;
+    if (error instanceof Error) error.message += errors && `\n${errors}`;
     throw error;
   }
 }
 
-/** Opens a page and has its wallet sign. Nothing may violate a policy or be said on the console meanwhile. */
+/**
+ * Opens a page and has its wallet sign. Nothing may violate a policy or be said on the console meanwhile.
+ *
+ * @param {import('../browser/harness.mjs').Server} server
+ * @param {import('../browser/harness.mjs').Browser} browser
+ * @param {string} url
+ * @param {{ label?: RegExp, context?: import('../browser/harness.mjs').BrowserContextOptions, prepare?(context: import('../browser/harness.mjs').BrowserContext): unknown }} options
+ */
 export async function pageSigns(server, browser, url, { label = /^Chrom\w+ on Linux$/, context: options, prepare } = {}) {
   const context = await browser.newContext(options);
   const problems = [];
@@ -70,7 +84,7 @@ export async function pageSigns(server, browser, url, { label = /^Chrom\w+ on Li
     assert.deepEqual(problems, []);
     return said;
   } catch (error) {
-    error.message += problems.map((problem) => `\n${problem}`).join('');
+    if (error instanceof Error) error.message += problems.map((problem) => `\n${problem}`).join('');
     throw error;
   } finally {
     await context.close();

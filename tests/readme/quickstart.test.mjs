@@ -23,7 +23,7 @@ let readme;
 
 /** The first fenced block of a language that contains a text. */
 function block(language, text) {
-  const blocks = readme.matchAll(new RegExp('```' + language + '\\n(.*?)```', 'gs'));
+  const blocks = readme.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 'gs'));
   const found = [...blocks].map(([, code]) => code).find((code) => code.includes(text));
   assert.ok(found, `the README has a ${language} block with ${text}`);
   return found.replaceAll(DOCUMENTED, address);

@@ -19,7 +19,11 @@ export async function withBench(use) {
       const page = await browser.newPage();
       await page.goto(`${server.url}/index.html`);
       const bench = new Bench(page, browser.version(), sizes);
-      await bench.call('prepare', LIBRARIES.map(({ id }) => id), makeMaterial());
+      await bench.call(
+        'prepare',
+        LIBRARIES.map(({ id }) => id),
+        makeMaterial(),
+      );
       return await use(bench);
     } finally {
       await browser.close();
@@ -40,7 +44,7 @@ class Bench {
 
   /** Calls a function of page/measure.mjs. */
   call(name, ...args) {
-    return this.#page.evaluate(async ([name, args]) => (await import('/measure.js'))[name](...args), [name, args]);
+    return this.#page.evaluate(async ([module, name, args]) => (await import(module))[name](...args), ['/measure.js', name, args]);
   }
 
   /** Everyone's rates by id, one after the other; each round another one begins. */
@@ -55,10 +59,11 @@ class Bench {
 }
 
 function filesOf(scripts, wasm) {
-  return new Map([
+  const files = [
     ['/index.html', PAGE],
     ['/measure.js', readFileSync(new URL('page/measure.mjs', import.meta.url))],
     ...[...wasm].map(([name, bytes]) => [`/${name}`, bytes]),
     ...[...scripts].map(([id, script]) => [`/${id}.js`, script]),
-  ]);
+  ];
+  return new Map(/** @type {[path: string, body: string | Buffer][]} */ (files));
 }

@@ -37,8 +37,10 @@ export function median(numbers) {
 }
 
 function heading({ processor, cores, browserVersion, date, loadBefore, loadAfter, milliseconds }, rounds) {
-  return `${processor}, ${cores} cores; Chromium ${browserVersion}; ${date}. Load average before ${loadBefore.toFixed(2)}, `
-    + `after ${loadAfter.toFixed(2)}. Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${milliseconds} ms for each figure; messages of 256 bytes.`;
+  return (
+    `${processor}, ${cores} cores; Chromium ${browserVersion}; ${date}. Load average before ${loadBefore.toFixed(2)}, ` +
+    `after ${loadAfter.toFixed(2)}. Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${milliseconds} ms for each figure; messages of 256 bytes.`
+  );
 }
 
 /** The median of the rounds' ratios, as machines slow down and speed up between rounds. */
@@ -50,9 +52,10 @@ function conclusion(rounds) {
   const compared = [...NOBLE, TWEETNACL].map((library) => ({ library, times: 1 / relative(rounds, library, 'sign') }));
   const slower = compared.filter(({ times }) => times <= 1);
   const said = compared.map(({ library, times }) => `${times.toFixed(2)} times as fast as ${library.name}`).join('; ');
-  const verdict = slower.length === 0
-    ? 'Signing is faster than with @noble/ed25519 and with tweetnacl'
-    : `Signing is **not** faster than with ${slower.map(({ library }) => library.name).join(' and ')}`;
+  const verdict =
+    slower.length === 0
+      ? 'Signing is faster than with @noble/ed25519 and with tweetnacl'
+      : `Signing is **not** faster than with ${slower.map(({ library }) => library.name).join(' and ')}`;
   return `${verdict} in this run: \`Key\` signs ${said}.`;
 }
 

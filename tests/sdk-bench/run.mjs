@@ -9,7 +9,7 @@ import { LIBRARIES } from './libraries.mjs';
 import { report } from './report.mjs';
 
 const README = new URL('README.md', import.meta.url);
-const RECORDED = /(?<=<!-- recorded -->\n)[^]*(?=<!-- end -->)/;
+const RECORDED = /(?<=<!-- recorded -->\n).*(?=<!-- end -->)/s;
 
 const { values } = parseArgs({
   options: {
@@ -42,7 +42,11 @@ const markdown = await withBench(async (bench) => {
   return report({ rounds, sizes: bench.sizes, versionOf, environment });
 });
 console.log(markdown);
-if (values.write) writeFileSync(README, readFileSync(README, 'utf8').replace(RECORDED, () => `${markdown}\n`));
+if (values.write)
+  writeFileSync(
+    README,
+    readFileSync(README, 'utf8').replace(RECORDED, () => `${markdown}\n`),
+  );
 
 function positive(option) {
   const value = Number(values[option]);

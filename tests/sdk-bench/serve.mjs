@@ -2,12 +2,13 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { portOf } from '../packaging/port.mjs';
 
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', wasm: 'application/wasm' };
 
-/** @param files bodies by path */
+/** @param {Map<string, string | Buffer>} files bodies by path */
 export async function serve(files) {
-  const server = createServer(({ url }, response) => {
+  const server = createServer(({ url = '' }, response) => {
     const body = files.get(url);
     response.writeHead(body === undefined ? 404 : 200, { 'content-type': TYPES[url.split('.').at(-1)] ?? 'text/plain' });
     response.end(body);
@@ -15,7 +16,7 @@ export async function serve(files) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${server.address().port}`,
+    url: `http://127.0.0.1:${portOf(server)}`,
     async close() {
       server.close();
       server.closeAllConnections();

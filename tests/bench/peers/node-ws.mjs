@@ -1,7 +1,7 @@
 // What many would write in Node: `ws` for the wallets, node:http for the backends, node:crypto for the signatures.
 import { randomUUID } from 'node:crypto';
 import { WebSocketServer } from 'ws';
-import { TIMEOUT_MS, failure, holds, listen, publicKey, signingServer } from './signing.mjs';
+import { failure, holds, listen, publicKey, signingServer, TIMEOUT_MS } from './signing.mjs';
 
 const wallets = new Map();
 const pending = new Map();
@@ -24,7 +24,7 @@ new WebSocketServer({ server, path: '/ws' }).on('connection', (socket) => {
   let introduced;
   let key;
   socket.on('message', (data) => {
-    const frame = JSON.parse(data);
+    const frame = JSON.parse(data.toString());
     if (frame.type === 'introduction') {
       introduced = frame.public_key;
       key = publicKey(introduced);

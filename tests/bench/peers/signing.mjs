@@ -21,9 +21,10 @@ export function signingServer(sendToSign) {
     for await (const chunk of request) chunks.push(chunk);
     if (request.method !== 'POST' || request.url !== '/send_to_sign') return answer(response, 404, { error: 'not found' });
     try {
-      answer(response, 200, await sendToSign(JSON.parse(Buffer.concat(chunks))));
-    } catch (error) {
-      answer(response, error.status ?? 500, { error: error.message });
+      answer(response, 200, await sendToSign(JSON.parse(Buffer.concat(chunks).toString())));
+    } catch (cause) {
+      const { status = 500, message } = /** @type {{ status?: number, message: string }} */ (cause);
+      answer(response, status, { error: message });
     }
   });
 }

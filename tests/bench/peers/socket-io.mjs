@@ -1,7 +1,7 @@
 // The same with socket.io, whose acknowledgements already join an answer to its request.
 import { randomUUID } from 'node:crypto';
 import { Server } from 'socket.io';
-import { TIMEOUT_MS, failure, holds, listen, publicKey, signingServer } from './signing.mjs';
+import { failure, holds, listen, publicKey, signingServer, TIMEOUT_MS } from './signing.mjs';
 
 const wallets = new Map();
 

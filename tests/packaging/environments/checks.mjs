@@ -10,8 +10,18 @@ const sdk = fileURLToPath(new URL('../../../sdk-wasm/', import.meta.url));
 const reactTypes = fileURLToPath(new URL('../node_modules/@types/react', import.meta.url));
 
 const STRICT = {
-  noEmit: true, strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, verbatimModuleSyntax: true, skipLibCheck: false,
-  allowJs: true, checkJs: true, jsx: 'react-jsx', target: 'es2022', lib: ['es2023', 'dom', 'esnext.disposable'], types: [],
+  noEmit: true,
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  verbatimModuleSyntax: true,
+  skipLibCheck: false,
+  allowJs: true,
+  checkJs: true,
+  jsx: 'react-jsx',
+  target: 'es2022',
+  lib: ['es2023', 'dom', 'esnext.disposable'],
+  types: [],
 };
 
 /** The compiler's options as the users of bundlers and of Node.js have them. */

@@ -26,7 +26,11 @@ const environment = (name, ...flags) => ({
     const path = await folder(name.replace(/\W+/g, '-'), 'next');
     for (const module of ['next', 'react', 'react-dom']) await symlink(join(modules, module), join(path, 'node_modules', module));
     await run(tool('next'), ['build', ...flags], { cwd: path, env });
-    const child = spawn(tool('next'), ['start', '--port', '0', '--hostname', '127.0.0.1'], { cwd: path, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(tool('next'), ['start', '--port', '0', '--hostname', '127.0.0.1'], {
+      cwd: path,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const exit = once(child, 'exit');
     try {
       const url = await addressOf(child);
@@ -42,7 +46,4 @@ const environment = (name, ...flags) => ({
   },
 });
 
-export default [
-  environment('Next.js build'),
-  environment('Next.js build, webpack', '--webpack'),
-];
+export default [environment('Next.js build'), environment('Next.js build, webpack', '--webpack')];

@@ -5,8 +5,10 @@ import * as vite from 'vite';
 import * as vite7 from 'vite7';
 import { builtSigns } from '../built.mjs';
 import { folder } from '../folder.mjs';
+import { portOf } from '../port.mjs';
 import { pageSigns } from '../signing.mjs';
 
+/** @type {{ logLevel: 'error', configFile: false }} */
 const QUIET = { logLevel: 'error', configFile: false };
 
 /** The production build of an app. */
@@ -28,7 +30,7 @@ const served = (name, app, createServer, config) => ({
     const development = await createServer({ ...QUIET, ...config, root: path, server: { middlewareMode: true, hmr: { server: web } } });
     try {
       await once(web.listen(0, '127.0.0.1'), 'listening');
-      return await pageSigns(server, browser, `http://127.0.0.1:${web.address().port}/?server=${encodeURIComponent(wallets)}`);
+      return await pageSigns(server, browser, `http://127.0.0.1:${portOf(web)}/?server=${encodeURIComponent(wallets)}`);
     } finally {
       await development.close();
       web.closeAllConnections();

@@ -20,9 +20,11 @@ export async function check(id) {
   for (const [index, { message, signature }] of cases.entries()) {
     const made = await sign(message);
     if (made.length !== 64 || made.some((byte, at) => byte !== signature[at])) throw new Error(`${id} signs message ${index} otherwise`);
-    if (await verify(message, encode(made)) !== true) throw new Error(`${id} refuses the signature of message ${index}`);
-    if (await verify(flipped(message, index), encode(made)) !== false) throw new Error(`${id} takes a signature of another message than ${index}`);
-    if (await verify(message, encode(flipped(made, index))) !== false) throw new Error(`${id} takes an altered signature of message ${index}`);
+    if ((await verify(message, encode(made))) !== true) throw new Error(`${id} refuses the signature of message ${index}`);
+    if ((await verify(flipped(message, index), encode(made))) !== false)
+      throw new Error(`${id} takes a signature of another message than ${index}`);
+    if ((await verify(message, encode(flipped(made, index)))) !== false)
+      throw new Error(`${id} takes an altered signature of message ${index}`);
   }
 }
 

@@ -1,3 +1,4 @@
+/** @type {Record<string, string>} */
 const ADVICE = {
   malformed: 'Correct the request and ask again.',
   invalid_public_key: 'Paste a public key as a wallet shows it, or use the key of the wallet on this page.',
@@ -27,7 +28,12 @@ const ADVICE = {
   timeout: 'Nobody decided in time. Ask again, perhaps with a longer wait.',
 };
 
-/** What to do about an answer that is no signature. */
+/**
+ * What to do about an answer that is no signature.
+ *
+ * @param {string} code
+ * @param {string | null} [retryAfter] in seconds
+ */
 export function advice(code, retryAfter) {
   if (retryAfter) return `Ask again in ${retryAfter} s.`;
   return ADVICE[code] ?? 'See the detail above.';

@@ -4,38 +4,57 @@ import { byId, element, icon } from './dom.js';
 import { duration, sentence } from './format.js';
 import { checkSignature } from './verify.js';
 
+/** @type {[keyof Times, string][]} */
 const FOLLOWING = [
   ['displayed_ms', 'Shown to the person'],
   ['received_ms', 'The wallet has it'],
   ['delivered_ms', 'Sent to the wallet'],
   ['queued_ms', 'Written down, waiting for the wallet'],
 ];
+/** @type {ApiProblem} */
+const NO_REASON = { code: 'no_reason', detail: 'The server gave no reason' };
 let waitsInWallet = false;
 
 /** Shows that an answer is awaited. */
 export function showWaiting() {
-  render({ state: 'waiting', icon: 'clock', title: 'Waiting for the wallet', text: 'The server answers when the person has decided, or when the time is up.' });
+  render({
+    state: 'waiting',
+    icon: 'clock',
+    title: 'Waiting for the wallet',
+    text: 'The server answers when the person has decided, or when the time is up.',
+  });
   placeLink();
 }
 
-/** Shows how far requests have come that were written down. `lost`: the server is away. */
+/**
+ * Shows how far requests have come that were written down.
+ *
+ * @param {ApiRequest[]} requests
+ * @param {{ lost?: boolean }} options `lost`: the server is away
+ */
 export function showFollowing(requests, { lost = false } = {}) {
   const open = requests.filter(({ times }) => times.ended_ms === undefined);
   const furthest = FOLLOWING.find(([phase]) => open.some(({ times }) => times[phase] !== undefined));
-  const title = lost ? 'The server is away' : furthest?.[1] ?? 'Asking how it stands';
-  const text = lost ? 'The request is on its disk. This page goes on when the server is back.' : 'Reload this page or close the wallet’s tab: the request stays.';
+  const title = lost ? 'The server is away' : (furthest?.[1] ?? 'Asking how it stands');
+  const text = lost
+    ? 'The request is on its disk. This page goes on when the server is back.'
+    : 'Reload this page or close the wallet’s tab: the request stays.';
   const words = byId('answer').dataset.state === 'waiting' && byId('verdict').querySelector('.verdict-text');
   if (words) {
     // In place, so that whoever stands on the link to the wallet keeps standing there.
-    words.querySelector('.verdict-title').textContent = title;
-    words.querySelector('.hint').textContent = text;
+    setText(words, '.verdict-title', title);
+    setText(words, '.hint', text);
   } else {
     render({ state: 'waiting', icon: 'clock', title, text });
     placeLink();
   }
 }
 
-/** Shows how far the wallet on this page is: offers the way to a request that waits there. */
+/**
+ * Shows how far the wallet on this page is: offers the way to a request that waits there.
+ *
+ * @param {boolean} waits
+ */
 export function offerRequest(waits) {
   waitsInWallet = waits;
   placeLink();
@@ -44,9 +63,9 @@ export function offerRequest(waits) {
 /**
  * Shows what came of a request.
  *
- * @param outcome   of `sendToSign`
- * @param asked     what was asked for: { body, contents }
- * @returns the signatures that verify: { publicKey, message, signature } each
+ * @param {Exclude<Outcome, { kind: 'ended' | 'accepted' }>} outcome
+ * @param {Asked} asked what was asked for
+ * @returns {Promise<Signed[]>} the signatures that verify
  */
 export async function showAnswer(outcome, asked) {
   switch (outcome.kind) {
@@ -56,10 +75,22 @@ export async function showAnswer(outcome, asked) {
       showProblem(outcome);
       return [];
     case 'cancelled':
-      render({ state: 'calm', icon: 'back', title: 'Cancelled', text: 'You stopped waiting, so the server withdrew the request from the wallet.', ms: outcome.ms });
+      render({
+        state: 'calm',
+        icon: 'back',
+        title: 'Cancelled',
+        text: 'You stopped waiting, so the server withdrew the request from the wallet.',
+        ms: outcome.ms,
+      });
       return [];
     case 'unreachable':
-      render({ state: 'bad', icon: 'alert', title: 'No answer', text: 'The server could not be reached. See that it is running, then ask again.', ms: outcome.ms });
+      render({
+        state: 'bad',
+        icon: 'alert',
+        title: 'No answer',
+        text: 'The server could not be reached. See that it is running, then ask again.',
+        ms: outcome.ms,
+      });
       return [];
   }
 }
@@ -67,35 +98,54 @@ export async function showAnswer(outcome, asked) {
 /**
  * Shows requests that have ended, as the API shows each; the signatures checked in this page.
  *
- * @returns as `showAnswer`
+ * @param {ApiRequest[]} requests
+ * @param {import('./progress-view.js').ProgressView} progress
+ * @param {{ durable: boolean, token?: string }} options
+ * @returns {Promise<Signed[]>} the signatures that verify
  */
 export async function showEnds(requests, progress, { durable, token }) {
   const checks = await Promise.all(requests.map(check));
   requests.forEach((request, index) => progress.end(index, request, words(request, checks[index]), { durable, token }));
   const [first] = requests;
-  const ms = Math.max(...requests.map(({ times }) => times.ended_ms - times.queued_ms));
+  const ms = Math.max(...requests.map(({ times: { queued_ms = 0, ended_ms = queued_ms } }) => ended_ms - queued_ms));
   if (requests.length === 1 && !checks[0]) {
-    showProblem({ body: first.error, chip: first.error.code, shown: first, ms });
+    const error = first.error ?? NO_REASON;
+    showProblem({ body: error, chip: error.code, shown: first, ms });
     return [];
   }
   const signed = checks.filter((one) => one?.valid).length;
   const wrong = checks.some((one) => one && !one.valid);
   const by = checks.find((one) => one)?.by;
   const all = signed === requests.length;
-  const title = requests.length === 1 ? 'Signature verified' : all ? `All ${signed} signatures verified` : `${signed} of ${requests.length} signed and verified`;
+  const title =
+    requests.length === 1
+      ? 'Signature verified'
+      : all
+        ? `All ${signed} signatures verified`
+        : `${signed} of ${requests.length} signed and verified`;
   render({
     ...(wrong
       ? { state: 'bad', icon: 'alert', title: 'Signature does not verify', text: `Checked in this page by ${by}. Do not use this answer.` }
-      : { state: all ? 'good' : 'calm', icon: signed > 0 ? 'check' : 'cross', title, text: by ? `Checked in this page by ${by}.` : 'Nothing was signed.' }),
+      : {
+          state: all ? 'good' : 'calm',
+          icon: signed > 0 ? 'check' : 'cross',
+          title,
+          text: by ? `Checked in this page by ${by}.` : 'Nothing was signed.',
+        }),
     chip: all ? 'signed' : undefined,
     body: requests.length === 1 ? first : { requests },
     ms,
   });
-  return requests.filter((_, index) => checks[index]?.valid)
-    .map(({ public_key, message, signature }) => ({ publicKey: public_key, message, signature }));
+  return requests
+    .filter((_, index) => checks[index]?.valid)
+    .map(({ public_key = '', message = '', signature = '' }) => ({ publicKey: public_key, message, signature }));
 }
 
-/** Shows an answer of the API that is no signature. */
+/**
+ * Shows an answer of the API that is no signature.
+ *
+ * @param {{ status?: number, body: ApiProblem, ms?: number, retryAfter?: string | null, chip?: string, shown?: object }} problem
+ */
 export function showProblem({ status, body, ms, retryAfter, chip, shown = body }) {
   const reason = body.reason ? ` Reason given: “${body.reason}”.` : '';
   const detail = sentence(body.detail ?? body.title ?? 'The server gave no detail');
@@ -112,12 +162,17 @@ export function showProblem({ status, body, ms, retryAfter, chip, shown = body }
   });
 }
 
+/**
+ * @param {Extract<Outcome, { kind: 'signed' }>} outcome
+ * @param {Asked} asked
+ */
 async function showSigned({ status, body, ms }, asked) {
   // The key that was asked for, not the one the answer names; where it was written in another form, the answer's.
   const askedFor = fromBase64(asked.body.public_key);
   const publicKey = askedFor?.length === 32 ? asked.body.public_key : body.public_key;
   const { valid, by } = await checkSignature(publicKey, asked.contents[0], body.signature);
   const who = body.approved_by?.startsWith('policy:') ? ' The wallet’s owner was not asked: a rule of theirs approved it.' : '';
+  /** @type {{ state: Tone, icon: IconName, title: string, text: string }} */
   const verdict = valid
     ? { state: 'good', icon: 'check', title: 'Signature verified', text: `Checked in this page by ${by}.${who}` }
     : { state: 'bad', icon: 'alert', title: 'Signature does not verify', text: `Checked in this page by ${by}. Do not use this answer.` };
@@ -125,14 +180,33 @@ async function showSigned({ status, body, ms }, asked) {
   return valid ? [{ publicKey, message: body.message, signature: body.signature }] : [];
 }
 
-/** Checks the signature of a request that has one. */
-async function check({ public_key, message, signature }) {
-  return signature ? checkSignature(public_key, fromBase64(message), signature) : null;
+/**
+ * Checks the signature of a request that has one.
+ *
+ * @param {ApiRequest} request
+ */
+async function check({ public_key = '', message = '', signature }) {
+  return signature ? checkSignature(public_key, fromBase64(message) ?? new Uint8Array(), signature) : null;
 }
 
-function words({ error }, checked) {
+/**
+ * @param {ApiRequest} request
+ * @param {{ valid: boolean } | null} checked
+ * @returns {{ text: string, tone: Tone }}
+ */
+function words({ error = NO_REASON }, checked) {
   if (checked) return checked.valid ? { text: 'Signature verified', tone: 'good' } : { text: 'Signature does not verify', tone: 'bad' };
-  return { text: `${sentence(error.detail)}${error.reason ? ` “${error.reason}”` : ''}`, tone: 'calm' };
+  return { text: `${sentence(error.detail ?? error.code)}${error.reason ? ` “${error.reason}”` : ''}`, tone: 'calm' };
+}
+
+/**
+ * @param {Element} root
+ * @param {string} selector
+ * @param {string} text
+ */
+function setText(root, selector, text) {
+  const found = root.querySelector(selector);
+  if (found) found.textContent = text;
 }
 
 function placeLink() {
@@ -143,9 +217,10 @@ function placeLink() {
   if (there) return undefined;
   const link = element('a', 'to-request', 'Go to the request in the wallet');
   link.href = '#requests';
-  return verdict.querySelector('.verdict-text').append(link);
+  return verdict.querySelector('.verdict-text')?.append(link);
 }
 
+/** @param {{ state: Tone, icon: IconName, title: string, text: string, chip?: string, body?: object, ms?: number }} shown */
 function render({ state, icon: name, title, text, chip, body, ms }) {
   const said = element('div', 'verdict-text');
   said.append(element('p', 'verdict-title', title), element('p', 'hint', text));

@@ -5,18 +5,12 @@ export const ENDPOINT = new URL('/v1/send_to_sign', location.href).href;
 export const RESPOND_ASYNC = 'respond-async';
 
 /**
- * Asks for a signature, or several, and waits for what comes of it. Never throws; the outcome is one of
- *   { kind: 'signed', status, body, ms }
- *   { kind: 'ended', status, requests, ms }             several, each as it ended
- *   { kind: 'accepted', status, requests, ms }          written down, to be followed
- *   { kind: 'problem', status, body, ms, retryAfter }   an answer of the API that is no signature
- *   { kind: 'cancelled', ms }                           `signal` was aborted
- *   { kind: 'unreachable', ms }                         no answer at all
+ * Asks for a signature, or several, and waits for what comes of it. Never throws.
  *
- * @param body      the request as the API takes it
- * @param durable   whether it is to be written down
- * @param token     bearer token, or empty
- * @param signal    abort to stop waiting; the server then withdraws a request that is not written down
+ * @param {CallBody} body the request as the API takes it
+ * @param {{ durable?: boolean, token: string, signal: AbortSignal }} options whether it is to be written down; the bearer token, or
+ *   empty; abort the signal to stop waiting, and the server withdraws a request that is not written down
+ * @returns {Promise<Outcome>}
  */
 export async function sendToSign(body, { durable, token, signal }) {
   const started = performance.now();
@@ -44,13 +38,23 @@ export async function keepsRequests() {
   }
 }
 
-/** How many connections the server knows of a key; null where it does not tell. */
+/**
+ * How many connections the server knows of a key; null where it does not tell.
+ *
+ * @param {string} publicKey
+ * @param {string} token
+ * @returns {Promise<number | null>}
+ */
 export async function signerConnections(publicKey, token) {
   const response = await fetch(`/v1/signers/${encodeURIComponent(publicKey)}`, { headers: authorization(token) });
   return response.ok ? (await response.json()).connections : null;
 }
 
-/** Which process of the server answers; null where there is none, or none that can be restarted from here. */
+/**
+ * Which process of the server answers; null where there is none, or none that can be restarted from here.
+ *
+ * @returns {Promise<string | null>}
+ */
 export async function demoInstance() {
   try {
     const response = await fetch('/demo');
@@ -66,10 +70,20 @@ export async function restartServer() {
   return response.ok;
 }
 
-/** The header of a bearer token, if there is one. */
+/**
+ * The header of a bearer token, if there is one.
+ *
+ * @param {string} [token]
+ * @returns {Record<string, string>}
+ */
 export const authorization = (token) => (token ? { authorization: `Bearer ${token}` } : {});
 
-/** What a proxy in between might say is no JSON; it is shown as it is. */
+/**
+ * What a proxy in between might say is no JSON; it is shown as it is.
+ *
+ * @param {string} text
+ * @param {number} status
+ */
 export function parse(text, status) {
   try {
     return JSON.parse(text);

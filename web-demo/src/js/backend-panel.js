@@ -12,9 +12,10 @@ import { watched } from './watched.js';
 /**
  * The right half of the page: a backend that asks for signatures.
  *
- * @param onAsk      called when the visitor asks
- * @param onAnswer   called with the request id of each answer that names one
- * @param onEnd      called at the end of what was asked with the signatures that verify: { publicKey, message, signature } each
+ * @param {object} options
+ * @param {() => void} options.onAsk called when the visitor asks
+ * @param {(id: string) => void} options.onAnswer called with the request id of each answer that names one
+ * @param {(signed: Signed[]) => void} options.onEnd called at the end of what was asked with the signatures that verify
  */
 export function backendPanel({ onAsk, onAnswer, onEnd }) {
   const form = byId('ask');
@@ -24,15 +25,21 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
   const submit = byId('submit');
   const cancel = byId('cancel');
   let walletKey = '';
+  /** @type {AbortController | null} */
   let waiting = null;
   let requestsOpen = 0;
+  /** @type {ReturnType<typeof watched> | null} */
   let watching = null;
 
   function refresh() {
     const read = readForm();
-    markFields(read);
+    const refused = 'error' in read ? read : undefined;
+    markFields(refused);
     byId('second-field').hidden = !several.checked;
-    if (read.body) byId('curl').textContent = curlCommand(ENDPOINT, read.body, { withToken: token.value !== '', prefer: read.durable && RESPOND_ASYNC });
+    if ('body' in read) {
+      const prefer = read.durable ? RESPOND_ASYNC : undefined;
+      byId('curl').textContent = curlCommand(ENDPOINT, read.body, { withToken: token.value !== '', prefer });
+    }
     byId('follow-wallet').hidden = !walletKey || signer.value.trim() === walletKey;
   }
 
@@ -41,6 +48,7 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
     refresh();
   }
 
+  /** @param {boolean} busy */
   function showBusy(busy) {
     form.classList.toggle('waiting', busy);
     submit.setAttribute('aria-disabled', String(busy));
@@ -56,7 +64,7 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
 
   async function ask() {
     const asked = readForm();
-    if (asked.error) return byId(asked.field).focus();
+    if ('error' in asked) return byId(asked.field).focus();
     waiting = new AbortController();
     showBusy(true);
     onAsk();
@@ -68,30 +76,36 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
     onEnd(await showOutcome(outcome, asked));
     waiting = watching = null;
     showBusy(false);
-    if (outcome.status === 401) askForToken();
-    tellOf([outcome.body]);
+    if ('status' in outcome && outcome.status === 401) askForToken();
+    if ('body' in outcome) tellOf([outcome.body]);
   }
 
-  /** Shows what came of it; the signatures that verify. */
+  /**
+   * Shows what came of it; the signatures that verify.
+   *
+   * @param {Outcome} outcome
+   * @param {Asked} asked
+   */
   async function showOutcome(outcome, asked) {
-    const { kind, requests } = outcome;
-    if (kind === 'accepted') return follow(requests);
-    if (kind === 'ended') {
-      tellOf(requests);
-      progress.start(requests);
-      return showEnds(requests, progress, { durable: false });
+    if (outcome.kind === 'accepted') return follow(outcome.requests);
+    if (outcome.kind === 'ended') {
+      tellOf(outcome.requests);
+      progress.start(outcome.requests);
+      return showEnds(outcome.requests, progress, { durable: false });
     }
     if (watching) progress.show(watching.end(outcome, Date.now()));
     return showAnswer(outcome, asked);
   }
 
+  /** @param {ApiRequest[]} requests */
   async function follow(requests) {
     const { ended, signed } = await written.follow(requests);
     tellOf(ended);
     return signed;
   }
 
-  const tellOf = (requests) => requests.forEach((request) => request?.request_id && onAnswer(request.request_id));
+  /** @param {{ request_id?: string }[]} answers */
+  const tellOf = (answers) => answers.forEach(({ request_id }) => request_id && onAnswer(request_id));
 
   /** Goes on with what was followed before the page was loaded anew. */
   async function resume() {
@@ -112,7 +126,7 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
   form.addEventListener('input', refresh);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    if (!waiting) ask();
+    if (!waiting) void ask();
   });
   form.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') stop();
@@ -126,10 +140,14 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
   copyButton(byId('copy-curl'), () => byId('curl').textContent, byId('curl'));
   durableOption(refresh);
   refresh();
-  resume();
+  void resume();
 
   return {
-    /** Takes over the wallet's new key, unless somebody has written another one. */
+    /**
+     * Takes over the wallet's new key, unless somebody has written another one.
+     *
+     * @param {string} publicKey
+     */
     useWalletKey(publicKey) {
       const following = signer.value.trim() === walletKey;
       walletKey = publicKey;
@@ -137,11 +155,19 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
       else refresh();
     },
     token: () => token.value,
-    /** Learns of a frame of the wallet beside it. */
+    /**
+     * Learns of a frame of the wallet beside it.
+     *
+     * @param {{ text: string }} frame
+     */
     hear(frame) {
       if (watching?.frame(frame, Date.now())) progress.show(watching.requests);
     },
-    /** Learns how many requests wait in the wallet beside it. */
+    /**
+     * Learns how many requests wait in the wallet beside it.
+     *
+     * @param {number} n
+     */
     requestsWait(n) {
       requestsOpen = n;
       offerRequest(n > 0);

@@ -8,42 +8,59 @@ import { hasEnded, summaryOf } from './outcome.js';
 /**
  * Several requests that belong together as one card: decided all at once, or one by one where the human wants.
  *
- * @param batch   the SDK's batch
- * @param onEnd   called with the outcome of all when nothing more can happen
+ * @param {import('../../types/countersign/browser.js').SignBatch} batch
+ * @param {(summary: RequestOutcome) => void} onEnd called with the outcome of all when nothing more can happen
+ * @returns {Card}
  */
 export function batchCard(batch, onEnd) {
   const { root, parts } = fromTemplate('batch-card');
-  const article = root.firstElementChild;
+  const article = /** @type {HTMLElement} */ (root.firstElementChild);
   const { requests } = batch;
   const open = () => requests.filter((request) => request.state === 'open');
-  const stopCountdown = countdown({ get remainingMs() { return Math.min(...requests.map((request) => request.remainingMs)); } }, parts);
+  const stopCountdown = countdown(
+    {
+      get remainingMs() {
+        return Math.min(...requests.map((request) => request.remainingMs));
+      },
+    },
+    parts,
+  );
   const choice = decision(parts, {
     onApprove: () => decide(open(), batch.approve()),
     onDecline: (reason) => decide(open(), batch.reject(reason)),
   });
   const messages = requests.map((request, index) =>
-    batchMessage(request, { number: index + 1, count: requests.length }, (failure) => changed(failure)));
+    batchMessage(request, { number: index + 1, count: requests.length }, (failure) => changed(failure)),
+  );
   const outcomes = () => messages.map((message) => message.outcome());
   let told = '';
 
-  /** Those decided before have their own outcome already. */
+  /**
+   * Those decided before have their own outcome already.
+   *
+   * @param {import('../../types/countersign/browser.js').SignRequest[]} decided
+   * @param {Promise<PromiseSettledResult<void>[]>} answers
+   */
   async function decide(decided, answers) {
-    const settled = await answers;
+    const failures = (await answers).map((answer) => (answer.status === 'rejected' ? answer.reason : undefined));
     requests.forEach((request, index) => {
-      const { reason } = settled[index];
-      if (reason && decided.includes(request)) messages[index].failed(reason);
+      if (failures[index] && decided.includes(request)) messages[index].failed(failures[index]);
     });
-    const failure = settled.find(({ reason }, index) => reason && requests[index].state === 'open')?.reason;
+    const failure = failures.find((reason, index) => reason && requests[index].state === 'open');
     if (failure) choice.complain(failure);
   }
 
+  /** @param {import('../../types/countersign/browser.js').CountersignError} [failure] */
   function changed(failure) {
     const left = open().length;
     if (failure && left > 0) choice.complain(failure);
     parts.approve.textContent = left < requests.length ? 'Approve rest' : 'Approve all';
     parts.decline.textContent = parts['decline-all'].textContent = left < requests.length ? 'Decline rest' : 'Decline all';
     if (left > 0) return;
-    const summary = summaryOf(requests, outcomes());
+    const summary = summaryOf(
+      requests,
+      outcomes().filter((outcome) => outcome !== null),
+    );
     article.dataset.state = requests.every(hasEnded) ? 'ended' : 'answered';
     stopCountdown();
     const hadFocus = choice.remove();
@@ -80,6 +97,8 @@ export function batchCard(batch, onEnd) {
       messages.forEach((message) => message.arm());
     },
     outcomes,
-    linkToAnswer: () => { parts['see-answer'].hidden = false; },
+    linkToAnswer: () => {
+      parts['see-answer'].hidden = false;
+    },
   };
 }

@@ -8,16 +8,18 @@ import { whenSeen } from './seen.js';
 /**
  * One message of a batch, as an item of its card.
  *
- * @param request    the SDK's request
- * @param place      { number, count }, from 1
- * @param onChange   called when there is news of it
+ * @param {import('../../types/countersign/browser.js').SignRequest} request
+ * @param {{ number: number, count: number }} place from 1
+ * @param {(failure?: import('../../types/countersign/browser.js').CountersignError) => void} onChange called when there is news of it
  */
 export function batchMessage(request, { number, count }, onChange) {
   const { root, parts } = fromTemplate('batch-message');
   const buttons = armedButtons([parts.approve, parts.decline]);
   const outcome = () => outcomeOf(request, failure ?? request.signal.reason);
+  /** @type {import('../../types/countersign/browser.js').CountersignError | undefined} */
   let failure;
 
+  /** @param {() => Promise<void>} answer */
   async function decide(answer) {
     const hadFocus = parts.decide.contains(document.activeElement);
     try {
@@ -26,7 +28,7 @@ export function batchMessage(request, { number, count }, onChange) {
       if (hadFocus) parts.outcome.focus();
       await sent;
     } catch (error) {
-      failure = error;
+      failure = /** @type {import('../../types/countersign/browser.js').CountersignError} */ (error);
     }
     show();
     if (request.state === 'open' && failure) onChange(failure);
@@ -57,12 +59,20 @@ export function batchMessage(request, { number, count }, onChange) {
     root,
     outcome,
     arm: buttons.arm,
-    /** Learns what became of an answer that was given for all. */
+    /**
+     * Learns what became of an answer that was given for all.
+     *
+     * @param {import('../../types/countersign/browser.js').CountersignError} error
+     */
     failed(error) {
       failure = error;
       show();
     },
-    /** Has it decided by itself, or with the others. */
+    /**
+     * Has it decided by itself, or with the others.
+     *
+     * @param {boolean} apart
+     */
     decideApart(apart) {
       parts.decide.hidden = !apart || request.state !== 'open';
       buttons.arm();

@@ -1,4 +1,9 @@
-/** Shows who asks, and why. */
+/**
+ * Shows who asks, and why.
+ *
+ * @param {Parts} parts
+ * @param {{ requester: { name: string }, purpose?: string | undefined }} asked
+ */
 export function showRequester(parts, { requester, purpose }) {
   parts.requester.textContent = requester.name;
   parts.monogram.textContent = [...requester.name][0].toUpperCase();
@@ -6,7 +11,12 @@ export function showRequester(parts, { requester, purpose }) {
   parts.purpose.textContent = purpose ?? '';
 }
 
-/** Shows how a request, or several, stand. */
+/**
+ * Shows how a request, or several, stand.
+ *
+ * @param {Parts} parts
+ * @param {RequestOutcome} outcome
+ */
 export function showOutcome(parts, outcome) {
   parts.outcome.hidden = false;
   parts.outcome.dataset.tone = outcome.tone;

@@ -1,7 +1,17 @@
-/** One argument for a POSIX shell, whatever it holds. */
+/**
+ * One argument for a POSIX shell, whatever it holds.
+ *
+ * @param {string} text
+ */
 export const shellQuote = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
-/** The command that sends exactly this request. A token is named, not shown: command lines end up in histories. */
+/**
+ * The command that sends exactly this request. A token is named, not shown: command lines end up in histories.
+ *
+ * @param {string} url
+ * @param {object} body
+ * @param {{ withToken: boolean, prefer: string | undefined }} options
+ */
 export function curlCommand(url, body, { withToken, prefer }) {
   return [
     `curl -sS ${shellQuote(url)}`,

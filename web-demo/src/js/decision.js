@@ -6,11 +6,13 @@ const ARMING_MS = 400;
 /**
  * The two ways to decide: Approve, and Decline with a reason.
  *
- * @param parts   decide, approve, decline, declining, reason, back
+ * @param {Parts} parts decide, approve, decline, declining, reason, back
+ * @param {{ onApprove(): void, onDecline(reason: string | undefined): void }} handlers
  */
 export function decision(parts, { onApprove, onDecline }) {
   const armed = armedButtons([parts.approve, parts.decline]);
 
+  /** @param {boolean} asking */
   function askForReason(asking) {
     parts.decide.hidden = asking;
     parts.declining.hidden = !asking;
@@ -29,7 +31,11 @@ export function decision(parts, { onApprove, onDecline }) {
 
   return {
     arm: armed.arm,
-    /** Nothing was sent: says why, and leaves the decision open. */
+    /**
+     * Nothing was sent: says why, and leaves the decision open.
+     *
+     * @param {{ message: string }} error
+     */
     complain(error) {
       const about = parts.declining.hidden ? parts.approve : parts.reason;
       about.setCustomValidity(sentence(error.message));
@@ -44,9 +50,13 @@ export function decision(parts, { onApprove, onDecline }) {
   };
 }
 
-/** Buttons that take no click for the first moments after `arm()`. */
+/**
+ * Buttons that take no click for the first moments after `arm()`.
+ *
+ * @param {HTMLElement[]} buttons
+ */
 export function armedButtons(buttons) {
-  let arming;
+  let arming = 0;
   return {
     isArmed: () => buttons.every((button) => button.getAttribute('aria-disabled') !== 'true'),
     arm() {

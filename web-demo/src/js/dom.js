@@ -1,18 +1,45 @@
-/** The element of this id. */
-export const byId = (id) => document.getElementById(id);
-
-/** The elements below `root` that carry `data-part`, by that name. */
-export function partsOf(root) {
-  return Object.fromEntries([...root.querySelectorAll('[data-part]')].map((part) => [part.dataset.part, part]));
+/**
+ * The element of this id. The page has each one that is asked for: a test looks.
+ *
+ * @template {string} Id
+ * @param {Id} id
+ * @returns {Id extends keyof PageElements ? PageElements[Id] : HTMLElement}
+ */
+export function byId(id) {
+  const found = document.getElementById(id);
+  return /** @type {Id extends keyof PageElements ? PageElements[Id] : HTMLElement} */ (found);
 }
 
-/** A copy of the template of this id: its only element, and the element's parts. */
+/**
+ * The elements below `root` that carry `data-part`, by that name.
+ *
+ * @param {HTMLElement} root
+ * @returns {Parts}
+ */
+export function partsOf(root) {
+  const parts = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll('[data-part]'));
+  return /** @type {Parts} */ (Object.fromEntries([...parts].map((part) => [part.dataset.part ?? '', part])));
+}
+
+/**
+ * A copy of the template of this id: its only element, and the element's parts.
+ *
+ * @param {string} id
+ */
 export function fromTemplate(id) {
-  const root = byId(id).content.firstElementChild.cloneNode(true);
+  const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
+  const root = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
   return { root, parts: partsOf(root) };
 }
 
-/** A new element with a class and text. */
+/**
+ * A new element with a class and text.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} className
+ * @param {string} text
+ */
 export function element(tag, className, text = '') {
   const made = document.createElement(tag);
   made.className = className;
@@ -20,7 +47,11 @@ export function element(tag, className, text = '') {
   return made;
 }
 
-/** A new drawing of the icon `icon-<name>`. */
+/**
+ * A new drawing of the icon `icon-<name>`.
+ *
+ * @param {IconName} name
+ */
 export function icon(name) {
   const SVG = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(SVG, 'svg');

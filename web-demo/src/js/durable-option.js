@@ -4,7 +4,7 @@ import { byId } from './dom.js';
 /**
  * The option to have a request written down. Whether the server can is asked when somebody first wants it.
  *
- * @param onChange   called when the option has changed by itself
+ * @param {() => void} onChange called when the option has changed by itself
  */
 export function durableOption(onChange) {
   const option = byId('durable');

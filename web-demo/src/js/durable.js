@@ -3,17 +3,22 @@ import { eventsOf } from './event-stream.js';
 
 const RETRY_MS = 1_000;
 
+/** @param {string} id */
 const path = (id) => `/v1/requests/${id}`;
 
-/** Where the server signs how a request ended. */
+/**
+ * Where the server signs how a request ended.
+ *
+ * @param {string} id
+ */
 export const receiptPath = (id) => `${path(id)}/receipt`;
 
 /**
  * Follows a request that was written down until it has ended, also while the server is away.
  *
- * @param onNews   called with the request at each of its states
- * @param onLost   called when the server cannot be reached, each time it is tried in vain
- * @returns the request as it ended
+ * @param {string} id
+ * @param {FollowOptions} options
+ * @returns {Promise<ApiRequest>} the request as it ended
  * @throws {Problem} where the server does not know it, or does not tell
  */
 export async function followRequest(id, { token, signal, onNews, onLost }) {
@@ -29,18 +34,32 @@ export async function followRequest(id, { token, signal, onNews, onLost }) {
   }
 }
 
-/** Withdraws a request. One that has ended stays as it is. */
+/**
+ * Withdraws a request. One that has ended stays as it is.
+ *
+ * @param {string} id
+ * @param {{ token: string }} options
+ */
 export async function cancelRequest(id, { token }) {
   await fetch(path(id), { method: 'DELETE', headers: authorization(token) });
 }
 
-/** The receipt's text, for a server that asks who wants it. */
+/**
+ * The receipt's text, for a server that asks who wants it.
+ *
+ * @param {string} id
+ * @param {{ token: string }} options
+ */
 export async function fetchReceipt(id, { token }) {
   return (await fetch(receiptPath(id), { headers: authorization(token) })).blob();
 }
 
 /** An answer of the API that ends following. */
 export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {ApiProblem} body
+   */
   constructor(status, body) {
     super(body.detail);
     this.status = status;
@@ -48,11 +67,16 @@ export class Problem extends Error {
   }
 }
 
+/**
+ * @param {string} id
+ * @param {Omit<FollowOptions, 'onLost'>} options
+ * @returns {Promise<ApiRequest | undefined>}
+ */
 async function followOnce(id, { token, signal, onNews }) {
   const response = await fetch(`${path(id)}/events`, { headers: authorization(token), signal });
   const { status } = response;
   if (!response.ok && status < 500 && status !== 429) throw new Problem(status, parse(await response.text(), status));
-  if (!response.ok) return undefined;
+  if (!response.ok || !response.body) return undefined;
   for await (const { event, data } of eventsOf(response.body)) {
     if (event === 'problem') return undefined;
     const request = JSON.parse(data);
@@ -62,12 +86,21 @@ async function followOnce(id, { token, signal, onNews }) {
   return undefined;
 }
 
+/**
+ * @param {number} ms
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
 function pause(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
   });
 }

@@ -2,7 +2,12 @@ import { fromTemplate } from './dom.js';
 import { timeOfDay } from './format.js';
 import { excerpt } from './message-view.js';
 
-/** A request that has ended, as one line. */
+/**
+ * A request that has ended, as one line.
+ *
+ * @param {import('../../types/countersign/browser.js').SignRequest} request
+ * @param {RequestOutcome} outcome
+ */
 export function earlierRow({ id, requester, message }, outcome) {
   const { root, parts } = row(id, outcome);
   parts.requester.textContent = requester.name;
@@ -13,13 +18,23 @@ export function earlierRow({ id, requester, message }, outcome) {
 // Who had answered before a reload learns one of the others.
 const NOT_SHOWN = ['expired', 'cancelled', 'answered_elsewhere'];
 
-/** The same of one that this page has not shown: what it said is not known here. */
+/**
+ * The same of one that this page has not shown: what it said is not known here.
+ *
+ * @param {string} id
+ * @param {import('../../types/countersign/browser.js').RequestState} state
+ * @param {RequestOutcome} outcome
+ */
 export function unseenRow(id, state, outcome) {
   const { root, parts } = row(id, outcome);
   parts.about.textContent = NOT_SHOWN.includes(state) ? 'It was over before it could be shown' : 'An answer from before the reload';
   return root;
 }
 
+/**
+ * @param {string} id
+ * @param {RequestOutcome} outcome
+ */
 function row(id, outcome) {
   const made = fromTemplate('earlier-row');
   const { root, parts } = made;

@@ -1,7 +1,7 @@
 /**
  * The events of a `text/event-stream`, as they come: { event, data }. EventSource would do, but sends no token.
  *
- * @param body   of a response
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body of a response
  */
 export async function* eventsOf(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
@@ -11,10 +11,10 @@ export async function* eventsOf(body) {
       const { done, value } = await reader.read();
       if (done) return;
       const blocks = (rest + value).split('\n\n');
-      rest = blocks.pop();
+      rest = blocks.pop() ?? '';
       for (const block of blocks) {
-        const event = fields(block);
-        if (event.data !== undefined) yield event;
+        const { event, data } = fields(block);
+        if (data !== undefined) yield { event, data };
       }
     }
   } finally {
@@ -22,12 +22,17 @@ export async function* eventsOf(body) {
   }
 }
 
-/** A line that begins with a colon is there to keep the connection alive. */
+/**
+ * A line that begins with a colon is there to keep the connection alive.
+ *
+ * @param {string} block
+ */
 function fields(block) {
+  /** @type {{ event?: string, data?: string }} */
   const event = {};
   for (const line of block.split('\n')) {
     const [, name, value] = line.match(/^(event|data):\s?(.*)$/) ?? [];
-    if (name) event[name] = value;
+    if (name === 'event' || name === 'data') event[name] = value;
   }
   return event;
 }

@@ -1,6 +1,10 @@
 const ITEM = 'countersign-demo-followed';
 
-/** Keeps the ids of the requests that this tab follows, so that a reload goes on following them. */
+/**
+ * Keeps the ids of the requests that this tab follows, so that a reload goes on following them.
+ *
+ * @param {string[]} ids
+ */
 export function remember(ids) {
   try {
     sessionStorage.setItem(ITEM, ids.join(' '));

@@ -5,22 +5,29 @@ import { recall, remember } from './followed-store.js';
 /**
  * The requests that were written down and are followed to their end, over reloads of the page.
  *
- * @param progress   where their phases are shown
- * @param token      gives the bearer token, or empty
+ * @param {import('./progress-view.js').ProgressView} progress where their phases are shown
+ * @param {() => string} token gives the bearer token, or empty
  */
 export function followed(progress, token) {
+  /** @type {{ ids: string[], aborter: AbortController } | undefined} */
   let current;
 
-  /** Shows those that `sendToSign` had answered with, and all that comes of them: { ended, signed }. */
+  /**
+   * Shows those that `sendToSign` had answered with, and all that comes of them.
+   *
+   * @param {ApiRequest[]} requests
+   * @returns {Promise<{ ended: ApiRequest[], signed: Signed[] }>}
+   */
   async function follow(requests) {
     const aborter = new AbortController();
-    const latest = new Map(requests.map((request) => [request.request_id, request]));
+    const latest = new Map(requests.map((request) => [request.request_id ?? '', request]));
     current = { ids: [...latest.keys()], aborter };
     remember(current.ids);
     progress.start(requests);
     showFollowing([...latest.values()]);
+    /** @param {ApiRequest} request */
     const onNews = (request) => {
-      latest.set(request.request_id, request);
+      latest.set(request.request_id ?? '', request);
       progress.show([...latest.values()]);
       showFollowing([...latest.values()]);
     };

@@ -1,12 +1,14 @@
 import { byId } from './dom.js';
 
 const ITEM = 'countersign-demo-guide';
+/** @type {('ask' | 'approve' | 'verify')[]} */
 const STEPS = ['ask', 'approve', 'verify'];
 
 /** The way through the page in three steps, each done when the visitor has really done it. */
 export function guide() {
   const root = byId('guide');
   const again = byId('guide-again');
+  /** @type {Set<typeof STEPS[number]>} */
   const done = new Set();
   let hint = '';
 
@@ -23,11 +25,17 @@ export function guide() {
     byId('guide-close').textContent = current ? 'Skip' : 'Done';
   }
 
+  /** @param {boolean} isOpen */
   function open(isOpen) {
     root.hidden = !isOpen;
     again.hidden = isOpen;
   }
 
+  /**
+   * @param {typeof STEPS[number]} step
+   * @param {boolean} isDone
+   * @param {string} words
+   */
   function reach(step, isDone, words = '') {
     if (isDone) done.add(step);
     else done.delete(step);
@@ -54,7 +62,11 @@ export function guide() {
   return {
     /** The visitor has asked. */
     asked: () => reach('ask', true),
-    /** It came to an end: whether with a signature. */
+    /**
+     * It came to an end: whether with a signature.
+     *
+     * @param {boolean} signed
+     */
     ended(signed) {
       if (signed) return reach('approve', true);
       done.delete('ask');
@@ -73,6 +85,7 @@ function recall() {
   }
 }
 
+/** @param {string} value */
 function remember(value) {
   try {
     localStorage.setItem(ITEM, value);

@@ -1,4 +1,4 @@
-import { deleteKey, Key, openKey } from './sdk.js';
+import { CountersignError, deleteKey, Key, openKey } from './sdk.js';
 
 const NAME = { name: 'demo' };
 const tabs = new BroadcastChannel('countersign-demo-key');
@@ -8,7 +8,8 @@ export async function loadKey() {
   try {
     return await openKey(NAME);
   } catch (error) {
-    if (error.code !== 'storage_unavailable' && error.code !== 'no_webcrypto') throw error;
+    const code = error instanceof CountersignError ? error.code : undefined;
+    if (code !== 'storage_unavailable' && code !== 'no_webcrypto') throw error;
     return Key.generate();
   }
 }
@@ -22,7 +23,11 @@ export async function newKey() {
   return key;
 }
 
-/** Calls `then` with the key that another tab has put in place of the kept one. */
+/**
+ * Calls `then` with the key that another tab has put in place of the kept one.
+ *
+ * @param {(key: import('../../types/countersign/browser.js').Key | import('../../types/countersign/browser.js').WebCryptoKey) => void} then
+ */
 export function onKeyReplaced(then) {
   tabs.onmessage = async () => then(await loadKey());
 }

@@ -13,7 +13,7 @@ const backend = backendPanel({
   onAnswer: (id) => wallet.cardOf(id)?.linkToAnswer(),
   onEnd(signed) {
     way.ended(signed.length > 0);
-    if (signed.length > 0) check.show(signed[0]);
+    if (signed.length > 0) void check.show(signed[0]);
   },
 });
 const wallet = walletPanel({

@@ -3,8 +3,9 @@ import { sentence } from './format.js';
 /**
  * How a request stands, as one honest sentence, an icon and a tone; null while it waits for a decision.
  *
- * @param request   the SDK's request
- * @param failure   the error that ended it, where there was one
+ * @param {{ state: import('../../types/countersign/browser.js').RequestState }} request
+ * @param {import('../../types/countersign/browser.js').CountersignError | undefined} failure the error that ended it, where there was one
+ * @returns {RequestOutcome | null}
  */
 export function outcomeOf(request, failure) {
   switch (request.state) {
@@ -32,20 +33,32 @@ export function outcomeOf(request, failure) {
   }
 }
 
+/** @type {RequestOutcome} */
 const UNCONFIRMED = {
   sentence: 'Sent, but the server no longer knows the request: it cannot be told whether the answer was used.',
   icon: 'alert',
   tone: 'calm',
 };
 
-/** How requests that were decided together stand, in one sentence. */
+/**
+ * How requests that were decided together stand, in one sentence.
+ *
+ * @param {readonly import('../../types/countersign/browser.js').SignRequest[]} requests
+ * @param {RequestOutcome[]} outcomes
+ * @returns {RequestOutcome}
+ */
 export function summaryOf(requests, outcomes) {
   const [first] = outcomes;
   if (!requests.every(hasEnded)) return outcomes.find((outcome) => outcome.tone === 'waiting') ?? first;
-  if (outcomes.every((outcome) => outcome.sentence === first.sentence)) return { ...first, sentence: `All ${outcomes.length}: ${first.sentence}` };
+  if (outcomes.every((outcome) => outcome.sentence === first.sentence))
+    return { ...first, sentence: `All ${outcomes.length}: ${first.sentence}` };
   const signed = requests.filter((request) => request.state === 'accepted').length;
   return { sentence: `${signed} of ${requests.length} signed and delivered.`, icon: signed > 0 ? 'check' : 'cross', tone: 'calm' };
 }
 
-/** Whether nothing more can happen to it. */
+/**
+ * Whether nothing more can happen to it.
+ *
+ * @param {{ state: import('../../types/countersign/browser.js').RequestState }} request
+ */
 export const hasEnded = (request) => request.state !== 'open' && request.state !== 'answered';

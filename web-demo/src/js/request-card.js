@@ -9,27 +9,30 @@ import { whenSeen } from './seen.js';
 /**
  * One request as a card.
  *
- * @param request    the SDK's request
- * @param onEnd      called with the outcome when nothing more can happen, and again should more become known of it
+ * @param {import('../../types/countersign/browser.js').SignRequest} request
+ * @param {(outcome: RequestOutcome) => void} onEnd called with the outcome when nothing more can happen, and again should more become known of it
+ * @returns {Card}
  */
 export function requestCard(request, onEnd) {
   const { root, parts } = fromTemplate('request-card');
-  const article = root.firstElementChild;
+  const article = /** @type {HTMLElement} */ (root.firstElementChild);
   const stopCountdown = countdown(request, parts);
   const choice = decision(parts, {
     onApprove: () => decide(request.approve()),
     onDecline: (reason) => decide(request.reject(reason)),
   });
+  /** @type {import('../../types/countersign/browser.js').CountersignError | undefined} */
   let failure;
   let told = '';
 
   const outcomeNow = () => outcomeOf(request, failure ?? request.signal.reason);
 
+  /** @param {Promise<void>} answer */
   async function decide(answer) {
     try {
       await answer;
     } catch (error) {
-      failure = error;
+      failure = /** @type {import('../../types/countersign/browser.js').CountersignError} */ (error);
     }
     show();
     if (request.state === 'open' && failure) choice.complain(failure);
@@ -66,6 +69,8 @@ export function requestCard(request, onEnd) {
     arm: choice.arm,
     outcomes: () => [outcomeNow()],
     /** Offers a way to the answer that the other half of the page got for this request. */
-    linkToAnswer: () => { parts['see-answer'].hidden = false; },
+    linkToAnswer: () => {
+      parts['see-answer'].hidden = false;
+    },
   };
 }

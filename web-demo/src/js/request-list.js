@@ -12,17 +12,23 @@ const EARLIER_KEPT = 20;
  * The wallet's requests: cards in the order they came, and below them a line for each earlier one. A card that ended
  * stays where it is until the next request comes, so that nothing moves while somebody reads or aims.
  *
- * @param onOpen   called with the number of requests waiting for a decision, whenever it changes
+ * @param {(count: number) => void} onOpen called with the number of requests waiting for a decision, whenever it changes
  */
 export function requestList(onOpen) {
   const shown = byId('open-requests');
   const earlier = byId('earlier-requests');
   const title = document.title;
-  /** The requests that were told of, until they are over. */
+  /**
+   * The requests that were told of, until they are over.
+   *
+   * @type {Set<string>}
+   */
   const known = new Set();
+  /** @type {Card[]} */
   let cards = [];
 
   const open = () => cards.flatMap((card) => card.requests).filter((request) => request.state === 'open');
+  /** @param {Card} card */
   const isOver = (card) => card.requests.every(hasEnded);
 
   function count() {
@@ -31,15 +37,17 @@ export function requestList(onOpen) {
     onOpen(waiting);
   }
 
+  /** @param {Card} card */
   function putAway(card) {
     card.root.remove();
     const outcomes = card.outcomes();
-    remember(card.requests.map((request, index) => earlierRow(request, outcomes[index])));
+    remember(card.requests.flatMap((request, index) => rowOf(request, outcomes[index])));
   }
 
+  /** @param {HTMLElement[]} rows */
   function remember(rows) {
     earlier.prepend(...rows);
-    while (earlier.childElementCount > EARLIER_KEPT) earlier.lastElementChild.remove();
+    while (earlier.childElementCount > EARLIER_KEPT) earlier.lastElementChild?.remove();
     byId('earlier').hidden = false;
   }
 
@@ -49,6 +57,10 @@ export function requestList(onOpen) {
     byId('no-requests').hidden = cards.length > 0;
   }
 
+  /**
+   * @param {Card} card
+   * @param {string} announcement
+   */
   function show(card, announcement) {
     clear();
     cards.forEach((other) => other.arm());
@@ -62,24 +74,37 @@ export function requestList(onOpen) {
     count();
   }
 
+  /** @param {RequestOutcome} outcome */
   const tell = (outcome) => announce(outcome.sentence);
 
   return {
-    /** Puts a request before the human. */
+    /**
+     * Puts a request before the human.
+     *
+     * @param {import('../../types/countersign/browser.js').SignRequest} request
+     */
     add(request) {
       show(requestCard(request, tell), `${request.requester.name} asks for your signature: ${excerpt(request.message)}`);
     },
-    /** Puts several requests before the human at once. */
+    /**
+     * Puts several requests before the human at once.
+     *
+     * @param {import('../../types/countersign/browser.js').SignBatch} batch
+     */
     addBatch(batch) {
       show(batchCard(batch, tell), `${batch.requester.name} asks for ${batch.requests.length} signatures at once`);
     },
-    /** Notes a request that a rule has approved, once it is over. */
+    /**
+     * Notes a request that a rule has approved, once it is over.
+     *
+     * @param {import('../../types/countersign/browser.js').SignRequest} request
+     */
     addApproved(request) {
       known.add(request.id);
       const end = () => {
-        if (!hasEnded(request)) return;
-        off();
         const outcome = outcomeOf(request, request.signal.reason);
+        if (!hasEnded(request) || !outcome) return;
+        off();
         const told = request.state === 'accepted' ? { ...outcome, sentence: 'Signed by your rule. Nobody was asked.' } : outcome;
         remember([earlierRow(request, told)]);
         tell(told);
@@ -87,19 +112,35 @@ export function requestList(onOpen) {
       const off = request.on('change', end);
       end();
     },
-    /** Notes the end of a request that nobody has seen here: it was answered before the page was loaded anew, or over at once. */
+    /**
+     * Notes the end of a request that nobody has seen here: it was answered before the page was loaded anew, or over at once.
+     *
+     * @param {import('../../types/countersign/browser.js').EndedEvent} event
+     */
     addEnded({ requestId, state, error }) {
       if (known.delete(requestId)) return;
-      remember([unseenRow(requestId, state, outcomeOf({ state }, error))]);
+      const outcome = outcomeOf({ state }, error);
+      if (outcome) remember([unseenRow(requestId, state, outcome)]);
     },
     /** Puts away what is over. */
     clear,
     /** Declines what is open, because this wallet is about to give its key up. */
     async declineAll() {
-      await Promise.allSettled(open().map((request) =>
-        request.reject({ code: 'locked', scope: 'device', reason: 'The wallet changed to another key' })));
+      await Promise.allSettled(
+        open().map((request) => request.reject({ code: 'locked', scope: 'device', reason: 'The wallet changed to another key' })),
+      );
     },
-    /** The card of a request, if it is still shown as one. */
+    /**
+     * The card of a request, if it is still shown as one.
+     *
+     * @param {string} id
+     */
     cardOf: (id) => cards.find((card) => card.requests.some((request) => request.id === id)),
   };
 }
+
+/**
+ * @param {import('../../types/countersign/browser.js').SignRequest} request
+ * @param {RequestOutcome | null | undefined} outcome
+ */
+const rowOf = (request, outcome) => (outcome ? [earlierRow(request, outcome)] : []);

@@ -1,4 +1,9 @@
-/** Calls `then` once, when `target` is on the screen of a visible tab. */
+/**
+ * Calls `then` once, when `target` is on the screen of a visible tab.
+ *
+ * @param {HTMLElement} target
+ * @param {() => void} then
+ */
 export function whenSeen(target, then) {
   let onScreen = false;
   const check = () => {
@@ -8,7 +13,7 @@ export function whenSeen(target, then) {
     then();
   };
   const observer = new IntersectionObserver((entries) => {
-    onScreen = entries.at(-1).isIntersecting;
+    onScreen = entries.at(-1)?.isIntersecting === true;
     check();
   });
   observer.observe(target);

@@ -7,8 +7,9 @@ const SECOND_MS = 1_000;
 export function standbyNotice() {
   const notice = byId('standby');
   const list = byId('elsewhere');
+  /** @type {readonly import('../../types/countersign/browser.js').ElsewhereRequest[]} */
   let requests = [];
-  let timer;
+  let timer = 0;
 
   function render() {
     clearTimeout(timer);
@@ -19,13 +20,21 @@ export function standbyNotice() {
   }
 
   return {
-    /** Whether this tab stands by. */
+    /**
+     * Whether this tab stands by.
+     *
+     * @param {boolean} standsBy
+     */
     show(standsBy) {
       notice.hidden = !standsBy;
       byId('requests').hidden = standsBy;
       render();
     },
-    /** What is open in the other tab: the SDK's `elsewhere`. */
+    /**
+     * What is open in the other tab.
+     *
+     * @param {readonly import('../../types/countersign/browser.js').ElsewhereRequest[]} elsewhere
+     */
     list(elsewhere) {
       requests = elsewhere;
       render();
@@ -33,6 +42,7 @@ export function standbyNotice() {
   };
 }
 
+/** @param {import('../../types/countersign/browser.js').ElsewhereRequest} request */
 function line({ id, requester, purpose, expiresAt, state }) {
   const item = element('li', 'elsewhere-row');
   item.dataset.requestId = id;

@@ -15,7 +15,11 @@ const WORDS = {
   },
 };
 
-/** Shows where a key lives, and what that means. */
+/**
+ * Shows where a key lives, and what that means.
+ *
+ * @param {{ storage: keyof typeof WORDS }} key
+ */
 export function showStorage({ storage }) {
   const { badge, note } = WORDS[storage];
   byId('key-storage').dataset.storage = storage;

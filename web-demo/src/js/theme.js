@@ -11,6 +11,7 @@
       return null;
     }
   };
+  /** @param {string} theme */
   const remember = (theme) => {
     try {
       localStorage.setItem(KEY, theme);

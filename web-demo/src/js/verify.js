@@ -1,9 +1,12 @@
-import { verify as verifyBySdk } from './sdk.js';
 import { fromBase64 } from './bytes.js';
+import { verify as verifyBySdk } from './sdk.js';
 
 /**
  * Checks a signature without asking the server: by the browser's own Ed25519, or the SDK's where it has none.
  *
+ * @param {string} publicKey in base64
+ * @param {Uint8Array<ArrayBuffer>} message
+ * @param {string} signature in base64
  * @returns {Promise<{ valid: boolean, by: string }>}
  */
 export async function checkSignature(publicKey, message, signature) {
@@ -14,10 +17,14 @@ export async function checkSignature(publicKey, message, signature) {
   return { valid, by: "the browser's own Ed25519 (WebCrypto)" };
 }
 
-/** The key for WebCrypto, or null where the browser has no Ed25519 or the page no secure context. */
+/**
+ * The key for WebCrypto, or null where the browser has no Ed25519 or the page no secure context.
+ *
+ * @param {string} publicKey
+ */
 async function nativeKey(publicKey) {
   try {
-    return await crypto.subtle.importKey('raw', fromBase64(publicKey), 'Ed25519', false, ['verify']);
+    return await crypto.subtle.importKey('raw', fromBase64(publicKey) ?? new Uint8Array(), 'Ed25519', false, ['verify']);
   } catch {
     return null;
   }

@@ -12,9 +12,10 @@ import { showStorage } from './storage-badge.js';
 /**
  * The left half of the page.
  *
- * @param onKey    called with the public key whenever it changes
- * @param onOpen   called with the number of requests that wait for a decision
- * @param onFrame  called with each frame of the wallet: { direction, text }
+ * @param {object} options
+ * @param {(publicKey: string) => void} options.onKey called with the public key whenever it changes
+ * @param {(count: number) => void} options.onOpen called with the number of requests that wait for a decision
+ * @param {(frame: FrameSeen) => void} options.onFrame called with each frame of the wallet
  */
 export function walletPanel({ onKey, onOpen, onFrame }) {
   const requests = requestList(onOpen);
@@ -22,15 +23,26 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
   const allowed = rules();
   const shown = byId('public-key');
   const change = byId('new-key');
+  /** @type {PageKey | undefined} */
   let key;
+  /** @type {Wallet | undefined} */
   let wallet;
 
+  /** @param {PageKey} next */
   function use(next) {
     key = next;
-    const mine = new Wallet({ key });
+    const mine = new Wallet({ key: next });
     wallet = mine;
-    // A wallet that was replaced has nothing more to say.
-    const told = (then) => (event) => wallet === mine && then(event);
+    /**
+     * A wallet that was replaced has nothing more to say.
+     *
+     * @template Event
+     * @param {(event: Event) => void} then
+     * @returns {(event: Event) => void}
+     */
+    const told = (then) => (event) => {
+      if (wallet === mine) then(event);
+    };
     mine.on('state', told(showState));
     mine.on('elsewhere', told(standby.list));
     mine.on('error', told(showMemory));
@@ -44,12 +56,13 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
     mine.on('ended', told(requests.addEnded));
     allowed.of(mine);
     mine.connect().catch(told(showProblem));
-    shown.textContent = shortKey(key.publicKey);
-    shown.title = key.publicKey;
-    showStorage(key);
-    onKey(key.publicKey);
+    shown.textContent = shortKey(next.publicKey);
+    shown.title = next.publicKey;
+    showStorage(next);
+    onKey(next.publicKey);
   }
 
+  /** @param {import('../../types/countersign/browser.js').StateEvent} event */
   function showState(event) {
     showConnection(event);
     const standsBy = event.state === 'standby';
@@ -57,6 +70,7 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
     standby.show(standsBy);
   }
 
+  /** @param {() => PageKey | Promise<PageKey>} next */
   async function replace(next) {
     change.disabled = true;
     try {
@@ -64,26 +78,41 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
       const last = wallet;
       wallet = undefined;
       last?.close();
-      key?.free?.();
+      free(key);
       standby.list([]);
       byId('memory-problem').hidden = true;
       use(await next());
     } catch (error) {
-      showProblem(error);
+      showProblem(/** @type {Error} */ (error));
     } finally {
       change.disabled = false;
     }
   }
 
-  copyButton(byId('copy-key'), () => key.publicKey, shown);
+  copyButton(byId('copy-key'), () => key?.publicKey ?? '', shown);
   change.addEventListener('click', () => replace(newKey));
-  onKeyReplaced((other) => (other.publicKey === key?.publicKey ? other.free?.() : replace(() => other)));
+  onKeyReplaced((other) => (other.publicKey === key?.publicKey ? free(other) : replace(() => other)));
   loadKey().then(use).catch(showProblem);
 
   return { cardOf: requests.cardOf };
 }
 
-/** Says what a browser that keeps nothing means for the person: the wallet works, but may ask twice. */
+/** @typedef {import('../../types/countersign/browser.js').Key | import('../../types/countersign/browser.js').WebCryptoKey} PageKey */
+
+/**
+ * Overwrites the secret of a key that is in memory; the browser itself holds the others.
+ *
+ * @param {PageKey | undefined} key
+ */
+function free(key) {
+  if (key && 'free' in key) key.free();
+}
+
+/**
+ * Says what a browser that keeps nothing means for the person: the wallet works, but may ask twice.
+ *
+ * @param {import('../../types/countersign/browser.js').CountersignError} error
+ */
 function showMemory({ code, message }) {
   if (code !== 'storage_unavailable' && code !== 'storage_failed') return;
   const problem = byId('memory-problem');

@@ -21,7 +21,9 @@ declare function log(line: string): void;
 declare const preview: HTMLElement;
 /** A database of the caller's. */
 declare const database: {
-  transaction(work: (rows: { get(key: string): Promise<string | undefined>; set(key: string, value: string): Promise<void> }) => Promise<void>): Promise<void>;
+  transaction(
+    work: (rows: { get(key: string): Promise<string | undefined>; set(key: string, value: string): Promise<void> }) => Promise<void>,
+  ): Promise<void>;
 };
 /** What the user typed. */
 declare const passphrase: string;

@@ -1,7 +1,7 @@
-import { Key, Wallet } from 'countersign';
+import { CountersignError, Key, Wallet } from 'countersign';
 
 try {
   new Wallet({ key: await Key.generate(), url: 'wss://example.com/ws' });
-} catch ({ code }) {
-  console.log(code);
+} catch (error) {
+  console.log(error instanceof CountersignError ? error.code : error);
 }

@@ -1,5 +1,5 @@
 import { serve } from './serve.js';
 
-onmessage = ({ data }) => {
+self.onmessage = ({ data }) => {
   serve(data, (word) => postMessage(word)).catch((error) => postMessage({ error: String(error) }));
 };

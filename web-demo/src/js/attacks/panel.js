@@ -11,6 +11,7 @@ import { askedOnce, noneWrong, tookPlace, verdict } from './verdict.js';
 import { wrongKey } from './wrong-key.js';
 
 const ATTACKS = [tamper, replay, wrongKey, disconnect, secondTab, restart];
+/** @type {Record<'idle' | 'running' | 'held' | 'broken' | 'void', { words: string, icon: IconName }>} */
 const STATES = {
   idle: { words: 'Not tried', icon: 'play' },
   running: { words: 'Running', icon: 'clock' },
@@ -23,19 +24,21 @@ const MOST_STEPS = 200;
 /**
  * Attacks on the server that the page came from, each against wallets of its own, with what was seen of it.
  *
- * @param token     gives the bearer token, or empty
- * @param onFrame   called with each frame of these wallets, and what they are called in the log
+ * @param {object} options
+ * @param {() => string} options.token gives the bearer token, or empty
+ * @param {(event: FrameSeen, whose: string) => void} options.onFrame called with each frame of these wallets, and what they are called in the log
  */
 export function attackPanel({ token, onFrame }) {
   const rows = new Map(ATTACKS.map((attack) => [attack, row(attack, run)]));
   let running = false;
   byId('attacks').append(...[...rows.values()].map(({ root }) => root));
 
+  /** @param {Attack} attack */
   async function run(attack) {
-    if (running) return;
-    running = true;
-    for (const other of rows.values()) other.current(other === rows.get(attack));
     const chosen = rows.get(attack);
+    if (running || !chosen) return;
+    running = true;
+    for (const other of rows.values()) other.current(other === chosen);
     chosen.show('running');
     begin(attack);
     const stage = scene({ token: token(), onStep: showStep, onFrame });
@@ -44,7 +47,11 @@ export function attackPanel({ token, onFrame }) {
       findings = await attack.run(stage);
     } catch (error) {
       // What was seen until then still counts.
-      findings = [tookPlace(false, sentence(error.message)), noneWrong(stage.answers), askedOnce(stage.prompts)];
+      findings = [
+        tookPlace(false, sentence(String(error instanceof Error ? error.message : error))),
+        noneWrong(stage.answers),
+        askedOnce(stage.prompts),
+      ];
     } finally {
       stage.close();
       running = false;
@@ -55,9 +62,14 @@ export function attackPanel({ token, onFrame }) {
   }
 }
 
+/**
+ * @param {Attack} attack
+ * @param {(attack: Attack) => void} run
+ */
 function row(attack, run) {
   const { root, parts } = fromTemplate('attack-row');
-  const button = root.querySelector('button');
+  const button = /** @type {HTMLButtonElement} */ (root.querySelector('button'));
+  /** @param {keyof typeof STATES} state */
   const show = (state) => {
     root.dataset.state = state;
     parts.state.textContent = STATES[state].words;
@@ -71,10 +83,12 @@ function row(attack, run) {
   return {
     root,
     show,
+    /** @param {boolean} isCurrent */
     current: (isCurrent) => (isCurrent ? button.setAttribute('aria-current', 'true') : button.removeAttribute('aria-current')),
   };
 }
 
+/** @param {Attack} attack */
 function begin({ title, summary }) {
   const report = byId('report');
   report.dataset.state = 'running';
@@ -88,6 +102,7 @@ function begin({ title, summary }) {
   if (report.getBoundingClientRect().top > innerHeight * 0.7) report.scrollIntoView();
 }
 
+/** @param {Step} step */
 function showStep({ who, text, tone }) {
   const steps = byId('report-steps');
   if (steps.childElementCount >= MOST_STEPS) return;
@@ -98,17 +113,24 @@ function showStep({ who, text, tone }) {
   steps.append(item);
 }
 
+/**
+ * @param {Attack} attack
+ * @param {ReturnType<typeof verdict>} result
+ * @param {Finding[]} findings
+ */
 function finish({ title, why }, { state, title: verdictTitle }, findings) {
   byId('report').dataset.state = state;
   byId('report-verdict').hidden = false;
   byId('report-verdict-icon').setAttribute('href', `#icon-${STATES[state].icon}`);
   byId('report-verdict-title').textContent = verdictTitle;
-  byId('report-findings').replaceChildren(...findings.map(({ ok, text }) => {
-    const item = element('li', 'finding');
-    item.dataset.ok = String(ok);
-    item.append(icon(ok ? 'check' : 'cross'), element('span', '', text));
-    return item;
-  }));
+  byId('report-findings').replaceChildren(
+    ...findings.map(({ ok, text }) => {
+      const item = element('li', 'finding');
+      item.dataset.ok = String(ok);
+      item.append(icon(ok ? 'check' : 'cross'), element('span', '', text));
+      return item;
+    }),
+  );
   byId('report-why').textContent = state === 'held' ? why : '';
   announce(`${title}: ${verdictTitle}`);
 }

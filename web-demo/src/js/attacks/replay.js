@@ -4,12 +4,14 @@ import { allEnded, askedOnce, noneWrong, tookPlace } from './verdict.js';
 const FIRST = 'Transfer 25.00 EUR to Grace Example, reference 2041';
 const SECOND = 'Transfer 25.00 EUR to Grace Example, reference 2042';
 
+/** @type {Attack} */
 export const replay = {
   id: 'replay',
   title: 'Replay an earlier answer',
   summary: 'Somebody has kept an answer of yours, and sends it again for the next request.',
   why: 'An answer counts for one request only, and its signature for that request’s message only.',
   async run(scene) {
+    /** @type {import('../../../types/countersign/browser.js').SignRequest | undefined} */
     let undecided;
     const victim = await scene.wallet('wallet', {
       async onRequest(request) {
@@ -20,24 +22,35 @@ export const replay = {
       },
     });
     const first = await scene.ask(victim, FIRST);
-    const kept = victim.last('sign_response').text;
+    const kept = victim.last('sign_response')?.text ?? '';
     scene.say('attacker', 'has kept this answer.');
 
     const acks = () => victim.all('response_ack').map(({ frame }) => frame);
     const answering = scene.ask(victim, SECOND);
-    await scene.until('the next request', () => undecided);
+    const { id } = await scene.until('the next request', () => undecided);
     const seen = acks().length;
     victim.inject(kept);
     await scene.until('what the server says', () => acks().length > seen);
     const stillOpen = scene.answers.length === 1;
     scene.say('backend', stillOpen ? 'still waits for its second signature.' : 'has been answered.', stillOpen ? '' : 'bad');
 
-    victim.inject(JSON.stringify({ ...JSON.parse(kept), request_id: undecided.id, message: toBase64(fromText(SECOND)) }));
+    victim.inject(JSON.stringify({ ...JSON.parse(kept), request_id: id, message: toBase64(fromText(SECOND)) }));
     const second = await answering;
     return [
-      tookPlace(first.valid && victim.frames.filter(({ fate }) => fate === 'injected').length === 2, 'An answer that had been accepted was sent twice more.'),
-      { promise: true, ok: stillOpen, text: stillOpen ? 'As it was, it answered nothing but the request it was for.' : 'The old answer ended the new request.' },
-      { promise: true, ok: !second.signature, text: second.signature ? 'Under the new request’s name it was accepted.' : 'Under the new request’s name it was refused.' },
+      tookPlace(
+        first.valid && victim.frames.filter(({ fate }) => fate === 'injected').length === 2,
+        'An answer that had been accepted was sent twice more.',
+      ),
+      {
+        promise: true,
+        ok: stillOpen,
+        text: stillOpen ? 'As it was, it answered nothing but the request it was for.' : 'The old answer ended the new request.',
+      },
+      {
+        promise: true,
+        ok: !second.signature,
+        text: second.signature ? 'Under the new request’s name it was accepted.' : 'Under the new request’s name it was refused.',
+      },
       noneWrong(scene.answers),
       allEnded(scene.answers),
       askedOnce(scene.prompts),

@@ -1,8 +1,10 @@
 import { demoInstance, restartServer } from '../api.js';
+import { isRepeated } from '../wire/tap.js';
 import { allEnded, allSigned, askedOnce, tookPlace } from './verdict.js';
 
 const POLL_MS = 150;
 
+/** @type {Attack} */
 export const restart = {
   id: 'restart',
   title: 'Restart the server',
@@ -11,10 +13,18 @@ export const restart = {
   async run(scene) {
     const before = await demoInstance();
     if (!before) {
-      return [tookPlace(false, 'This server cannot be restarted from the page. Do it by hand: ask with “Let it wait for the wallet”, press Ctrl-C in the terminal, and run “make demo” again before you approve.')];
+      return [
+        tookPlace(
+          false,
+          'This server cannot be restarted from the page. Do it by hand: ask with “Let it wait for the wallet”, press Ctrl-C in the terminal, and run “make demo” again before you approve.',
+        ),
+      ];
     }
-    let decide;
-    const decision = new Promise((resolve) => { decide = resolve; });
+    let decide = () => {};
+    /** @type {Promise<void>} */
+    const decision = new Promise((resolve) => {
+      decide = resolve;
+    });
     const victim = await scene.wallet('wallet', {
       onRequest: async (request) => {
         await decision;
@@ -29,7 +39,7 @@ export const restart = {
     if (!(await restartServer())) return [tookPlace(false, 'The server refused to be restarted.')];
     const after = await nextInstance(before);
     scene.say('server', after ? `is another process: ${after} in place of ${before}.` : 'did not come back.');
-    await scene.until('the wallet to be back', () => victim.last('sign_request').frame.attempt > 1);
+    await scene.until('the wallet to be back', () => isRepeated(victim.last('sign_request')?.frame));
     decide();
     await end;
     return [
@@ -41,13 +51,19 @@ export const restart = {
   },
 };
 
-/** Which process answers once it is not `before`; null if none does in a while. */
+/**
+ * Which process answers once it is not `before`; null if none does in a while.
+ *
+ * @param {string} before
+ */
 async function nextInstance(before) {
   const deadline = Date.now() + 15_000;
   while (Date.now() < deadline) {
     const now = await demoInstance();
     if (now && now !== before) return now;
-    await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, POLL_MS);
+    });
   }
   return null;
 }

@@ -10,42 +10,72 @@ const CALL_MS = 30_000;
 /**
  * Where an attack plays: wallets with fresh keys that approve what they are shown, and a backend. Writes down what it sees.
  *
- * @param token     the bearer token, or empty
- * @param onStep    called with { who, text, tone } for each thing that is seen
- * @param onFrame   called with each frame of these wallets, and what they are called in the log
+ * @typedef {ReturnType<typeof scene>} Scene
+ * @param {object} options
+ * @param {string} options.token the bearer token, or empty
+ * @param {(step: Step) => void} options.onStep called for each thing that is seen
+ * @param {(event: FrameSeen, whose: string) => void} options.onFrame called with each frame of these wallets, and what they are called in the log
  */
 export function scene({ token, onStep, onFrame }) {
+  /** @type {StandIn[]} */
   const wallets = [];
+  /** @type {JudgedAnswer[]} */
   const answers = [];
+  /** @type {Map<string, number>} */
   const prompts = new Map();
+  /** @type {Map<string, number>} */
   const numbers = new Map();
+  /** @type {Set<() => void>} */
   const waiting = new Set();
   const ended = new AbortController();
 
   /** Something has happened: whoever waits for something looks again. */
   const stir = () => waiting.forEach((look) => look());
+  /**
+   * @param {string} who
+   * @param {string} text
+   * @param {Step['tone']} tone
+   */
   const say = (who, text, tone = '') => onStep({ who, text, tone });
-  /** What a request is called here: its id says nothing to a reader. */
+  /**
+   * What a request is called here: its id says nothing to a reader.
+   *
+   * @param {string} id
+   */
   const nameOf = (id) => {
     if (!numbers.has(id)) numbers.set(id, numbers.size + 1);
     return `request ${numbers.get(id)}`;
   };
 
-  async function judged({ publicKey, contents }, { kind, status, body }) {
-    const signature = kind === 'signed' ? body.signature : undefined;
+  /**
+   * @param {Call} asked
+   * @param {Answered} answered
+   */
+  async function judged({ publicKey, contents }, answered) {
+    const { kind } = answered;
+    const signature = answered.kind === 'signed' ? answered.body.signature : undefined;
     const valid = signature ? (await checkSignature(publicKey, contents, signature)).valid : false;
-    const answer = { kind, signature, valid, code: body?.code, body };
+    const code = answered.kind === 'problem' ? answered.body.code : undefined;
+    const answer = { kind, signature, valid, code };
     answers.push(answer);
-    const words = { signed: valid ? 'gets a signature, and it verifies.' : 'gets a signature that does not verify.', unreachable: 'gets no answer at all.', cancelled: 'has stopped waiting.' };
-    say('backend', words[kind] ?? `gets ${status ? `${status} ` : ''}${body.code}: ${body.detail}.`, kind === 'signed' && valid ? 'good' : kind === 'signed' ? 'bad' : '');
+    say('backend', whatIsGot(answered, valid), kind === 'signed' && valid ? 'good' : kind === 'signed' ? 'bad' : '');
     stir();
     return answer;
   }
 
+  /**
+   * @param {StandIn} wallet
+   * @param {string} text
+   * @returns {Call}
+   */
   const call = (wallet, text) => {
     const contents = fromText(text);
     say('backend', `asks for a signature over “${text}”.`);
-    return { publicKey: wallet.publicKey, contents, body: { public_key: wallet.publicKey, message: toBase64(contents), timeout_ms: CALL_MS } };
+    return {
+      publicKey: wallet.publicKey,
+      contents,
+      body: { public_key: wallet.publicKey, message: toBase64(contents), timeout_ms: CALL_MS },
+    };
   };
 
   return {
@@ -53,7 +83,12 @@ export function scene({ token, onStep, onFrame }) {
     token,
     answers,
     prompts,
-    /** A wallet that is connected. `options` as of `standIn`. */
+    /**
+     * A wallet that is connected.
+     *
+     * @param {string} name
+     * @param {import('./stand-in.js').StandInOptions} options
+     */
     async wallet(name, options = {}) {
       const made = await standIn(name, {
         ...options,
@@ -72,27 +107,44 @@ export function scene({ token, onStep, onFrame }) {
       wallets.push(made);
       return made;
     },
-    /** The backend asks; resolves with what it got, signature checked: { signature, valid, code, body }. */
+    /**
+     * The backend asks; resolves with what it got, signature checked.
+     *
+     * @param {StandIn} wallet
+     * @param {string} text
+     */
     async ask(wallet, text) {
       const asked = call(wallet, text);
-      return judged(asked, await sendToSign(asked.body, { token, signal: ended.signal }));
+      return judged(asked, single(await sendToSign(asked.body, { token, signal: ended.signal })));
     },
-    /** The backend asks, and has the request written down. Resolves with its id and the promise of its end, or with what was answered instead. */
+    /**
+     * The backend asks, and has the request written down. Resolves with the promise of its end, or with what was answered instead.
+     *
+     * @param {StandIn} wallet
+     * @param {string} text
+     */
     async askDurably(wallet, text) {
       const asked = call(wallet, text);
       const outcome = await sendToSign({ ...asked.body, queue: true }, { durable: true, token, signal: ended.signal });
-      if (outcome.kind !== 'accepted') return { refused: await judged(asked, outcome) };
-      const [{ request_id: id }] = outcome.requests;
+      if (outcome.kind !== 'accepted') return { refused: await judged(asked, single(outcome)) };
+      const id = outcome.requests[0]?.request_id ?? '';
       const follow = async () => {
         const last = await followRequest(id, { token, signal: ended.signal, onNews: stir, onLost: stir });
-        return judged(asked, last.signature ? { kind: 'signed', body: last } : { kind: 'problem', body: last.error });
+        return judged(asked, endOf(last));
       };
       const end = follow();
       // Whoever has given up does not wait for it.
       end.catch(() => {});
-      return { id, end };
+      return { end };
     },
-    /** Waits until `condition` gives something true, and gives that. It is looked at whenever something has happened. */
+    /**
+     * Waits until `condition` gives something true, and gives that. It is looked at whenever something has happened.
+     *
+     * @template Value
+     * @param {string} what
+     * @param {() => Value} condition
+     * @returns {Promise<NonNullable<Value>>}
+     */
     until(what, condition) {
       return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
@@ -117,4 +169,51 @@ export function scene({ token, onStep, onFrame }) {
       wallets.forEach((wallet) => wallet.close());
     },
   };
+}
+
+/**
+ * @typedef {import('./stand-in.js').StandIn} StandIn
+ * @typedef {{ publicKey: string, contents: Uint8Array<ArrayBuffer>, body: CallBody }} Call
+ * @typedef {{ kind: 'signed', body: { signature: string } }} SignedAnswer
+ * @typedef {{ kind: 'problem', status?: number, body: ApiProblem }} ProblemAnswer
+ * @typedef {SignedAnswer | ProblemAnswer | { kind: 'cancelled' | 'unreachable' }} Answered
+ */
+
+/**
+ * @param {Answered} answered
+ * @param {boolean} valid
+ */
+function whatIsGot(answered, valid) {
+  switch (answered.kind) {
+    case 'signed':
+      return valid ? 'gets a signature, and it verifies.' : 'gets a signature that does not verify.';
+    case 'problem':
+      return `gets ${answered.status ? `${answered.status} ` : ''}${answered.body.code}: ${answered.body.detail}.`;
+    case 'unreachable':
+      return 'gets no answer at all.';
+    case 'cancelled':
+      return 'has stopped waiting.';
+  }
+}
+
+/**
+ * What came of a call that asked for one signature, and to wait for it.
+ *
+ * @param {Outcome} outcome
+ * @returns {Answered}
+ */
+function single(outcome) {
+  if (outcome.kind === 'accepted' || outcome.kind === 'ended') return endOf(outcome.requests[0]);
+  return outcome;
+}
+
+/**
+ * How a request that was written down ended.
+ *
+ * @param {ApiRequest | undefined} last
+ * @returns {Answered}
+ */
+function endOf(last) {
+  if (last?.signature) return { kind: 'signed', body: { signature: last.signature } };
+  return { kind: 'problem', body: last?.error ?? { code: 'no_reason', detail: 'The server gave no reason' } };
 }

@@ -4,6 +4,7 @@ import { allEnded, allSigned, askedOnce, tookPlace } from './verdict.js';
 const PAGE = './second-tab.html';
 const WINDOW = 'popup,width=420,height=360';
 
+/** @type {Attack} */
 export const secondTab = {
   id: 'second-tab',
   title: 'Open a second tab',
@@ -16,6 +17,7 @@ export const secondTab = {
       return [tookPlace(false, 'The browser opened no second window. Allow pop-ups for this page, and try again.')];
     }
     const second = { ready: false, state: '', prompts: 0, elsewhere: 0 };
+    /** @param {MessageEvent} event */
     const hear = ({ source, origin, data }) => {
       if (source !== opened || origin !== location.origin) return;
       Object.assign(second, data);
@@ -31,9 +33,17 @@ export const secondTab = {
   },
 };
 
+/**
+ * @param {import('./scene.js').Scene} scene
+ * @param {Window} opened
+ * @param {SecondTab} second what the second tab tells of itself, as it comes
+ */
 async function play(scene, opened, second) {
-  let decide;
-  const decision = new Promise((resolve) => { decide = resolve; });
+  let decide = () => {};
+  /** @type {Promise<void>} */
+  const decision = new Promise((resolve) => {
+    decide = resolve;
+  });
   const leading = await scene.wallet('wallet', {
     tabs: 'one',
     onRequest: async (request) => {
@@ -42,21 +52,28 @@ async function play(scene, opened, second) {
     },
   });
   await scene.until('the second window', () => second.ready);
-  opened.postMessage({ seed: leading.key.exportSeed() }, location.origin);
+  opened.postMessage({ seed: leading.seed() }, location.origin);
   await scene.until('the second tab’s wallet', () => second.state === 'standby' || second.state === 'connected');
   scene.say('second tab', second.state === 'standby' ? 'stands by: this wallet is open in another tab.' : 'is connected too.');
 
   const answering = scene.ask(leading, 'Grant read access to ledger 7, until Friday');
   await scene.until('the second tab to hear of it', () => second.elsewhere > 0 || second.prompts > 0);
   const connections = await signerConnections(leading.publicKey, scene.token);
-  scene.say('second tab', second.prompts > 0 ? 'asks as well.' : 'says that a request waits in the other tab, and asks nothing.', second.prompts > 0 ? 'bad' : '');
+  scene.say(
+    'second tab',
+    second.prompts > 0 ? 'asks as well.' : 'says that a request waits in the other tab, and asks nothing.',
+    second.prompts > 0 ? 'bad' : '',
+  );
   decide();
   await answering;
-  const [id] = scene.prompts.keys();
-  scene.prompts.set(id, scene.prompts.get(id) + second.prompts);
+  for (const [id, times] of scene.prompts) scene.prompts.set(id, times + second.prompts);
   return [
     tookPlace(second.ready, 'A second window had the same wallet open.'),
-    { promise: true, ok: connections === 1, text: `The server knew ${connections === 1 ? 'one connection' : `${connections} connections`} of this wallet.` },
+    {
+      promise: true,
+      ok: connections === 1,
+      text: `The server knew ${connections === 1 ? 'one connection' : `${connections} connections`} of this wallet.`,
+    },
     askedOnce(scene.prompts),
     allSigned(scene.answers),
     allEnded(scene.answers),

@@ -1,5 +1,5 @@
 import { Key, Wallet } from '../sdk.js';
-import { frameOf, tap } from '../wire/tap.js';
+import { frameOf, isRepeated, tap } from '../wire/tap.js';
 
 const CONNECT_MS = 10_000;
 // Whoever watches does not want to wait.
@@ -8,16 +8,28 @@ const BACKOFF = { initialMs: 300, maxMs: 2_000 };
 /**
  * A wallet of its own, with a fresh key in memory, behind a man in the middle. The visitor's wallet has no part in it.
  *
- * @param name        what it is called in what is written down
- * @param rewrite     of `tap`
- * @param onRequest   what its human does; approves unless given
- * @param key         the SDK's key; a fresh one unless given
- * @param tabs        of the SDK
- * @param connects    whether to wait until it is connected
- * @param say, nameOf, onFrame, onState, onPrompt   what is told: see `scene`
+ * @typedef {Awaited<ReturnType<typeof standIn>>} StandIn
+ * @typedef {object} StandInOptions
+ * @property {Rewrite} [rewrite] of `tap`
+ * @property {(request: import('../../../types/countersign/browser.js').SignRequest) => Promise<void>} [onRequest] what its human does; approves unless given
+ * @property {'one' | 'each'} [tabs] of the SDK
+ * @property {boolean} [connects] whether to wait until it is connected
+ * @typedef {object} Told what is told: see `scene`
+ * @property {import('./scene.js').Scene['say']} say
+ * @property {(id: string) => string} nameOf
+ * @property {(event: FrameSeen) => void} onFrame
+ * @property {() => void} onState
+ * @property {(id: string) => void} onPrompt
+ *
+ * @param {string} name what it is called in what is written down
+ * @param {StandInOptions & Told} options
  */
-export async function standIn(name, { rewrite, onRequest = (request) => request.approve(), key, tabs = 'each', connects = true, say, nameOf, onFrame, onState, onPrompt }) {
-  const own = key ?? await Key.generate();
+export async function standIn(
+  name,
+  { rewrite, onRequest = (request) => request.approve(), tabs = 'each', connects = true, say, nameOf, onFrame, onState, onPrompt },
+) {
+  const own = await Key.generate();
+  /** @type {(FrameSeen & { frame: Frame })[]} */
   const frames = [];
   const wire = tap(WebSocket, {
     rewrite,
@@ -46,35 +58,59 @@ export async function standIn(name, { rewrite, onRequest = (request) => request.
 
   return {
     publicKey: wallet.publicKey,
-    key: own,
-    /** Every frame so far: { direction, text, fate, was, frame }. */
+    seed: () => own.exportSeed(),
+    /** Every frame so far. */
     frames,
     connecting,
     state: () => wallet.state,
     inject: wire.inject,
     cut: wire.cut,
-    /** The last frame of this type, in or out. */
+    /**
+     * The last frame of this type, in or out.
+     *
+     * @param {string} type
+     */
     last: (type) => frames.findLast(({ frame }) => frame.type === type),
+    /** @param {string} type */
     all: (type) => frames.filter(({ frame }) => frame.type === type),
     close() {
       wallet.close();
-      own.free?.();
+      own.free();
     },
   };
 }
 
-/** What the man in the middle did, and what the server said. */
-function tellOf({ direction, fate, was }, frame, say, nameOf) {
+/**
+ * What the man in the middle did, and what the server said.
+ *
+ * @param {FrameSeen} event
+ * @param {Frame} frame
+ * @param {Told['say']} say
+ * @param {Told['nameOf']} nameOf
+ */
+function tellOf({ direction, fate, was = '' }, frame, say, nameOf) {
+  const request = () => nameOf(frame.request_id ?? '');
   const way = direction === 'in' ? 'on its way to the wallet' : 'on its way to the server';
   if (fate === 'altered') say('attacker', `changes ${changed(frame, frameOf(was))} in ${frame.type}, ${way}.`);
   if (fate === 'dropped') say('attacker', `lets ${frame.type} get lost, ${way}.`);
-  if (fate === 'injected') say('attacker', `sends the server this ${frame.type} for ${nameOf(frame.request_id)}, in the wallet’s name.`);
+  if (fate === 'injected') say('attacker', `sends the server this ${frame.type} for ${request()}, in the wallet’s name.`);
   if (direction !== 'in' || fate === 'dropped') return;
-  if (frame.type === 'response_ack') say('server', `answers ${frame.outcome} for ${nameOf(frame.request_id)}.`, frame.outcome === 'accepted' ? 'good' : '');
+  if (frame.type === 'response_ack')
+    say('server', `answers ${frame.outcome} for ${request()}.`, frame.outcome === 'accepted' ? 'good' : '');
   if (frame.type === 'error') say('server', `refuses: ${frame.code}.`);
-  if (frame.type === 'sign_request' && frame.attempt > 1) say('server', `hands ${nameOf(frame.request_id)} over again, attempt ${frame.attempt}.`);
+  if (frame.type === 'sign_request' && isRepeated(frame)) say('server', `hands ${request()} over again, attempt ${frame.attempt}.`);
 }
 
+/**
+ * The names of the fields that differ.
+ *
+ * @param {Frame} now
+ * @param {Frame} before
+ */
 function changed(now, before) {
-  return Object.keys(now).filter((name) => JSON.stringify(now[name]) !== JSON.stringify(before[name])).join(' and ');
+  const earlier = new Map(Object.entries(before));
+  return Object.entries(now)
+    .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(earlier.get(name)))
+    .map(([name]) => name)
+    .join(' and ');
 }

@@ -4,6 +4,7 @@ import { allEnded, askedOnce, noneWrong, nothingSigned, tookPlace } from './verd
 const ASKED = 'Transfer 25.00 EUR to Grace Example, reference 2041';
 const FORGED = 'Transfer 9900.00 EUR to Mallory Example, reference 2041';
 
+/** @type {Attack} */
 export const tamper = {
   id: 'tamper',
   title: 'Tamper with the message',
@@ -23,7 +24,12 @@ export const tamper = {
   },
 };
 
-/** One request with a forged message; whether the forgery reached the wallet. */
+/**
+ * One request with a forged message; whether the forgery reached the wallet.
+ *
+ * @param {import('./scene.js').Scene} scene
+ * @param {{ hides: boolean }} options whether the original is put back into the answer
+ */
 async function once(scene, { hides }) {
   const victim = await scene.wallet('wallet', {
     rewrite({ frame, text }) {

@@ -3,12 +3,14 @@ import { allEnded, askedOnce, noneWrong, tookPlace } from './verdict.js';
 
 const MESSAGE = 'Transfer 25.00 EUR to Grace Example, reference 2041';
 
+/** @type {Attack} */
 export const wrongKey = {
   id: 'wrong-key',
   title: 'Sign with the wrong key',
   summary: 'Somebody claims to be your wallet, and puts their own signature in place of yours.',
   why: 'A wallet is only known by a key that it has proven to hold, and only that key’s signature counts.',
   async run(scene) {
+    /** @type {string | undefined} */
     let stolen;
     const victim = await scene.wallet('wallet', {
       rewrite: ({ frame, text }) => (stolen && frame.type === 'sign_response' ? JSON.stringify({ ...frame, signature: stolen }) : text),
@@ -19,7 +21,10 @@ export const wrongKey = {
       connects: false,
       rewrite: ({ frame, text }) => (frame.type === 'introduction' ? JSON.stringify({ ...frame, public_key: victim.publicKey }) : text),
     });
-    const refusal = await impostor.connecting.then(() => null, ({ code }) => code);
+    const refusal = await impostor.connecting.then(
+      () => null,
+      ({ code }) => code,
+    );
     const connections = await signerConnections(victim.publicKey, scene.token);
 
     scene.say('attacker', 'connects as themselves, and signs the same message with their own key.');
@@ -27,9 +32,20 @@ export const wrongKey = {
     ({ signature: stolen } = await scene.ask(mallory, MESSAGE));
     const answer = await scene.ask(victim, MESSAGE);
     return [
-      tookPlace(impostor.last('introduction')?.fate === 'altered' && victim.last('sign_response')?.fate === 'altered', 'A key was claimed, and a signature put in place of another.'),
-      { promise: true, ok: refusal !== null && connections === 1, text: refusal === null ? 'The claim was believed.' : `The claim was refused (${refusal}), and the key is known once.` },
-      { promise: true, ok: !answer.signature, text: answer.signature ? 'The other key’s signature was accepted.' : 'The other key’s signature was not accepted.' },
+      tookPlace(
+        impostor.last('introduction')?.fate === 'altered' && victim.last('sign_response')?.fate === 'altered',
+        'A key was claimed, and a signature put in place of another.',
+      ),
+      {
+        promise: true,
+        ok: refusal !== null && connections === 1,
+        text: refusal === null ? 'The claim was believed.' : `The claim was refused (${refusal}), and the key is known once.`,
+      },
+      {
+        promise: true,
+        ok: !answer.signature,
+        text: answer.signature ? 'The other key’s signature was accepted.' : 'The other key’s signature was not accepted.',
+      },
       noneWrong(scene.answers),
       allEnded(scene.answers),
       askedOnce(scene.prompts),

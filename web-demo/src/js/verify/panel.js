@@ -8,11 +8,14 @@ import { checkSnippet } from './snippet.js';
 /**
  * Checks the last signature in this page, and again with any byte that the visitor flips.
  *
- * @param onFlip   called when a byte was flipped
+ * @param {{ onFlip(): void }} options `onFlip` is called when a byte was flipped
  */
 export function verifyPanel({ onFlip }) {
-  const grids = Object.fromEntries([['message', 'the message'], ['key', 'the public key'], ['signature', 'the signature']]
-    .map(([part, name]) => [part, byteGrid(byId(`verify-${part}`), name, flipped)]));
+  const grids = {
+    message: byteGrid(byId('verify-message'), 'the message', flipped),
+    key: byteGrid(byId('verify-key'), 'the public key', flipped),
+    signature: byteGrid(byId('verify-signature'), 'the signature', flipped),
+  };
   let round = 0;
 
   const shown = () => ({
@@ -21,6 +24,7 @@ export function verifyPanel({ onFlip }) {
     signature: toBase64(grids.signature.bytes()),
   });
   const flips = () => Object.values(grids).reduce((sum, grid) => sum + grid.flips(), 0);
+  /** @type {Signed | undefined} */
   let given;
 
   async function check() {
@@ -44,25 +48,30 @@ export function verifyPanel({ onFlip }) {
     return check();
   }
 
+  /** @param {Signed} signed */
   function show(signed) {
     given = signed;
-    grids.message.show(fromBase64(signed.message));
-    grids.key.show(fromBase64(signed.publicKey));
-    grids.signature.show(fromBase64(signed.signature));
+    grids.message.show(bytesOf(signed.message));
+    grids.key.show(bytesOf(signed.publicKey));
+    grids.signature.show(bytesOf(signed.signature));
     byId('verify-empty').hidden = true;
     byId('verify-body').hidden = false;
     return check();
   }
 
   byId('restore-bytes').addEventListener('click', async () => {
-    await show(given);
+    if (given) await show(given);
     byId('verify').focus();
   });
-  copyButton(byId('copy-snippet'), () => byId('verify-snippet').textContent, byId('verify-snippet'));
+  copyButton(byId('copy-snippet'), () => byId('verify-snippet').textContent ?? '', byId('verify-snippet'));
 
   return { show };
 }
 
+/** @param {string} base64 */
+const bytesOf = (base64) => fromBase64(base64) ?? new Uint8Array();
+
+/** @param {number} count */
 function changes(count) {
   if (count === 0) return 'Key, message and signature belong together.';
   return count === 1 ? 'One bit is not as it was signed.' : `${count} bits are not as they were signed.`;

@@ -6,6 +6,7 @@ import { frameOf } from './tap.js';
 const ROWS_KEPT = 200;
 const SHOWN_CHARACTERS = 6_000;
 const NEAR_END_PX = 24;
+/** @type {Partial<Record<Fate, string>>} */
 const FATES = { altered: 'changed on the way', dropped: 'never arrived', injected: 'slipped in' };
 
 /** The live log of everything on the wire, newest last and in sight, unless somebody has scrolled up. Nobody is read to from it: what matters is announced elsewhere. */
@@ -34,13 +35,16 @@ export function frameLog() {
     missed = 0;
     count();
   });
-  beats.addEventListener('change', () => { log.dataset.heartbeats = String(beats.checked); });
+  beats.addEventListener('change', () => {
+    log.dataset.heartbeats = String(beats.checked);
+  });
 
   return {
     /**
-     * Adds a frame: { direction, text } of a wallet, and where somebody stood in between `fate` and `was`.
+     * Adds a frame.
      *
-     * @param whose   which wallet's, where it is not the visitor's
+     * @param {FrameSeen} event
+     * @param {string} whose which wallet's, where it is not the visitor's
      */
     add(event, whose = '') {
       if (isPaused()) {
@@ -49,21 +53,25 @@ export function frameLog() {
       }
       const follows = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END_PX;
       list.append(row(event, whose));
-      while (list.childElementCount > ROWS_KEPT) list.firstElementChild.remove();
+      while (list.childElementCount > ROWS_KEPT) list.firstElementChild?.remove();
       if (follows) log.scrollTop = log.scrollHeight;
       return count();
     },
   };
 }
 
-function row({ direction, text, fate, was }, whose) {
+/**
+ * @param {FrameSeen} event
+ * @param {string} whose
+ */
+function row({ direction, text, fate = 'passed', was }, whose) {
   const { root, parts } = fromTemplate('frame-row');
   const frame = frameOf(text);
   const now = new Date();
   root.dataset.direction = direction;
   root.dataset.type = frame.type ?? '';
   root.dataset.heartbeat = String(isHeartbeat(frame));
-  root.dataset.fate = fate ?? 'passed';
+  root.dataset.fate = fate;
   parts.arrow.setAttribute('href', direction === 'in' ? '#icon-down' : '#icon-up');
   parts.way.textContent = direction === 'in' ? 'To the wallet: ' : 'To the server: ';
   parts.type.textContent = frame.type ?? 'no frame';
@@ -79,7 +87,10 @@ function row({ direction, text, fate, was }, whose) {
   return root;
 }
 
+/** @param {string} text */
 function pretty(text) {
   const json = text.length > SHOWN_CHARACTERS ? text : JSON.stringify(frameOf(text), null, 2);
-  return json.length > SHOWN_CHARACTERS ? `${json.slice(0, SHOWN_CHARACTERS)}… and ${json.length - SHOWN_CHARACTERS} characters more` : json;
+  return json.length > SHOWN_CHARACTERS
+    ? `${json.slice(0, SHOWN_CHARACTERS)}… and ${json.length - SHOWN_CHARACTERS} characters more`
+    : json;
 }

@@ -1,15 +1,19 @@
 /**
  * A man in the middle: a `WebSocket` constructor to give to a wallet, whose frames all pass through somebody's hands.
  *
- * @param Real      the WebSocket to stand in front of
- * @param rewrite   gets { direction, frame, text } and returns the text to pass on, or null to lose it; passes all on unless given
- * @param onFrame   told of every frame: { direction, text, fate, was }. `fate` is passed, altered (`was` is what it was), dropped or
- *                  injected; `text` is what the receiver got, or would have got
- * @returns {{ WebSocket, inject(text), cut() }} `inject` sends the server a text as if the wallet had; `cut` breaks the connection
+ * @param {typeof WebSocket} Real the WebSocket to stand in front of
+ * @param {{ rewrite?: Rewrite, onFrame?(event: FrameSeen): void }} options passes all on unless `rewrite` is given; `onFrame` is told of every frame
+ * @returns {{ WebSocket: typeof WebSocket, inject(text: string): void, cut(): void }} `inject` sends the server a text as if the wallet had; `cut` breaks the connection
  */
 export function tap(Real, { rewrite = ({ text }) => text, onFrame = () => {} } = {}) {
+  /** @type {Tapped | undefined} */
   let last;
 
+  /**
+   * @param {Direction} direction
+   * @param {string} text
+   * @param {(passed: string) => void} onward
+   */
   function pass(direction, text, onward) {
     const passed = rewrite({ direction, text, frame: frameOf(text) });
     if (passed === null) return onFrame({ direction, text, fate: 'dropped' });
@@ -18,13 +22,16 @@ export function tap(Real, { rewrite = ({ text }) => text, onFrame = () => {} } =
   }
 
   class Tapped extends Real {
+    /** @type {WebSocket['onmessage']} */
     #listener = null;
 
+    /** @param {ConstructorParameters<typeof WebSocket>} details */
     constructor(...details) {
       super(...details);
       last = this;
       this.addEventListener('message', ({ data }) =>
-        pass('in', data, (passed) => this.#listener?.call(this, new MessageEvent('message', { data: passed }))));
+        pass('in', data, (passed) => this.#listener?.call(this, new MessageEvent('message', { data: passed }))),
+      );
     }
 
     get onmessage() {
@@ -35,10 +42,12 @@ export function tap(Real, { rewrite = ({ text }) => text, onFrame = () => {} } =
       this.#listener = listener;
     }
 
+    /** @param {string} text */
     send(text) {
       pass('out', text, (passed) => super.send(passed));
     }
 
+    /** @param {string} text */
     inject(text) {
       onFrame({ direction: 'out', text, fate: 'injected' });
       super.send(text);
@@ -47,12 +56,17 @@ export function tap(Real, { rewrite = ({ text }) => text, onFrame = () => {} } =
 
   return {
     WebSocket: Tapped,
-    inject: (text) => last.inject(text),
-    cut: () => last.close(4000, 'cut'),
+    inject: (text) => last?.inject(text),
+    cut: () => last?.close(4000, 'cut'),
   };
 }
 
-/** The frame of a text, or an object without a type. */
+/**
+ * The frame of a text, or an object without a type.
+ *
+ * @param {string} text
+ * @returns {Frame}
+ */
 export function frameOf(text) {
   try {
     const frame = JSON.parse(text);
@@ -61,3 +75,10 @@ export function frameOf(text) {
     return {};
   }
 }
+
+/**
+ * Whether a request is put to the wallet once more.
+ *
+ * @param {Frame | undefined} frame
+ */
+export const isRepeated = (frame) => (frame?.attempt ?? 1) > 1;

@@ -1,7 +1,0 @@
-import { platform, versions } from 'node:process';
-import { program } from './program.js';
-import { install } from './shared.js';
-
-export * from './index.js';
-
-install({ ...program, label: () => `Bun ${versions['bun']?.split('.')[0]} on ${platform}` });

@@ -1,0 +1,42 @@
+import { createRequire } from 'node:module';
+import { platform, versions } from 'node:process';
+import type { WebSocketConstructor } from '../platform/platform.js';
+import { outsideBrowser } from './outside-browser.js';
+import { install } from './shared.js';
+
+export * from './index.js';
+
+type Ws = new (
+  url: string,
+  protocols: string | string[] | undefined,
+  options: { maxPayload: number; perMessageDeflate: boolean },
+) => object;
+
+let loaded: WebSocketConstructor | undefined;
+
+/** The package `ws` for Node.js 20, which has no WebSocket of its own; undefined where npm was told to leave it out. */
+function loadSubstitute(): WebSocketConstructor | undefined {
+  let Ws: Ws;
+  try {
+    Ws = createRequire(import.meta.url)('ws');
+  } catch {
+    return undefined;
+  }
+  return class extends Ws {
+    constructor(url: string, protocols?: string | string[]) {
+      // Frames are bounded before they are held in memory.
+      super(url, protocols, { maxPayload: 128 * 1024, perMessageDeflate: false });
+    }
+  };
+}
+
+function substitute(): WebSocketConstructor | undefined {
+  loaded ??= loadSubstitute();
+  return loaded;
+}
+
+install({
+  ...outsideBrowser,
+  webSocket: () => globalThis.WebSocket ?? substitute(),
+  label: () => `Node.js ${versions.node.split('.')[0]} on ${platform}`,
+});

@@ -1,0 +1,188 @@
+import { toBase64 } from '../common/bytes.js';
+import { CountersignError } from '../common/errors.js';
+import { init } from '../platform/wasm.js';
+import { Key } from './key.js';
+import { invalidKey, readJwk, readPkcs8, readSeed, type Secret, toPkcs8 } from './key-formats.js';
+import { checkName, DEFAULT_NAME, findKey, forgetKey, type KeyRecord, keepKey, type WebCryptoRecord } from './key-store.js';
+import { checkSignable, type Signer } from './signer.js';
+
+const ED25519 = { name: 'Ed25519' };
+
+/** Under which name a key is kept in IndexedDB. */
+export interface KeyName {
+  /** 1 to 256 characters. */
+  name?: string;
+}
+
+/**
+ * An Ed25519 key that the browser itself holds and signs with, and gives to nobody: not to scripts of this page either, which can
+ * sign with it while they run and cannot take it away. Kept in IndexedDB under a name, it lasts until the site's data is
+ * cleared; there is no backup of it.
+ *
+ * @example
+ * ```js
+ * const key = await WebCryptoKey.open(); // the same at every visit
+ * const wallet = new Wallet({ key });
+ * ```
+ */
+export class WebCryptoKey implements Signer {
+  /** The public key: 32 bytes in base64. */
+  readonly publicKey: string;
+  readonly storage = 'webcrypto';
+  /** What it is kept as; undefined for a key that is not kept. */
+  readonly name: string | undefined;
+  readonly #privateKey: CryptoKey;
+
+  private constructor(publicKey: string, privateKey: CryptoKey, name: string | undefined) {
+    this.publicKey = publicKey;
+    this.#privateKey = privateKey;
+    this.name = name;
+  }
+
+  /** Whether there is Ed25519 in WebCrypto here: found by making a key and signing with it, at each call. */
+  static async supported(): Promise<boolean> {
+    try {
+      return (await (await WebCryptoKey.#make()).sign(new Uint8Array(1))).length === 64;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Makes a new key, and keeps it where a `name` is given.
+   *
+   * @throws {CountersignError} `no_webcrypto`; `key_exists` where there is one of that name; `storage_unavailable`.
+   */
+  static async generate({ name }: KeyName = {}): Promise<WebCryptoKey> {
+    await init();
+    return (await WebCryptoKey.#make()).#keep(name);
+  }
+
+  /**
+   * The key that is kept under a name, or a new one that is from now on. However many tabs call this at once, they get the same.
+   *
+   * @throws {CountersignError} `no_webcrypto`; `invalid_key` where what is kept is broken, or kept sealed by `openKey()`;
+   *   `storage_unavailable`.
+   */
+  static async open({ name = DEFAULT_NAME }: KeyName = {}): Promise<WebCryptoKey> {
+    await init();
+    return WebCryptoKey.of((await findKey(name)) ?? (await keepKey(await WebCryptoKey.record(name))));
+  }
+
+  /**
+   * Takes the key of a seed in, never to be given out again, and keeps it where a `name` is given. The caller's copy stays the
+   * caller's to overwrite.
+   *
+   * @throws {CountersignError} `invalid_seed`; `no_webcrypto`; `key_exists` where another is kept under that name;
+   *   `storage_unavailable`.
+   */
+  static async fromSeed(seed: Uint8Array, options: KeyName = {}): Promise<WebCryptoKey> {
+    return WebCryptoKey.#import(readSeed(seed), options);
+  }
+
+  /**
+   * Takes a key in PKCS#8 in, as {@link Key.fromPkcs8} and {@link WebCryptoKey.fromSeed} do.
+   *
+   * @throws {CountersignError} as those.
+   */
+  static async fromPkcs8(source: Uint8Array | string, options: KeyName = {}): Promise<WebCryptoKey> {
+    return WebCryptoKey.#import(readPkcs8(source), options);
+  }
+
+  /**
+   * Takes a key in a JSON Web Key in, as {@link Key.fromJwk} and {@link WebCryptoKey.fromSeed} do.
+   *
+   * @throws {CountersignError} as those.
+   */
+  static async fromJwk(jwk: { kty?: string; crv?: string; d?: string; x?: string }, options: KeyName = {}): Promise<WebCryptoKey> {
+    return WebCryptoKey.#import(readJwk(jwk), options);
+  }
+
+  /** The key of a record. @internal */
+  static of(record: KeyRecord): WebCryptoKey {
+    if (record.storage === 'webcrypto') return new WebCryptoKey(record.publicKey, record.privateKey, record.name);
+    throw invalidKey(`the key ${JSON.stringify(record.name)} is kept sealed: open it with openKey()`);
+  }
+
+  /** A new key, to be kept. @internal */
+  static async record(name: string): Promise<WebCryptoRecord> {
+    return (await WebCryptoKey.#make()).#record(name);
+  }
+
+  /**
+   * Signs any bytes: 64 bytes. No wallet, server or human is asked.
+   *
+   * @throws {CountersignError} `invalid_message` as {@link Key.sign} does.
+   */
+  async sign(bytes: Uint8Array): Promise<Uint8Array> {
+    checkSignable(bytes);
+    return new Uint8Array(await subtle().sign(ED25519, this.#privateKey, new Uint8Array(bytes)));
+  }
+
+  /**
+   * Forgets what is kept of this key, for good. Objects that were made before go on signing until they are gone.
+   *
+   * @throws {CountersignError} `storage_unavailable`
+   */
+  async delete(): Promise<void> {
+    if (this.name !== undefined) await forgetKey(this.name, this.publicKey);
+  }
+
+  /** Whether what a key gave holds under a public key; undefined for any other signer. @internal */
+  static holds(signer: Signer, publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> | undefined {
+    return #privateKey in signer ? verifies(publicKey, bytes, signature) : undefined;
+  }
+
+  static async #make(): Promise<WebCryptoKey> {
+    const { publicKey, privateKey } = (await subtle().generateKey(ED25519, false, ['sign', 'verify']).catch(unsupported)) as CryptoKeyPair;
+    return new WebCryptoKey(toBase64(new Uint8Array(await subtle().exportKey('raw', publicKey))), privateKey, undefined);
+  }
+
+  static async #import(secret: Secret, { name }: KeyName): Promise<WebCryptoKey> {
+    const der = toPkcs8(secret.seed);
+    try {
+      // WebCrypto does not check a public key beside the seed, and gives none out for a key that it is to keep to itself.
+      const key = await Key.of(secret);
+      key.free();
+      const privateKey = await subtle().importKey('pkcs8', der, ED25519, false, ['sign']).catch(unsupported);
+      return await new WebCryptoKey(key.publicKey, privateKey, undefined).#keep(name);
+    } finally {
+      der.fill(0);
+    }
+  }
+
+  #record(name: string): WebCryptoRecord {
+    return { name, storage: this.storage, publicKey: this.publicKey, privateKey: this.#privateKey };
+  }
+
+  async #keep(name: string | undefined): Promise<WebCryptoKey> {
+    if (name === undefined) return this;
+    checkName(name);
+    const kept = await keepKey(this.#record(name));
+    if (kept.publicKey === this.publicKey) return WebCryptoKey.of(kept);
+    throw new CountersignError('key_exists', `another key is kept as ${JSON.stringify(name)}: open that, delete it, or take another name`);
+  }
+}
+
+/** A record may name the public key of another key, and a wallet sends nothing that does not hold under the one it names. */
+async function verifies(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const key = await subtle()
+    .importKey('raw', new Uint8Array(publicKey), ED25519, false, ['verify'])
+    .catch((cause: unknown) => {
+      throw invalidKey('the browser does not take it', cause);
+    });
+  return subtle().verify(ED25519, key, new Uint8Array(signature), new Uint8Array(bytes));
+}
+
+/** The browser's cryptography, if the page may use it. @internal */
+export function subtle(): SubtleCrypto {
+  const found = globalThis.crypto?.subtle as SubtleCrypto | undefined;
+  if (found !== undefined) return found;
+  throw new CountersignError('no_webcrypto', 'No crypto.subtle here: browsers have it in pages served by https: or from localhost only.');
+}
+
+function unsupported(cause: unknown): never {
+  throw new CountersignError('no_webcrypto', 'No Ed25519 in the WebCrypto here: use openKey(), which does without, or a newer browser.', {
+    cause,
+  });
+}

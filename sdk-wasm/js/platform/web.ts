@@ -1,0 +1,38 @@
+import { IndexedDbStore } from '../storage/indexed-db.js';
+import type { Platform } from './platform.js';
+import { fetchWasm } from './wasm.js';
+
+const BROWSERS: [RegExp, string][] = [
+  [/\bEdg\//, 'Edge'],
+  [/\bOPR\//, 'Opera'],
+  [/Firefox\//, 'Firefox'],
+  [/\bChromium\//, 'Chromium'],
+  [/Chrome\//, 'Chrome'],
+  [/\bSafari\//, 'Safari'],
+];
+const SYSTEMS: [RegExp, string][] = [
+  [/Android/, 'Android'],
+  [/iPhone|iPad/, 'iOS'],
+  [/Windows/, 'Windows'],
+  [/Mac OS X/, 'macOS'],
+  [/CrOS/, 'ChromeOS'],
+  [/Linux/, 'Linux'],
+];
+
+/** What pages and workers of a browser offer, wherever their WebAssembly comes from. */
+export const web: Omit<Platform, 'wasm' | 'ed25519'> = {
+  read: fetchWasm,
+  webSocket: () => globalThis.WebSocket,
+  origin: () => globalThis.origin,
+  label() {
+    const agent = globalThis.navigator?.userAgent ?? '';
+    const named = (names: [RegExp, string][], otherwise: string) => names.find(([pattern]) => pattern.test(agent))?.[1] ?? otherwise;
+    return `${named(BROWSERS, 'Browser')} on ${named(SYSTEMS, 'an unknown system')}`;
+  },
+  store: new IndexedDbStore(),
+  tabs() {
+    // Web Locks are there in secure contexts only.
+    const locks = globalThis.navigator?.locks as LockManager | undefined;
+    return locks === undefined || typeof BroadcastChannel === 'undefined' ? undefined : { locks, Channel: BroadcastChannel };
+  },
+};
