@@ -6,6 +6,7 @@
 
 // What cannot be made or read here is what these tests are to find.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stdout)] // the seed, for who runs it again
 
 #[path = "json/node.rs"]
 mod node;
