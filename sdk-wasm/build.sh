@@ -18,7 +18,7 @@ check_target() {
 }
 
 # The bindings are only readable by a tool of the very same version. Cargo.lock cannot hold another one of the library that
-# countersign-bindgen calls; an installed command is a few minutes' compiling saved.
+# countersign-bindgen calls; an installed command saves compiling it.
 find_bindgen() {
   local version
   version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/"/, "", $3); print $3 }' "$root/Cargo.lock")
