@@ -32,6 +32,9 @@ pub struct Config {
     pub max_pending_per_key: usize,
     /// The most bytes that the messages of all open requests may have together. 256 MiB.
     pub max_pending_bytes: usize,
+    /// Percent of the limits on open requests, their bytes, those of a key and those on a connection that one requester may take, so that
+    /// others find room. 100, which is right where there is one requester.
+    pub max_share_percent: u8,
     /// The most frames a connection may send per second on average, with bursts of four times as many; none for no limit. 50.
     pub frames_per_second: Option<NonZeroU32>,
 }
@@ -52,6 +55,7 @@ impl Config {
             max_pending: 100_000,
             max_pending_per_key: 1_000,
             max_pending_bytes: 256 * 1024 * 1024,
+            max_share_percent: 100,
             frames_per_second: NonZeroU32::new(50),
         }
     }
@@ -63,6 +67,7 @@ impl Config {
             max_pending: self.max_pending,
             max_pending_per_key: self.max_pending_per_key,
             max_pending_bytes: self.max_pending_bytes,
+            max_share_percent: self.max_share_percent,
         }
     }
 

@@ -66,6 +66,9 @@ pub enum SigningError {
     /// The server has as many open requests as it may.
     #[error("the server has as many open requests as it may")]
     Overloaded,
+    /// This requester has as many open requests, or bytes in them, as one may.
+    #[error("this requester has as many open requests as one may")]
+    RequesterLimit,
     /// The server is stopping.
     #[error("the server is shutting down")]
     Draining,
@@ -106,6 +109,7 @@ impl SigningError {
             Self::MessageMismatch => end_code::MESSAGE_MISMATCH,
             Self::TooManyInflight => "too_many_inflight",
             Self::Overloaded => "overloaded",
+            Self::RequesterLimit => "requester_limit",
             Self::Draining => end_code::DRAINING,
             Self::Cancelled => end_code::CANCELLED,
             Self::NoStore => "no_store",

@@ -3,13 +3,14 @@
 mod restart;
 
 use clap::{Parser, Subcommand};
-use countersign_server::http::{Demo, LogFormat, Settings, Tokens, serve};
+use countersign_server::http::{Demo, LogFormat, LogWriter, Settings, Tokens, serve};
 use std::{
     collections::BTreeMap,
     error::Error,
     future::pending,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
+    panic,
     path::PathBuf,
     pin::pin,
     process::ExitCode,
@@ -20,13 +21,13 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// How long whoever asked for a restart has to get its answer.
 const RESTART_GRACE: Duration = Duration::from_millis(100);
 
-/// warp reports every odd path that a stranger asks for as a warning or worse.
-const DEFAULT_LOG: &str = "info,warp::filters::fs=off";
+/// How long the last lines of the log have to be written.
+const LOG_GRACE: Duration = Duration::from_secs(1);
 
 /// Asks the wallet in somebody's browser for an Ed25519 signature, and returns a verified one.
 #[derive(Parser)]
@@ -56,7 +57,8 @@ fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("countersign: {error}");
+            // Nobody may be there to read it, which is no reason to panic.
+            let _ = writeln!(io::stderr(), "countersign: {error}");
             ExitCode::FAILURE
         }
     }
@@ -70,19 +72,23 @@ fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         Some(path) => arguments.settings.or(Settings::from_file(path)?),
         None => arguments.settings,
     };
-    start_log(&settings)?;
+    let log = start_log(&settings)?;
     raise_descriptor_limit();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(settings))
+    let result =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(settings, log.clone()));
+    log.flush(LOG_GRACE);
+    result
 }
 
-async fn listen(settings: Settings) -> Result<(), Box<dyn Error>> {
+async fn listen(settings: Settings, log: LogWriter) -> Result<(), Box<dyn Error>> {
     // Before the first line of output, so that whoever reads it may already send a signal.
     let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let address = settings.listen();
     let listener = TcpListener::bind(address).await.map_err(|error| format!("--listen {address}: {error}"))?;
     let bound = listener.local_addr()?;
     let config = settings.service(bound)?;
-    let (service, http) = settings.assemble(bound)?;
+    let (service, mut http) = settings.assemble(bound)?;
+    http.log = Some(log);
     let demo = http.demo.clone();
     if config.allow_unproven {
         tracing::warn!("introductions are accepted without proof: anybody on this machine can pose as any key");
@@ -147,15 +153,19 @@ async fn either((terminate, interrupt): &mut (Signal, Signal)) {
     }
 }
 
-fn start_log(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    let filter = EnvFilter::try_new(settings.log.as_deref().unwrap_or(DEFAULT_LOG))
-        .map_err(|error| format!("--log: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+/// The log's subscriber. Nothing that is logged waits for standard error, which may be a full disk or a pipe that nobody reads.
+fn start_log(settings: &Settings) -> Result<LogWriter, Box<dyn Error>> {
+    let writer = LogWriter::new(io::stderr())?;
+    let filter = settings.log.clone().unwrap_or_default().targets();
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer.clone()).log_internal_errors(false);
+    let log = tracing_subscriber::registry().with(filter);
     match settings.log_format.unwrap_or(LogFormat::Text) {
-        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.with(lines.with_ansi(io::stderr().is_terminal())).init(),
+        LogFormat::Json => log.with(lines.json().flatten_event(true)).init(),
     }
-    Ok(())
+    // The usual hook writes to standard error itself.
+    panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a bug: a task has panicked")));
+    Ok(writer)
 }
 
 #[allow(clippy::print_stdout)]

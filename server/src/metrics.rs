@@ -43,6 +43,7 @@ pub struct Metrics {
     store_commits: Counter,
     store_failures: Counter,
     store_failed: Gauge,
+    log_lines_lost: Counter,
     pub(crate) proof_failures: Counter,
     pub(crate) received: Counter,
     pub(crate) sent: Counter,
@@ -64,6 +65,7 @@ impl Default for Metrics {
             store_commits: Counter::default(),
             store_failures: Counter::default(),
             store_failed: Gauge::default(),
+            log_lines_lost: Counter::default(),
             proof_failures: Counter::default(),
             received: Counter::default(),
             sent: Counter::default(),
@@ -93,6 +95,11 @@ impl Metrics {
         registry.register("store_commits", "Transactions the store has committed", self.store_commits.clone());
         registry.register("store_write_failures", "Writes that came to nothing", self.store_failures.clone());
         registry.register("store_failed", "1 once nothing can be written until a restart", self.store_failed.clone());
+        registry.register(
+            "log_lines_lost",
+            "Lines of the log that could not be written in time",
+            self.log_lines_lost.clone(),
+        );
         registry.register("proof_failures", "Introductions whose proof did not hold", self.proof_failures.clone());
         registry.register_with_unit(
             "websocket_received",
@@ -146,6 +153,11 @@ impl Metrics {
         self.store_commits.inner().store(commits, Ordering::Relaxed);
         self.store_failures.inner().store(failures, Ordering::Relaxed);
         self.store_failed.set(i64::from(failed));
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn log_lost(&self, lines: u64) {
+        self.log_lines_lost.inner().store(lines, Ordering::Relaxed);
     }
 
     pub(crate) fn rate_limited(&self, scope: &'static str) {

@@ -86,19 +86,47 @@ pub enum StoreError {
     Failed,
 }
 
-/// Told once, when the write is on disk or will never be.
-pub type Completion = Box<dyn FnOnce(Result<Written, StoreError>) + Send>;
+/// Whom a store tells, once, what came of a write or a read. Dropping it tells [`StoreError::Failed`], so that nobody waits for a store
+/// that has lost its way. It may be told at once, by whoever submitted, or later from any thread.
+pub struct Completion<T>(Option<Then<T>>);
 
-/// Told once what is kept of a request, if anything.
-pub type Reader = Box<dyn FnOnce(Result<Option<Record>, StoreError>) + Send>;
+type Then<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
+
+impl<T> Completion<T> {
+    /// Has `then` told.
+    pub fn new(then: impl FnOnce(Result<T, StoreError>) + Send + 'static) -> Self {
+        Self(Some(Box::new(then)))
+    }
+
+    /// Tells it. A write has to be on disk by then.
+    pub fn complete(mut self, result: Result<T, StoreError>) {
+        if let Some(then) = self.0.take() {
+            then(result);
+        }
+    }
+}
+
+impl<T> Drop for Completion<T> {
+    fn drop(&mut self) {
+        if let Some(then) = self.0.take() {
+            then(Err(StoreError::Failed));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Completion<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Completion")
+    }
+}
 
 /// Keeps requests that have to outlive the process.
 pub trait Storage: fmt::Debug + Send + Sync {
-    /// Submits a write, and does not wait for it. Ends that find no room are kept and tried again until there is some.
-    fn write(&self, write: Write, then: Completion);
+    /// Submits a write, and does not wait for it. Ends that find no room are tried again until there is some.
+    fn write(&self, write: Write, then: Completion<Written>);
 
-    /// Looks up a request among what is on disk.
-    fn read(&self, id: RequestId, then: Reader);
+    /// Looks up a request among what is on disk; none where there is no such request.
+    fn read(&self, id: RequestId, then: Completion<Option<Record>>);
 }
 
 /// What a store has kept of an earlier process.

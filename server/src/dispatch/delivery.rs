@@ -36,10 +36,11 @@ impl<T, W> Dispatcher<T, W> {
         };
         let groups: Vec<Vec<RequestId>> = news.chunk_by(together).map(<[RequestId]>::to_vec).collect();
         for group in groups {
-            if self.open_requests.inflight(to).len() + group.len() > self.capacity.max_inflight {
-                return;
+            let first = group.first().and_then(|id| self.open_requests.get(*id));
+            // One requester's many leave room for the others'.
+            if first.is_some_and(|first| self.has_room(to, &first.record.requester, group.len())) {
+                self.deliver(&[to], &group, now);
             }
-            self.deliver(&[to], &group, now);
         }
     }
 

@@ -5,6 +5,7 @@
 //! wallet may answer it until everybody knows its end. Its end is decided in one function, [`Dispatcher::decide`], and told in one
 //! other, [`Dispatcher::settle`]; so it ends exactly once, and nobody is left waiting for what is no longer here.
 
+mod account;
 mod answers;
 mod delivery;
 mod effect;
@@ -18,6 +19,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use account::Capacity;
 pub(crate) use answers::Check;
 pub use effect::Accepted;
 pub(crate) use effect::{Effect, Ticket};
@@ -30,6 +32,7 @@ use crate::{
     storage::{Loaded, Write},
     time::Timestamp,
 };
+use account::Account;
 use countersign_protocol::{ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame};
 use open_requests::OpenRequests;
 use recently_ended::RecentlyEnded;
@@ -46,16 +49,6 @@ use submit::Accepting;
 /// between two tries.
 const RETURN: Duration = Duration::from_secs(30);
 
-/// What it takes at most.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Capacity {
-    pub(crate) max_inflight: usize,
-    pub(crate) max_connections_per_key: usize,
-    pub(crate) max_pending: usize,
-    pub(crate) max_pending_per_key: usize,
-    pub(crate) max_pending_bytes: usize,
-}
-
 /// All connections, each with a handle `T`, and all open requests, some with a waiter `W`.
 #[derive(Debug)]
 pub(crate) struct Dispatcher<T, W> {
@@ -64,8 +57,8 @@ pub(crate) struct Dispatcher<T, W> {
     open_requests: OpenRequests<W>,
     /// Durable requests that are being written, by the first of each call.
     accepting: HashMap<RequestId, Accepting>,
-    /// How many requests those are.
-    being_written: usize,
+    /// What all of these requests hold, and those that are open.
+    account: Account,
     recently_ended: RecentlyEnded,
     /// Requests whose end could not be written, with their keys: open on disk, and nobody here knows what will become of them. No more
     /// than were open when the disk failed, since none is taken after that.
@@ -82,7 +75,7 @@ impl<T, W> Dispatcher<T, W> {
             registry: Registry::default(),
             open_requests: OpenRequests::default(),
             accepting: HashMap::new(),
-            being_written: 0,
+            account: Account::default(),
             recently_ended: RecentlyEnded::default(),
             abandoned: HashMap::new(),
             draining: false,
@@ -94,6 +87,7 @@ impl<T, W> Dispatcher<T, W> {
         for mut record in loaded.open {
             // The time of the outage does not count against the delivery: the wallets are about to come back.
             record.deliver_by = record.deliver_by.max(now.after(RETURN)).min(record.expires_at);
+            dispatcher.account.add(&record);
             dispatcher.open_requests.insert(OpenRequest::new(Box::new(record), true, None));
         }
         dispatcher
@@ -125,15 +119,15 @@ impl<T, W> Dispatcher<T, W> {
         self.draining
     }
 
-    /// How many requests are open.
+    /// How many requests are open, or are being written to become so.
     pub(crate) fn pending(&self) -> usize {
-        self.open_requests.len()
+        self.account.requests()
     }
 
     /// Whether nothing is left of any request but the memory of it.
     #[cfg(feature = "simulation")]
     pub(crate) fn is_idle(&self) -> bool {
-        self.open_requests.is_empty() && self.accepting.is_empty() && self.effects.is_empty()
+        self.open_requests.is_empty() && self.accepting.is_empty() && self.account.is_empty() && self.effects.is_empty()
     }
 
     /// How many of them end with the process.
@@ -248,6 +242,7 @@ impl<T, W> Dispatcher<T, W> {
     /// Tells everybody the end that was decided, and forgets the request.
     fn settle(&mut self, id: RequestId, now: Timestamp) {
         let Some(mut open) = self.open_requests.remove(id) else { return };
+        self.account.remove(&open.record);
         let acks = open.conclude();
         let (silent, answered) = open.connections();
         if let Some(end) = &open.record.end {
@@ -268,6 +263,7 @@ impl<T, W> Dispatcher<T, W> {
     /// show it go on doing so, which takes its place from others until they have answered or gone.
     fn abandon(&mut self, id: RequestId) {
         let Some(open) = self.open_requests.remove(id) else { return };
+        self.account.remove(&open.record);
         self.abandoned.insert(id, open.record.public_key);
         self.effects.push_back(Effect::Ended(open));
     }

@@ -15,7 +15,6 @@ pub(crate) struct OpenRequests<W> {
     /// Those a connection has been asked and has not answered.
     inflight: HashMap<ConnectionId, SmallVec<[RequestId; 1]>>,
     deadlines: BTreeSet<(Timestamp, RequestId)>,
-    message_bytes: usize,
     durable: usize,
 }
 
@@ -26,33 +25,23 @@ impl<W> Default for OpenRequests<W> {
             by_key: HashMap::new(),
             inflight: HashMap::new(),
             deadlines: BTreeSet::new(),
-            message_bytes: 0,
             durable: 0,
         }
     }
 }
 
 impl<W> OpenRequests<W> {
-    pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
     /// How many of them end with the process.
     pub(crate) fn transient(&self) -> usize {
         self.by_id.len() - self.durable
     }
 
-    /// The length of all their messages together.
-    pub(crate) fn message_bytes(&self) -> usize {
-        self.message_bytes
-    }
-
     /// Whether no index has anything left in it.
     #[cfg(feature = "simulation")]
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { by_id, by_key, inflight, deadlines, message_bytes, durable } = self;
+        let Self { by_id, by_key, inflight, deadlines, durable } = self;
         let indices = by_id.is_empty() && by_key.is_empty() && inflight.is_empty() && deadlines.is_empty();
-        indices && (*message_bytes, *durable) == (0, 0)
+        indices && *durable == 0
     }
 
     pub(crate) fn get(&self, id: RequestId) -> Option<&OpenRequest<W>> {
@@ -80,7 +69,6 @@ impl<W> OpenRequests<W> {
         let (id, key) = (open.record.id, open.record.public_key);
         self.deadlines.insert((open.deadline(), id));
         self.by_key.entry(key).or_default().push(id);
-        self.message_bytes += open.record.message.len();
         self.durable += usize::from(open.durable);
         self.by_id.insert(id, open);
     }
@@ -112,7 +100,6 @@ impl<W> OpenRequests<W> {
                 ids.remove();
             }
         }
-        self.message_bytes -= open.record.message.len();
         self.durable -= usize::from(open.durable);
         Some(open)
     }

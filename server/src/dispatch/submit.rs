@@ -11,7 +11,7 @@ use crate::{
     storage::{Idempotency, StoreError, Write, Written},
     time::Timestamp,
 };
-use countersign_protocol::{ConnectionId, PublicKeyBytes};
+use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId, RequesterName};
 use smallvec::SmallVec;
 
 /// Durable requests that are being written.
@@ -30,10 +30,12 @@ impl<T, W> Dispatcher<T, W> {
         now: Timestamp,
     ) -> Result<(), SigningError> {
         let bytes = requests.iter().map(|(record, _)| record.message.len()).sum();
-        let key = requests.first().map(|(record, _)| record.public_key);
-        if let Some(key) = key {
-            self.check_room(&key, requests.len(), bytes)?;
-            self.check_signer(key, requests.len())?;
+        if let Some((first, _)) = requests.first() {
+            self.check_room(first, requests.len(), bytes)?;
+            self.check_signer(first, requests.len())?;
+        }
+        for (record, _) in &requests {
+            self.account.add(record);
         }
         let requests = requests.into_iter().map(|(record, waiter)| OpenRequest::new(record, false, Some(waiter)));
         self.open(requests.collect(), now);
@@ -53,10 +55,10 @@ impl<T, W> Dispatcher<T, W> {
         idempotency: Option<Idempotency>,
         queue: bool,
     ) -> Result<(), SigningError> {
-        let Some(Record { id, public_key, .. }) = records.first() else { return Ok(()) };
-        let (id, key) = (*id, *public_key);
-        self.check_room(&key, records.len(), records.iter().map(|record| record.message.len()).sum())?;
-        let refusal = if queue { None } else { self.check_signer(key, records.len()).err() };
+        let Some(first) = records.first() else { return Ok(()) };
+        let id = first.id;
+        self.check_room(first, records.len(), records.iter().map(|record| record.message.len()).sum())?;
+        let refusal = if queue { None } else { self.check_signer(first, records.len()).err() };
         let accepting = match refusal {
             None => Accepting { records, refusal: None },
             // A repeated call is answered although no wallet is connected by now: only the store can tell one.
@@ -64,7 +66,9 @@ impl<T, W> Dispatcher<T, W> {
             Some(error) => return Err(error),
         };
         let write = Write::Accept { records: accepting.records.clone(), idempotency };
-        self.being_written += accepting.records.len();
+        for record in &accepting.records {
+            self.account.add(record);
+        }
         self.accepting.insert(id, accepting);
         self.effects.push_back(Effect::Write { write, ticket: Some(Ticket::Accept(id)) });
         Ok(())
@@ -79,7 +83,11 @@ impl<T, W> Dispatcher<T, W> {
             },
             Ticket::Accept(id) => {
                 let Some(Accepting { records, refusal }) = self.accepting.remove(&id) else { return };
-                self.being_written -= records.len();
+                if written != Ok(Written::Done) || refusal.is_some() {
+                    for record in &records {
+                        self.account.remove(record);
+                    }
+                }
                 let accepted = match (written, refusal) {
                     (Ok(Written::Done), Some(error)) => Err(error),
                     (Ok(Written::Done), None) => {
@@ -100,44 +108,51 @@ impl<T, W> Dispatcher<T, W> {
     }
 
     fn open(&mut self, requests: SmallVec<[OpenRequest<W>; 1]>, now: Timestamp) {
-        let Some(key) = requests.first().map(|open| open.record.public_key) else { return };
         let ids: SmallVec<[_; 1]> = requests.iter().map(|open| open.record.id).collect();
         for open in requests {
             self.open_requests.insert(open);
         }
-        let holding: SmallVec<[_; 1]> = self.with_room(&key, ids.len()).collect();
+        // What took so long to be written that its time is over is shown to nobody any more.
+        self.handle_timeout(now);
+        let is_open = |id: &RequestId| self.open_requests.get(*id).is_some_and(|open| !open.is_decided());
+        let ids: SmallVec<[_; 1]> = ids.into_iter().filter(is_open).collect();
+        let Some(first) = ids.first().and_then(|id| self.open_requests.get(*id)) else { return };
+        let holding: SmallVec<[_; 1]> = self.with_room(&first.record, ids.len()).collect();
         self.deliver(&holding, &ids, now);
     }
 
-    fn check_room(&self, key: &PublicKeyBytes, requests: usize, bytes: usize) -> Result<(), SigningError> {
-        let limits = &self.capacity;
+    fn check_room(&self, first: &Record, requests: usize, bytes: usize) -> Result<(), SigningError> {
         if self.draining {
             return Err(SigningError::Draining);
         }
-        if self.open_requests.len() + self.being_written + requests > limits.max_pending
-            || self.open_requests.message_bytes() + bytes > limits.max_pending_bytes
-        {
-            return Err(SigningError::Overloaded);
-        }
-        if self.open_requests.of_key(key).len() + requests > limits.max_pending_per_key {
-            return Err(SigningError::TooManyInflight);
-        }
-        Ok(())
+        self.account.check(&self.capacity, first, requests, bytes)
     }
 
-    fn check_signer(&self, key: PublicKeyBytes, requests: usize) -> Result<(), SigningError> {
-        if self.with_room(&key, requests).next().is_some() {
+    fn check_signer(&self, first: &Record, requests: usize) -> Result<(), SigningError> {
+        if self.with_room(first, requests).next().is_some() {
             return Ok(());
         }
-        if self.connections_of(&key) > 0 {
+        if self.connections_of(&first.public_key) > 0 {
             return Err(SigningError::TooManyInflight);
         }
         Err(SigningError::SignerNotConnected)
     }
 
-    /// The connections of a key that may have so many requests more.
-    fn with_room(&self, key: &PublicKeyBytes, requests: usize) -> impl Iterator<Item = ConnectionId> {
-        let most = self.capacity.max_inflight;
-        self.registry.holding(key).filter(move |id| self.open_requests.inflight(*id).len() + requests <= most)
+    /// The connections of a request's key that may have so many more of its requester.
+    fn with_room(&self, first: &Record, requests: usize) -> impl Iterator<Item = ConnectionId> {
+        self.registry.holding(&first.public_key).filter(move |id| self.has_room(*id, &first.requester, requests))
+    }
+
+    /// Whether a connection may have so many requests more, and of this requester.
+    pub(super) fn has_room(&self, connection: ConnectionId, requester: &RequesterName, requests: usize) -> bool {
+        let inflight = self.open_requests.inflight(connection);
+        let (most, share) = (self.capacity.max_inflight, self.capacity.share(self.capacity.max_inflight));
+        if inflight.len() + requests <= share {
+            return true;
+        }
+        let is_own =
+            |id: &&RequestId| self.open_requests.get(**id).is_some_and(|open| open.record.requester == *requester);
+        inflight.len() + requests <= most
+            && (share == most || inflight.iter().filter(is_own).count() + requests <= share)
     }
 }

@@ -36,6 +36,7 @@ impl World {
             max_pending: 100,
             max_pending_per_key: 50,
             max_pending_bytes: 10_000,
+            max_share_percent: 100,
         };
         Self { dispatcher: Dispatcher::new(capacity, Loaded::default(), START), now: START }
     }
@@ -124,7 +125,7 @@ impl World {
     /// Nothing of an ended request may stay behind but the memory of it.
     fn assert_empty(&self) {
         assert_eq!((self.dispatcher.pending(), self.dispatcher.transient()), (0, 0));
-        assert_eq!((self.dispatcher.poll_timeout(), self.dispatcher.open_requests.message_bytes()), (None, 0));
+        assert!(self.dispatcher.poll_timeout().is_none() && self.dispatcher.account.is_empty());
         assert!(self.dispatcher.open_requests.of_key(&KEY.into()).is_empty());
         assert!((0..20).all(|n| self.dispatcher.open_requests.inflight(connection(n)).is_empty()));
     }
@@ -597,4 +598,57 @@ fn draining_ends_what_does_not_outlive_the_process() {
     world.dispatcher.finish_drain(goodbye, world.now);
     assert_eq!(world.ends(), [End::Draining]);
     assert_eq!((world.dispatcher.pending(), world.dispatcher.transient()), (1, 0));
+}
+
+#[test]
+fn what_is_being_written_counts_like_what_is_open() {
+    let mut world = World::new();
+    for n in 0..50 {
+        world.dispatcher.ask_durably(vec![record(n)], None, true).unwrap();
+    }
+    assert_eq!(world.dispatcher.pending(), 50);
+    assert_eq!(world.dispatcher.ask_durably(vec![record(99)], None, true), Err(SigningError::TooManyInflight));
+    let long = Record { message: Arc::new(vec![1; 9_900].try_into().unwrap()), ..at(record(99), [2; 32]) };
+    assert_eq!(world.dispatcher.ask_durably(vec![long], None, true), Err(SigningError::Overloaded));
+    for n in 0..50 {
+        world.dispatcher.handle_written(Ticket::Accept(request(n)), Err(StoreError::Failed), world.now);
+    }
+    world.effects();
+    world.assert_empty();
+}
+
+#[test]
+fn one_requester_leaves_room_for_the_others() {
+    let mut world = World::with(16);
+    world.dispatcher.capacity.max_share_percent = 25;
+    world.introduce(1, None);
+    let of = |n, requester: &str| Record { requester: requester.parse().unwrap(), ..record(n) };
+    // Of all that wait for the key, and of what one wallet shows.
+    for n in 0..12 {
+        world.accept(vec![of(n, "Greedy")], true);
+    }
+    assert_eq!(world.dispatcher.ask_durably(vec![of(99, "Greedy")], None, true), Err(SigningError::RequesterLimit));
+    assert_eq!(world.delivered().len(), 4);
+    world.dispatcher.ask(plain([of(50, "Modest")]), world.now).unwrap();
+    assert_eq!(world.delivered().len(), 1);
+    // When the wallet comes back, too.
+    world.accept(vec![of(51, "Modest")], true);
+    world.effects();
+    world.disconnect(1);
+    let requesters: Vec<_> = world.introduce(2, None).into_iter().map(|request| request.requester.name).collect();
+    let modest = requesters.iter().filter(|name| name.as_str() == "Modest").count();
+    assert_eq!((requesters.len(), modest), (6, 2));
+}
+
+#[test]
+fn what_was_written_too_late_is_shown_to_nobody() {
+    let mut world = World::connected(&[1]);
+    world.dispatcher.ask_durably(vec![record(1)], None, false).unwrap();
+    world.effects();
+    world.now = world.now.after(120 * SECOND);
+    world.dispatcher.handle_written(Ticket::Accept(request(1)), Ok(Written::Done), world.now);
+    let effects = world.effects();
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Deliver { .. })), "{effects:?}");
+    let is_end = |effect: &Effect<_>| matches!(effect, Effect::Write { write: Write::End { .. }, .. });
+    assert_eq!(effects.iter().filter(|effect| is_end(effect)).count(), 1);
 }

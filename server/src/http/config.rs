@@ -2,7 +2,7 @@
 
 use super::{
     api::{Tokens, WebhookTarget},
-    ops::Demo,
+    ops::{Demo, LogWriter},
     webhook::RETRIES,
 };
 use crate::store::DurableStore;
@@ -44,6 +44,8 @@ pub struct HttpConfig {
     pub webhook_retries: Vec<Duration>,
     /// Lets the demo page have the process start anew; none for not.
     pub demo: Option<Demo>,
+    /// Where the log goes, so that the metrics tell what of it has been lost.
+    pub log: Option<LogWriter>,
 }
 
 impl Default for HttpConfig {
@@ -64,6 +66,7 @@ impl Default for HttpConfig {
             webhook_targets: Vec::new(),
             webhook_retries: RETRIES.to_vec(),
             demo: None,
+            log: None,
         }
     }
 }

@@ -5,15 +5,18 @@ use crate::{
     SigningError,
     dispatch::Accepted,
     record::Record,
-    storage::{Idempotency, StoreError},
+    storage::{Completion, Idempotency, StoreError},
     time::Timestamp,
 };
 use countersign_protocol::{PublicKey, RequestId, RequesterName};
 use std::time::Duration;
 use tokio::{
     sync::{oneshot, watch},
-    time::{sleep_until, timeout},
+    time::{Instant, sleep_until, timeout_at},
 };
+
+/// How long past a request's deadline its end may take to be on disk, before whoever waits is told that it cannot be had.
+const STORE_GRACE: Duration = Duration::from_secs(1);
 
 impl SigningService {
     /// Has requests written, and returns once they are on disk.
@@ -26,8 +29,10 @@ impl SigningService {
         idempotency: Option<Idempotency>,
         queue: bool,
     ) -> Result<Accepted, SigningError> {
+        let expires_at = records.first().map(|record| record.expires_at);
         let accepted = self.begin_durably(records, idempotency, queue)?;
-        accepted.await.unwrap_or(Err(SigningError::StorageUnavailable))
+        let answered = timeout_at(self.answered_by(expires_at), accepted).await;
+        answered.ok().and_then(Result::ok).unwrap_or(Err(SigningError::StorageUnavailable))
     }
 
     pub(crate) fn begin_durably(
@@ -50,7 +55,7 @@ impl SigningService {
         let mut state = self.state();
         state.dispatcher.ask_durably(records, idempotency, queue)?;
         state.acceptances.insert(first, waiter);
-        self.carry_out(&mut state, now);
+        self.carry_out(state, now);
         Ok(accepted)
     }
 
@@ -82,7 +87,8 @@ impl SigningService {
     /// Waits for a durable request's end, no longer than `time_limit`, and returns how it stands then.
     ///
     /// # Errors
-    /// As of [`SigningService::record`], and [`SigningError::Draining`].
+    /// As of [`SigningService::record`], and [`SigningError::Draining`]; [`SigningError::StorageUnavailable`] a second after the
+    /// request's own deadline, where its end is not on disk by then.
     pub async fn wait(
         &self,
         requester: &RequesterName,
@@ -90,6 +96,7 @@ impl SigningService {
         time_limit: Duration,
     ) -> Result<Record, SigningError> {
         let mut subscription = self.subscribe(requester, id).await?;
+        let answered_by = self.answered_by(subscription.expires_at());
         let ended = async {
             loop {
                 match subscription.next().await? {
@@ -99,10 +106,21 @@ impl SigningService {
                 }
             }
         };
-        match timeout(time_limit, ended).await {
-            Ok(ended) => ended,
-            Err(_) => self.record(requester, id).await,
+        let limit = Instant::now().checked_add(time_limit).map_or(answered_by, |limit| limit.min(answered_by));
+        if let Ok(ended) = timeout_at(limit, ended).await {
+            return ended;
         }
+        let record = self.record(requester, id).await?;
+        if record.end.is_none() && limit == answered_by {
+            return Err(SigningError::StorageUnavailable);
+        }
+        Ok(record)
+    }
+
+    /// Until when whoever waits for a request with this deadline is answered, whatever the store does.
+    fn answered_by(&self, expires_at: Option<Timestamp>) -> Instant {
+        let expires_at = expires_at.unwrap_or_else(|| self.now());
+        self.0.clock.instant_of(expires_at.after(STORE_GRACE))
     }
 
     /// Withdraws a durable request. One that has ended stays as it is.
@@ -153,7 +171,7 @@ impl SigningService {
         let Some(store) = &self.0.store else { return Ok(None) };
         let (reader, record) = oneshot::channel();
         // Fails only where nobody waits for it any more.
-        store.read(id, Box::new(move |record| drop(reader.send(record))));
+        store.read(id, Completion::new(move |record| drop(reader.send(record))));
         match record.await {
             Ok(Ok(record)) => Ok(record),
             Ok(Err(StoreError::Full | StoreError::Failed)) | Err(_) => Err(SigningError::StorageUnavailable),
@@ -183,6 +201,11 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// When the request has to be answered; none once that has been told.
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.news.as_ref().map(|record| record.expires_at)
+    }
+
     /// How the request stands: at once the first time, then at each change, the last time when it has ended; `None` after that. Changes
     /// that follow each other closely may be told as one.
     ///

@@ -8,10 +8,11 @@ use crate::{
     SigningError,
     dispatch::{Dispatcher, Effect, OpenRequest, Ticket},
     record::Record,
-    storage::Write,
+    storage::{Completion, StoreError, Write, Written},
     time::Timestamp,
 };
 use countersign_protocol::{AckOutcome, ConnectionId, RequestId, ResponseAck, ServerFrame, WireName as _};
+use std::{mem, sync::MutexGuard, time::Duration};
 use tokio::sync::oneshot;
 
 impl SigningService {
@@ -24,11 +25,29 @@ impl SigningService {
         let now = self.now();
         let mut state = self.state();
         let result = input(&mut state.dispatcher, now);
-        self.carry_out(&mut state, now);
+        self.carry_out(state, now);
         result
     }
 
-    pub(super) fn carry_out(&self, state: &mut State, now: Timestamp) {
+    /// Carries out all that the dispatcher asks for, gives up the state, and only then counts and logs: that may take its time, and
+    /// nobody waits for it.
+    pub(super) fn carry_out(&self, mut state: MutexGuard<'_, State>, now: Timestamp) {
+        self.carry_out_effects(&mut state, now);
+        // What a store has told meanwhile could not be taken in there: this thread has the state locked.
+        while let Some((ticket, written)) = self.0.told_at_once.next() {
+            state.dispatcher.handle_written(ticket, written, now);
+            self.carry_out_effects(&mut state, now);
+            self.0.changed.notify_waiters();
+        }
+        self.0.metrics.pending.set(gauge(state.dispatcher.pending()));
+        let ended = mem::take(&mut state.ended);
+        drop(state);
+        for ended in ended {
+            self.report(&ended);
+        }
+    }
+
+    fn carry_out_effects(&self, state: &mut State, now: Timestamp) {
         while let Some(effect) = state.dispatcher.poll_effect() {
             match effect {
                 Effect::Deliver { to, text, inflight } => {
@@ -43,9 +62,8 @@ impl SigningService {
                 Effect::Close { to, close } => self.post(state, to, Mail::Close(Box::new(close)), now),
                 Effect::Write { write, ticket } => self.write(write, ticket),
                 Effect::Accepted { first, accepted } => {
-                    match &accepted {
-                        Ok(_) => self.0.deadlines.notify_one(),
-                        Err(error) => self.refused(error),
+                    if accepted.is_ok() {
+                        self.0.deadlines.notify_one();
                     }
                     if let Some(waiter) = state.acceptances.remove(&first) {
                         // Fails only where the caller is gone; its requests are taken all the same.
@@ -60,7 +78,6 @@ impl SigningService {
                 Effect::Ended(open) => self.tell(state, open),
             }
         }
-        self.0.metrics.pending.set(gauge(state.dispatcher.pending()));
     }
 
     /// Says what became of an answer, and counts it.
@@ -93,20 +110,24 @@ impl SigningService {
         // Without a store nothing durable is taken, so nothing of it is ever written.
         let Some(store) = &self.0.store else { return };
         let service = self.clone();
-        store.write(
-            write,
-            Box::new(move |written| {
-                if let Some(ticket) = ticket {
-                    service.apply(|dispatcher, now| dispatcher.handle_written(ticket, written, now));
-                    service.0.changed.notify_waiters();
-                }
-            }),
-        );
+        let then = Completion::new(move |written| {
+            if let Some(ticket) = ticket {
+                service.take_written(ticket, written);
+            }
+        });
+        self.0.told_at_once.submit(|| store.write(write, then));
+    }
+
+    /// Takes the outcome of a write, which a store may tell from any thread, or at once from within the submission.
+    fn take_written(&self, ticket: Ticket, written: Result<Written, StoreError>) {
+        let Some(written) = self.0.told_at_once.defer((ticket, written)) else { return };
+        self.apply(|dispatcher, now| dispatcher.handle_written(written.0, written.1, now));
+        self.0.changed.notify_waiters();
     }
 
     fn tell(&self, state: &mut State, open: OpenRequest<oneshot::Sender<Box<Record>>>) {
         let OpenRequest { record, waiter, .. } = open;
-        self.count(&record);
+        state.ended.extend(Ended::of(&record));
         // Whoever watches looks for itself, and finds the end on disk.
         drop(state.watchers.remove(&record.id));
         if let Some(waiter) = waiter {
@@ -116,12 +137,30 @@ impl SigningService {
         self.0.changed.notify_waiters();
     }
 
-    fn count(&self, record: &Record) {
-        let Some(end) = &record.end else { return };
-        let (outcome, ended) = (end.code(), record.times.ended.unwrap_or(record.times.queued));
-        let took = ended.since(record.times.queued);
-        self.0.metrics.request_ended(outcome, took);
-        let (id, key) = (record.id, record.public_key.fingerprint());
-        tracing::info!(request = %id, key, outcome, ms = took.as_millis(), "request ended");
+    fn report(&self, ended: &Ended) {
+        let Ended { id, key, outcome, took } = ended;
+        self.0.metrics.request_ended(outcome, *took);
+        tracing::info!(request = %id, key = &**key, outcome, ms = took.as_millis(), "request ended");
+    }
+}
+
+/// What metrics and log have of a request that has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    id: RequestId,
+    key: Box<str>,
+    outcome: &'static str,
+    took: Duration,
+}
+
+impl Ended {
+    fn of(record: &Record) -> Option<Self> {
+        let ended = record.times.ended.unwrap_or(record.times.queued);
+        Some(Self {
+            id: record.id,
+            key: record.public_key.fingerprint().into(),
+            outcome: record.end.as_ref()?.code(),
+            took: ended.since(record.times.queued),
+        })
     }
 }

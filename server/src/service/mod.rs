@@ -4,6 +4,7 @@ mod connections;
 mod durable;
 mod effects;
 mod mailbox;
+mod told_at_once;
 mod waiting;
 
 pub(crate) use connections::ConnectionGuard;
@@ -14,22 +15,25 @@ pub use waiting::Waiting;
 
 use crate::{
     config::Config,
-    dispatch::{Accepted, Dispatcher},
+    dispatch::{Accepted, Dispatcher, Ticket},
     error::SigningError,
     metrics::Metrics,
     record::{PhaseTimes, Record},
     session::{Close, Rules, close_code},
-    storage::{Loaded, Storage},
+    storage::{Loaded, Storage, StoreError, Written},
     time::{Clock, Timestamp},
 };
 use countersign_protocol::{ApprovedBy, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature};
+use effects::Ended;
 use mailbox::Mailbox;
+use smallvec::SmallVec;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::{Notify, oneshot, watch};
+use told_at_once::ToldAtOnce;
 
 /// A signature that has been verified over the message that was asked for, under the key that was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +74,7 @@ struct Inner {
     clock: Clock,
     /// Keeps what has to outlive the process; none where nothing has to.
     store: Option<Arc<dyn Storage>>,
+    told_at_once: ToldAtOnce<(Ticket, Result<Written, StoreError>)>,
     state: Mutex<State>,
     /// Told whenever a request or a connection has gone.
     changed: Notify,
@@ -84,6 +89,8 @@ struct State {
     acceptances: HashMap<RequestId, oneshot::Sender<Result<Accepted, SigningError>>>,
     /// Who watches durable requests. A watcher is woken and then looks for itself.
     watchers: HashMap<RequestId, watch::Sender<()>>,
+    /// What is to be counted and logged once the state is not locked any more.
+    ended: SmallVec<[Ended; 1]>,
 }
 
 impl SigningService {
@@ -105,20 +112,22 @@ impl SigningService {
     /// [`OpenError`](crate::store::OpenError), which names the directory or file.
     #[cfg(feature = "store")]
     pub fn open(config: Config, store: crate::store::StoreConfig) -> Result<Self, crate::store::OpenError> {
-        let clock = Clock::new();
-        let (store, loaded) = crate::store::Store::open(store, clock.now())?;
-        Ok(Self::assemble(config, clock, Some(Arc::new(store)), loaded))
+        let (store, loaded) = crate::store::DurableStore::open(store, config.audiences.first())?;
+        Ok(Self::with_storage(config, Arc::new(store), loaded))
     }
 
     pub(crate) fn assemble(config: Config, clock: Clock, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> Self {
         let dispatcher = Dispatcher::new(config.capacity(), loaded, clock.now());
-        let state = State { dispatcher, acceptances: HashMap::new(), watchers: HashMap::new() };
+        let metrics = Metrics::default();
+        metrics.pending.set(gauge(dispatcher.pending()));
+        let state = State { dispatcher, acceptances: HashMap::new(), watchers: HashMap::new(), ended: SmallVec::new() };
         Self(Arc::new(Inner {
             rules: Arc::new(config.rules()),
             config,
-            metrics: Metrics::default(),
+            metrics,
             clock,
             store,
+            told_at_once: ToldAtOnce::default(),
             state: Mutex::new(state),
             changed: Notify::new(),
             deadlines: Notify::new(),
@@ -172,7 +181,7 @@ impl SigningService {
 
     #[cfg(feature = "simulation")]
     pub(crate) fn is_idle(&self) -> bool {
-        let State { dispatcher, acceptances, watchers } = &*self.state();
+        let State { dispatcher, acceptances, watchers, ended: _ } = &*self.state();
         dispatcher.is_idle() && acceptances.is_empty() && watchers.is_empty()
     }
 

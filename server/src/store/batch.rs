@@ -1,6 +1,6 @@
 //! What is done next: everything that has queued up, to share one commit.
 
-use super::{Completion, Event, StoreError, Write};
+use super::{Completion, Event, Write, Written};
 use crate::{record::Record, time::Timestamp};
 use countersign_protocol::RequestId;
 use std::{
@@ -18,16 +18,14 @@ const MAX_PROGRESS_DELAY: Duration = Duration::from_millis(50);
 /// A write, and who is to be told.
 pub(super) struct Job {
     pub(super) write: Write,
-    pub(super) then: Completion,
+    pub(super) then: Completion<Written>,
 }
-
-pub(super) type Answer<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 
 /// Something to be asked or done outside of the writes' transaction.
 pub(super) enum Question {
-    Read(RequestId, Answer<Option<Record>>),
-    DueEvents(Timestamp, usize, Answer<(Vec<Event>, Option<Timestamp>)>),
-    Forget(Timestamp, Answer<usize>),
+    Read(RequestId, Completion<Option<Record>>),
+    DueEvents(Timestamp, usize, Completion<(Vec<Event>, Option<Timestamp>)>),
+    Forget(Timestamp, Completion<usize>),
     /// Makes the next commits fail with these codes of SQLite.
     #[cfg(test)]
     Fault(Vec<i32>),
@@ -37,20 +35,6 @@ pub(super) enum Question {
 pub(super) enum Command {
     Write(Job),
     Ask(Question),
-}
-
-impl Command {
-    /// Tells whoever waits that it cannot be done.
-    pub(super) fn refuse(self) {
-        match self {
-            Self::Write(job) => (job.then)(Err(StoreError::Failed)),
-            Self::Ask(Question::Read(_, then)) => then(Err(StoreError::Failed)),
-            Self::Ask(Question::DueEvents(_, _, then)) => then(Err(StoreError::Failed)),
-            Self::Ask(Question::Forget(_, then)) => then(Err(StoreError::Failed)),
-            #[cfg(test)]
-            Self::Ask(Question::Fault(_)) => {}
-        }
-    }
 }
 
 /// When the thread has to have something to do.

@@ -4,7 +4,7 @@ use super::{Event, OpenError, ServerKey, Store, StoreConfig, receipt};
 use crate::{
     random,
     record::Record,
-    storage::{Completion, Loaded, Reader, Storage, StoreError, Write},
+    storage::{Completion, Loaded, Storage, StoreError, Write, Written},
     time::{Clock, Timestamp},
 };
 use countersign_protocol::{Audience, RequestId};
@@ -91,6 +91,11 @@ impl DurableStore {
         });
     }
 
+    /// Whether the last writes came to nothing, because the disk is full or has failed.
+    pub(crate) fn is_failed(&self) -> bool {
+        self.0.store.is_failed() || self.0.store.is_full()
+    }
+
     /// Transactions committed, writes that came to nothing, and whether nothing can be written any more.
     pub(crate) fn counts(&self) -> (u64, u64, bool) {
         (self.0.store.commits(), self.0.failures.load(Ordering::Relaxed), self.0.store.is_failed())
@@ -98,12 +103,12 @@ impl DurableStore {
 }
 
 impl Storage for DurableStore {
-    fn write(&self, write: Write, then: Completion) {
+    fn write(&self, write: Write, then: Completion<Written>) {
         let ended = matches!(write, Write::End { .. }).then(|| Arc::clone(&self.0.ended));
         let failures = Arc::clone(&self.0.failures);
-        let then: Completion = Box::new(move |written| {
+        let then = Completion::new(move |written: Result<Written, StoreError>| {
             let failed = written.is_err();
-            then(written);
+            then.complete(written);
             if failed {
                 failures.fetch_add(1, Ordering::Relaxed);
             } else if let Some(ended) = ended {
@@ -113,7 +118,7 @@ impl Storage for DurableStore {
         self.0.store.write(write, then);
     }
 
-    fn read(&self, id: RequestId, then: Reader) {
+    fn read(&self, id: RequestId, then: Completion<Option<Record>>) {
         self.0.store.read(id, then);
     }
 }

@@ -1,15 +1,12 @@
 //! The store as the service sees it: a handle that never blocks.
 
 use super::{
-    Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write,
+    Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write, Written,
     batch::{Command, Job, Question},
     open::{self, Opened},
     worker::{Shared, Worker},
 };
-use crate::{
-    storage::{Reader, Storage},
-    time::Timestamp,
-};
+use crate::{record::Record, storage::Storage, time::Timestamp};
 use countersign_protocol::RequestId;
 use std::{
     collections::VecDeque,
@@ -54,7 +51,6 @@ impl Store {
             open: u64::try_from(loaded.open.len()).unwrap_or(u64::MAX),
             postponed: Vec::new(),
             forgetting: VecDeque::new(),
-            full: false,
             shared: Arc::clone(&shared),
             _lock: lock,
         };
@@ -74,7 +70,7 @@ impl Store {
         limit: usize,
         then: impl FnOnce(Result<(Vec<Event>, Option<Timestamp>), StoreError>) + Send + 'static,
     ) {
-        self.ask(Question::DueEvents(now, limit, Box::new(then)));
+        self.ask(Question::DueEvents(now, limit, Completion::new(then)));
     }
 
     /// Forgets the requests that ended before `before`, but for those with an event still to be delivered, a few at a time
@@ -84,12 +80,17 @@ impl Store {
         before: Timestamp,
         then: impl FnOnce(Result<usize, StoreError>) + Send + 'static,
     ) {
-        self.ask(Question::Forget(before, Box::new(then)));
+        self.ask(Question::Forget(before, Completion::new(then)));
     }
 
     /// Whether it has failed for good: nothing is written or read any more until the process starts anew.
     pub fn is_failed(&self) -> bool {
         self.0.shared.failed.load(Ordering::Acquire)
+    }
+
+    /// Whether the last writes found no room.
+    pub fn is_full(&self) -> bool {
+        self.0.shared.full.load(Ordering::Acquire)
     }
 
     /// How many transactions have been committed since it was opened.
@@ -107,24 +108,20 @@ impl Store {
         self.submit(Command::Ask(question));
     }
 
+    /// Only a thread that has panicked receives nothing; what is not sent is dropped, and so answered.
     fn submit(&self, command: Command) {
-        let unsent = match &self.0.commands {
-            Some(commands) => commands.send(command).err().map(|error| error.0),
-            None => Some(command),
-        };
-        // Only a thread that has panicked receives nothing. Whoever submits may hold a lock that the refusal needs.
-        if let Some(command) = unsent {
-            thread::spawn(|| command.refuse());
+        if let Some(commands) = &self.0.commands {
+            drop(commands.send(command));
         }
     }
 }
 
 impl Storage for Store {
-    fn write(&self, write: Write, then: Completion) {
+    fn write(&self, write: Write, then: Completion<Written>) {
         self.submit(Command::Write(Job { write, then }));
     }
 
-    fn read(&self, id: RequestId, then: Reader) {
+    fn read(&self, id: RequestId, then: Completion<Option<Record>>) {
         self.ask(Question::Read(id, then));
     }
 }

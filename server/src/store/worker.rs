@@ -1,8 +1,8 @@
 //! The thread that owns the database.
 
 use super::{
-    StoreError, Write,
-    batch::{Answer, Batch, Command, Job, Question, Wake},
+    Completion, StoreError, Write,
+    batch::{Batch, Command, Job, Question, Wake},
     database::Database,
     error::{DbError, Severity},
     quota::Quota,
@@ -30,6 +30,8 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) failed: AtomicBool,
+    /// The last writes found no room.
+    pub(super) full: AtomicBool,
     pub(super) commits: AtomicU64,
 }
 
@@ -44,8 +46,6 @@ pub(super) struct Worker {
     /// Writes that have to be made and found no quota.
     pub(super) postponed: Vec<Job>,
     pub(super) forgetting: VecDeque<Forgetting>,
-    /// Whether the last writes found no room; said once in the log.
-    pub(super) full: bool,
     pub(super) shared: Arc<Shared>,
     /// Last, so that the directory is ours until the database is closed.
     pub(super) _lock: File,
@@ -55,7 +55,7 @@ pub(super) struct Worker {
 pub(super) struct Forgetting {
     before: Timestamp,
     forgotten: usize,
-    then: Answer<usize>,
+    then: Completion<usize>,
 }
 
 impl Worker {
@@ -95,13 +95,13 @@ impl Worker {
         match self.transact(&all) {
             Ok(outcomes) => {
                 for (job, outcome) in all.into_iter().zip(outcomes) {
-                    (job.then)(outcome);
+                    job.then.complete(outcome);
                 }
             }
             Err(StoreError::Full) => self.keep(all),
             Err(StoreError::Failed) => {
                 for job in all {
-                    (job.then)(Err(StoreError::Failed));
+                    job.then.complete(Err(StoreError::Failed));
                 }
             }
         }
@@ -115,7 +115,7 @@ impl Worker {
         });
         let smaller = !refused.is_empty();
         for job in refused {
-            (job.then)(Err(StoreError::Full));
+            job.then.complete(Err(StoreError::Full));
         }
         self.postponed = postponed;
         if smaller {
@@ -142,9 +142,9 @@ impl Worker {
 
     fn answer(&mut self, question: Question) {
         match question {
-            Question::Read(id, then) => then(self.ask(|database| reads::request(&database.connection, id))),
+            Question::Read(id, then) => then.complete(self.ask(|database| reads::request(&database.connection, id))),
             Question::DueEvents(now, limit, then) => {
-                then(self.ask(|database| reads::due_events(&database.connection, now, limit)));
+                then.complete(self.ask(|database| reads::due_events(&database.connection, now, limit)));
             }
             Question::Forget(before, then) => self.forgetting.push_back(Forgetting { before, forgotten: 0, then }),
             #[cfg(test)]
@@ -164,10 +164,10 @@ impl Worker {
                 if more {
                     self.forgetting.push_front(forgetting);
                 } else {
-                    (forgetting.then)(Ok(forgetting.forgotten));
+                    forgetting.then.complete(Ok(forgetting.forgotten));
                 }
             }
-            Err(error) => (forgetting.then)(Err(error)),
+            Err(error) => forgetting.then.complete(Err(error)),
         }
     }
 
@@ -203,20 +203,20 @@ impl Worker {
     }
 
     fn note_full(&mut self, full: bool) {
-        if full && !self.full {
+        // Said once.
+        if full != self.shared.full.swap(full, Ordering::AcqRel) && full {
             tracing::warn!("the store is full and takes nothing in until there is room");
         }
-        self.full = full;
     }
 
     /// The last chance for what was postponed. Retention goes on at the next start.
     fn finish(&mut self) {
         self.write(Vec::new());
         for job in mem::take(&mut self.postponed) {
-            (job.then)(Err(StoreError::Full));
+            job.then.complete(Err(StoreError::Full));
         }
         for forgetting in mem::take(&mut self.forgetting) {
-            (forgetting.then)(Ok(forgetting.forgotten));
+            forgetting.then.complete(Ok(forgetting.forgotten));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::ground::Fault;
 use countersign_protocol::{RequestId, Signature};
 use countersign_server::{
     End, Record,
-    storage::{Completion, Loaded, Reader, Storage, StoreError, Write, Written},
+    storage::{Completion, Loaded, Storage, StoreError, Write, Written},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -114,9 +114,9 @@ pub(super) struct Store {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<(Write, Completion)>,
+    queue: VecDeque<(Write, Completion<Written>)>,
     /// Ends that found no room.
-    kept: VecDeque<(Write, Completion)>,
+    kept: VecDeque<(Write, Completion<Written>)>,
     full: bool,
     failed: bool,
     dead: bool,
@@ -126,7 +126,7 @@ struct State {
 /// What a sync came to, to be told outside of any lock.
 #[derive(Default)]
 pub(super) struct Synced {
-    told: Vec<(Completion, Result<Written, StoreError>)>,
+    told: Vec<(Completion<Written>, Result<Written, StoreError>)>,
     pub(super) refused: bool,
     pub(super) kept: bool,
 }
@@ -134,7 +134,7 @@ pub(super) struct Synced {
 impl Synced {
     pub(super) fn tell(self) {
         for (completion, outcome) in self.told {
-            completion(outcome);
+            completion.complete(outcome);
         }
     }
 }
@@ -233,7 +233,7 @@ impl std::fmt::Debug for Store {
 }
 
 impl Storage for Store {
-    fn write(&self, write: Write, then: Completion) {
+    fn write(&self, write: Write, then: Completion<Written>) {
         let mut state = self.state();
         if !state.dead {
             state.submitted += 1;
@@ -244,8 +244,8 @@ impl Storage for Store {
         }
     }
 
-    fn read(&self, id: RequestId, then: Reader) {
+    fn read(&self, id: RequestId, then: Completion<Option<Record>>) {
         let record = disk(&self.disk).record(id).cloned();
-        then(Ok(record));
+        then.complete(Ok(record));
     }
 }

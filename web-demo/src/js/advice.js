@@ -16,6 +16,7 @@ const ADVICE = {
   invalid_signature: 'The wallet sent a wrong signature, so none was passed on. Check that wallet.',
   message_mismatch: 'The wallet signed something else, so nothing was passed on. Check that wallet.',
   host_not_allowed: 'Open this page as localhost, or configure a bearer token on the server.',
+  requester_limit: 'Wait until some of your open requests have ended, or cancel some.',
   too_many_inflight: 'Wait until the wallet has decided on what it was asked before.',
   draining: 'The server is stopping. Ask again in a moment.',
   overloaded: 'The server is busy. Ask again in a moment.',

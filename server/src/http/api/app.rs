@@ -10,6 +10,7 @@ use crate::{
     http::{
         config::HttpConfig,
         listen::{KeyedRate, Party},
+        ops::LogWriter,
     },
     store::DurableStore,
 };
@@ -29,6 +30,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) store: Option<DurableStore>,
     pub(in crate::http) webhook_targets: Vec<WebhookTarget>,
     pub(in crate::http) webhook_retries: Vec<Duration>,
+    pub(in crate::http) log: Option<LogWriter>,
     /// Whether the server has begun to stop.
     pub(in crate::http) draining: watch::Sender<bool>,
 }
@@ -39,6 +41,7 @@ impl App {
             store: config.store.clone(),
             webhook_targets: config.webhook_targets.clone(),
             webhook_retries: config.webhook_retries.clone(),
+            log: config.log.clone(),
             draining: watch::Sender::new(false),
             tokens: config.tokens.clone(),
             read_timeout: config.read_timeout,

@@ -113,7 +113,9 @@ impl From<SigningError> for Problem {
             SigningError::SignerNotConnected | SigningError::UnknownRequest => (StatusCode::NOT_FOUND, None),
             SigningError::Cancelled => (StatusCode::CONFLICT, None),
             SigningError::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, None),
-            SigningError::TooManyInflight => (StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(1))),
+            SigningError::TooManyInflight | SigningError::RequesterLimit => {
+                (StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(1)))
+            }
             SigningError::NoStore => (StatusCode::NOT_IMPLEMENTED, None),
             SigningError::SignerDisconnected(_) | SigningError::InvalidSignature | SigningError::MessageMismatch => {
                 (StatusCode::BAD_GATEWAY, None)
@@ -150,6 +152,7 @@ impl From<SigningError> for Members {
             | SigningError::InvalidSignature
             | SigningError::MessageMismatch
             | SigningError::TooManyInflight
+            | SigningError::RequesterLimit
             | SigningError::Overloaded
             | SigningError::Draining
             | SigningError::Cancelled

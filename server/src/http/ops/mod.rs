@@ -2,11 +2,13 @@
 
 mod background;
 mod demo;
+mod log;
 mod operations;
 mod security_headers;
 
 pub(super) use background::start;
 pub use demo::Demo;
 pub(super) use demo::demo;
+pub use log::LogWriter;
 pub(super) use operations::{healthz, jwk_set, metrics, openapi, readyz};
 pub(super) use security_headers::{confine, harden};

@@ -1,8 +1,10 @@
 //! What operators, their machines and those who verify ask: health, readiness, metrics, keys, the description of the API.
 
+use super::LogWriter;
 use crate::{
     SigningError,
     http::api::{App, Problem},
+    store::DurableStore,
 };
 use warp::{
     Reply,
@@ -21,6 +23,10 @@ pub(in crate::http) fn readyz(app: &App) -> Response {
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "the server is shutting down")
             .into_response();
     }
+    if app.store.as_ref().is_some_and(DurableStore::is_failed) {
+        let detail = "nothing durable can be taken: the store has failed";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", detail).into_response();
+    }
     "ready\n".into_response()
 }
 
@@ -29,6 +35,7 @@ pub(in crate::http) fn metrics(app: &App) -> Response {
     if let Some(store) = &app.store {
         app.service.metrics().stored(store.counts());
     }
+    app.service.metrics().log_lost(app.log.as_ref().map_or(0, LogWriter::lost));
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     with_header(app.service.metrics().to_text(), header::CONTENT_TYPE, content_type).into_response()
 }

@@ -1,6 +1,7 @@
 //! The command's settings: a flag over an environment variable over the TOML file over the default.
 
 mod error;
+mod log_filter;
 mod range;
 mod server;
 mod service;
@@ -8,6 +9,7 @@ mod service;
 mod tests;
 
 pub use error::SettingsError;
+pub use log_filter::{LogFilter, LogFilterError};
 
 use crate::{
     SigningService,
@@ -132,6 +134,10 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_MAX_PENDING_BYTES", value_name = "BYTES")]
     pub max_pending_bytes: Option<usize>,
 
+    /// Percent of the limits on open requests that one token's may take [default: 25; 100 with one token or none]
+    #[arg(long, env = "COUNTERSIGN_MAX_SHARE_PERCENT", value_name = "PERCENT")]
+    pub max_share_percent: Option<usize>,
+
     /// Longest message in bytes, at most 65536 [default: 65536]
     #[arg(long, env = "COUNTERSIGN_MAX_MESSAGE_BYTES", value_name = "BYTES")]
     pub max_message_bytes: Option<usize>,
@@ -162,7 +168,7 @@ pub struct Settings {
 
     /// What to log, as in "info" or "countersign_server=debug" [default: info]
     #[arg(long, env = "COUNTERSIGN_LOG", value_name = "FILTER")]
-    pub log: Option<String>,
+    pub log: Option<LogFilter>,
 
     /// Who may use the API: `[[token]]` tables with `name` and `sha256`, in the file only.
     #[arg(skip)]

@@ -61,6 +61,7 @@ impl Settings {
             webhook_targets: self.webhook_targets()?,
             webhook_retries: defaults.webhook_retries,
             demo: self.demo(bound)?,
+            log: None,
         })
     }
 

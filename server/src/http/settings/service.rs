@@ -14,6 +14,9 @@ use std::{
 /// More would not fit a connection's queue, where each request needs room for its withdrawal too.
 const MAX_INFLIGHT: usize = 16_384;
 
+/// Percent of what there is for one of several requesters.
+const SHARE_OF_MANY: usize = 25;
+
 /// Each audience costs a failed introduction one more verification.
 pub(super) const MAX_AUDIENCES: usize = 16;
 
@@ -51,6 +54,7 @@ impl Settings {
             max_pending_bytes: count("max-pending-bytes", self.max_pending_bytes, defaults.max_pending_bytes)?,
             write_timeout: milliseconds("write-timeout-ms", self.write_timeout_ms, defaults.write_timeout)?,
             reconnect_after: milliseconds("reconnect-after-ms", self.reconnect_after_ms, defaults.reconnect_after)?,
+            max_share_percent: self.max_share_percent()?,
             frames_per_second,
             audiences: defaults.audiences,
         })
@@ -63,6 +67,12 @@ impl Settings {
 
     pub(super) fn rate(&self, set: Option<NonZeroU32>, default: Option<NonZeroU32>) -> Option<NonZeroU32> {
         if self.no_rate_limit.unwrap_or(false) { None } else { set.or(default) }
+    }
+
+    fn max_share_percent(&self) -> Result<u8, SettingsError> {
+        let default = if self.token.len() > 1 { SHARE_OF_MANY } else { 100 };
+        let percent = in_range("max-share-percent", self.max_share_percent, default, 100)?;
+        Ok(u8::try_from(percent).unwrap_or(100))
     }
 
     pub(super) fn audiences(&self, bound: SocketAddr) -> Result<Vec<Audience>, SettingsError> {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     http::api::App,
     random,
-    storage::{Storage, StoreError, Write, Written},
+    storage::{Completion, Storage as _, StoreError, Write, Written},
     store::{DurableStore, Event},
     time::Timestamp,
 };
@@ -168,7 +168,7 @@ fn report(request: RequestId, attempts: u32, outcome: Outcome, answer: &Result<S
 /// Returns when it is on disk, or never will be: the event is due again after the next start.
 async fn write(store: &DurableStore, write: Write) {
     let (writer, written) = oneshot::channel::<Result<Written, StoreError>>();
-    Storage::write(store, write, Box::new(move |outcome| drop(writer.send(outcome))));
+    store.write(write, Completion::new(move |outcome| drop(writer.send(outcome))));
     // Told already, by the store.
     let _ = written.await;
 }

@@ -3,7 +3,7 @@
 use super::{
     NOW, StoreError, Write, Written, accept, end, forget, hold, id, ids, open, read, record, submit, wait, write,
 };
-use crate::storage::Storage as _;
+use crate::storage::{Completion, Storage as _};
 use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE};
 use std::sync::mpsc::channel;
 
@@ -45,7 +45,7 @@ fn a_completion_that_panics_fails_the_store_rather_than_hiding_it() {
     let (sender, dropped) = channel::<()>();
     store.write(
         accept(1),
-        Box::new(move |_| {
+        Completion::new(move |_| {
             let _held_until_unwound = &sender;
             panic!("a bug, as a test has it");
         }),

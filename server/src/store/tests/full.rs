@@ -5,7 +5,7 @@ use super::{
     read, record, submit, wait, write,
 };
 use crate::record::{End, PhaseTimes, Record};
-use crate::storage::Storage as _;
+use crate::storage::{Completion, Storage as _};
 use countersign_protocol::{ApprovedBy, Device, RequestId};
 use rusqlite::ffi::SQLITE_FULL;
 use std::{
@@ -109,7 +109,7 @@ fn what_is_kept_fits_once_the_rest_is_refused() {
     let held = hold(&store);
     let outcomes = [accept(2), end(1)].map(|write| submit(&store, write));
     let (sender, answer) = channel();
-    store.read(id(1), Box::new(move |result| sender.send(result).unwrap()));
+    store.read(id(1), Completion::new(move |result| sender.send(result).unwrap()));
     drop(held);
     assert_eq!(outcomes.map(|outcome| wait(&outcome)), [Err(StoreError::Full), Ok(Written::Done)]);
     let read_in_the_same_batch = wait(&answer).unwrap().unwrap();

@@ -4,7 +4,7 @@ use super::{
     NOW, StoreError, Write, Written, accept, completion, end, hold, id, open, read, record, submit, wait, write,
 };
 use crate::record::PhaseTimes;
-use crate::storage::Storage as _;
+use crate::storage::{Completion, Storage as _};
 use std::{
     sync::{Arc, Mutex},
     thread,
@@ -37,7 +37,7 @@ fn outcomes_are_told_in_the_order_of_the_writes() {
     let told = Arc::new(Mutex::new(Vec::new()));
     for n in 0..3000 {
         let told = Arc::clone(&told);
-        store.write(accept(n), Box::new(move |_| told.lock().unwrap().push(n)));
+        store.write(accept(n), Completion::new(move |_| told.lock().unwrap().push(n)));
     }
     drop(store);
     assert_eq!(*told.lock().unwrap(), (0..3000).collect::<Vec<_>>());
@@ -102,9 +102,9 @@ fn the_last_handle_may_be_dropped_by_a_completion() {
     let last = store.clone();
     store.write(
         accept(1),
-        Box::new(move |result| {
+        Completion::new(move |result| {
             drop(last);
-            then(result);
+            then.complete(result);
         }),
     );
     drop(store);

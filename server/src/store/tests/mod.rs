@@ -76,9 +76,9 @@ fn submit(store: &Store, write: Write) -> Outcome {
     outcome
 }
 
-fn completion() -> (Completion, Outcome) {
+fn completion() -> (Completion<Written>, Outcome) {
     let (sender, outcome) = channel();
-    (Box::new(move |result| drop(sender.send(result))), outcome)
+    (Completion::new(move |result| drop(sender.send(result))), outcome)
 }
 
 fn wait<T>(answer: &Receiver<T>) -> T {
@@ -91,7 +91,7 @@ fn write(store: &Store, write: Write) -> Result<Written, StoreError> {
 
 fn read(store: &Store, id: RequestId) -> Result<Option<Record>, StoreError> {
     let (sender, answer) = channel();
-    store.read(id, Box::new(move |result| drop(sender.send(result))));
+    store.read(id, Completion::new(move |result| drop(sender.send(result))));
     wait(&answer)
 }
 
@@ -105,7 +105,7 @@ fn forget(store: &Store, before: Timestamp) -> Result<usize, StoreError> {
 fn hold(store: &Store) -> Sender<()> {
     let (entered, is_held) = channel();
     let (release, released) = channel::<()>();
-    let then = Box::new(move |_| {
+    let then = Completion::new(move |_| {
         entered.send(()).unwrap();
         let _ = released.recv_timeout(PATIENCE);
     });

@@ -1,7 +1,7 @@
 //! What is read is what was written.
 
 use super::{MINUTE, NOW, accept, ended_at, forget, id, ids, open, read, record, write};
-use crate::storage::Storage as _;
+use crate::storage::{Completion, Storage as _};
 use crate::{
     record::{End, Phase, PhaseTimes, Record},
     store::{Store, StoreConfig, Write, Written},
@@ -120,7 +120,7 @@ fn what_ended_is_forgotten_after_its_time_and_what_is_open_never() {
     let records: Vec<_> = (0..1201).map(record).collect();
     write(&store, Write::Accept { records, idempotency: None }).unwrap();
     for n in 0..1200 {
-        store.write(super::end(n), Box::new(|_| ()));
+        store.write(super::end(n), Completion::new(|_| ()));
     }
     assert_eq!(forget(&store, NOW), Ok(0));
     assert_eq!(forget(&store, NOW.after(Duration::from_millis(1))), Ok(1200));

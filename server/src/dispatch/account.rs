@@ -1,0 +1,137 @@
+//! What requests hold together, each from the moment it is asked for until it is let go of, in whatever table it is meanwhile.
+
+use crate::{SigningError, record::Record};
+use countersign_protocol::{PublicKeyBytes, RequesterName};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::Hash,
+};
+
+/// What all requests together may hold, and how much of that one requester may.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Capacity {
+    pub(crate) max_inflight: usize,
+    pub(crate) max_connections_per_key: usize,
+    pub(crate) max_pending: usize,
+    pub(crate) max_pending_per_key: usize,
+    pub(crate) max_pending_bytes: usize,
+    /// Percent of each of the others, but for connections, that requests of one requester may take.
+    pub(crate) max_share_percent: u8,
+}
+
+impl Capacity {
+    /// How much of `most` one requester may take; something in any case.
+    pub(super) fn share(&self, most: usize) -> usize {
+        if self.max_share_percent >= 100 {
+            return most;
+        }
+        // Divided first: nothing that is configured may overflow.
+        let percent = usize::from(self.max_share_percent);
+        (most / 100 * percent + most % 100 * percent / 100).max(1)
+    }
+}
+
+/// What somebody's requests hold.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    requests: usize,
+    /// Of messages.
+    bytes: usize,
+}
+
+/// What requests hold: all, each key's, each requester's.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    all: Held,
+    of_key: HashMap<PublicKeyBytes, Held>,
+    of_requester: HashMap<RequesterName, Held>,
+    /// Of one requester for one key.
+    of_both: HashMap<(RequesterName, PublicKeyBytes), Held>,
+}
+
+impl Account {
+    /// How many requests there are.
+    pub(super) fn requests(&self) -> usize {
+        self.all.requests
+    }
+
+    /// Whether requests like this one, `bytes` of messages together, may be added.
+    pub(super) fn check(
+        &self,
+        capacity: &Capacity,
+        first: &Record,
+        requests: usize,
+        bytes: usize,
+    ) -> Result<(), SigningError> {
+        let fits = |held: Option<&Held>, most: usize, most_bytes: usize| {
+            let Held { requests: held, bytes: held_bytes } = held.copied().unwrap_or_default();
+            held.saturating_add(requests) <= most && held_bytes.saturating_add(bytes) <= most_bytes
+        };
+        let Capacity { max_pending, max_pending_per_key, max_pending_bytes, .. } = *capacity;
+        if !fits(Some(&self.all), max_pending, max_pending_bytes) {
+            return Err(SigningError::Overloaded);
+        }
+        if !fits(self.of_key.get(&first.public_key), max_pending_per_key, usize::MAX) {
+            return Err(SigningError::TooManyInflight);
+        }
+        if capacity.max_share_percent >= 100 {
+            return Ok(());
+        }
+        let requester = &first.requester;
+        let (share, share_bytes) = (capacity.share(max_pending), capacity.share(max_pending_bytes));
+        let both = (requester.clone(), first.public_key);
+        if !fits(self.of_requester.get(requester), share, share_bytes)
+            || !fits(self.of_both.get(&both), capacity.share(max_pending_per_key), usize::MAX)
+        {
+            return Err(SigningError::RequesterLimit);
+        }
+        Ok(())
+    }
+
+    /// A request holds something from now on.
+    pub(super) fn add(&mut self, record: &Record) {
+        let bytes = record.message.len();
+        for held in [
+            &mut self.all,
+            self.of_key.entry(record.public_key).or_default(),
+            self.of_requester.entry(record.requester.clone()).or_default(),
+            self.of_both.entry((record.requester.clone(), record.public_key)).or_default(),
+        ] {
+            held.requests += 1;
+            held.bytes += bytes;
+        }
+    }
+
+    /// It holds nothing any more.
+    pub(super) fn remove(&mut self, record: &Record) {
+        let bytes = record.message.len();
+        self.all.remove(bytes);
+        remove(self.of_key.entry(record.public_key), bytes);
+        remove(self.of_requester.entry(record.requester.clone()), bytes);
+        remove(self.of_both.entry((record.requester.clone(), record.public_key)), bytes);
+    }
+
+    /// Whether nobody holds anything.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { all, of_key, of_requester, of_both } = self;
+        *all == Held::default() && of_key.is_empty() && of_requester.is_empty() && of_both.is_empty()
+    }
+}
+
+impl Held {
+    fn remove(&mut self, bytes: usize) {
+        self.requests -= 1;
+        self.bytes -= bytes;
+    }
+}
+
+/// What holds nothing is forgotten.
+fn remove<K: Eq + Hash>(entry: Entry<'_, K, Held>, bytes: usize) {
+    if let Entry::Occupied(mut held) = entry {
+        held.get_mut().remove(bytes);
+        if held.get().requests == 0 {
+            held.remove();
+        }
+    }
+}
