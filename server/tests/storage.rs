@@ -1,5 +1,8 @@
 //! Stores that misbehave: whoever waits is answered all the same, once, and in time.
 
+// The helpers of a test fail by panicking, as the test itself does.
+#![allow(clippy::unwrap_used)]
+
 use countersign_server::{
     Config, IdempotencyKey, Record, SigningError, SigningService,
     protocol::{PublicKeyBytes, RequestId},

@@ -15,7 +15,7 @@ use tokio::{
 #[derive(Debug)]
 pub struct ServerProcess {
     child: Child,
-    stderr: ChildStderr,
+    stderr: Option<ChildStderr>,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -47,15 +47,25 @@ impl ServerProcess {
     }
 
     /// Starts a command of [`ServerProcess::command`] on a port that the system chooses.
-    pub async fn spawn(mut command: Command) -> Self {
-        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub async fn spawn(command: Command) -> Self {
+        Self::spawn_logging_to(command, Stdio::piped()).await
+    }
+
+    /// Likewise, with its log going somewhere in particular.
+    pub async fn spawn_logging_to(mut command: Command, log: Stdio) -> Self {
+        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line =
             within("the first line", lines.next_line()).await.unwrap().expect("the server says where it listens");
         let address = line.rsplit('/').next().and_then(|address| address.parse().ok()).expect("an address");
-        let stderr = child.stderr.take().unwrap();
+        let stderr = child.stderr.take();
         Self { child, stderr, address }
+    }
+
+    /// Goes away as the reader of its log.
+    pub fn close_log(&mut self) {
+        self.stderr = None;
     }
 
     /// The process id.
@@ -92,7 +102,9 @@ impl ServerProcess {
     /// Waits for its end, however it ends; its status and the log it wrote.
     pub async fn end(mut self) -> (ExitStatus, String) {
         let mut log = String::new();
-        within("the log", self.stderr.read_to_string(&mut log)).await.unwrap();
+        if let Some(stderr) = &mut self.stderr {
+            within("the log", stderr.read_to_string(&mut log)).await.unwrap();
+        }
         let status = within("the process's end", self.child.wait()).await.unwrap();
         (status, log)
     }
