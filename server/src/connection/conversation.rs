@@ -111,6 +111,14 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// Takes what the socket gives next: something, an error, or its end.
+    pub fn handle_stream<T: AsRef<str>, E>(&mut self, next: Option<Result<Incoming<T>, E>>, now: Instant) -> Todo {
+        match next {
+            Some(Ok(incoming)) => self.handle_incoming(incoming, now),
+            Some(Err(_)) | None => Todo::End(Exit::Peer),
+        }
+    }
+
     /// Takes what came in on the socket.
     pub fn handle_incoming<T: AsRef<str>>(&mut self, incoming: Incoming<T>, now: Instant) -> Todo {
         if !self.frames.allows() {

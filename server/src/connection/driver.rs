@@ -79,6 +79,7 @@ where
     let mut timer = pin!(sleep_until(conversation.poll_timeout().into()));
     let mut delayed_ack = DelayedAck::default();
     let mut todo = challenge;
+    let mut is_overdue = false;
     loop {
         if let Err(exit) = perform(socket, todo, &mut delayed_ack, time_limit).await {
             if let Exit::Closed(_) = exit {
@@ -92,19 +93,24 @@ where
         if timer.is_elapsed() || due < timer.deadline() {
             timer.as_mut().reset(due);
         }
+        let was_overdue = std::mem::take(&mut is_overdue);
         // The timer goes first, so that a peer which never lets the socket run dry cannot starve it.
         todo = tokio::select! {
             biased;
             () = &mut timer => if delayed_ack.is_over(Instant::now()) {
                 in_time(time_limit, socket.flush()).await.map_or_else(Todo::End, |()| Todo::Nothing)
             } else {
-                conversation.handle_timeout(Instant::now().into_std())
+                // A process that was stopped for a while finds the timer over and the peer's frames in the socket. Silence is judged after
+                // what has arrived; but by one frame only, so that no stream of them puts the judgement off.
+                is_overdue = !was_overdue;
+                let arrived = if was_overdue { None } else { socket.next().now_or_never() };
+                match arrived {
+                    Some(incoming) => conversation.handle_stream(incoming, Instant::now().into_std()),
+                    None => conversation.handle_timeout(Instant::now().into_std()),
+                }
             },
             mail = inbox.recv() => conversation.handle_mail(mail),
-            incoming = socket.next() => match incoming {
-                Some(Ok(incoming)) => conversation.handle_incoming(incoming, Instant::now().into_std()),
-                Some(Err(_)) | None => Todo::End(Exit::Peer),
-            },
+            incoming = socket.next() => conversation.handle_stream(incoming, Instant::now().into_std()),
         };
     }
 }

@@ -12,11 +12,17 @@ use countersign_protocol::{PublicKey, RequestId, RequesterName};
 use std::time::Duration;
 use tokio::{
     sync::{oneshot, watch},
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout_at},
 };
 
 /// How long past a request's deadline its end may take to be on disk, before whoever waits is told that it cannot be had.
 const STORE_GRACE: Duration = Duration::from_secs(1);
+
+/// A timer that is so late tells that the process was stopped: a machine that is merely busy is not.
+const OVERSLEPT: Duration = Duration::from_secs(2);
+
+/// How long what lies in sockets has to be read after that.
+const READ_GRACE: Duration = Duration::from_millis(500);
 
 impl SigningService {
     /// Has requests written, and returns once they are on disk.
@@ -146,12 +152,23 @@ impl SigningService {
             match due {
                 Some(at) => {
                     tokio::select! {
-                        () = sleep_until(self.0.clock.instant_of(at)) => self.handle_timeout(),
+                        () = self.due(at) => self.handle_timeout(),
                         () = changed => {}
                     }
                 }
                 None => changed.await,
             }
+        }
+    }
+
+    /// Resolves when a deadline is over; for a process that was stopped meanwhile a little later, so that answers which came in time, and
+    /// lie in sockets, are read first.
+    pub(super) async fn due(&self, deadline: Timestamp) {
+        let deadline = self.0.clock.instant_of(deadline);
+        let begun = Instant::now();
+        sleep_until(deadline).await;
+        if begun < deadline && Instant::now().duration_since(deadline) >= OVERSLEPT {
+            sleep(READ_GRACE).await;
         }
     }
 

@@ -4,7 +4,7 @@ use super::SigningService;
 use crate::{SigningError, record::Record, time::Timestamp};
 use countersign_protocol::{PublicKey, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
-use tokio::{sync::oneshot, time::timeout_at};
+use tokio::sync::oneshot;
 
 impl SigningService {
     /// Asks the wallets that are connected, for requests that end with the process.
@@ -66,7 +66,12 @@ impl Waiting<'_> {
     pub(crate) async fn wait(mut self) -> Result<Box<Record>, SigningError> {
         for deadline in [self.deliver_by.min(self.expires_at), self.expires_at] {
             let Some(answer) = &mut self.answer else { break };
-            if let Ok(ended) = timeout_at(self.service.0.clock.instant_of(deadline), answer).await {
+            let ended = tokio::select! {
+                biased;
+                ended = answer => Some(ended),
+                () = self.service.due(deadline) => None,
+            };
+            if let Some(ended) = ended {
                 self.answer = None;
                 return ended.map_err(|_| SigningError::Draining);
             }

@@ -84,7 +84,8 @@ pub(crate) struct Session {
     errors: u32,
     errors_since: Instant,
     last_heard: Instant,
-    pinged: bool,
+    /// When it was last pinged, if it has said nothing since.
+    pinged: Option<Instant>,
 }
 
 impl Session {
@@ -92,7 +93,7 @@ impl Session {
     pub(crate) fn new(rules: Arc<Rules>, origin: Origin, challenge: Challenge, now: Instant) -> (Self, ServerFrame) {
         let until = after(now, rules.introduction_timeout);
         let state = State::Introducing { challenge: Some(challenge), until };
-        let session = Self { rules, origin, state, errors: 0, errors_since: now, last_heard: now, pinged: false };
+        let session = Self { rules, origin, state, errors: 0, errors_since: now, last_heard: now, pinged: None };
         (session, ServerFrame::Challenge(ChallengeFrame { challenge }))
     }
 
@@ -125,7 +126,7 @@ impl Session {
     /// Takes note of a sign of life that is no text frame: a WebSocket ping or pong.
     pub(crate) fn handle_activity(&mut self, now: Instant) {
         self.last_heard = now;
-        self.pinged = false;
+        self.pinged = None;
     }
 
     /// Takes a binary frame, of which the protocol has none.
@@ -164,11 +165,11 @@ impl Session {
                 "no introduction in time",
                 close_code::POLICY,
             )),
-            State::Introduced if self.pinged => {
+            State::Introduced if self.pinged.is_some() => {
                 Action::Close(Close::goodbye(GoodbyeReason::Idle, self.rules.reconnect_after, close_code::NORMAL))
             }
             State::Introduced => {
-                self.pinged = true;
+                self.pinged = Some(now);
                 Action::Ping
             }
         }
@@ -179,7 +180,8 @@ impl Session {
         match self.state {
             State::Introducing { until, .. } => until,
             State::Introduced => {
-                after(self.last_heard, self.rules.heartbeat.saturating_mul(if self.pinged { 2 } else { 1 }))
+                // Not twice the heartbeat from when it was last heard: a process that was stopped meanwhile may have pinged late.
+                after(self.pinged.unwrap_or(self.last_heard), self.rules.heartbeat)
             }
         }
     }

@@ -168,6 +168,15 @@ fn silence_is_pinged_then_closed() {
 }
 
 #[test]
+fn a_process_that_was_stopped_pings_before_it_calls_anybody_silent() {
+    let (mut session, now) = introduced();
+    let at = |seconds| now + Duration::from_secs(seconds);
+    assert!(matches!(session.handle_timeout(at(65)), Action::Ping));
+    assert!(matches!(session.handle_timeout(at(84)), Action::Nothing));
+    assert!(matches!(session.handle_timeout(at(85)), Action::Close(_)));
+}
+
+#[test]
 fn a_ping_is_answered_at_any_time() {
     let (mut session, now) = start(false);
     let action = session.handle_text(r#"{"type":"ping","t":7}"#, now);
