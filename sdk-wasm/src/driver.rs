@@ -3,7 +3,7 @@
 use crate::prelude::*;
 use crate::{
     backoff::Jitter,
-    effect::{Asked, Event, SignTask, SignTaskId, State, StoreAction, StoreTask, StoreTaskId, Transmit},
+    effect::{Event, Prompt, SignTask, SignTaskId, State, StoreAction, StoreTask, StoreTaskId, Transmit},
     error::{Error, printable},
     host::{Host, performance_now},
     record::Record,
@@ -183,8 +183,8 @@ impl Driver {
         self.host.state(state.as_str(), retry_in, &connection_id, code, &message);
     }
 
-    fn tell_requests(&self, asked: &[Asked]) {
-        for (following, Asked { request, resumed }) in (0..asked.len()).rev().zip(asked) {
+    fn tell_requests(&self, asked: &[Prompt]) {
+        for (following, Prompt { request, resumed }) in (0..asked.len()).rev().zip(asked) {
             let batch = request.batch;
             self.host.request(
                 &request.request_id.to_string(),

@@ -113,7 +113,7 @@ pub enum StoreAction {
 
 /// A request its owner is to decide about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct Prompt {
     /// The request as it came, with the time left from now.
     pub request: SignRequest,
     /// Whether its owner was asked before, by a page or process that ended without a decision.
@@ -127,7 +127,7 @@ pub enum Event {
     State(State),
     /// What to show in one prompt: a request, or those of a batch (specification §7.7) in their order. Never empty, and each
     /// request is told once.
-    Requests(Vec<Asked>),
+    Requests(Vec<Prompt>),
     /// A request that is open came again, after a reconnect.
     Repeated {
         /// The request.

@@ -10,23 +10,17 @@ extern crate alloc;
 extern crate countersign_bare as _;
 
 pub mod backoff;
-mod batch;
 mod driver;
 pub mod effect;
 pub mod error;
 mod heartbeat;
 #[allow(missing_docs, unreachable_pub)] // the macro's output, not an interface anybody sees
 mod host;
-mod journal;
-mod memory;
-mod open;
 mod prelude;
 mod queue;
 pub mod record;
-mod request;
-mod table;
+mod requests;
 pub mod time;
-mod verdict;
 pub mod wallet;
 
 use crate::prelude::*;

@@ -37,7 +37,7 @@ pub enum Outgoing {
     },
 }
 
-/// A socket whose library gives its two halves apart, put together for [`drive`].
+/// A socket whose library gives its two halves apart, put together for [`drive`](super::drive).
 #[derive(Debug)]
 pub struct Halves<I, O> {
     /// What comes in.

@@ -16,7 +16,7 @@ use countersign_protocol::{
 };
 use countersign_wasm::{
     backoff::{BackoffLimits, Jitter},
-    effect::{Asked, End, Event as Told, SignSubject, SignTask, State, Transmit},
+    effect::{End, Event as Told, Prompt, SignSubject, SignTask, State, Transmit},
     error::Error,
     time::Timestamp,
     wallet::{Closed, Config, Incoming, Wallet},
@@ -399,9 +399,9 @@ impl Device {
         }
     }
 
-    fn prompt(&mut self, ground: &mut Ground, asked: &[Asked]) {
-        ground.see(Seen::Prompt);
-        let witness = |asked: &Asked| Witness {
+    fn prompt(&mut self, ground: &mut Ground, asked: &[Prompt]) {
+        ground.see(Seen::Asked);
+        let witness = |asked: &Prompt| Witness {
             life: (self.life, self.closings),
             has_shown: self.shelf.shown.contains(&asked.request.request_id),
             has_decided: self.shelf.decided.contains(&asked.request.request_id),

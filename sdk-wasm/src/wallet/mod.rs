@@ -3,7 +3,8 @@
 //! Inputs are `handle_*` and the owner's wishes; after each, drain `poll_store`, `poll_sign`, `poll_transmit` and
 //! `poll_event`, and call [`Wallet::handle_timeout`] when [`Wallet::poll_timeout`] says so.
 
-mod asked;
+mod close;
+mod requests;
 
 use crate::prelude::*;
 use crate::{
@@ -13,10 +14,10 @@ use crate::{
     heartbeat::Heartbeat,
     queue::Queue,
     record::Record,
-    request::Requests,
+    requests::Requests,
     time::{Millis, Timestamp},
-    verdict::after_close,
 };
+use close::after_close;
 use countersign_protocol::{
     Audience, Challenge, ClientFrame, Device, ErrorFrame, Goodbye, GoodbyeReason, Introduction, Origin, PingPong,
     PublicKeyBytes, RequestCancel, ResponseAck, ServerFrame, Signature, Welcome, WelcomeLimits,
@@ -453,5 +454,4 @@ impl Live {
 }
 
 #[cfg(test)]
-#[path = "wallet_tests.rs"]
 mod tests;

@@ -3,11 +3,10 @@
 use super::{Phase, Step, Wallet};
 use crate::prelude::*;
 use crate::{
-    batch::Arrival,
     effect::{CloseCode, End, Event, SignSubject, SignTask, SignTaskId, StoreTaskId, Transmit},
     error::Error,
     record::Answer,
-    request::{Delivery, STORE_TIMEOUT},
+    requests::{Arrival, Delivery, STORE_TIMEOUT},
     time::{Millis, Timestamp},
 };
 use countersign_protocol::{

@@ -12,7 +12,7 @@ fn ask_member(n: u16, index: u32, size: u32) -> ServerFrame {
 }
 
 fn shown(requests: impl IntoIterator<Item = SignRequest>) -> Event {
-    Event::Requests(requests.into_iter().map(|request| Asked { request, resumed: false }).collect())
+    Event::Requests(requests.into_iter().map(|request| Prompt { request, resumed: false }).collect())
 }
 
 #[test]
@@ -240,6 +240,6 @@ fn an_undecided_batch_is_asked_again_after_a_reload_however_often_its_delivery_b
     bench.clear();
     bench.receive(ask_member(1, 0, 2));
     bench.receive(ask_member(3, 1, 2));
-    let asked = |request| Asked { request, resumed: true };
+    let asked = |request| Prompt { request, resumed: true };
     assert_eq!(bench.events(), [Event::Requests(vec![asked(member(1, 0, 2)), asked(member(3, 1, 2))])]);
 }

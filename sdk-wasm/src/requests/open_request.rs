@@ -1,11 +1,11 @@
 //! A request that waits for its owner, or whose answer waits for an acknowledgement.
 
+use super::delivery::Delivery;
 use crate::prelude::*;
 use crate::{
     effect::{End, SignTaskId, StoreTaskId},
     error::Error,
     record::{self, Answer, Contents, Record},
-    request::Delivery,
     time::{Millis, Timestamp},
 };
 use countersign_protocol::{AckOutcome, ApprovedBy, ClientFrame, Message, RequestId, SignRequest};
@@ -50,7 +50,7 @@ pub(crate) struct Storing {
 
 /// A request that is not over.
 #[derive(Debug, Clone)]
-pub(crate) struct Open {
+pub(crate) struct OpenRequest {
     pub(crate) contents: Contents,
     pub(crate) message: Message,
     pub(crate) deadline: Timestamp,
@@ -93,7 +93,7 @@ impl Answered {
     }
 }
 
-impl Open {
+impl OpenRequest {
     pub(crate) fn new(now: Timestamp, request: &SignRequest, resumed: bool) -> Self {
         Self {
             contents: Contents::of(request),
@@ -159,7 +159,7 @@ impl Open {
 }
 
 /// The answer of a request that has one to send, and the count of connections it was sent on.
-pub(crate) fn outgoing(id: RequestId, open: &mut Open) -> Option<(&mut u32, ClientFrame)> {
+pub(crate) fn outgoing(id: RequestId, open: &mut OpenRequest) -> Option<(&mut u32, ClientFrame)> {
     match &mut open.stage {
         Stage::Answered(Answered { answer, connections, storing: None, .. }) => {
             Some((connections, answer.frame(id, &open.message)))

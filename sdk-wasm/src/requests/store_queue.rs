@@ -9,13 +9,13 @@ use countersign_protocol::RequestId;
 
 /// Hands out store tasks in order; none where nothing is kept.
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub(crate) struct StoreQueue {
     keeps: bool,
     last: u64,
     tasks: Queue<StoreTask>,
 }
 
-impl Journal {
+impl StoreQueue {
     pub(crate) fn new(keeps: bool) -> Self {
         Self { keeps, last: 0, tasks: Queue::default() }
     }

@@ -14,10 +14,10 @@ pub(crate) fn after_close(code: u16, reason: &str, told: Option<Error>) -> (Erro
         (_, Some(ErrorCode::ProofRequired | ErrorCode::ProofInvalid | ErrorCode::KeyRefused)) => false,
         // These pass with time.
         (
-            close::POLICY_VIOLATION,
+            close_code::POLICY_VIOLATION,
             Some(ErrorCode::TooManyConnections | ErrorCode::RateLimited | ErrorCode::IntroductionTimeout),
         ) => true,
-        (close::UNSUPPORTED_DATA | close::POLICY_VIOLATION | close::TOO_BIG, _) => false,
+        (close_code::UNSUPPORTED_DATA | close_code::POLICY_VIOLATION | close_code::TOO_BIG, _) => false,
         (_, _) => true,
     };
     let reason = printable(reason);
@@ -26,7 +26,7 @@ pub(crate) fn after_close(code: u16, reason: &str, told: Option<Error>) -> (Erro
 }
 
 /// Close codes (RFC 6455 §7.4.1) that say the wallet did something wrong.
-mod close {
+mod close_code {
     pub(super) const UNSUPPORTED_DATA: u16 = 1003;
     pub(super) const POLICY_VIOLATION: u16 = 1008;
     pub(super) const TOO_BIG: u16 = 1009;

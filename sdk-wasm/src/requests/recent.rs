@@ -8,7 +8,7 @@ use crate::{
 use countersign_protocol::{RequestId, SignRequest};
 
 /// How many requests are remembered.
-pub(crate) const MEMORY: usize = 256;
+pub(crate) const MAX_RECENT: usize = 256;
 
 /// What is remembered of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,11 +60,11 @@ struct Entry {
     past: Past,
 }
 
-/// The newest [`MEMORY`] requests, each until its time is over.
+/// The newest [`MAX_RECENT`] requests, each until its time is over.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(Vec<Entry>);
+pub(crate) struct Recent(Vec<Entry>);
 
-impl Memory {
+impl Recent {
     pub(crate) fn find(&self, id: RequestId) -> Option<&Past> {
         self.0.iter().find(|entry| entry.id == id).map(|entry| &entry.past)
     }
@@ -73,7 +73,7 @@ impl Memory {
     #[must_use]
     pub(crate) fn remember(&mut self, id: RequestId, forget_at: Timestamp, past: Past) -> Option<RequestId> {
         self.take(id);
-        let evicted = (self.0.len() == MEMORY).then(|| self.0.remove(0));
+        let evicted = (self.0.len() == MAX_RECENT).then(|| self.0.remove(0));
         self.0.push(Entry { id, forget_at, past });
         evicted.filter(Entry::is_stored).map(|entry| entry.id)
     }

@@ -1,21 +1,34 @@
 //! The requests a wallet has been asked: those that wait for it or for an acknowledgement, and a memory of those that do not.
 
+mod batch;
+mod delivery;
+mod open_request;
+mod open_requests;
+mod recent;
+mod store_queue;
+
+pub(crate) use batch::Arrival;
+pub(crate) use delivery::Delivery;
+pub(crate) use open_request::ACK_GRACE;
+#[cfg(test)]
+pub(crate) use recent::MAX_RECENT;
+
 use crate::prelude::*;
 use crate::{
-    batch::{Arrival, Batches},
-    effect::{Asked, End, SignTaskId, StoreTask, StoreTaskId},
+    effect::{End, Prompt, SignTaskId, StoreTask, StoreTaskId},
     error::Error,
-    journal::Journal,
-    memory::{Memory, Past, Recall},
-    open::{ACK_GRACE, Answered, Open, Stage, Storing, outgoing},
     record::{self, Answer, Record},
-    table::Table,
     time::{Millis, Timestamp},
 };
+use batch::Batches;
 use countersign_protocol::{
     AckOutcome, ApprovedBy, Batch, CancelCause, ClientFrame, Message, RejectCode, RejectScope, RequestId, SignRequest,
     Signature, limits::MAX_TIMEOUT_MS,
 };
+use open_request::{Answered, OpenRequest, Stage, Storing, outgoing};
+use open_requests::OpenRequests;
+use recent::{Past, Recall, Recent};
+use store_queue::StoreQueue;
 
 /// The most requests open at once, whatever the welcome says.
 pub(crate) const MOST_OPEN: usize = 256;
@@ -23,42 +36,19 @@ pub(crate) const MOST_OPEN: usize = 256;
 /// How long an answer waits for its store. A store that hangs shall not keep back what a human has decided.
 pub(crate) const STORE_TIMEOUT: Millis = Millis(5_000);
 
-/// What a `sign_request` turns out to be.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    /// To be shown, once its batch is complete. Kept as open.
-    New,
-    /// Known and open, its deadline now the new one. Says whether a human has seen it.
-    Repeated { displayed: bool },
-    /// Answered, with the acknowledgement outstanding: the answer is to be sent once more.
-    InFlight,
-    /// Answered before, and this is the answer to send again.
-    AnswerAgain(Answer),
-    /// Over without an answer.
-    Over,
-    /// Open under its id, but now with other contents than were shown: withdrawn.
-    Withdrawn,
-    /// As withdrawn, but there is no prompt to take back.
-    Replaced,
-    /// Answered before, but now with another message than was signed.
-    Changed,
-    /// One more than may be open at once.
-    TooMany,
-}
-
 #[derive(Debug)]
 pub(crate) struct Requests {
-    open: Table,
-    memory: Memory,
+    open: OpenRequests,
+    recent: Recent,
     batches: Batches,
-    journal: Journal,
+    store: StoreQueue,
 }
 
 impl Requests {
     /// `keeps` says whether there is a store.
     pub(crate) fn new(keeps: bool) -> Self {
-        let (open, memory, batches) = Default::default();
-        Self { open, memory, batches, journal: Journal::new(keeps) }
+        let (open, recent, batches) = Default::default();
+        Self { open, recent, batches, store: StoreQueue::new(keeps) }
     }
 
     /// Takes in what an earlier life of the wallet kept of a request. Where both know it, the one that knows of a decision is
@@ -72,21 +62,21 @@ impl Requests {
     /// Takes note that a request arrived, and says which of its batch may be shown now.
     pub(crate) fn arrive(&mut self, id: RequestId, batch: Option<Batch>) -> Arrival {
         let open = &self.open;
-        self.batches.make_room(|id| open.get(*id).is_some_and(Open::is_held));
+        self.batches.make_room(|id| open.get(*id).is_some_and(OpenRequest::is_held));
         self.batches.arrive(id, batch)
     }
 
     /// Files a request that came in at `now`. One that is new waits for [`Requests::show`].
     pub(crate) fn deliver(&mut self, now: Timestamp, request: &SignRequest, most: usize) -> Delivery {
         let id = request.request_id;
-        let recalled = self.memory.find(id).map(|past| past.recall(request));
+        let recalled = self.recent.find(id).map(|past| past.recall(request));
         match recalled {
             None | Some(Recall::Resume) => {}
             Some(Recall::AnswerAgain(answer)) => return Delivery::AnswerAgain(answer),
             Some(Recall::Changed) => return Delivery::Changed,
             Some(Recall::Over) => return Delivery::Over,
             Some(Recall::Replaced) => {
-                self.settle(id, &Open::new(now, request, false), Answer::unsupported(RejectScope::Device));
+                self.settle(id, &OpenRequest::new(now, request, false), Answer::unsupported(RejectScope::Device));
                 return Delivery::Replaced;
             }
         }
@@ -97,13 +87,13 @@ impl Requests {
         if here >= most || self.open.len() >= MOST_OPEN {
             return Delivery::TooMany;
         }
-        self.memory.take(id);
-        self.open.insert(id, Open::new(now, request, recalled.is_some()));
+        self.recent.take(id);
+        self.open.insert(id, OpenRequest::new(now, request, recalled.is_some()));
         Delivery::New
     }
 
     /// Moves those of `ids` that are held on to being shown.
-    pub(crate) fn show(&mut self, now: Timestamp, ids: &[RequestId]) -> Vec<Asked> {
+    pub(crate) fn show(&mut self, now: Timestamp, ids: &[RequestId]) -> Vec<Prompt> {
         ids.iter().filter_map(|id| self.show_one(now, *id)).collect()
     }
 
@@ -205,8 +195,8 @@ impl Requests {
         for (id, _) in &due {
             self.finish(*id);
         }
-        for id in self.memory.expire(now) {
-            self.journal.forget(id);
+        for id in self.recent.expire(now) {
+            self.store.forget(id);
         }
         due.into_iter().filter_map(|(id, end)| Some((id, end?))).collect()
     }
@@ -228,7 +218,7 @@ impl Requests {
 
     /// The next change to the store.
     pub(crate) fn poll_store(&mut self) -> Option<StoreTask> {
-        self.journal.poll()
+        self.store.poll()
     }
 
     /// The connection is gone. What was not shown is forgotten and comes again; all else stays.
@@ -273,7 +263,7 @@ impl Requests {
 
     /// Remembers the refusal of a request that was never shown; false where the id is known already.
     pub(crate) fn refuse(&mut self, now: Timestamp, id: RequestId, scope: RejectScope) -> bool {
-        let is_known = self.open.contains(id) || self.memory.find(id).is_some();
+        let is_known = self.open.contains(id) || self.recent.find(id).is_some();
         if !is_known {
             let past = Past::Answered { answer: Answer::unsupported(scope), contents: None };
             self.remember_until(id, now + Millis(MAX_TIMEOUT_MS), past);
@@ -283,7 +273,7 @@ impl Requests {
 
     /// Refuses a request that is held, because its batch will never be complete; false where it is not held.
     pub(crate) fn refuse_held(&mut self, id: RequestId) -> bool {
-        if !self.open.get(id).is_some_and(Open::is_held) {
+        if !self.open.get(id).is_some_and(OpenRequest::is_held) {
             return false;
         }
         let open = self.open.remove(id);
@@ -293,20 +283,21 @@ impl Requests {
     fn take_in(&mut self, now: Timestamp, record: Record) {
         let Record { request_id: id, deadline, contents, stage } = record;
         let is_decided = |past: &Past| !matches!(past, Past::Shown(_));
-        let is_known = self.open.contains(id) || self.memory.find(id).is_some_and(is_decided);
+        let is_known = self.open.contains(id) || self.recent.find(id).is_some_and(is_decided);
         let is_over = match stage {
             record::Stage::Shown => deadline <= now,
             record::Stage::Answered { .. } | record::Stage::Settled { .. } => deadline + ACK_GRACE <= now,
         };
         if is_over {
-            return self.journal.forget(id);
+            return self.store.forget(id);
         }
         match stage {
             record::Stage::Shown | record::Stage::Answered { .. } | record::Stage::Settled { .. } if is_known => {}
             record::Stage::Answered { answer, message } => {
-                self.memory.take(id);
+                self.recent.take(id);
                 let stage = Stage::Answered(Answered { connections: 1, ..Answered::new(answer) });
-                self.open.insert(id, Open { contents, message, deadline, displayed: false, is_here: false, stage });
+                self.open
+                    .insert(id, OpenRequest { contents, message, deadline, displayed: false, is_here: false, stage });
             }
             record::Stage::Settled { answer } => {
                 let past = Past::Answered { answer, contents: Some(contents) };
@@ -316,21 +307,21 @@ impl Requests {
         }
     }
 
-    fn show_one(&mut self, now: Timestamp, id: RequestId) -> Option<Asked> {
+    fn show_one(&mut self, now: Timestamp, id: RequestId) -> Option<Prompt> {
         let open = self.open.get_mut(id).filter(|open| open.is_held())?;
         let Stage::Held { mut request, resumed } = core::mem::replace(&mut open.stage, Stage::Undecided) else {
             return None;
         };
         request.expires_in_ms = (open.deadline - now).0;
-        self.journal.keep(open.record(id, record::Stage::Shown));
-        Some(Asked { request: *request, resumed })
+        self.store.keep(open.record(id, record::Stage::Shown));
+        Some(Prompt { request: *request, resumed })
     }
 
     /// Gives an undecided request its answer, which waits for its record where there is a store.
     fn answer(&mut self, now: Timestamp, id: RequestId, answer: Answer) {
         let Some(open) = self.open.get_mut(id) else { return };
         let stage = record::Stage::Answered { answer: answer.clone(), message: open.message.clone() };
-        let task = self.journal.keep(open.record(id, stage));
+        let task = self.store.keep(open.record(id, stage));
         let storing = task.map(|task| Storing { task, until: now + STORE_TIMEOUT });
         open.stage = Stage::Answered(Answered { storing, ..Answered::new(answer) });
     }
@@ -360,7 +351,7 @@ impl Requests {
         delivery
     }
 
-    fn undecided(&mut self, id: RequestId) -> Result<&mut Open, Error> {
+    fn undecided(&mut self, id: RequestId) -> Result<&mut OpenRequest, Error> {
         let open = self.open.get_mut(id).ok_or(Error::NotOpen)?;
         match open.stage {
             Stage::Undecided => Ok(open),
@@ -383,24 +374,24 @@ impl Requests {
             Stage::Answered(answered) => self.settle(id, &open, answered.answer.clone()),
             Stage::Held { .. } | Stage::Undecided | Stage::Signing { .. } => {
                 self.remember(id, &open, Past::Over);
-                self.journal.forget(id);
+                self.store.forget(id);
             }
         }
     }
 
     /// Remembers an answer that needs no sending again, here and in the store.
-    fn settle(&mut self, id: RequestId, open: &Open, answer: Answer) {
-        self.journal.keep(open.record(id, record::Stage::Settled { answer: answer.clone() }));
+    fn settle(&mut self, id: RequestId, open: &OpenRequest, answer: Answer) {
+        self.store.keep(open.record(id, record::Stage::Settled { answer: answer.clone() }));
         self.remember(id, open, Past::Answered { answer, contents: Some(open.contents) });
     }
 
-    fn remember(&mut self, id: RequestId, open: &Open, past: Past) {
+    fn remember(&mut self, id: RequestId, open: &OpenRequest, past: Past) {
         self.remember_until(id, open.deadline + ACK_GRACE, past);
     }
 
     fn remember_until(&mut self, id: RequestId, forget_at: Timestamp, past: Past) {
-        if let Some(evicted) = self.memory.remember(id, forget_at, past) {
-            self.journal.forget(evicted);
+        if let Some(evicted) = self.recent.remember(id, forget_at, past) {
+            self.store.forget(evicted);
         }
     }
 }
