@@ -15,7 +15,7 @@ pub(crate) enum Delivery {
     AnswerAgain(Answer),
     /// Over without an answer.
     Over,
-    /// OpenRequest under its id, but now with other contents than were shown: withdrawn.
+    /// Open under its id, but now with other contents than were shown: withdrawn.
     Withdrawn,
     /// As withdrawn, but there is no prompt to take back.
     Replaced,

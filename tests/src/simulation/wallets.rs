@@ -400,7 +400,7 @@ impl Device {
     }
 
     fn prompt(&mut self, ground: &mut Ground, asked: &[Prompt]) {
-        ground.see(Seen::Asked);
+        ground.see(Seen::Prompt);
         let witness = |asked: &Prompt| Witness {
             life: (self.life, self.closings),
             has_shown: self.shelf.shown.contains(&asked.request.request_id),

@@ -1,3 +1,5 @@
+//! Signers that are late, fail, or never answer.
+
 use super::*;
 
 /// At the point where the proof of a new connection is waited for.
