@@ -43,7 +43,7 @@ test('a worker connects and answers by itself', async () => {
   });
   await worker;
   const said = (index) => page.waitForFunction((i) => window.said[i], index).then((handle) => handle.jsonValue());
-  const { publicKey, error } = await said(0);
+  const { publicKey, error } = /** @type {any} */ (await said(0));
   assert.equal(error, undefined);
 
   const message = Buffer.from('to a worker');
