@@ -30,7 +30,7 @@ let ajv;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'countersign-openapi-'));
-  api = JSON.parse(await readFile(join(root, 'server/src/http/openapi.json'), 'utf8'));
+  api = JSON.parse(await readFile(join(root, 'server/src/http/api/openapi.json'), 'utf8'));
   const { queued } = api.paths['/v1/send_to_sign'].post.requestBody.content['application/json'].examples;
   const args = ['--listen', '127.0.0.1:0', '--data-dir', join(folder, 'data'), '--webhook-target', queued.value.webhook];
   server = spawn(binary, [...args, '--no-rate-limit'], { stdio: ['ignore', 'pipe', 'inherit'], env: {} });
@@ -140,7 +140,7 @@ test('it is what the server serves of itself', async () => {
 
 test('its paths are those of the source', async () => {
   const routes = await readFile(join(root, 'server/src/http/routes.rs'), 'utf8');
-  const requests = await readFile(join(root, 'server/src/http/requests.rs'), 'utf8');
+  const requests = await readFile(join(root, 'server/src/http/api/requests.rs'), 'utf8');
   const parts = new Set([...requests.matchAll(/\("(\w*)", &Method::/g)].map(([, part]) => part));
   const served = [...routes.matchAll(/warp::path!\(([^)]*)\)/g)].flatMap(([, segments]) => {
     const path = `/${[...segments.matchAll(/"([^"]+)"/g)].map(([, segment]) => segment).join('/')}`;
