@@ -162,23 +162,27 @@ class World {
   /** @type {any} A `Browser`, likewise. */
   browser;
   #options;
-  #store;
+  /** @type {ReturnType<typeof withDirectory> | null} */
+  #store = null;
 
-  constructor({ store = false, ...options }) {
+  constructor(options) {
     this.#options = options;
-    this.#store = store ? withDirectory() : null;
   }
 
   async begin() {
+    if (this.#options.store) this.#store = withDirectory();
     if (!this.browser?.isConnected()) this.browser = await launchChromium();
     this.server = await this.#start(0);
   }
 
   /** Kills what a test may have left waiting: a server that is asked to stop would wait for it too. */
   async end() {
-    await Promise.all(this.browser?.contexts().map((context) => context.close()) ?? []);
-    await this.server?.stop('SIGKILL');
-    this.#store?.remove();
+    try {
+      await Promise.all(this.browser?.contexts().map((context) => context.close()) ?? []);
+    } finally {
+      await this.server?.stop('SIGKILL');
+      this.#store?.remove();
+    }
   }
 
   /** Starts a server where the last one was, on what it had written. Another process may have been given its port meanwhile. */
@@ -198,8 +202,8 @@ class World {
   }
 
   #start(port) {
-    const { args = [], ...options } = this.#options;
-    return Server.start({ ...options, port, args: this.#store ? [...args, '--data-dir', this.#store.path] : args });
+    const { args = [], webRoot } = this.#options;
+    return Server.start({ webRoot, port, args: this.#store ? [...args, '--data-dir', this.#store.path] : args });
   }
 }
 
