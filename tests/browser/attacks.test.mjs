@@ -1,10 +1,10 @@
 // The promise under attack: every button of the panel, against the real server, and against one that does not keep the promise.
 
 import assert from 'node:assert/strict';
-import { world as newWorld, withStore } from './harness.mjs';
+import { world as newWorld } from './harness.mjs';
 import { scenario } from './visit.mjs';
 
-const world = newWorld({ args: ['--demo', ...withStore()] });
+const world = newWorld({ args: ['--demo'], store: true });
 // What a browser writes when a connection breaks off, which is what some of these attacks are.
 const tolerated = [/WebSocket connection to .* failed/, /Failed to load resource: net::ERR_/];
 

@@ -25,28 +25,24 @@ async function give(tab, seed) {
 scenario(world, 'the first signature wins, and the other device is told', async ({ tab, prompts, watch }) => {
   await give(tab, SEED);
   const publicKey = await tab.publicKey();
-  const other = await world.browser.newContext();
+  const other = await world.newContext();
   const otherPrompts = new Prompts();
-  try {
-    await watch.attach(other);
-    await otherPrompts.attach(other);
-    const device = await openTab(other, world.server.url);
-    await give(device, SEED);
-    assert.equal(await device.publicKey(), publicKey);
-    assert.equal(await world.server.connections(publicKey), 2);
+  await watch.attach(other);
+  await otherPrompts.attach(other);
+  const device = await openTab(other, world.server.url);
+  await give(device, SEED);
+  assert.equal(await device.publicKey(), publicKey);
+  assert.equal(await world.server.connections(publicKey), 2);
 
-    const { answer } = backendAsks(world.server, publicKey, 'whoever is first');
-    await tab.wallet.sees('whoever is first');
-    await device.wallet.sees('whoever is first');
-    await device.approve();
-    await device.wallet.sees('Signed and delivered.');
-    await tab.wallet.sees('Answered on another device.');
-    assert.equal(await tab.wallet.button('Approve').count(), 0);
-    const { status, body } = await answer;
-    assert.equal(status, 200);
-    assert.ok(verifies(body, 'whoever is first'));
-    assert.deepEqual([prompts.seen(), otherPrompts.seen()], [['new'], ['new']]);
-  } finally {
-    await other.close();
-  }
+  const { answer } = backendAsks(world.server, publicKey, 'whoever is first');
+  await tab.wallet.sees('whoever is first');
+  await device.wallet.sees('whoever is first');
+  await device.approve();
+  await device.wallet.sees('Signed and delivered.');
+  await tab.wallet.sees('Answered on another device.');
+  assert.equal(await tab.wallet.button('Approve').count(), 0);
+  const { status, body } = await answer;
+  assert.equal(status, 200);
+  assert.ok(verifies(body, 'whoever is first'));
+  assert.deepEqual([prompts.seen(), otherPrompts.seen()], [['new'], ['new']]);
 });

@@ -3,20 +3,15 @@
 import assert from 'node:assert/strict';
 import { createPublicKey, verify } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { world as newWorld, Server, withStore } from './harness.mjs';
+import { world as newWorld } from './harness.mjs';
 import { verifies } from './keys.mjs';
+import { PATIENCE_MS } from './until.mjs';
 import { scenario } from './visit.mjs';
 import { Wire } from './wire.mjs';
 
-const args = withStore();
-const world = newWorld({ args });
+const world = newWorld({ store: true });
 // What a browser writes when a server goes away.
 const tolerated = [/WebSocket connection to .* failed/, /Failed to load resource: net::ERR_/];
-
-/** Starts a server where the last one was, on what it had written. */
-const restart = async () => {
-  world.server = await Server.start({ port: world.server.port, args });
-};
 
 const steps = (tab) => tab.backend.locator.locator('.phase[data-reached="true"] .phase-name').allInnerTexts();
 
@@ -31,7 +26,7 @@ scenario(
     await world.server.stop('SIGKILL');
     await tab.backend.sees('The server is away');
     await tab.wallet.sees('Reconnecting…');
-    await restart();
+    await world.restart();
     await tab.connected();
     await tab.approve();
     await tab.wallet.sees('Signed and delivered.');
@@ -54,7 +49,7 @@ scenario(
     await tab.wallet.sees('Reconnecting…');
     await tab.approve();
     await tab.wallet.sees('Answered. Waiting for the server to confirm.');
-    await restart();
+    await world.restart();
     await tab.wallet.sees('Signed and delivered.');
     await tab.backend.sees('Signature verified');
     assert.deepEqual(prompts.seen(), ['new']);
@@ -70,7 +65,7 @@ scenario(
     await tab.wallet.sees('everything fails');
     await tab.backend.sees('Shown to the person');
     await world.server.stop('SIGKILL');
-    await restart();
+    await world.restart();
     await tab.page.reload();
     await tab.connected();
     await tab.wallet.sees('Shown before, not decided');
@@ -86,6 +81,7 @@ scenario(
 scenario(world, 'a request waits for a wallet that is not there, and is asked when it comes', async ({ tab, prompts }) => {
   const public_key = await tab.publicKey();
   await tab.page.goto('about:blank');
+  await world.server.untilConnections(public_key, 0);
   const message = Buffer.from('come back').toString('base64');
   const { status, body } = await world.server.sendToSign({ public_key, message, queue: true }, { headers: { prefer: 'respond-async' } });
   assert.deepEqual([status, body.state], [202, 'queued']);
@@ -95,7 +91,7 @@ scenario(world, 'a request waits for a wallet that is not there, and is asked wh
   await tab.connected();
   await tab.wallet.sees('come back');
   await tab.approve();
-  const ended = await world.server.request(body.request_id, { waitSeconds: 15 });
+  const ended = await world.server.request(body.request_id, { waitSeconds: PATIENCE_MS / 1_000 });
   assert.equal(ended.state, 'signed');
   assert.ok(verifies(ended, 'come back'));
   assert.deepEqual(prompts.seen(body.request_id), ['new']);

@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, before } from 'node:test';
+import { after, afterEach, beforeEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { until } from './until.mjs';
+import { PATIENCE_MS, until } from './until.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
 const inRepository = (path) => fileURLToPath(new URL(path, ROOT));
@@ -111,6 +111,11 @@ export class Server {
     return (await response.json()).connections;
   }
 
+  /** Waits until a key has so many connections: a page that is gone is not yet one that the server has seen go. */
+  async untilConnections(publicKey, count) {
+    await until(`${count} connections of the key`, async () => (await this.connections(publicKey)) === count);
+  }
+
   /** Waits until no request is open: none may be left behind. */
   untilIdle() {
     return this.untilPending(0);
@@ -134,17 +139,10 @@ async function listening(stdout) {
   return null;
 }
 
-/** Arguments for a server that writes requests down; the directory goes when the file's tests are over. */
-export function withStore() {
-  const directory = withDirectory();
-  after(directory.remove);
-  return ['--data-dir', directory.path];
-}
-
 /** A directory that is not there yet, and goes with `remove()`. */
 export function withDirectory() {
   const parent = mkdtempSync(join(tmpdir(), 'countersign-'));
-  return { path: join(parent, 'data'), remove: () => rmSync(parent, { recursive: true }) };
+  return { path: join(parent, 'data'), remove: () => rmSync(parent, { recursive: true, force: true }) };
 }
 
 /** A real Chromium. */
@@ -154,16 +152,70 @@ export const launchChromium = () => chromium.launch({ executablePath: CHROMIUM, 
 export const launchProfile = (...flags) =>
   chromium.launchPersistentContext('', { executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, ...flags] });
 
-/** A server and a browser for all tests of a file. */
-export function world(serverOptions) {
-  const world = {};
-  before(async () => {
-    world.server = await Server.start(serverOptions);
-    world.browser = await launchChromium();
-  });
-  after(async () => {
-    await world.browser?.close();
-    await world.server?.stop();
-  });
+/**
+ * A browser for all tests of a file, and for each of them a server of its own, which knows nothing of the test before: whatever that
+ * one left open is gone with its server and its browser contexts, above all when it failed.
+ */
+class World {
+  /** @type {any} A `Server`, from the beginning of each test. */
+  server;
+  /** @type {any} A `Browser`, likewise. */
+  browser;
+  #options;
+  /** @type {ReturnType<typeof withDirectory> | null} */
+  #store = null;
+
+  constructor(options) {
+    this.#options = options;
+  }
+
+  async begin() {
+    if (this.#options.store) this.#store = withDirectory();
+    if (!this.browser?.isConnected()) this.browser = await launchChromium();
+    this.server = await this.#start(0);
+  }
+
+  /** Kills what a test may have left waiting: a server that is asked to stop would wait for it too. */
+  async end() {
+    try {
+      await Promise.all(this.browser?.contexts().map((context) => context.close()) ?? []);
+    } finally {
+      await this.server?.stop('SIGKILL');
+      this.#store?.remove();
+    }
+  }
+
+  /** Starts a server where the last one was, on what it had written. Another process may have been given its port meanwhile. */
+  async restart() {
+    const { port } = this.server;
+    this.server = await until('the server is back', () => this.#start(port));
+  }
+
+  /**
+   * @param {BrowserContextOptions} [options]
+   * @returns {Promise<BrowserContext>}
+   */
+  async newContext(options) {
+    const context = await this.browser.newContext(options);
+    context.setDefaultTimeout(PATIENCE_MS);
+    return context;
+  }
+
+  #start(port) {
+    const { args = [], webRoot } = this.#options;
+    return Server.start({ webRoot, port, args: this.#store ? [...args, '--data-dir', this.#store.path] : args });
+  }
+}
+
+/**
+ * The world of a file's tests.
+ *
+ * @param {{ webRoot?: string, args?: string[], store?: boolean }} options of the servers; with `store` they write requests down
+ */
+export function world(options = {}) {
+  const world = new World(options);
+  beforeEach(() => world.begin());
+  afterEach(() => world.end());
+  after(() => world.browser?.close());
   return world;
 }

@@ -12,7 +12,7 @@ import { Watch } from './watch.mjs';
  */
 export function inContext(world, name, body, { tolerated, ...options } = {}) {
   test(name, async () => {
-    const context = await world.browser.newContext(options);
+    const context = await world.newContext(options);
     const watch = new Watch(world.server.url, tolerated);
     try {
       await watch.attach(context);

@@ -6,7 +6,7 @@ import { barePage } from './bare-page.mjs';
 import { world as newWorld } from './harness.mjs';
 import { verifies } from './keys.mjs';
 
-/** A server and a browser for all tests of a file. */
+/** The world of a file's tests, with this page. */
 export const world = () => newWorld({ webRoot: barePage() });
 
 /** A browser without Ed25519, as they were until 2023 to 2025: to be called before the package is loaded. */
@@ -24,20 +24,15 @@ export function withoutEd25519() {
 /** A fresh browser profile; `open(prepare)` loads the page in a new tab of it. */
 export function profile(world, name, body) {
   test(name, async () => {
-    const context = await world.browser.newContext();
+    const context = await world.newContext();
     const open = async (prepare) => {
       const page = await context.newPage();
-      page.setDefaultTimeout(15_000);
       if (prepare) await page.addInitScript(prepare);
       await page.goto(world.server.url);
       await load(page);
       return page;
     };
-    try {
-      await body({ open, server: world.server });
-    } finally {
-      await context.close();
-    }
+    await body({ open, server: world.server });
   });
 }
 

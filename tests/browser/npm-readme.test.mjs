@@ -19,25 +19,21 @@ const world = newWorld({ webRoot: barePage({ 'main.js': MODULE }) });
 test('fewer than twenty lines of their own bring a stranger to a first signature', async () => {
   assert.ok(QUICK_START.split('\n').filter((line) => line.trim() !== '').length < 20);
 
-  const { server, browser } = world;
-  const context = await browser.newContext();
-  try {
-    const page = await context.newPage();
-    const asked = [];
-    page.on('dialog', (dialog) => {
-      asked.push(dialog.message());
-      return dialog.accept();
-    });
-    const [said] = await Promise.all([page.waitForEvent('console'), page.goto(server.url)]);
-    const [, publicKey] = said.text().match(/^reachable as (\S+)$/) ?? assert.fail(said.text());
+  const { server } = world;
+  const context = await world.newContext();
+  const page = await context.newPage();
+  const asked = [];
+  page.on('dialog', (dialog) => {
+    asked.push(dialog.message());
+    return dialog.accept();
+  });
+  const [said] = await Promise.all([page.waitForEvent('console'), page.goto(server.url)]);
+  const [, publicKey] = said.text().match(/^reachable as (\S+)$/) ?? assert.fail(said.text());
 
-    const message = Buffer.from('Pay 25 EUR to \u202eAlice');
-    const { status, body } = await server.sendToSign({ public_key: publicKey, message: message.toString('base64') });
-    assert.equal(status, 200);
-    assert.ok(verify(null, message, publicKeyObject(publicKey), Buffer.from(body.signature, 'base64')));
-    assert.equal(asked.length, 1);
-    assert.match(asked[0], /^local backend asks you to sign:\n\nPay 25 EUR to ⟨U\+202E⟩Alice\n\n./);
-  } finally {
-    await context.close();
-  }
+  const message = Buffer.from('Pay 25 EUR to \u202eAlice');
+  const { status, body } = await server.sendToSign({ public_key: publicKey, message: message.toString('base64') });
+  assert.equal(status, 200);
+  assert.ok(verify(null, message, publicKeyObject(publicKey), Buffer.from(body.signature, 'base64')));
+  assert.equal(asked.length, 1);
+  assert.match(asked[0], /^local backend asks you to sign:\n\nPay 25 EUR to ⟨U\+202E⟩Alice\n\n./);
 });

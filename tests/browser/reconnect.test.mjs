@@ -1,17 +1,12 @@
 // The server goes away and comes back; nobody touches the page.
 
 import assert from 'node:assert/strict';
-import { world as newWorld, Server } from './harness.mjs';
+import { world as newWorld } from './harness.mjs';
 import { scenario } from './visit.mjs';
 
 const world = newWorld();
 // What a browser writes when a socket or a call breaks off, which is what these tests are about.
 const tolerated = [/WebSocket connection to .* failed/, /Failed to load resource: net::ERR_/];
-
-/** Starts a server where the last one was. */
-const restart = async () => {
-  world.server = await Server.start({ port: world.server.port });
-};
 
 scenario(
   world,
@@ -23,7 +18,7 @@ scenario(
 
     await world.server.stop('SIGKILL');
     await tab.wallet.sees('Reconnecting…');
-    await restart();
+    await world.restart();
     await tab.connected();
 
     await tab.ask({ message: 'after' });
@@ -49,7 +44,7 @@ scenario(
 
     await tab.approve();
     await tab.wallet.sees('Answered. Waiting for the server to confirm.');
-    await restart();
+    await world.restart();
     await tab.connected();
     await tab.wallet.sees(/^Not delivered: /);
     assert.equal(await tab.prompts(), 1);
@@ -68,7 +63,7 @@ scenario(
     await tab.backend.sees('Signature verified');
     await stopped;
     await tab.wallet.sees('Reconnecting…');
-    await restart();
+    await world.restart();
     await tab.connected();
   },
   { tolerated },

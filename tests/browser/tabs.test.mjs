@@ -61,7 +61,7 @@ scenario(world, 'the key is changed in all tabs at once', async ({ tab, context,
     return keys[0] === keys[1] && keys[0] !== before;
   });
   const after = await tab.publicKey();
-  await until('one tab is connected', async () => (await world.server.connections(after)) === 1);
-  assert.equal(await world.server.connections(before), 0);
+  await world.server.untilConnections(after, 1);
+  await world.server.untilConnections(before, 0);
   assert.deepEqual(prompts.seen(), ['new']);
 });

@@ -131,7 +131,6 @@ export async function openSecondTab(context, url) {
 
 async function load(context, url) {
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
   await page.goto(url);
   return new Tab(page);
 }

@@ -27,35 +27,31 @@ const WORKER = `
 const world = newWorld({ webRoot: barePage({ 'worker.js': WORKER }) });
 
 test('a worker connects and answers by itself', async () => {
-  const { server, browser } = world;
+  const { server } = world;
   // The page's policy allows no script URL made from a string, so that `new Worker(…)` needs it lifted. The worker has its own.
-  const context = await browser.newContext({ bypassCSP: true });
-  try {
-    const watch = new Watch(server.url);
-    await watch.attach(context);
-    const page = await context.newPage();
-    const worker = page.waitForEvent('worker');
-    await page.goto(server.url);
-    await page.evaluate(() => {
-      window.said = [];
-      window.worker = new Worker('./worker.js', { type: 'module' });
-      window.worker.onmessage = ({ data }) => window.said.push(data);
-      window.worker.onerror = (event) => window.said.push({ error: event.message });
-    });
-    await worker;
-    const said = (index) => page.waitForFunction((i) => window.said[i], index).then((handle) => handle.jsonValue());
-    const { publicKey, error } = await said(0);
-    assert.equal(error, undefined);
+  const context = await world.newContext({ bypassCSP: true });
+  const watch = new Watch(server.url);
+  await watch.attach(context);
+  const page = await context.newPage();
+  const worker = page.waitForEvent('worker');
+  await page.goto(server.url);
+  await page.evaluate(() => {
+    window.said = [];
+    window.worker = new Worker('./worker.js', { type: 'module' });
+    window.worker.onmessage = ({ data }) => window.said.push(data);
+    window.worker.onerror = (event) => window.said.push({ error: event.message });
+  });
+  await worker;
+  const said = (index) => page.waitForFunction((i) => window.said[i], index).then((handle) => handle.jsonValue());
+  const { publicKey, error } = /** @type {any} */ (await said(0));
+  assert.equal(error, undefined);
 
-    const message = Buffer.from('to a worker');
-    const { status, body } = await server.sendToSign({ public_key: publicKey, message: message.toString('base64') });
-    assert.equal(status, 200);
-    assert.equal(body.approved_by, 'policy:worker-test');
-    assert.ok(verify(null, message, publicKeyObject(publicKey), Buffer.from(body.signature, 'base64')));
-    assert.deepEqual(await said(1), { state: 'accepted' });
-    await server.untilIdle();
-    watch.assertClean();
-  } finally {
-    await context.close();
-  }
+  const message = Buffer.from('to a worker');
+  const { status, body } = await server.sendToSign({ public_key: publicKey, message: message.toString('base64') });
+  assert.equal(status, 200);
+  assert.equal(body.approved_by, 'policy:worker-test');
+  assert.ok(verify(null, message, publicKeyObject(publicKey), Buffer.from(body.signature, 'base64')));
+  assert.deepEqual(await said(1), { state: 'accepted' });
+  await server.untilIdle();
+  watch.assertClean();
 });

@@ -71,9 +71,10 @@ export class ForeignWallet {
       case 'response_ack':
         return this.#report({ event: 'acknowledged', request_id: frame.request_id, outcome: frame.outcome });
       case 'ping':
+        this.#report({ event: 'heartbeat' });
         return this.#send({ type: 'pong', t: frame.t });
       case 'pong':
-        return;
+        return this.#report({ event: 'heartbeat' });
       case 'error':
         return this.#report({ event: 'error', code: frame.code, message: frame.message });
       case 'goodbye':
@@ -153,7 +154,7 @@ async function main() {
     url,
     seed: values.seed === undefined ? undefined : Buffer.from(values.seed, 'hex'),
     report(event) {
-      console.log(JSON.stringify(event));
+      if (event.event !== 'heartbeat') console.log(JSON.stringify(event));
       if (event.event === 'acknowledged' && event.outcome === 'accepted' && --left === 0) wallet.close();
     },
   });

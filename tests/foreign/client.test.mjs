@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ForeignWallet } from './client.mjs';
 import { decodeBase64, introductionBytes, publicKeyOf, RESERVED_PREFIX, sign, verify } from './ed25519.mjs';
@@ -14,13 +15,22 @@ import { WebSocketClient } from './websocket.mjs';
 const refused = JSON.parse(readFileSync(new URL('../../protocol/vectors/refused.json', import.meta.url), 'utf8'));
 const SEED = Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex');
 
+// A hung test ends, a slow one does not.
+const PATIENCE = { timeout: 120_000 };
+
 let server;
+/** What ends what the running test has started, however it went. */
+const cleanups = [];
 before(async () => (server = await startServer('--no-rate-limit')));
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
 after(() => server.stop());
 
 /** A connection whose frames are awaited one by one. */
 async function dial(url = server.ws, options = {}) {
   const socket = await WebSocketClient.connect(url, { protocol: 'countersign.v1', ...options });
+  cleanups.push(() => socket.close());
   const queue = [];
   const waiting = [];
   const put = (item) => (waiting.shift() ?? ((late) => queue.push(late)))(item);
@@ -58,14 +68,16 @@ function wallet(seed) {
   const report = (event) => (waiting.shift() ?? ((late) => queue.push(late)))(event);
   const events = { next: () => (queue.length > 0 ? Promise.resolve(queue.shift()) : new Promise((resolve) => waiting.push(resolve))) };
   const held = new ForeignWallet({ url: server.ws, seed, report });
+  cleanups.push(() => held.close());
   return { held, events, closed: held.run() };
 }
 
-test('the program connects, signs what a backend asks for, and ends', { timeout: 30_000 }, async () => {
+test('the program connects, signs what a backend asks for, and ends', PATIENCE, async () => {
   const program = fileURLToPath(new URL('client.mjs', import.meta.url));
   const child = spawn(process.execPath, [program, server.ws, '--seed', SEED.toString('hex'), '--count', '1'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  cleanups.push(() => child.kill());
   const ended = new Promise((resolve) => child.on('close', resolve));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => JSON.parse((await lines.next()).value);
@@ -94,7 +106,7 @@ test('the program connects, signs what a backend asks for, and ends', { timeout:
   assert.equal(await ended, 0);
 });
 
-test('messages of every length are signed as they are', { timeout: 30_000 }, async () => {
+test('messages of every length are signed as they are', PATIENCE, async () => {
   const { held, events, closed } = wallet(randomBytes(32));
   assert.equal((await events.next()).event, 'connected');
   for (const length of [1, 2, 3, 125, 126, 65_535, 65_536]) {
@@ -107,7 +119,7 @@ test('messages of every length are signed as they are', { timeout: 30_000 }, asy
   await closed;
 });
 
-test('a proof over anything else is refused', { timeout: 30_000 }, async () => {
+test('a proof over anything else is refused', PATIENCE, async () => {
   const { port } = new URL(server.http);
   const lies = [
     { challenge: randomBytes(32) },
@@ -124,7 +136,7 @@ test('a proof over anything else is refused', { timeout: 30_000 }, async () => {
   }
 });
 
-test('the origin of the handshake is part of the proof', { timeout: 30_000 }, async () => {
+test('the origin of the handshake is part of the proof', PATIENCE, async () => {
   for (const [origin, type] of [
     ['https://app.example.com', 'welcome'],
     ['', 'error'],
@@ -136,7 +148,7 @@ test('the origin of the handshake is part of the proof', { timeout: 30_000 }, as
   }
 });
 
-test('a proof serves once', { timeout: 30_000 }, async () => {
+test('a proof serves once', PATIENCE, async () => {
   const first = await dial();
   const { challenge } = await first.next();
   first.send(introduction(challenge));
@@ -151,7 +163,7 @@ test('a proof serves once', { timeout: 30_000 }, async () => {
   assert.equal((await second.next()).code, 'proof_invalid');
 });
 
-test('a bare introduction is refused', { timeout: 30_000 }, async () => {
+test('a bare introduction is refused', PATIENCE, async () => {
   const connection = await dial();
   const { proof, ...bare } = introduction((await connection.next()).challenge);
   connection.send(bare);
@@ -159,7 +171,7 @@ test('a bare introduction is refused', { timeout: 30_000 }, async () => {
   assert.deepEqual(await connection.next(), { type: 'closed', code: 1008 });
 });
 
-test('nothing but an introduction and a ping counts before the welcome', { timeout: 30_000 }, async () => {
+test('nothing but an introduction and a ping counts before the welcome', PATIENCE, async () => {
   const connection = await dial();
   assert.equal((await connection.next()).type, 'challenge');
   connection.send({ type: 'ping', t: 7 });
@@ -171,7 +183,7 @@ test('nothing but an introduction and a ping counts before the welcome', { timeo
   assert.deepEqual(await connection.next(), { type: 'closed', code: 1003 });
 });
 
-test('every refused key is refused by the server', { timeout: 30_000 }, async () => {
+test('every refused key is refused by the server', PATIENCE, async () => {
   for (const { name, public_key, code } of refused.public_keys) {
     const connection = await dial();
     await connection.next();
@@ -181,7 +193,7 @@ test('every refused key is refused by the server', { timeout: 30_000 }, async ()
   }
 });
 
-test('every refused frame is answered by its code', { timeout: 60_000 }, async () => {
+test('every refused frame is answered by its code', PATIENCE, async () => {
   let connection;
   for (const [n, { name, text, code }] of refused.frames.filter(({ direction }) => direction === 'client_to_server').entries()) {
     // Sixteen errors end a connection.
@@ -196,7 +208,7 @@ test('every refused frame is answered by its code', { timeout: 60_000 }, async (
   connection.socket.close();
 });
 
-test('the sixteenth error ends the connection', { timeout: 30_000 }, async () => {
+test('the sixteenth error ends the connection', PATIENCE, async () => {
   const connection = await introduced();
   for (let n = 1; n <= 15; n++) {
     connection.send({});
@@ -207,7 +219,7 @@ test('the sixteenth error ends the connection', { timeout: 30_000 }, async () =>
   assert.deepEqual(await connection.next(), { type: 'closed', code: 1008 });
 });
 
-test('answers that are not in order are told so, and the backend gets none of them', { timeout: 30_000 }, async () => {
+test('answers that are not in order are told so, and the backend gets none of them', PATIENCE, async () => {
   const seed = randomBytes(32);
   const connection = await introduced({ seed });
   const public_key = publicKeyOf(seed).toString('base64');
@@ -244,7 +256,7 @@ test('answers that are not in order are told so, and the backend gets none of th
   connection.socket.close();
 });
 
-test('a backend that hangs up has its request withdrawn, and a late answer is told so', { timeout: 30_000 }, async () => {
+test('a backend that hangs up has its request withdrawn, and a late answer is told so', PATIENCE, async () => {
   const seed = randomBytes(32);
   const connection = await introduced({ seed });
   const hangUp = new AbortController();
@@ -265,7 +277,7 @@ test('a backend that hangs up has its request withdrawn, and a late answer is to
   connection.socket.close();
 });
 
-test('a backend cannot have a proof signed', { timeout: 30_000 }, async () => {
+test('a backend cannot have a proof signed', PATIENCE, async () => {
   const { held, events, closed } = wallet(randomBytes(32));
   await events.next();
   const message = Buffer.concat([RESERVED_PREFIX, Buffer.from('v1/introduction\0')]).toString('base64');
@@ -275,7 +287,7 @@ test('a backend cannot have a proof signed', { timeout: 30_000 }, async () => {
   await closed;
 });
 
-test('two devices are both asked, the first wins, the other is told', { timeout: 30_000 }, async () => {
+test('two devices are both asked, the first wins, the other is told', PATIENCE, async () => {
   const seed = randomBytes(32);
   const silent = await introduced({ seed });
   const { held, events, closed } = wallet(seed);
@@ -291,22 +303,21 @@ test('two devices are both asked, the first wins, the other is told', { timeout:
   await closed;
 });
 
-test('silence is pinged by the server and answered by the wallet, and a stop says goodbye', { timeout: 60_000 }, async () => {
-  const own = await startServer('--heartbeat-ms', '1000', '--no-rate-limit');
-  try {
-    const queue = [];
-    const held = new ForeignWallet({ url: own.ws, report: (event) => queue.push(event) });
-    const closed = held.run();
-    // Five heartbeats: a wallet that answered none of them would be gone after two.
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
-    assert.deepEqual(
-      queue.map(({ event }) => event),
-      ['connected'],
-    );
-    assert.equal(await own.stop(), 0);
-    assert.deepEqual(await closed, { code: 1012, reason: 'shutdown' });
-    assert.deepEqual([queue[1].event, queue[1].reason], ['goodbye', 'shutdown']);
-  } finally {
-    await own.stop();
-  }
+test('silence is pinged by the server and answered by the wallet, and a stop says goodbye', PATIENCE, async () => {
+  const own = await startServer('--heartbeat-ms', '2000', '--no-rate-limit');
+  cleanups.push(own.stop);
+  const events = [];
+  const beats = new EventEmitter();
+  const report = (event) => (event.event === 'heartbeat' ? beats.emit('beat') : events.push(event));
+  const held = new ForeignWallet({ url: own.ws, report });
+  const closed = held.run();
+  // Three heartbeats: a wallet that answered none of them would be gone after two.
+  for (let beat = 1; beat <= 3; beat++) await Promise.race([once(beats, 'beat'), closed]);
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ['connected'],
+  );
+  assert.equal(await own.stop(), 0);
+  assert.deepEqual(await closed, { code: 1012, reason: 'shutdown' });
+  assert.deepEqual([events[1].event, events[1].reason], ['goodbye', 'shutdown']);
 });

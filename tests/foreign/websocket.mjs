@@ -38,7 +38,7 @@ export class WebSocketClient extends EventEmitter {
    * @param {{ protocol?: string, headers?: Record<string, string>, timeoutMs?: number }} options
    * @returns {Promise<WebSocketClient>}
    */
-  static connect(url, { protocol, headers = {}, timeoutMs = 10_000 } = {}) {
+  static connect(url, { protocol, headers = {}, timeoutMs = 60_000 } = {}) {
     const key = randomBytes(16).toString('base64');
     const { request } = new URL(url).protocol === 'wss:' ? https : http;
     const upgrade = {

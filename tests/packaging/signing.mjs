@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { verifies } from '../browser/keys.mjs';
+import { PATIENCE_MS } from '../browser/until.mjs';
 
-/** Longer than a cold start of anything here takes. */
-export const PATIENCE_MS = 20_000;
+export { PATIENCE_MS };
 
 /**
  * Asks the wallet that `next` tells of, and verifies its signature with Node's own cryptography.

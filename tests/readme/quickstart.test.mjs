@@ -47,7 +47,7 @@ before(async () => {
 });
 
 after(async () => {
-  for (const child of children.filter(({ exitCode }) => exitCode === null)) {
+  for (const child of children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)) {
     child.kill();
     await once(child, 'exit');
   }

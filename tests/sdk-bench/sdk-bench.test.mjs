@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { withBench } from './bench.mjs';
 import { LIBRARIES, SIZE_ONLY } from './libraries.mjs';
 
-test('every library signs the same, verifies it, and refuses what was altered', { timeout: 60_000 }, (t) =>
+test('every library signs the same, verifies it, and refuses what was altered', { timeout: 180_000 }, (t) =>
   withBench(async (bench) => {
     for (const { id, name } of LIBRARIES) await t.test(name, () => bench.call('check', id));
     await t.test('and is measured', async () => {
