@@ -39,5 +39,7 @@ async function once(scene, { hides }) {
     },
   });
   await scene.ask(victim, ASKED);
+  // The backend's answer and the wallet's acknowledgement come by two ways, either of them first.
+  if (victim.last('sign_request')) await scene.until('what the server tells the wallet', () => victim.last('response_ack'));
   return victim.last('sign_request')?.fate === 'altered';
 }
