@@ -14,6 +14,8 @@ use std::{
     path::PathBuf,
     pin::pin,
     process::ExitCode,
+    sync::mpsc,
+    thread,
     time::Duration,
 };
 use tokio::{
@@ -57,11 +59,21 @@ fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody may be there to read it, which is no reason to panic.
-            let _ = writeln!(io::stderr(), "countersign: {error}");
+            report(error.to_string());
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says on standard error what went wrong, unless nobody is there to read it: a pipe that is full holds up no exit.
+fn report(error: String) {
+    let (done, said) = mpsc::channel();
+    thread::spawn(move || {
+        let _ = writeln!(io::stderr(), "countersign: {error}");
+        drop(done);
+    });
+    // Whether it is said or the time is over, the process ends.
+    let _: Result<(), _> = said.recv_timeout(LOG_GRACE);
 }
 
 fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {

@@ -14,7 +14,12 @@ use std::{
 };
 use tokio::time::Instant;
 
-type Pending = Mutex<Vec<Completion<Written>>>;
+/// Whom nobody has told yet.
+#[derive(Debug, Default)]
+struct Pending {
+    writes: Mutex<Vec<Completion<Written>>>,
+    reads: Mutex<Vec<Completion<Option<Record>>>>,
+}
 
 /// What a store does with the writes it is given.
 #[derive(Debug)]
@@ -32,13 +37,14 @@ impl Storage for Misbehaving {
         match self {
             Self::Drops => drop(then),
             Self::TellsAtOnce(written) => then.complete(written.clone()),
-            Self::Hangs(pending) => pending.lock().unwrap().push(then),
+            Self::Hangs(pending) => pending.writes.lock().unwrap().push(then),
         }
     }
 
     fn read(&self, _: RequestId, then: Completion<Option<Record>>) {
         match self {
-            Self::Drops | Self::Hangs(_) => drop(then),
+            Self::Drops => drop(then),
+            Self::Hangs(pending) => pending.reads.lock().unwrap().push(then),
             Self::TellsAtOnce(_) => then.complete(Ok(None)),
         }
     }
@@ -84,4 +90,6 @@ async fn a_store_that_hangs_holds_nobody_up_beyond_their_time() {
     let waited = started.elapsed();
     assert!((2..=4).contains(&waited.as_secs()), "{waited:?}");
     assert_eq!(service.pending(), 1, "it may yet be written");
+    let (requester, id) = ("Example Bank".parse().unwrap(), RequestId::from_bytes([7; 16]));
+    assert_eq!(service.record(&requester, id).await, Err(SigningError::StorageUnavailable));
 }

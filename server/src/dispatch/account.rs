@@ -20,9 +20,14 @@ pub(crate) struct Capacity {
 }
 
 impl Capacity {
+    /// Whether one requester may take less than there is.
+    fn has_shares(&self) -> bool {
+        self.max_share_percent < 100
+    }
+
     /// How much of `most` one requester may take; something in any case.
     pub(super) fn share(&self, most: usize) -> usize {
-        if self.max_share_percent >= 100 {
+        if !self.has_shares() {
             return most;
         }
         // Divided first: nothing that is configured may overflow.
@@ -74,7 +79,7 @@ impl Account {
         if !fits(self.of_key.get(&first.public_key), max_pending_per_key, usize::MAX) {
             return Err(SigningError::TooManyInflight);
         }
-        if capacity.max_share_percent >= 100 {
+        if !capacity.has_shares() {
             return Ok(());
         }
         let requester = &first.requester;
@@ -89,26 +94,26 @@ impl Account {
     }
 
     /// A request holds something from now on.
-    pub(super) fn add(&mut self, record: &Record) {
+    pub(super) fn add(&mut self, capacity: &Capacity, record: &Record) {
         let bytes = record.message.len();
-        for held in [
-            &mut self.all,
-            self.of_key.entry(record.public_key).or_default(),
-            self.of_requester.entry(record.requester.clone()).or_default(),
-            self.of_both.entry((record.requester.clone(), record.public_key)).or_default(),
-        ] {
-            held.requests += 1;
-            held.bytes += bytes;
+        self.all.add(bytes);
+        self.of_key.entry(record.public_key).or_default().add(bytes);
+        // Where one may take all there is, nobody asks what each takes.
+        if capacity.has_shares() {
+            self.of_requester.entry(record.requester.clone()).or_default().add(bytes);
+            self.of_both.entry((record.requester.clone(), record.public_key)).or_default().add(bytes);
         }
     }
 
     /// It holds nothing any more.
-    pub(super) fn remove(&mut self, record: &Record) {
+    pub(super) fn remove(&mut self, capacity: &Capacity, record: &Record) {
         let bytes = record.message.len();
         self.all.remove(bytes);
         remove(self.of_key.entry(record.public_key), bytes);
-        remove(self.of_requester.entry(record.requester.clone()), bytes);
-        remove(self.of_both.entry((record.requester.clone(), record.public_key)), bytes);
+        if capacity.has_shares() {
+            remove(self.of_requester.entry(record.requester.clone()), bytes);
+            remove(self.of_both.entry((record.requester.clone(), record.public_key)), bytes);
+        }
     }
 
     /// Whether nobody holds anything.
@@ -120,6 +125,11 @@ impl Account {
 }
 
 impl Held {
+    fn add(&mut self, bytes: usize) {
+        self.requests += 1;
+        self.bytes += bytes;
+    }
+
     fn remove(&mut self, bytes: usize) {
         self.requests -= 1;
         self.bytes -= bytes;

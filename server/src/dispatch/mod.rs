@@ -87,7 +87,7 @@ impl<T, W> Dispatcher<T, W> {
         for mut record in loaded.open {
             // The time of the outage does not count against the delivery: the wallets are about to come back.
             record.deliver_by = record.deliver_by.max(now.after(RETURN)).min(record.expires_at);
-            dispatcher.account.add(&record);
+            dispatcher.account.add(&dispatcher.capacity, &record);
             dispatcher.open_requests.insert(OpenRequest::new(Box::new(record), true, None));
         }
         dispatcher
@@ -242,7 +242,7 @@ impl<T, W> Dispatcher<T, W> {
     /// Tells everybody the end that was decided, and forgets the request.
     fn settle(&mut self, id: RequestId, now: Timestamp) {
         let Some(mut open) = self.open_requests.remove(id) else { return };
-        self.account.remove(&open.record);
+        self.account.remove(&self.capacity, &open.record);
         let acks = open.conclude();
         let (silent, answered) = open.connections();
         if let Some(end) = &open.record.end {
@@ -263,7 +263,7 @@ impl<T, W> Dispatcher<T, W> {
     /// show it go on doing so, which takes its place from others until they have answered or gone.
     fn abandon(&mut self, id: RequestId) {
         let Some(open) = self.open_requests.remove(id) else { return };
-        self.account.remove(&open.record);
+        self.account.remove(&self.capacity, &open.record);
         self.abandoned.insert(id, open.record.public_key);
         self.effects.push_back(Effect::Ended(open));
     }

@@ -35,7 +35,7 @@ impl<T, W> Dispatcher<T, W> {
             self.check_signer(first, requests.len())?;
         }
         for (record, _) in &requests {
-            self.account.add(record);
+            self.account.add(&self.capacity, record);
         }
         let requests = requests.into_iter().map(|(record, waiter)| OpenRequest::new(record, false, Some(waiter)));
         self.open(requests.collect(), now);
@@ -47,8 +47,8 @@ impl<T, W> Dispatcher<T, W> {
         self.connections_of(key) > 0 || !self.open_requests.of_key(key).is_empty()
     }
 
-    /// Has requests written, and asks once they are. The key has to be one that is admitted. Unless they may `queue`, a wallet has to be connected now. What came of the
-    /// writing is told by [`Effect::Accepted`].
+    /// Has requests written, and asks once they are. The key has to be one that is admitted. Unless they may `queue`, a wallet has to
+    /// be connected now. What came of the writing is told by [`Effect::Accepted`].
     pub(crate) fn ask_durably(
         &mut self,
         records: Vec<Record>,
@@ -57,6 +57,10 @@ impl<T, W> Dispatcher<T, W> {
     ) -> Result<(), SigningError> {
         let Some(first) = records.first() else { return Ok(()) };
         let id = first.id;
+        // Repeated calls hold no requests, and are bounded all the same.
+        if self.accepting.len() >= self.capacity.max_pending {
+            return Err(SigningError::Overloaded);
+        }
         self.check_room(first, records.len(), records.iter().map(|record| record.message.len()).sum())?;
         let refusal = if queue { None } else { self.check_signer(first, records.len()).err() };
         let accepting = match refusal {
@@ -67,7 +71,7 @@ impl<T, W> Dispatcher<T, W> {
         };
         let write = Write::Accept { records: accepting.records.clone(), idempotency };
         for record in &accepting.records {
-            self.account.add(record);
+            self.account.add(&self.capacity, record);
         }
         self.accepting.insert(id, accepting);
         self.effects.push_back(Effect::Write { write, ticket: Some(Ticket::Accept(id)) });
@@ -85,7 +89,7 @@ impl<T, W> Dispatcher<T, W> {
                 let Some(Accepting { records, refusal }) = self.accepting.remove(&id) else { return };
                 if written != Ok(Written::Done) || refusal.is_some() {
                     for record in &records {
-                        self.account.remove(record);
+                        self.account.remove(&self.capacity, record);
                     }
                 }
                 let accepted = match (written, refusal) {
@@ -113,7 +117,12 @@ impl<T, W> Dispatcher<T, W> {
             self.open_requests.insert(open);
         }
         // What took so long to be written that its time is over is shown to nobody any more.
-        self.handle_timeout(now);
+        for id in &ids {
+            let end = self.open_requests.get(*id).and_then(|open| open.end_for_lack_of_time(now, false));
+            if let Some(end) = end {
+                self.decide(*id, end, now);
+            }
+        }
         let is_open = |id: &RequestId| self.open_requests.get(*id).is_some_and(|open| !open.is_decided());
         let ids: SmallVec<[_; 1]> = ids.into_iter().filter(is_open).collect();
         let Some(first) = ids.first().and_then(|id| self.open_requests.get(*id)) else { return };

@@ -12,11 +12,14 @@ use countersign_protocol::{PublicKey, RequestId, RequesterName};
 use std::time::Duration;
 use tokio::{
     sync::{oneshot, watch},
-    time::{Instant, sleep, sleep_until, timeout_at},
+    time::{Instant, sleep, sleep_until},
 };
 
 /// How long past a request's deadline its end may take to be on disk, before whoever waits is told that it cannot be had.
 const STORE_GRACE: Duration = Duration::from_secs(1);
+
+/// How long a store has to look a request up.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A timer that is so late tells that the process was stopped: a machine that is merely busy is not.
 const OVERSLEPT: Duration = Duration::from_secs(2);
@@ -37,8 +40,11 @@ impl SigningService {
     ) -> Result<Accepted, SigningError> {
         let expires_at = records.first().map(|record| record.expires_at);
         let accepted = self.begin_durably(records, idempotency, queue)?;
-        let answered = timeout_at(self.answered_by(expires_at), accepted).await;
-        answered.ok().and_then(Result::ok).unwrap_or(Err(SigningError::StorageUnavailable))
+        tokio::select! {
+            biased;
+            accepted = accepted => accepted.unwrap_or(Err(SigningError::StorageUnavailable)),
+            () = self.overdue(expires_at) => Err(SigningError::StorageUnavailable),
+        }
     }
 
     pub(crate) fn begin_durably(
@@ -102,7 +108,7 @@ impl SigningService {
         time_limit: Duration,
     ) -> Result<Record, SigningError> {
         let mut subscription = self.subscribe(requester, id).await?;
-        let answered_by = self.answered_by(subscription.expires_at());
+        let expires_at = subscription.expires_at();
         let ended = async {
             loop {
                 match subscription.next().await? {
@@ -112,21 +118,24 @@ impl SigningService {
                 }
             }
         };
-        let limit = Instant::now().checked_add(time_limit).map_or(answered_by, |limit| limit.min(answered_by));
-        if let Ok(ended) = timeout_at(limit, ended).await {
-            return ended;
-        }
+        let is_overdue = tokio::select! {
+            biased;
+            ended = ended => return ended,
+            () = sleep(time_limit) => false,
+            () = self.overdue(expires_at) => true,
+        };
         let record = self.record(requester, id).await?;
-        if record.end.is_none() && limit == answered_by {
+        if record.end.is_none() && is_overdue {
             return Err(SigningError::StorageUnavailable);
         }
         Ok(record)
     }
 
-    /// Until when whoever waits for a request with this deadline is answered, whatever the store does.
-    fn answered_by(&self, expires_at: Option<Timestamp>) -> Instant {
-        let expires_at = expires_at.unwrap_or_else(|| self.now());
-        self.0.clock.instant_of(expires_at.after(STORE_GRACE))
+    /// Resolves when the end of a request with this deadline should have been on disk: whoever waits for it is answered then, whatever
+    /// the store does.
+    async fn overdue(&self, expires_at: Option<Timestamp>) {
+        self.due(expires_at.unwrap_or_else(|| self.now())).await;
+        sleep(STORE_GRACE).await;
     }
 
     /// Withdraws a durable request. One that has ended stays as it is.
@@ -189,7 +198,13 @@ impl SigningService {
         let (reader, record) = oneshot::channel();
         // Fails only where nobody waits for it any more.
         store.read(id, Completion::new(move |record| drop(reader.send(record))));
-        match record.await {
+        let record = tokio::select! {
+            biased;
+            record = record => record,
+            // A timer only where the store takes its time.
+            () = async { sleep(READ_TIMEOUT).await } => return Err(SigningError::StorageUnavailable),
+        };
+        match record {
             Ok(Ok(record)) => Ok(record),
             Ok(Err(StoreError::Full | StoreError::Failed)) | Err(_) => Err(SigningError::StorageUnavailable),
         }

@@ -112,8 +112,9 @@ impl SigningService {
     /// [`OpenError`](crate::store::OpenError), which names the directory or file.
     #[cfg(feature = "store")]
     pub fn open(config: Config, store: crate::store::StoreConfig) -> Result<Self, crate::store::OpenError> {
-        let (store, loaded) = crate::store::DurableStore::open(store, config.audiences.first())?;
-        Ok(Self::with_storage(config, Arc::new(store), loaded))
+        let clock = Clock::new();
+        let (store, loaded) = crate::store::Store::open(store, clock.now())?;
+        Ok(Self::assemble(config, clock, Some(Arc::new(store)), loaded))
     }
 
     pub(crate) fn assemble(config: Config, clock: Clock, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> Self {
@@ -217,7 +218,7 @@ impl SigningService {
                 changed.await;
             }
         };
-        // Whether it holds or the time_limit is over, the caller goes on the same way.
+        // Whether it holds or the time is over, the caller goes on the same way.
         let _ = tokio::time::timeout(time_limit, wait).await;
     }
 

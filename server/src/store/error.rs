@@ -17,7 +17,7 @@ pub(super) enum DbError {
     Setting(&'static str),
 }
 
-/// What trouble means for the store.
+/// What an error means for the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
     /// No quota, on the disk or within the store's limit. Nothing of the transaction is there.

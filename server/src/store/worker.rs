@@ -184,7 +184,7 @@ impl Worker {
         ask(database).map_err(|error| self.on_error(&error))
     }
 
-    /// What trouble means to whoever waits. Where nothing can be relied on any more, the database is let go of, for good.
+    /// What an error means to whoever waits. Where nothing can be relied on any more, the database is let go of, for good.
     fn on_error(&mut self, error: &DbError) -> StoreError {
         match error.severity() {
             Severity::Full => {

@@ -21,7 +21,7 @@ pub(super) type Outcome = Result<Written, StoreError>;
 /// Applies one write.
 ///
 /// # Errors
-/// DbError, after which the whole transaction has to be undone.
+/// Any after which the whole transaction has to be undone.
 pub(super) fn apply(connection: &Connection, write: &Write, quota: &mut Quota) -> Result<Outcome, DbError> {
     match write {
         Write::Accept { records, idempotency } => accept(connection, records, idempotency.as_ref(), quota),
@@ -35,7 +35,7 @@ pub(super) fn apply(connection: &Connection, write: &Write, quota: &mut Quota) -
 /// Applies one write so that it can be undone by itself, which takes half as long again.
 ///
 /// # Errors
-/// DbError that concerns the whole transaction. What this write alone did wrong is undone, and is its outcome.
+/// One that concerns the whole transaction. What this write alone did wrong is undone, and is its outcome.
 pub(super) fn apply_apart(connection: &Connection, write: &Write, quota: &mut Quota) -> Result<Outcome, DbError> {
     run(connection, "SAVEPOINT write")?;
     let before = *quota;

@@ -86,7 +86,12 @@ async fn one_durable(
     requester: &Requester,
     preferences: &Preferences,
 ) -> Result<Response, Problem> {
-    let accepted = request.requester(requester.name.clone()).submit().await?;
+    let request_id = request.id();
+    let accepted = request.requester(requester.name.clone()).submit().await.map_err(|error| match error {
+        // It may be written yet, and can be looked up then.
+        SigningError::StorageUnavailable => Problem::from(error).about(request_id),
+        error => error.into(),
+    })?;
     let [record] = ended(app, requester, preferences, &accepted)
         .await?
         .try_into()
