@@ -2,7 +2,7 @@
 
 mod restart;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign_server::http::{Demo, LogFormat, LogWriter, Settings, Tokens, serve};
 use std::{
     collections::BTreeMap,
@@ -56,7 +56,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    let matches = Arguments::command().get_matches();
+    match run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(error.to_string());
@@ -76,12 +77,17 @@ fn report(error: String) {
     let _: Result<(), _> = said.recv_timeout(LOG_GRACE);
 }
 
-fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::from_arg_matches(matches)?;
     if let Some(Command::Token { name }) = arguments.command {
         return print_token(&name);
     }
     let settings = match &arguments.config {
-        Some(path) => arguments.settings.or(Settings::from_file(path)?),
+        Some(path) => {
+            let mut settings = Settings::from_file(path)?;
+            settings.update_from_arg_matches(matches)?;
+            settings
+        }
         None => arguments.settings,
     };
     let log = start_log(&settings)?;

@@ -47,10 +47,11 @@ scenario(world, 'a request to a page that sleeps on ends fast, and is over when 
   assert.equal(status, 504);
   assert.equal(body.code, 'delivery_timeout');
   await wake();
-  await tab.wallet.sees('It was over before it could be shown');
+  // It came and was called off in one moment: whether its card was drawn in between is up to the browser.
+  await tab.wallet.sees('Expired. Nobody answered in time.');
   assert.equal(await tab.wallet.button('Approve').count(), 0);
-  // It came and was called off in the same moment.
-  assert.deepEqual(prompts.seen(), []);
+  const shown = prompts.seen();
+  assert.ok(shown.length <= 1 && shown.every((kind) => kind === 'new'), `prompts: ${shown}`);
 });
 
 scenario(world, 'a request that a page slept through in time is shown once it wakes', async ({ tab, prompts }) => {

@@ -7,7 +7,7 @@ use countersign_protocol::{
 };
 use ed25519_dalek::SigningKey;
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, client::IntoClientRequest, protocol::frame::coding::CloseCode},
@@ -185,6 +185,16 @@ impl TestWallet {
     pub async fn send_raw(&mut self, message: tungstenite::Message) {
         // The server may have closed before it has read all of it; what it said then is what counts.
         let _ = within("a write", self.socket.send(message)).await;
+    }
+
+    /// Sends bytes that need be no frame.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        let _ = within("a write", self.socket.get_mut().write_all(bytes)).await;
+    }
+
+    /// What comes next, whatever it is; `None` once the server has closed.
+    pub async fn next_raw(&mut self) -> Option<tungstenite::Message> {
+        within("a frame or the close", self.socket.next()).await?.ok()
     }
 
     /// Closes in good order.

@@ -495,10 +495,18 @@ async fn a_chunked_body_is_read_and_bounded() {
 async fn connections_are_capped_in_all_and_told_so() {
     let server = TestServer::with(|settings| settings.max_connections_per_ip = Some(2)).await;
     let held = (server.wallet(18).await, server.wallet(19).await);
-    assert!(raw(&server, "").await.starts_with("HTTP/1.1 503 "));
+    let refused = raw(&server, "GET /v1/signers/x HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("retry-after: 1"), "{refused}");
+    // Machines that ask how the server is are not to take it for dead.
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let answer = raw(&server, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    }
     drop(held);
     within("a free place", async {
-        while !raw(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.contains("ok") {}
+        while raw(&server, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.starts_with("HTTP/1.1 503 ")
+        {
+        }
     })
     .await;
     server.finish(()).await;

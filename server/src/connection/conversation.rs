@@ -137,6 +137,8 @@ impl<'a> Conversation<'a> {
                 Action::Nothing
             }
             Incoming::TooLarge => self.session.handle_too_large(),
+            Incoming::InvalidUtf8 => self.session.handle_invalid_utf8(),
+            Incoming::BrokenFrame => self.session.handle_broken_frame(),
             // The socket's library answers it, and then ends the stream.
             Incoming::Close => Action::Nothing,
         };

@@ -17,6 +17,10 @@ pub enum Incoming<T> {
     Control,
     /// A frame longer than the socket's limit. Nothing more is read.
     TooLarge,
+    /// Text that is not UTF-8. Nothing more is read.
+    InvalidUtf8,
+    /// Bytes that are no WebSocket frame, or none that may stand there. Nothing more is read.
+    BrokenFrame,
     /// A close frame.
     Close,
 }

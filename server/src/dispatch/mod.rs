@@ -5,6 +5,7 @@
 //! wallet may answer it until everybody knows its end. Its end is decided in one function, [`Dispatcher::decide`], and told in one
 //! other, [`Dispatcher::settle`]; so it ends exactly once, and nobody is left waiting for what is no longer here.
 
+mod accepting;
 mod account;
 mod answers;
 mod delivery;
@@ -32,6 +33,7 @@ use crate::{
     storage::{Loaded, Write},
     time::Timestamp,
 };
+use accepting::Accepting;
 use account::Account;
 use countersign_protocol::{ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame};
 use open_requests::OpenRequests;
@@ -43,7 +45,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use submit::Accepting;
 
 /// The time that wallets have, after a restart, to come back and say what they have received: as long as they wait at most
 /// between two tries.

@@ -2,6 +2,7 @@
 
 use super::{
     Dispatcher,
+    accepting::Accepting,
     effect::{Accepted, Effect, Ticket},
     open_request::OpenRequest,
 };
@@ -13,14 +14,6 @@ use crate::{
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId, RequesterName};
 use smallvec::SmallVec;
-
-/// Durable requests that are being written.
-#[derive(Debug)]
-pub(crate) struct Accepting {
-    records: Vec<Record>,
-    /// Why nothing is to be taken unless it has been before; the records are none then.
-    refusal: Option<SigningError>,
-}
 
 impl<T, W> Dispatcher<T, W> {
     /// Asks the wallets that are connected. The requests end with the process; they are of one key, and shown together.

@@ -2,11 +2,12 @@
 
 use super::{
     api::{Tokens, WebhookTarget},
+    listen::Network,
     ops::{Demo, LogWriter},
     webhook::RETRIES,
 };
 use crate::store::DurableStore;
-use std::{net::IpAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use tokio_rustls::TlsAcceptor;
 
 /// What the reference server is told at its start, beside the service's own [`Config`](crate::Config).
@@ -20,13 +21,16 @@ pub struct HttpConfig {
     /// Serves TLS instead of plain HTTP.
     pub tls: Option<TlsAcceptor>,
     /// Proxies whose `X-Forwarded-For` is believed. Their connections are not counted per address.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<Network>,
     /// The most TCP connections in all. 10,000.
     pub max_connections: usize,
     /// The most TCP connections of one address (an IPv6 /64 counts as one). 1,000.
     pub max_connections_per_ip: usize,
-    /// The time for a TLS handshake, for a request's head, and for its body, each. 10 s.
+    /// The time for a TLS handshake, for the first request's head, and for each body. 10 s.
     pub read_timeout: Duration,
+    /// How long a connection may be without a request, the head of the next included. Longer than that of the proxies in front, so that
+    /// none sends a request while the connection is being closed. 75 s.
+    pub keep_alive_timeout: Duration,
     /// How long open requests may go on after the signal to stop. 10 s.
     pub drain_timeout: Duration,
     /// WebSocket connections a second from one address, with bursts of four times as many; none for no limit. 20.
@@ -58,6 +62,7 @@ impl Default for HttpConfig {
             max_connections: 10_000,
             max_connections_per_ip: 1_000,
             read_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(10),
             connects_per_second: NonZeroU32::new(20),
             requests_per_second: NonZeroU32::new(200),

@@ -16,7 +16,7 @@ mod webhook;
 
 pub use api::{TokenEntry, TokenError, Tokens, WebhookTarget, WebhookTargetError};
 pub use config::HttpConfig;
-pub use listen::TlsError;
+pub use listen::{Network, NetworkError, TlsError};
 pub use ops::{Demo, LogWriter};
 pub use server::serve;
 pub use settings::{LogFilter, LogFilterError, LogFormat, Settings, SettingsError};

@@ -2,12 +2,12 @@
 
 use super::{
     api::{
-        App, Caller, OtherMethod, Preferences, Problem, READING, admit, body_limit, caller, json, methods, read_json,
-        refused, reply, requests, send_to_sign, signer, upgrade, with_app,
+        App, Caller, OtherMethod, Preferences, Problem, READING, admit, body_limit, caller, demo, json, methods,
+        read_json, refused, reply, requests, send_to_sign, signer, upgrade, with_app,
     },
     config::HttpConfig,
     listen::Peer,
-    ops::{confine, demo, healthz, jwk_set, metrics, openapi, readyz},
+    ops::{confine, healthz, jwk_set, metrics, openapi, readyz},
 };
 use bytes::Buf;
 use futures_util::Stream;

@@ -1,9 +1,9 @@
 //! The accept loop: every connection gets a permit, a deadline for each thing it has to say, and an end.
 
 use super::{
-    api::{App, Problem, READING, annotate},
+    api::{App, Problem, READING, annotate, check_head},
     config::HttpConfig,
-    listen::{ConnectionLimit, LimitReached, MaybeTlsStream, Peer, WriteTimeout, client},
+    listen::{ConnectionLimit, LentBody, LimitReached, MaybeTlsStream, Peer, WriteTimeout, client, is_trusted, lend},
     ops::{harden, start},
     routes::routes,
 };
@@ -11,6 +11,7 @@ use crate::SigningService;
 use hyper::{
     Method, Request,
     body::Incoming,
+    header,
     server::conn::http1,
     service::{Service, service_fn},
 };
@@ -19,11 +20,22 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use socket2::{SockRef, TcpKeepalive};
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
 use warp::{Reply, filters::BoxedFilter, reply::Response};
@@ -41,6 +53,13 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(10)).with_retries(3);
 
+/// Connections beyond `max_connections` that may ask how the server is, and for how long each.
+const PROBES: usize = 32;
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What machines ask.
+const PROBE_PATHS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// How long to wait after the system could give no socket, for instance because no file descriptor was left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -52,6 +71,8 @@ struct Shared {
     config: HttpConfig,
     filter: BoxedFilter<(Response,)>,
     limit: Arc<ConnectionLimit>,
+    /// Places for probes where there is no other.
+    probes: Arc<Semaphore>,
     service: SigningService,
     /// Changes when HTTP connections are to end after the request at hand.
     stop: watch::Receiver<()>,
@@ -74,6 +95,7 @@ pub async fn serve(
     let shared = Arc::new(Shared {
         filter: routes(&app, &config),
         limit: ConnectionLimit::new(config.max_connections, config.max_connections_per_ip),
+        probes: Arc::new(Semaphore::new(PROBES)),
         service: service.clone(),
         stop: stopped,
         config,
@@ -110,7 +132,7 @@ pub async fn serve(
 
 fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, alive: mpsc::Sender<Infallible>) {
     let address = address.ip().to_canonical();
-    let proxy = shared.config.trusted_proxies.contains(&address);
+    let proxy = is_trusted(&shared.config.trusted_proxies, address);
     match shared.limit.take((!proxy).then_some(address)) {
         Ok(permit) => {
             let peer = Peer::new(address, permit);
@@ -124,9 +146,43 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, alive: m
         }
         Err(LimitReached(scope)) => {
             shared.service.metrics().rate_limited(scope);
-            let tls = shared.config.tls.is_some();
-            tokio::spawn(timeout(CLOSE_TIMEOUT, turn_away(stream, tls)));
+            match Arc::clone(&shared.probes).try_acquire_owned() {
+                Ok(place) => {
+                    let shared = Arc::clone(shared);
+                    tokio::spawn(async move {
+                        // Whoever takes longer is no probe.
+                        let _ = timeout(PROBE_TIMEOUT, serve_probe(&shared, stream)).await;
+                        drop((place, alive));
+                    });
+                }
+                Err(_) => drop(tokio::spawn(timeout(CLOSE_TIMEOUT, turn_away(stream, shared.config.tls.is_some())))),
+            }
         }
+    }
+}
+
+/// Answers one request of a machine that asks how the server is, and tells anybody else to come back: those who only hold connections
+/// must not have the server taken for dead.
+async fn serve_probe(shared: &Shared, stream: TcpStream) {
+    let Some(io) = handshake(shared, stream).await else { return };
+    let service = service_fn(async |mut request: Request<Incoming>| {
+        let mut response = match check_head(&mut request) {
+            Err(problem) => problem.into_response(),
+            Ok(()) if PROBE_PATHS.contains(&request.uri().path()) => {
+                TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await?
+            }
+            Ok(()) => Problem::no_connection_left().into_response(),
+        };
+        harden(&mut response);
+        Ok::<_, Infallible>(response)
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(io), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "connection ended");
     }
 }
 
@@ -157,11 +213,15 @@ async fn handshake(shared: &Shared, stream: TcpStream) -> Option<MaybeTlsStream>
 }
 
 async fn serve_connection(shared: &Arc<Shared>, io: MaybeTlsStream, peer: Peer) {
-    let service = service_fn(|request| answer(shared, &peer, request));
+    let has_asked = AtomicBool::new(false);
+    let service = service_fn(|request| {
+        has_asked.store(true, Ordering::Relaxed);
+        answer(shared, &peer, request)
+    });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(shared.config.read_timeout)
+            .header_read_timeout(shared.config.keep_alive_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(WriteTimeout::new(io, STALL_TIMEOUT)), service)
@@ -170,6 +230,8 @@ async fn serve_connection(shared: &Arc<Shared>, io: MaybeTlsStream, peer: Peer) 
     let mut stop = shared.stop.clone();
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        // Later heads have as long as no head may have: a client that sends half of one takes no more than one that sends none.
+        () = silence(shared.config.read_timeout, &has_asked) => return,
         // It changes once; were the sender gone instead, ending the connection would be right too.
         _ = stop.changed() => {
             connection.as_mut().graceful_shutdown();
@@ -181,16 +243,34 @@ async fn serve_connection(shared: &Arc<Shared>, io: MaybeTlsStream, peer: Peer) 
     }
 }
 
-async fn answer(shared: &Shared, peer: &Peer, mut request: Request<Incoming>) -> Result<Response, Infallible> {
-    // warp takes for granted that a path starts with a slash, which CONNECT's authority and OPTIONS' asterisk do not.
-    let mut response = if request.method() == Method::CONNECT || !request.uri().path().starts_with('/') {
-        Problem::method_not_allowed(READING, "this is no proxy").into_response()
-    } else {
-        let client = client(peer.address, request.headers(), &shared.config.trusted_proxies);
-        annotate(&mut request, peer.on_behalf_of(client));
-        let filter = TowerToHyperService::new(warp::service(shared.filter.clone()));
-        filter.call(request).await?
-    };
+/// Resolves if nothing was asked in time, and otherwise never.
+async fn silence(time_limit: Duration, has_asked: &AtomicBool) {
+    sleep(time_limit).await;
+    if has_asked.load(Ordering::Relaxed) {
+        pending::<()>().await;
+    }
+}
+
+async fn answer(shared: &Shared, peer: &Peer, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let is_awaited = request.headers().contains_key(header::EXPECT);
+    let (head, body) = request.into_parts();
+    let (body, unread) = lend(body, is_awaited);
+    let mut response = route(shared, peer, Request::from_parts(head, body)).await?;
+    // Before the answer: the library closes the connection after it, and a reset would overtake it.
+    unread.drain(shared.config.read_timeout).await;
     harden(&mut response);
     Ok(response)
+}
+
+async fn route(shared: &Shared, peer: &Peer, mut request: Request<LentBody>) -> Result<Response, Infallible> {
+    // warp takes for granted that a path starts with a slash, which CONNECT's authority and OPTIONS' asterisk do not.
+    if request.method() == Method::CONNECT || !request.uri().path().starts_with('/') {
+        return Ok(Problem::method_not_allowed(READING, "this is no proxy").into_response());
+    }
+    if let Err(problem) = check_head(&mut request) {
+        return Ok(problem.into_response());
+    }
+    let client = client(peer.address, request.headers(), &shared.config.trusted_proxies);
+    annotate(&mut request, peer.on_behalf_of(client));
+    TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await
 }

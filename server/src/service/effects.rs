@@ -1,7 +1,9 @@
 //! Gives the dispatcher its inputs and carries out what it asks.
 
 use super::{
-    SigningService, State, gauge,
+    SigningService, State,
+    ended::Ended,
+    gauge,
     mailbox::{Mail, Mailbox},
 };
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
     time::Timestamp,
 };
 use countersign_protocol::{AckOutcome, ConnectionId, RequestId, ResponseAck, ServerFrame, WireName as _};
-use std::{mem, sync::MutexGuard, time::Duration};
+use std::{mem, sync::MutexGuard};
 use tokio::sync::oneshot;
 
 impl SigningService {
@@ -141,26 +143,5 @@ impl SigningService {
         let Ended { id, key, outcome, took } = ended;
         self.0.metrics.request_ended(outcome, *took);
         tracing::info!(request = %id, key = &**key, outcome, ms = took.as_millis(), "request ended");
-    }
-}
-
-/// What metrics and log have of a request that has ended.
-#[derive(Debug)]
-pub(super) struct Ended {
-    id: RequestId,
-    key: Box<str>,
-    outcome: &'static str,
-    took: Duration,
-}
-
-impl Ended {
-    fn of(record: &Record) -> Option<Self> {
-        let ended = record.times.ended.unwrap_or(record.times.queued);
-        Some(Self {
-            id: record.id,
-            key: record.public_key.fingerprint().into(),
-            outcome: record.end.as_ref()?.code(),
-            took: ended.since(record.times.queued),
-        })
     }
 }

@@ -3,6 +3,7 @@
 mod connections;
 mod durable;
 mod effects;
+mod ended;
 mod mailbox;
 mod told_at_once;
 mod waiting;
@@ -24,7 +25,7 @@ use crate::{
     time::{Clock, Timestamp},
 };
 use countersign_protocol::{ApprovedBy, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature};
-use effects::Ended;
+use ended::Ended;
 use mailbox::Mailbox;
 use smallvec::SmallVec;
 use std::{

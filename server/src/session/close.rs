@@ -6,7 +6,9 @@ use std::time::Duration;
 /// WebSocket close codes (RFC 6455 §7.4.1 and its registry).
 pub(crate) mod close_code {
     pub(crate) const NORMAL: u16 = 1000;
+    pub(crate) const PROTOCOL_ERROR: u16 = 1002;
     pub(crate) const UNSUPPORTED_DATA: u16 = 1003;
+    pub(crate) const INVALID_PAYLOAD: u16 = 1007;
     pub(crate) const POLICY: u16 = 1008;
     pub(crate) const TOO_BIG: u16 = 1009;
     pub(crate) const SERVICE_RESTART: u16 = 1012;

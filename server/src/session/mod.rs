@@ -143,6 +143,16 @@ impl Session {
         ))
     }
 
+    /// Takes text that was not UTF-8.
+    pub(crate) fn handle_invalid_utf8(&mut self) -> Action {
+        Action::Close(Close::error(ErrorCode::Malformed, "text is UTF-8", close_code::INVALID_PAYLOAD))
+    }
+
+    /// Takes bytes that were no frame of the WebSocket protocol.
+    pub(crate) fn handle_broken_frame(&mut self) -> Action {
+        Action::Close(Close::error(ErrorCode::Malformed, "not a WebSocket frame", close_code::PROTOCOL_ERROR))
+    }
+
     /// Takes a frame that came faster than allowed; it is not read.
     pub(crate) fn handle_rate_limited(&mut self, now: Instant) -> Action {
         self.handle_activity(now);

@@ -5,6 +5,7 @@ use crate::{
     connection::{Incoming, Outgoing, drive},
     http::listen::{MaybeTlsStream, Peer, WriteTimeout},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{Origin, SUBPROTOCOL, limits::frame_bytes};
 use futures_util::{Sink, SinkExt, Stream, StreamExt, future};
 use headers::{Connection, HeaderMapExt, SecWebsocketAccept, SecWebsocketKey, Upgrade};
@@ -15,6 +16,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         self, Bytes, Message, Utf8Bytes,
+        error::ProtocolError,
         protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
@@ -41,7 +43,10 @@ pub(in crate::http) fn upgrade(
         app.service.metrics().rate_limited(exceeded.scope);
         return Problem::from(exceeded).into_response();
     }
-    let (Some(key), Some(on_upgrade)) = (handshake_key(headers), on_upgrade) else { return upgrade_required() };
+    let Some(on_upgrade) = on_upgrade.filter(|_| asks_for_websocket(headers)) else { return upgrade_required() };
+    let Some(key) = handshake_key(headers) else {
+        return Problem::malformed("the header sec-websocket-key is not 16 bytes in base64").into_response();
+    };
     let Some(origin) = origin(headers) else {
         return Problem::malformed("the Origin header is not one printable origin").into_response();
     };
@@ -92,6 +97,10 @@ fn incoming(message: Result<Message, tungstenite::Error>) -> Result<Incoming<Utf
         Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(Incoming::Control),
         Ok(Message::Close(_)) => Ok(Incoming::Close),
         Err(tungstenite::Error::Capacity(_)) => Ok(Incoming::TooLarge),
+        Err(tungstenite::Error::Utf8(_)) => Ok(Incoming::InvalidUtf8),
+        // The peer has closed or hung up, which breaks no rule of the frames.
+        Err(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Ok(Incoming::Close),
+        Err(tungstenite::Error::Protocol(_)) => Ok(Incoming::BrokenFrame),
         Err(error) => Err(error),
     }
 }
@@ -106,12 +115,18 @@ fn message(outgoing: Outgoing) -> Message {
     }
 }
 
-fn handshake_key(headers: &HeaderMap) -> Option<SecWebsocketKey> {
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
     let is = |name, value: &str| headers.get(name).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(value.as_bytes()));
-    let connection: Connection = headers.typed_get()?;
-    let asked =
-        connection.contains("upgrade") && is(header::UPGRADE, "websocket") && is(header::SEC_WEBSOCKET_VERSION, "13");
-    if asked { headers.typed_get() } else { None }
+    headers.typed_get::<Connection>().is_some_and(|connection| connection.contains("upgrade"))
+        && is(header::UPGRADE, "websocket")
+        && is(header::SEC_WEBSOCKET_VERSION, "13")
+}
+
+/// The key, if it is one (RFC 6455 §4.2.1, item 5).
+fn handshake_key(headers: &HeaderMap) -> Option<SecWebsocketKey> {
+    let text = headers.get(header::SEC_WEBSOCKET_KEY)?;
+    STANDARD.decode(text).ok().filter(|nonce| nonce.len() == 16)?;
+    headers.typed_get()
 }
 
 fn upgrade_required() -> Response {

@@ -2,19 +2,23 @@
 
 mod connection_limit;
 mod forwarded;
+mod network;
 mod party;
 mod peer;
 mod rate;
 mod stream;
 mod tls;
+mod unread_body;
 mod write_timeout;
 
 pub(super) use connection_limit::{ConnectionLimit, LimitReached};
-pub(super) use forwarded::client;
+pub(super) use forwarded::{client, is_trusted};
+pub use network::{Network, NetworkError};
 pub(super) use party::Party;
 pub(super) use peer::Peer;
 pub(super) use rate::{KeyedRate, RateExceeded};
 pub(super) use stream::MaybeTlsStream;
 pub use tls::TlsError;
 pub(super) use tls::acceptor;
+pub(super) use unread_body::{LentBody, lend};
 pub(super) use write_timeout::WriteTimeout;

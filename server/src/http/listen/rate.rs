@@ -1,7 +1,7 @@
 //! Rate limits of the HTTP side, for each of many keys: addresses and tokens.
 
 use crate::{rate::quota, time::Clock};
-use governor::{RateLimiter, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
+use governor::{RateLimiter, middleware::NoOpMiddleware, state::keyed::HashMapStateStore};
 use std::{
     hash::Hash,
     num::NonZeroU32,
@@ -25,13 +25,13 @@ pub(in crate::http) struct RateExceeded {
 #[derive(Debug)]
 pub(in crate::http) struct KeyedRate<K: Hash + Eq + Clone> {
     scope: &'static str,
-    limiter: Option<RateLimiter<K, DashMapStateStore<K>, Clock, NoOpMiddleware<Duration>>>,
+    limiter: Option<RateLimiter<K, HashMapStateStore<K>, Clock, NoOpMiddleware<Duration>>>,
     checks: AtomicU32,
 }
 
 impl<K: Hash + Eq + Clone> KeyedRate<K> {
     pub(in crate::http) fn new(scope: &'static str, per_second: Option<NonZeroU32>, clock: &Clock) -> Self {
-        let limiter = per_second.map(|rate| RateLimiter::dashmap_with_clock(quota(rate), clock.clone()));
+        let limiter = per_second.map(|rate| RateLimiter::hashmap_with_clock(quota(rate), clock.clone()));
         Self { scope, limiter, checks: AtomicU32::new(0) }
     }
 

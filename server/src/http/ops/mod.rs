@@ -1,4 +1,4 @@
-//! What the server does for its operator and itself: health, metrics, background tasks, the demo's restart, the page's headers.
+//! What the server does for its operator and itself: health, metrics, background tasks, the page's headers.
 
 mod background;
 mod demo;
@@ -8,7 +8,6 @@ mod security_headers;
 
 pub(super) use background::start;
 pub use demo::Demo;
-pub(super) use demo::demo;
 pub use log::LogWriter;
 pub(super) use operations::{healthz, jwk_set, metrics, openapi, readyz};
 pub(super) use security_headers::{confine, harden};

@@ -1,6 +1,5 @@
 //! What can be wrong with the command's settings.
 
-use super::service::MAX_AUDIENCES;
 use crate::{
     http::{TlsError, TokenError, WebhookTargetError, error_chain::error_chain},
     store::OpenError,
@@ -38,8 +37,13 @@ pub enum SettingsError {
         source: AudienceError,
     },
     /// More audiences than a proof should be checked against.
-    #[error("--audience: {0} are more than {MAX_AUDIENCES}")]
-    TooManyAudiences(usize),
+    #[error("--audience: {found} are more than {most}")]
+    TooManyAudiences {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A setting of the wrong size.
     #[error("--{setting}: {value} is not from {least} to {most}")]
     OutOfRange {

@@ -13,11 +13,10 @@ pub use log_filter::{LogFilter, LogFilterError};
 
 use crate::{
     SigningService,
-    http::{HttpConfig, TokenEntry},
+    http::{HttpConfig, Network, TokenEntry},
     store::DurableStore,
 };
 use clap::{Args, ValueEnum};
-use merge::Merge;
 use serde::Deserialize;
 use std::{
     fs,
@@ -30,9 +29,8 @@ use std::{
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// Every setting, each as a flag, an environment variable and a key of the TOML file.
-#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize, Merge)]
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[merge(strategy = merge::option::overwrite_none)]
 #[non_exhaustive]
 pub struct Settings {
     /// Address and port to listen on [default: 127.0.0.1:8080]
@@ -41,7 +39,6 @@ pub struct Settings {
 
     /// WebSocket URL under which wallets reach this server; may be given several times [default: from --listen]
     #[arg(long, env = "COUNTERSIGN_AUDIENCE", value_name = "URL", value_delimiter = ',')]
-    #[merge(strategy = merge::vec::overwrite_empty)]
     pub audience: Vec<String>,
 
     /// Directory of files to serve at /
@@ -62,7 +59,6 @@ pub struct Settings {
 
     /// URL that a request may name as its webhook; may be given several times
     #[arg(long, env = "COUNTERSIGN_WEBHOOK_TARGET", value_name = "URL", value_delimiter = ',')]
-    #[merge(strategy = merge::vec::overwrite_empty)]
     pub webhook_target: Vec<String>,
 
     /// Certificate chain in PEM; serves TLS
@@ -73,10 +69,9 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// Address of a proxy whose X-Forwarded-For is believed; may be given several times
-    #[arg(long, env = "COUNTERSIGN_TRUSTED_PROXY", value_name = "ADDRESS", value_delimiter = ',')]
-    #[merge(strategy = merge::vec::overwrite_empty)]
-    pub trusted_proxy: Vec<IpAddr>,
+    /// Address or network of proxies whose X-Forwarded-For is believed, as in 10.0.0.0/8; may be given several times
+    #[arg(long, env = "COUNTERSIGN_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
+    pub trusted_proxy: Vec<Network>,
 
     /// Accept introductions without proof, on a loopback address only: anybody can then pose as any key
     #[arg(long, env = "COUNTERSIGN_ALLOW_UNPROVEN", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
@@ -154,7 +149,11 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_RECONNECT_AFTER_MS", value_name = "MS")]
     pub reconnect_after_ms: Option<u64>,
 
-    /// Time in milliseconds for a TLS handshake, a request's head, its body, and a wallet's introduction, each [default: 10000]
+    /// Time in milliseconds that an HTTP connection may be without a request [default: 75000]
+    #[arg(long, env = "COUNTERSIGN_KEEP_ALIVE_TIMEOUT_MS", value_name = "MS")]
+    pub keep_alive_timeout_ms: Option<u64>,
+
+    /// Time in milliseconds for a TLS handshake, the first request's head, each body, and a wallet's introduction [default: 10000]
     #[arg(long, env = "COUNTERSIGN_READ_TIMEOUT_MS", value_name = "MS")]
     pub read_timeout_ms: Option<u64>,
 
@@ -172,7 +171,6 @@ pub struct Settings {
 
     /// Who may use the API: `[[token]]` tables with `name` and `sha256`, in the file only.
     #[arg(skip)]
-    #[merge(strategy = merge::vec::overwrite_empty)]
     pub token: Vec<TokenEntry>,
 }
 
@@ -195,13 +193,6 @@ impl Settings {
         let text =
             fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.into(), source })?;
         toml::from_str(&text).map_err(|source| SettingsError::Toml { path: path.into(), source: Box::new(source) })
-    }
-
-    /// These settings where set, the others where not.
-    #[must_use]
-    pub fn or(mut self, other: Self) -> Self {
-        self.merge(other);
-        self
     }
 
     /// The address to listen on.

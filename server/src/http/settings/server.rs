@@ -8,10 +8,7 @@ use crate::{
     http::{Demo, HttpConfig, Tokens, WebhookTarget, listen::acceptor},
     store::{MIN_MAX_BYTES, StoreConfig},
 };
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 /// A hundred years.
 const MAX_RETENTION_HOURS: u64 = 100 * 366 * 24;
@@ -45,7 +42,7 @@ impl Settings {
             web_root: self.web_root.clone(),
             tokens,
             tls,
-            trusted_proxies: self.trusted_proxy.iter().map(IpAddr::to_canonical).collect(),
+            trusted_proxies: self.trusted_proxy.clone(),
             max_connections: count("max-connections", self.max_connections, defaults.max_connections)?,
             max_connections_per_ip: count(
                 "max-connections-per-ip",
@@ -53,6 +50,11 @@ impl Settings {
                 defaults.max_connections_per_ip,
             )?,
             read_timeout: milliseconds("read-timeout-ms", self.read_timeout_ms, defaults.read_timeout)?,
+            keep_alive_timeout: milliseconds(
+                "keep-alive-timeout-ms",
+                self.keep_alive_timeout_ms,
+                defaults.keep_alive_timeout,
+            )?,
             drain_timeout: milliseconds("drain-timeout-ms", self.drain_timeout_ms, defaults.drain_timeout)?,
             connects_per_second: self.rate(self.connects_per_second, defaults.connects_per_second),
             requests_per_second: self.rate(self.requests_per_second, defaults.requests_per_second),

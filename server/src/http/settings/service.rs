@@ -18,7 +18,7 @@ const MAX_INFLIGHT: usize = 16_384;
 const SHARE_OF_MANY: usize = 25;
 
 /// Each audience costs a failed introduction one more verification.
-pub(super) const MAX_AUDIENCES: usize = 16;
+const MAX_AUDIENCES: usize = 16;
 
 impl Settings {
     /// The service's rules. `bound` is the address the listener really has, port included.
@@ -77,7 +77,7 @@ impl Settings {
 
     pub(super) fn audiences(&self, bound: SocketAddr) -> Result<Vec<Audience>, SettingsError> {
         if self.audience.len() > MAX_AUDIENCES {
-            return Err(SettingsError::TooManyAudiences(self.audience.len()));
+            return Err(SettingsError::TooManyAudiences { found: self.audience.len(), most: MAX_AUDIENCES });
         }
         let urls = if self.audience.is_empty() { self.default_audiences(bound) } else { self.audience.clone() };
         urls.into_iter().map(|url| url.parse().map_err(|source| SettingsError::Audience { url, source })).collect()

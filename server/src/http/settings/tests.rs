@@ -5,6 +5,7 @@ use crate::{
     http::Tokens,
     store::{MIN_MAX_BYTES, StoreConfig},
 };
+use clap::{Args as _, Command, FromArgMatches as _};
 use countersign_protocol::{Audience, limits::MAX_MESSAGE_BYTES};
 use std::time::Duration;
 
@@ -30,10 +31,18 @@ fn a_file_has_every_setting_and_no_other() {
 
 #[test]
 fn what_comes_first_wins() {
-    let flags = Settings { max_inflight: Some(3), ..Settings::default() };
-    let file = Settings { max_inflight: Some(4), max_pending: Some(5), ..Settings::default() };
-    let both = flags.or(file);
-    assert_eq!((both.max_inflight, both.max_pending), (Some(3), Some(5)));
+    let flags = ["countersign", "--max-inflight", "3", "--audience", "wss://a.example/ws", "--demo=false"];
+    let flags = Settings::augment_args(Command::new("countersign")).get_matches_from(flags);
+    let file = "max_inflight = 4\nmax_pending = 5\naudience = ['wss://b.example/ws']\nwebhook_target = ['https://c.example']\n\
+                demo = true\n[[token]]\nname = 'a'\nsha256 = 'b'";
+    let mut both: Settings = toml::from_str(file).unwrap();
+    both.update_from_arg_matches(&flags).unwrap();
+    assert_eq!((both.max_inflight, both.max_pending, both.demo), (Some(3), Some(5), Some(false)));
+    assert_eq!(
+        (both.audience, both.webhook_target),
+        (vec!["wss://a.example/ws".into()], vec!["https://c.example".into()])
+    );
+    assert_eq!(both.token.len(), 1, "what has no flag stays");
 }
 
 #[test]

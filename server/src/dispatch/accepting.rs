@@ -1,0 +1,11 @@
+//! What is between a durable call and the store's word that it is kept.
+
+use crate::{SigningError, record::Record};
+
+/// Durable requests that are being written.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    pub(super) records: Vec<Record>,
+    /// Why nothing is to be taken unless it has been before; the records are none then.
+    pub(super) refusal: Option<SigningError>,
+}

@@ -1,0 +1,83 @@
+//! A request's body that comes back from whoever was to read it, so that what nobody wanted to read is read nevertheless.
+//!
+//! A server that answers and closes while a client is still sending resets the connection, and the client may lose the answer
+//! (RFC 9112 §9.6). Proxies report that as a fault of the server.
+
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// The most that is read of a body nobody wants; more than any call may have.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A body on loan.
+pub(in crate::http) struct LentBody {
+    /// There until it is given back.
+    body: Option<Incoming>,
+    back: Option<oneshot::Sender<Incoming>>,
+}
+
+/// Where it comes back to.
+pub(in crate::http) struct UnreadBody(Option<oneshot::Receiver<Incoming>>);
+
+/// Lends a body. `is_awaited` where the client sends it only once it is asked for (`Expect: 100-continue`): unread, it is never sent.
+pub(in crate::http) fn lend(body: Incoming, is_awaited: bool) -> (LentBody, UnreadBody) {
+    if body.is_end_stream() || is_awaited {
+        return (LentBody { body: Some(body), back: None }, UnreadBody(None));
+    }
+    let (back, comes_back) = oneshot::channel();
+    (LentBody { body: Some(body), back: Some(back) }, UnreadBody(Some(comes_back)))
+}
+
+impl UnreadBody {
+    /// Reads what is left of the body, within bounds, if whoever had it is done with it.
+    pub(in crate::http) async fn drain(self, time_limit: Duration) {
+        let Some(Ok(body)) = self.0.map(|mut comes_back| comes_back.try_recv()) else { return };
+        if !body.is_end_stream() {
+            // Beyond either bound the client has to live with a closed connection.
+            let _ = tokio::time::timeout(time_limit, discard(body)).await;
+        }
+    }
+}
+
+async fn discard(mut body: Incoming) {
+    let mut left = MOST_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        let read = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match left.checked_sub(read) {
+            Some(still) => left = still,
+            None => return,
+        }
+    }
+}
+
+impl Drop for LentBody {
+    fn drop(&mut self) {
+        if let (Some(body), Some(back)) = (self.body.take(), self.back.take()) {
+            // Nobody waits for it where the connection has gone.
+            let _ = back.send(body);
+        }
+    }
+}
+
+impl Body for LentBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.body.as_mut().map_or(Poll::Ready(None), |body| Pin::new(body).poll_frame(cx))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+    }
+}
