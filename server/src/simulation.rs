@@ -3,6 +3,7 @@
 
 pub use crate::{
     connection::conversation::{Conversation, NewConnection, Todo, turned_away},
+    dispatch::SignFrame,
     service::{Inbox, Mail, Waiting},
     session::Close,
 };

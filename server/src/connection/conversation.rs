@@ -15,6 +15,7 @@ use countersign_protocol::{
     WireName as _,
 };
 use std::{
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -64,6 +65,8 @@ pub struct Conversation<'a> {
     session: Session,
     key: Option<Arc<PublicKey>>,
     frames: FrameRate,
+    /// What the last frame costs and is not paid yet, and when to try again. Until then nothing more is read.
+    owed: Option<(NonZeroU32, Instant)>,
 }
 
 impl<'a> Conversation<'a> {
@@ -74,7 +77,7 @@ impl<'a> Conversation<'a> {
         let (guard, inbox) = service.connect(id)?;
         let (session, challenge) = Session::new(service.rules(), origin, challenge, now);
         let frames = FrameRate::new(service.config().frames_per_second, service.clock());
-        let conversation = Self { service, guard, session, key: None, frames };
+        let conversation = Self { service, guard, session, key: None, frames, owed: None };
         let first = conversation.send(&challenge);
         Some((conversation, inbox, first))
     }
@@ -91,11 +94,28 @@ impl<'a> Conversation<'a> {
 
     /// When [`Conversation::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Instant {
-        self.session.poll_timeout()
+        // Silence is judged once what has arrived may be read.
+        self.owed.map_or_else(|| self.session.poll_timeout(), |(_, until)| until)
+    }
+
+    /// Whether the wallet sends faster than is read: leave what comes in the socket until [`Conversation::poll_timeout`].
+    pub fn is_paused(&self) -> bool {
+        self.owed.is_some()
+    }
+
+    /// Whether the wallet has introduced itself.
+    pub fn is_introduced(&self) -> bool {
+        self.key.is_some()
     }
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) -> Todo {
+        if let Some((cost, until)) = self.owed {
+            if now >= until {
+                self.pay(cost, now);
+            }
+            return Todo::Nothing;
+        }
         let action = self.session.handle_timeout(now);
         self.act(action)
     }
@@ -103,6 +123,10 @@ impl<'a> Conversation<'a> {
     /// Takes what the rest of the service has for the wallet; `None` when that has let go.
     pub fn handle_mail(&mut self, mail: Option<Mail>) -> Todo {
         match mail {
+            // Over before it could be sent, it is nobody's any more.
+            Some(Mail::Request(frame)) => {
+                frame.to_json(self.service.now()).map_or(Todo::Nothing, |text| self.text(text))
+            }
             Some(Mail::Text(text)) => self.text(text),
             Some(Mail::Close(close)) => self.close(*close),
             // It let its mail pile up, and reads the rest of it now. No goodbye has a word for that: as after any other break,
@@ -121,11 +145,8 @@ impl<'a> Conversation<'a> {
 
     /// Takes what came in on the socket.
     pub fn handle_incoming<T: AsRef<str>>(&mut self, incoming: Incoming<T>, now: Instant) -> Todo {
-        if !self.frames.allows() {
-            self.service.metrics().rate_limited("connection");
-            let action = self.session.handle_rate_limited(now);
-            return self.act(action);
-        }
+        let bytes = if let Incoming::Text(text) = &incoming { text.as_ref().len() } else { 0 };
+        self.pay(FrameRate::cost(bytes), now);
         let action = match incoming {
             Incoming::Text(text) => {
                 self.service.metrics().received.inc_by(text.as_ref().len() as u64);
@@ -143,6 +164,19 @@ impl<'a> Conversation<'a> {
             Incoming::Close => Action::Nothing,
         };
         self.act(action)
+    }
+
+    fn pay(&mut self, cost: NonZeroU32, now: Instant) {
+        self.owed = match self.frames.pay(cost) {
+            Ok(()) => None,
+            Err(wait) => {
+                if self.owed.is_none() {
+                    self.service.metrics().rate_limited("connection");
+                }
+                // So that a clock which shows less than a moment more does not have it tried over and over.
+                Some((cost, now + wait.max(Duration::from_millis(1))))
+            }
+        };
     }
 
     fn act(&mut self, action: Action) -> Todo {

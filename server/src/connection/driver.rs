@@ -6,6 +6,7 @@
 use super::{
     conversation::{Conversation, NewConnection, Todo, turned_away},
     delayed_ack::DelayedAck,
+    read_limit::ReadLimit,
     socket::{Exit, Incoming, Outgoing},
 };
 use crate::{SigningService, random, service::Inbox};
@@ -26,8 +27,22 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// `origin` is the handshake's `Origin` header, empty where there was none. The socket should refuse frames longer than
 /// [`limits::frame_bytes`](countersign_protocol::limits::frame_bytes) of the configured message size, before it buffers them.
 /// It is read and written in place, hence `Unpin`: `Box::pin` one that is not.
+pub fn drive<S, T, E>(service: &SigningService, socket: S, origin: Origin) -> impl Future<Output = Exit>
+where
+    S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
+    T: AsRef<str>,
+{
+    drive_within(service, socket, origin, None)
+}
+
+/// Likewise, and lifts the limit of what the socket reads once the wallet has introduced itself.
 #[allow(clippy::manual_async_fn)] // an async fn keeps each argument twice, and the socket is the larger part of the future
-pub fn drive<S, T, E>(service: &SigningService, mut socket: S, origin: Origin) -> impl Future<Output = Exit>
+pub(crate) fn drive_within<S, T, E>(
+    service: &SigningService,
+    mut socket: S,
+    origin: Origin,
+    mut limit: Option<ReadLimit>,
+) -> impl Future<Output = Exit>
 where
     S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
     T: AsRef<str>,
@@ -42,7 +57,7 @@ where
         let Some((mut conversation, mut inbox, challenge)) = Conversation::begin(service, new) else {
             return turn_away(&mut socket, turned_away(service)).await;
         };
-        let exit = converse(&mut socket, &mut conversation, &mut inbox, challenge).await;
+        let exit = converse(&mut socket, &mut conversation, &mut inbox, challenge, &mut limit).await;
         tracing::debug!(connection = %conversation.id(), ?exit, "wallet disconnected");
         exit
     }
@@ -69,6 +84,7 @@ async fn converse<S, T, E>(
     conversation: &mut Conversation<'_>,
     inbox: &mut Inbox,
     challenge: Todo,
+    limit: &mut Option<ReadLimit>,
 ) -> Exit
 where
     S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
@@ -87,6 +103,9 @@ where
             }
             return exit;
         }
+        if let Some(limit) = limit.take_if(|_| conversation.is_introduced()) {
+            limit.lift();
+        }
         // An introduction may bring the deadline forward, and so does an acknowledgement that waits.
         let due = Instant::from(conversation.poll_timeout());
         let due = delayed_ack.deadline().map_or(due, |deadline| due.min(deadline));
@@ -100,17 +119,19 @@ where
             () = &mut timer => if delayed_ack.is_over(Instant::now()) {
                 in_time(time_limit, socket.flush()).await.map_or_else(Todo::End, |()| Todo::Nothing)
             } else {
+                // What comes too fast stays in the socket, so that the peer is slowed down and loses nothing.
+                let is_paused = conversation.is_paused();
                 // A process that was stopped for a while finds the timer over and the peer's frames in the socket. Silence is judged after
                 // what has arrived; but by one frame only, so that no stream of them puts the judgement off.
-                is_overdue = !was_overdue;
-                let arrived = if was_overdue { None } else { socket.next().now_or_never() };
+                is_overdue = !was_overdue && !is_paused;
+                let arrived = if was_overdue || is_paused { None } else { socket.next().now_or_never() };
                 match arrived {
                     Some(incoming) => conversation.handle_stream(incoming, Instant::now().into_std()),
                     None => conversation.handle_timeout(Instant::now().into_std()),
                 }
             },
             mail = inbox.recv() => conversation.handle_mail(mail),
-            incoming = socket.next() => conversation.handle_stream(incoming, Instant::now().into_std()),
+            incoming = socket.next(), if !conversation.is_paused() => conversation.handle_stream(incoming, Instant::now().into_std()),
         };
     }
 }
@@ -196,6 +217,6 @@ mod tests {
         let socket = Halves { incoming, outgoing };
         let socket_bytes = size_of_val(&socket);
         let bytes = size_of_val(&drive(&service, socket, Origin::default())) - socket_bytes;
-        assert!(bytes <= 900, "{bytes} bytes");
+        assert!(bytes <= 960, "{bytes} bytes");
     }
 }

@@ -1,4 +1,4 @@
-//! How often one connection may send a frame.
+//! How fast one connection may send: what comes faster is read later, and nothing is dropped.
 
 use crate::{rate::quota, time::Clock};
 use governor::{
@@ -8,19 +8,42 @@ use governor::{
 };
 use std::{num::NonZeroU32, time::Duration};
 
+/// A frame counts once more for each so many bytes, since it is the bytes that take time to read.
+const BYTES_OF_ONE: usize = 4096;
+
 /// A connection's rate of frames.
 #[derive(Debug)]
-pub(super) struct FrameRate(Option<RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Duration>>>);
+pub(super) struct FrameRate(Option<Limit>);
+
+#[derive(Debug)]
+struct Limit {
+    limiter: RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Duration>>,
+    /// More can never be had at once.
+    burst: NonZeroU32,
+}
 
 impl FrameRate {
     /// So many frames per second on average; none for no limit.
     pub(super) fn new(per_second: Option<NonZeroU32>, clock: &Clock) -> Self {
-        Self(per_second.map(|rate| RateLimiter::direct_with_clock(quota(rate), clock.clone())))
+        Self(per_second.map(|rate| {
+            let quota = quota(rate);
+            Limit { limiter: RateLimiter::direct_with_clock(quota, clock.clone()), burst: quota.burst_size() }
+        }))
     }
 
-    /// Counts a frame, and says whether it came within the rate.
-    pub(super) fn allows(&self) -> bool {
-        self.0.as_ref().is_none_or(|limiter| limiter.check().is_ok())
+    /// What a frame of so many bytes costs.
+    pub(super) fn cost(bytes: usize) -> NonZeroU32 {
+        NonZeroU32::MIN.saturating_add(u32::try_from(bytes / BYTES_OF_ONE).unwrap_or(u32::MAX))
+    }
+
+    /// Pays for a frame, or says how long to wait before paying for it again.
+    pub(super) fn pay(&self, cost: NonZeroU32) -> Result<(), Duration> {
+        let Some(Limit { limiter, burst }) = &self.0 else { return Ok(()) };
+        match limiter.check_n(cost.min(*burst)) {
+            // What may be had at once was asked for, and no more.
+            Ok(Ok(())) | Err(_) => Ok(()),
+            Ok(Err(early)) => Err(early.wait_time_from(limiter.clock().elapsed())),
+        }
     }
 }
 
@@ -29,18 +52,35 @@ mod tests {
     use super::*;
     use tokio::time::advance;
 
+    const ONE: NonZeroU32 = NonZeroU32::MIN;
+
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_let_through_and_then_the_rate() {
-        let rate = FrameRate::new(NonZeroU32::new(1), &Clock::new());
-        assert!((0..4).all(|_| rate.allows()));
-        assert!(!rate.allows());
-        advance(Duration::from_secs(1)).await;
-        assert!(rate.allows() && !rate.allows());
+        let rate = FrameRate::new(Some(ONE), &Clock::new());
+        assert!((0..4).all(|_| rate.pay(ONE).is_ok()));
+        let wait = rate.pay(ONE).unwrap_err();
+        assert!(wait <= Duration::from_secs(1), "{wait:?}");
+        advance(wait).await;
+        assert!(rate.pay(ONE).is_ok() && rate.pay(ONE).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_frame_costs_more_and_can_be_paid_for_at_any_rate() {
+        let rate = FrameRate::new(Some(ONE), &Clock::new());
+        let cost = FrameRate::cost(90_000);
+        assert_eq!(
+            (FrameRate::cost(0), FrameRate::cost(4095), FrameRate::cost(4096)),
+            (ONE, ONE, ONE.saturating_add(1))
+        );
+        assert!(rate.pay(cost).is_ok());
+        let wait = rate.pay(cost).unwrap_err();
+        advance(wait).await;
+        assert!(rate.pay(cost).is_ok());
     }
 
     #[test]
     fn no_limit_is_no_limit() {
         let rate = FrameRate::new(None, &Clock::new());
-        assert!((0..100_000).all(|_| rate.allows()));
+        assert!((0..100_000).all(|_| rate.pay(ONE).is_ok()));
     }
 }

@@ -4,7 +4,12 @@ pub(crate) mod conversation;
 mod delayed_ack;
 mod driver;
 mod frame_rate;
+mod read_limit;
 mod socket;
 
 pub use driver::drive;
+#[cfg(feature = "http")]
+pub(crate) use driver::drive_within;
+#[cfg(feature = "http")]
+pub(crate) use read_limit::ReadLimit;
 pub use socket::{Exit, Halves, Incoming, Outgoing};

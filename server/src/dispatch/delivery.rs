@@ -1,10 +1,10 @@
 //! Putting requests to wallets, the first time and again.
 
-use super::{Dispatcher, effect::Effect};
-use crate::{record::Record, time::Timestamp};
-use countersign_protocol::{
-    Batch, CancelCause, ConnectionId, Message, RequestCancel, RequestId, Requester, ServerFrame, SignRequest,
-};
+use super::{Dispatcher, effect::Effect, sign_frame::SignFrame};
+use crate::time::Timestamp;
+use countersign_protocol::{CancelCause, ConnectionId, RequestCancel, RequestId, ServerFrame};
+use smallvec::SmallVec;
+use std::sync::Arc;
 
 impl<T, W> Dispatcher<T, W> {
     /// Sends requests that belong together to connections that have room for them.
@@ -12,12 +12,17 @@ impl<T, W> Dispatcher<T, W> {
         if to.is_empty() {
             return;
         }
-        for id in ids {
-            self.open_requests.update(*id, |open| open.record.attempt = open.record.attempt.saturating_add(1));
-        }
+        let attempt = |(index, id): (usize, &RequestId)| {
+            let frame = self.open_requests.update(*id, |open| {
+                open.record.attempt = open.record.attempt.saturating_add(1);
+                SignFrame::new(&open.record, (index, ids.len()))
+            });
+            Some((*id, Arc::new(frame?)))
+        };
+        let frames: SmallVec<[_; 1]> = ids.iter().enumerate().filter_map(attempt).collect();
         for &to in to {
-            for (index, &id) in ids.iter().enumerate() {
-                self.deliver_one(to, id, (index, ids.len()), now);
+            for (id, frame) in &frames {
+                self.deliver_one(to, *id, Arc::clone(frame), now);
             }
         }
         for &id in ids {
@@ -44,17 +49,12 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
-    fn deliver_one(&mut self, to: ConnectionId, id: RequestId, place: (usize, usize), now: Timestamp) {
+    fn deliver_one(&mut self, to: ConnectionId, id: RequestId, frame: Arc<SignFrame>, now: Timestamp) {
         let device = self.registry.holder(to).and_then(|(_, device)| device.cloned());
         let inflight = self.open_requests.inflight(to).len();
-        let text = self.open_requests.update(id, |open| {
-            open.ask(to, device, now);
-            frame(&open.record, place, now).to_json()
-        });
-        if let Some(text) = text {
-            self.open_requests.engage(to, id);
-            self.effects.push_back(Effect::Deliver { to, text, inflight });
-        }
+        self.open_requests.update(id, |open| open.ask(to, device, now));
+        self.open_requests.engage(to, id);
+        self.effects.push_back(Effect::Deliver { to, frame, inflight });
     }
 
     /// Takes a request back from connections that still show it.
@@ -68,19 +68,4 @@ impl<T, W> Dispatcher<T, W> {
             self.effects.push_back(Effect::Send { to, text: text.clone() });
         }
     }
-}
-
-/// The frame that puts a request to a wallet, as the `place.0`th of `place.1`.
-fn frame(record: &Record, place: (usize, usize), now: Timestamp) -> ServerFrame {
-    // A batch is far below what these can count.
-    let (index, size) = (u32::try_from(place.0).unwrap_or(u32::MAX), u32::try_from(place.1).unwrap_or(u32::MAX));
-    ServerFrame::SignRequest(SignRequest {
-        request_id: record.id,
-        message: Message::clone(&record.message),
-        expires_in_ms: record.expires_at.as_millis().saturating_sub(now.as_millis()),
-        attempt: record.attempt,
-        requester: Requester { name: record.requester.clone() },
-        purpose: record.purpose.clone(),
-        batch: record.batch.map(|batch| Batch { id: batch.id, index, size }),
-    })
 }

@@ -1,14 +1,15 @@
 //! What the dispatcher asks of the world around it.
 
-use super::open_request::OpenRequest;
+use super::{open_request::OpenRequest, sign_frame::SignFrame};
 use crate::{SigningError, session::Close, storage::Write};
 use countersign_protocol::{AckOutcome, ConnectionId, RequestId};
+use std::sync::Arc;
 
 /// Something to be carried out, in order, outside the state machine.
 #[derive(Debug)]
 pub(crate) enum Effect<W> {
     /// Hand a request to a connection that has `inflight` others. One that cannot take it has to be removed.
-    Deliver { to: ConnectionId, text: String, inflight: usize },
+    Deliver { to: ConnectionId, frame: Arc<SignFrame>, inflight: usize },
     /// Send a frame. A connection that cannot take it has to be removed.
     Send { to: ConnectionId, text: String },
     /// Tell a wallet what became of its answer, now that it is known.

@@ -14,9 +14,10 @@ mod open_request;
 mod open_requests;
 mod recently_ended;
 mod registry;
+mod sign_frame;
 mod submit;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use effect::Accepted;
 pub(crate) use effect::{Effect, Ticket};
 pub(crate) use open_request::{OpenRequest, Verdict};
 pub(crate) use registry::Refused;
+pub use sign_frame::SignFrame;
 
 use crate::{
     record::{End, Phase, Record},

@@ -1,5 +1,6 @@
 //! Records for the tests of this module.
 
+use super::SignFrame;
 use crate::{
     record::{End, PhaseTimes, Record},
     time::Timestamp,
@@ -38,6 +39,11 @@ pub(crate) fn record(n: u128) -> Record {
         attempt: 0,
         end: None,
     }
+}
+
+/// Its frame, the first of one.
+pub(crate) fn sign_frame(n: u128) -> Arc<SignFrame> {
+    Arc::new(SignFrame::new(&record(n), (0, 1)))
 }
 
 pub(crate) fn ended(n: u128, end: End) -> Record {

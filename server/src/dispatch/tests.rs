@@ -90,8 +90,9 @@ impl World {
 
     /// The requests sent, each with the connection it went to.
     fn delivered(&mut self) -> Vec<(u8, SignRequest)> {
+        let now = self.now;
         let delivered = |effect| match effect {
-            Effect::Deliver { to, text, .. } => match ServerFrame::parse(&text).unwrap() {
+            Effect::Deliver { to, frame, .. } => match ServerFrame::parse(&frame.to_json(now)?).unwrap() {
                 ServerFrame::SignRequest(request) => Some((number(to), request)),
                 other => panic!("no request: {other:?}"),
             },

@@ -52,8 +52,9 @@ impl SigningService {
     fn carry_out_effects(&self, state: &mut State, now: Timestamp) {
         while let Some(effect) = state.dispatcher.poll_effect() {
             match effect {
-                Effect::Deliver { to, text, inflight } => {
-                    let taken = state.dispatcher.handle(to).is_some_and(|mailbox| mailbox.post_request(text, inflight));
+                Effect::Deliver { to, frame, inflight } => {
+                    let taken =
+                        state.dispatcher.handle(to).is_some_and(|mailbox| mailbox.post_request(frame, inflight));
                     self.drop_if_full(taken, state, to, now);
                 }
                 Effect::Send { to, text } => self.post(state, to, Mail::Text(text), now),

@@ -3,7 +3,7 @@
 //! Not a channel of the runtime's, because those set aside room for dozens of messages at once, and a wallet that is idle, as
 //! most are, should cost next to nothing.
 
-use crate::session::Close;
+use crate::{dispatch::SignFrame, session::Close};
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -23,6 +23,8 @@ const MAX_IDLE_CAPACITY: usize = 8;
 /// Something for a connection's task to do.
 #[derive(Debug)]
 pub enum Mail {
+    /// Put this request to the wallet.
+    Request(Arc<SignFrame>),
     /// Send this frame.
     Text(String),
     /// Send this and close.
@@ -79,8 +81,8 @@ impl Mailbox {
 
     /// Leaves a request; false if the connection is gone or has let so much pile up that the withdrawals of this request and
     /// of the `inflight` ones before might find no room.
-    pub(crate) fn post_request(&self, text: String, inflight: usize) -> bool {
-        self.post_leaving(Mail::Text(text), inflight.saturating_add(SPARE))
+    pub(crate) fn post_request(&self, frame: Arc<SignFrame>, inflight: usize) -> bool {
+        self.post_leaving(Mail::Request(frame), inflight.saturating_add(SPARE))
     }
 
     /// Leaves any other mail, for which there is always room; false if the connection is gone.
@@ -147,19 +149,20 @@ impl Drop for Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatch::testing::sign_frame;
 
     #[test]
     fn every_request_taken_in_leaves_room_for_its_withdrawal() {
         for max_inflight in [1, 64, 1000] {
             let (mailbox, _inbox) = Mailbox::new(max_inflight);
             let mut inflight = 0;
-            while inflight < max_inflight && mailbox.post_request("sign_request".into(), inflight) {
+            while inflight < max_inflight && mailbox.post_request(sign_frame(1), inflight) {
                 inflight += 1;
             }
             assert_eq!(inflight, max_inflight, "as many as may be open come in at once");
             assert!((0..inflight).all(|_| mailbox.post(Mail::Text("request_cancel".into()))));
             assert!(mailbox.post(Mail::Text("goodbye".into())), "and a word is left for the end");
-            assert!(!mailbox.post_request("sign_request".into(), 0), "what piles up is refused");
+            assert!(!mailbox.post_request(sign_frame(1), 0), "what piles up is refused");
         }
     }
 
@@ -188,6 +191,6 @@ mod tests {
     #[test]
     fn any_setting_makes_a_mailbox() {
         let (mailbox, _inbox) = Mailbox::new(usize::MAX);
-        assert!(mailbox.post_request("sign_request".into(), 0));
+        assert!(mailbox.post_request(sign_frame(1), 0));
     }
 }

@@ -153,12 +153,6 @@ impl Session {
         Action::Close(Close::error(ErrorCode::Malformed, "not a WebSocket frame", close_code::PROTOCOL_ERROR))
     }
 
-    /// Takes a frame that came faster than allowed; it is not read.
-    pub(crate) fn handle_rate_limited(&mut self, now: Instant) -> Action {
-        self.handle_activity(now);
-        self.refuse(error(ErrorCode::RateLimited, "frames come faster than this server takes them"), now)
-    }
-
     /// Refuses an introduction that was in order because the key has as many connections as it may.
     pub(crate) fn handle_too_many_connections(&self) -> Close {
         Close::error(ErrorCode::TooManyConnections, "this key has as many connections as it may", close_code::POLICY)

@@ -121,7 +121,7 @@ fn broken_frames_are_named_and_too_many_close() {
     let huge = " ".repeat(MAX_FRAME_BYTES + 1);
     assert_eq!(code(&session.handle_text(&huge, now)), (ErrorCode::FrameTooLarge, None));
     for _ in 0..5 {
-        assert_eq!(code(&session.handle_rate_limited(now)), (ErrorCode::RateLimited, None));
+        assert_eq!(code(&session.handle_text(r#"{"type":"y"}"#, now)), (ErrorCode::UnknownType, None));
     }
     assert_eq!(code(&session.handle_text("", now)), (ErrorCode::TooManyErrors, Some(1008)));
 }

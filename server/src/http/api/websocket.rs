@@ -2,8 +2,8 @@
 
 use super::{app::App, problem::Problem};
 use crate::{
-    connection::{Incoming, Outgoing, drive},
-    http::listen::{MaybeTlsStream, Peer, WriteTimeout},
+    connection::{Incoming, Outgoing, ReadLimit, drive_within},
+    http::listen::{FrameGate, MaybeTlsStream, MessageTooLong, Peer, WriteTimeout},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{Origin, SUBPROTOCOL, limits::frame_bytes};
@@ -53,8 +53,11 @@ pub(in crate::http) fn upgrade(
     let app = Arc::clone(app);
     tokio::spawn(async move {
         // An upgrade that fails leaves no one to tell.
-        let Some(socket) = socket(on_upgrade, app.service.config().max_message_bytes).await else { return };
-        drive(&app.service, socket, origin).await;
+        let limit = ReadLimit::new(frame_bytes(app.service.config().max_message_bytes));
+        let Some(socket) = socket(on_upgrade, limit.clone(), app.service.config().max_message_bytes).await else {
+            return;
+        };
+        drive_within(&app.service, socket, origin, Some(limit)).await;
         // The place among the connections is given up with the peer, not before.
         drop(peer);
     });
@@ -72,13 +75,15 @@ pub(in crate::http) fn upgrade(
 /// The socket that the handshake led to, in small buffers.
 async fn socket(
     on_upgrade: OnUpgrade,
+    limit: ReadLimit,
     max_message_bytes: usize,
 ) -> Option<impl Stream<Item = Result<Incoming<Utf8Bytes>, tungstenite::Error>> + Sink<Outgoing> + Unpin> {
     let parts = on_upgrade.await.ok()?.downcast::<TokioIo<WriteTimeout<MaybeTlsStream>>>().ok()?;
     // The driver has a time limit of its own for each frame.
     let io = parts.io.into_inner().into_inner();
     // Copied, because hyper's 8 KiB buffer would otherwise stay for the connection's whole life.
-    let ahead = parts.read_buf.to_vec();
+    let mut ahead = parts.read_buf.to_vec();
+    let io = FrameGate::new(io, limit, &mut ahead);
     let longest = frame_bytes(max_message_bytes);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -97,6 +102,9 @@ fn incoming(message: Result<Message, tungstenite::Error>) -> Result<Incoming<Utf
         Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(Incoming::Control),
         Ok(Message::Close(_)) => Ok(Incoming::Close),
         Err(tungstenite::Error::Capacity(_)) => Ok(Incoming::TooLarge),
+        Err(tungstenite::Error::Io(error)) if error.get_ref().is_some_and(|error| error.is::<MessageTooLong>()) => {
+            Ok(Incoming::TooLarge)
+        }
         Err(tungstenite::Error::Utf8(_)) => Ok(Incoming::InvalidUtf8),
         // The peer has closed or hung up, which breaks no rule of the frames.
         Err(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Ok(Incoming::Close),

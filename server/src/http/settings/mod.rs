@@ -97,7 +97,7 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_FAILURES_PER_SECOND", value_name = "RATE")]
     pub failures_per_second: Option<NonZeroU32>,
 
-    /// Frames per second and wallet; bursts of four times as many pass [default: 50]
+    /// Frames per second and wallet; bursts of four times as many pass [default: 1000]
     #[arg(long, env = "COUNTERSIGN_FRAMES_PER_SECOND", value_name = "RATE")]
     pub frames_per_second: Option<NonZeroU32>,
 

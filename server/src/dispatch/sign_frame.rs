@@ -1,0 +1,52 @@
+//! A request as it is put to wallets, before it is text.
+
+use crate::{record::Record, time::Timestamp};
+use countersign_protocol::{Batch, Message, Purpose, RequestId, Requester, RequesterName, ServerFrame, SignRequest};
+use std::sync::{Arc, Weak};
+
+/// The `sign_request` of one delivery, for all connections that it goes to. It becomes text when it is about to be written, so that a
+/// wallet which takes nothing keeps no copy of a long message, and says how much time is left then; and it keeps no message alive
+/// whose request is over.
+#[derive(Debug)]
+pub struct SignFrame {
+    id: RequestId,
+    message: Weak<Message>,
+    expires_at: Timestamp,
+    attempt: u32,
+    requester: RequesterName,
+    purpose: Option<Purpose>,
+    batch: Option<Batch>,
+}
+
+impl SignFrame {
+    /// That of a request, as the `place.0`th of `place.1`.
+    pub(super) fn new(record: &Record, place: (usize, usize)) -> Self {
+        // A batch is far below what these can count.
+        let (index, size) = (u32::try_from(place.0).unwrap_or(u32::MAX), u32::try_from(place.1).unwrap_or(u32::MAX));
+        Self {
+            id: record.id,
+            message: Arc::downgrade(&record.message),
+            expires_at: record.expires_at,
+            attempt: record.attempt,
+            requester: record.requester.clone(),
+            purpose: record.purpose.clone(),
+            batch: record.batch.map(|batch| Batch { id: batch.id, index, size }),
+        }
+    }
+
+    /// The frame as it is to be sent at `now`; none once nobody waits for the signature any more.
+    pub(crate) fn to_json(&self, now: Timestamp) -> Option<String> {
+        let message = self.message.upgrade()?;
+        let expires_in_ms = self.expires_at.as_millis().checked_sub(now.as_millis()).filter(|left| *left > 0)?;
+        let frame = ServerFrame::SignRequest(SignRequest {
+            request_id: self.id,
+            message: Message::clone(&message),
+            expires_in_ms,
+            attempt: self.attempt,
+            requester: Requester { name: self.requester.clone() },
+            purpose: self.purpose.clone(),
+            batch: self.batch,
+        });
+        Some(frame.to_json())
+    }
+}
