@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -27,7 +27,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
-test: lint tested-build rust-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts
+test: lint tested-build rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts
 	@echo "all tests passed"
 
 build:
@@ -60,6 +60,13 @@ lint-js: sdk
 
 rust-tests: tested-build
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen
+
+# The documented configurations: of proxies in front of the real server, and of Prometheus.
+proxy-tests: tested-build
+	scripts/ensure-program.sh nginx nginx
+	scripts/ensure-program.sh caddy caddy
+	scripts/ensure-program.sh promtool prometheus
+	cargo test -p countersign-tests --test proxies --test operating -- --ignored
 
 # `scripts/compare-backends.sh 1000000` takes longer and finds more.
 backend-tests:

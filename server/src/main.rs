@@ -3,7 +3,10 @@
 mod restart;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use countersign_server::http::{Demo, LogFormat, LogWriter, Settings, Tokens, serve};
+use countersign_server::{
+    http::{Demo, LogFormat, LogWriter, Settings, Tokens, serve},
+    store::backup,
+};
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -11,7 +14,7 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
     panic,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::pin,
     process::ExitCode,
     sync::mpsc,
@@ -53,6 +56,12 @@ enum Command {
         /// The name that wallets show
         name: String,
     },
+    /// Copies what is in --data-dir, also while a server uses it
+    Backup {
+        /// Directory for the copy; made where there is none, and an earlier copy is replaced
+        #[arg(value_name = "DIR")]
+        target: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -79,8 +88,8 @@ fn report(error: String) {
 
 fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::from_arg_matches(matches)?;
-    if let Some(Command::Token { name }) = arguments.command {
-        return print_token(&name);
+    if let Some(Command::Token { name }) = &arguments.command {
+        return print_token(name);
     }
     let settings = match &arguments.config {
         Some(path) => {
@@ -90,6 +99,9 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
         }
         None => arguments.settings,
     };
+    if let Some(Command::Backup { target }) = &arguments.command {
+        return back_up(&settings, target);
+    }
     let log = start_log(&settings)?;
     raise_descriptor_limit();
     let result =
@@ -184,6 +196,20 @@ fn start_log(settings: &Settings) -> Result<LogWriter, Box<dyn Error>> {
     // The usual hook writes to standard error itself.
     panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a bug: a task has panicked")));
     Ok(writer)
+}
+
+#[allow(clippy::print_stdout)]
+fn back_up(settings: &Settings, target: &Path) -> Result<(), Box<dyn Error>> {
+    let data_dir = settings.data_dir.as_ref().ok_or("backup: which --data-dir?")?;
+    let copied = backup(data_dir, target)?;
+    println!(
+        "{} requests, {} of them open, {} bytes, in {}",
+        copied.requests,
+        copied.open,
+        copied.bytes,
+        target.display()
+    );
+    Ok(())
 }
 
 #[allow(clippy::print_stdout)]

@@ -127,6 +127,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// Looks up a request among what is on disk; none where there is no such request.
     fn read(&self, id: RequestId, then: Completion<Option<Record>>);
+
+    /// Forgets what ended longer ago than it is to be kept, as of `now`. [`SigningService::maintain`](crate::SigningService::maintain) asks
+    /// for it once an hour. A store that keeps everything does nothing.
+    fn forget(&self, now: Timestamp) {
+        let _ = now;
+    }
 }
 
 /// What a store has kept of an earlier process.

@@ -18,6 +18,12 @@ impl Timestamp {
         Self(millis)
     }
 
+    /// What the system's clock shows at this moment, right or wrong: for what others compare with theirs.
+    pub fn of_the_system() -> Self {
+        // A system whose clock stands before 1970 gets times since its start.
+        Self(0).after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+
     /// Milliseconds since the epoch.
     pub const fn as_millis(self) -> u64 {
         self.0
@@ -52,10 +58,8 @@ struct Started {
 impl Clock {
     /// A clock that agrees with the system's now.
     pub(crate) fn new() -> Self {
-        // A system whose clock stands before 1970 gets times since its start.
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(Arc::new(Started {
-            epoch: Timestamp(0).after(since_epoch),
+            epoch: Timestamp::of_the_system(),
             at: Instant::now(),
             #[cfg(feature = "simulation")]
             simulated: None,

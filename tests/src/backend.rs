@@ -99,8 +99,8 @@ impl Backend {
         let response = within("an answer", self.response(Request::get(path), Bytes::new())).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert_eq!(response.headers()["x-accel-buffering"], "no");
-        Events { body: response.into_body(), text: String::new() }
+        let (head, body) = response.into_parts();
+        Events { headers: head.headers, body, text: String::new() }
     }
 
     /// Gets a path.
@@ -137,6 +137,8 @@ impl Backend {
 /// A stream of server-sent events.
 #[derive(Debug)]
 pub struct Events {
+    /// Of the answer that they come in.
+    pub headers: HeaderMap,
     body: Incoming,
     text: String,
 }

@@ -1,7 +1,11 @@
 //! The documents say what the program does: each table here is compared with its source, in both directions.
 
 use countersign_server::http::{Settings, Tokens};
-use countersign_tests::{Hook, ServerProcess, TestServer, within};
+use countersign_tests::{
+    Hook, ServerProcess, TestServer,
+    documents::{blocks, read, repository},
+    within,
+};
 use hyper::Method;
 use serde_json::json;
 use std::{
@@ -11,14 +15,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
 /// The rows of the table with this head, each as its cells without code marks.
 fn table(document: &str, head: &str) -> Vec<Vec<String>> {
     let text = read(document);
@@ -27,14 +23,6 @@ fn table(document: &str, head: &str) -> Vec<Vec<String>> {
     let rows: Vec<_> = rows.map(cells).collect();
     assert!(!rows.is_empty(), "{document} has no table {head}");
     rows
-}
-
-/// The fenced blocks with this word after the fence.
-fn blocks(document: &str, word: &str) -> Vec<String> {
-    let text = read(document);
-    let fenced = text.split("\n```").skip(1).step_by(2);
-    let blocks = fenced.filter_map(|block| block.split_once('\n').filter(|(first, _)| *first == word));
-    blocks.map(|(_, block)| block.to_owned()).collect()
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {

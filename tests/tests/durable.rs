@@ -215,6 +215,7 @@ async fn a_stream_tells_each_state_and_ends() {
     let (mut backend, mut other) = (server.backend().await, server.backend().await);
     let accepted = backend.post_with(&body(&wallet.public_key()), &[ASYNC]).await;
     let mut events = other.events(&id(&accepted)).await;
+    assert_eq!(events.headers["x-accel-buffering"], "no", "for nginx");
     let request = wallet.expect_request().await;
     assert_eq!(events.next().await.unwrap().name, "delivered");
     for (state, name) in [(WalletState::Received, "received"), (WalletState::Displayed, "displayed")] {

@@ -12,11 +12,15 @@ use countersign_protocol::{PublicKey, RequestId, RequesterName};
 use std::time::Duration;
 use tokio::{
     sync::{oneshot, watch},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, interval_at, sleep, sleep_until},
 };
 
 /// How long past a request's deadline its end may take to be on disk, before whoever waits is told that it cannot be had.
 const STORE_GRACE: Duration = Duration::from_secs(1);
+
+/// How long after the start, and then how often, a store is asked to forget what has been kept for long enough.
+const BEFORE_THE_FIRST_SWEEP: Duration = Duration::from_secs(5 * 60);
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(60 * 60);
 
 /// How long a store has to look a request up.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -152,9 +156,24 @@ impl SigningService {
         self.wait(requester, id, Duration::from_secs(10)).await
     }
 
-    /// Ends durable requests whose time is over, for as long as it is polled. Run it once beside a service that has a store; requests that
-    /// somebody waits for end in time without it.
+    /// Ends durable requests whose time is over, and has the store forget what has been kept for long enough, for as long as it is
+    /// polled. Run it once beside a service that has a store; requests that somebody waits for end in time without it.
     pub async fn maintain(&self) {
+        tokio::join!(self.end_in_time(), self.forget_now_and_then());
+    }
+
+    async fn forget_now_and_then(&self) {
+        let Some(store) = &self.0.store else { return };
+        // Not at once: a machine that starts with a wrong clock has often put it right by then.
+        let mut sweeps = interval_at(Instant::now() + BEFORE_THE_FIRST_SWEEP, BETWEEN_SWEEPS);
+        loop {
+            sweeps.tick().await;
+            // Where this process's time and the system's disagree, the one by which less is forgotten.
+            store.forget(self.now().min(Timestamp::of_the_system()));
+        }
+    }
+
+    async fn end_in_time(&self) {
         loop {
             let changed = self.0.deadlines.notified();
             let due = self.next_deadline();

@@ -15,10 +15,12 @@ use std::{
 const CHECKPOINT_PAGES: i32 = 1000;
 /// A log that one large transaction has made longer than this is cut back to it, in bytes.
 const LOG_BYTES: u32 = 16 * 1024 * 1024;
+/// How long another tool's lock on the database is waited for. Reading takes none that concerns us, as a backup does.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More statements than there are.
 const CACHED_STATEMENTS: usize = 64;
 
-/// An open database that nobody else has.
+/// An open database that nobody else writes.
 #[derive(Debug)]
 pub(super) struct Database {
     pub(super) connection: Connection,
@@ -30,15 +32,13 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the file, which has to be there, and makes sure that it is ours alone.
+    /// Opens the file, which has to be there. Others may read it meanwhile: a backup.
     pub(super) fn open(path: &Path) -> Result<Self, DbError> {
         // No `SQLITE_OPEN_URI`: a path is a path, whatever characters it has.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(Duration::ZERO)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-        // Before anything is read, so that the lock is never given up and the log's index needs no shared memory.
-        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         let log_pages = Arc::new(AtomicI32::new(0));
         let counter = Arc::clone(&log_pages);
         // In place of SQLite's own hook, which would take over the log while callers wait, and keep errors of that to itself.
@@ -101,20 +101,28 @@ impl Database {
         if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK") }
     }
 
-    /// Takes over the log, where it has grown long enough, so that it does not grow for ever.
+    /// Takes over the log, where it has grown long enough, so that it does not grow for ever. As long as somebody reads what was there
+    /// before, it cannot be begun anew.
     pub(super) fn checkpoint_if_due(&self) -> Result<(), DbError> {
         if self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
             return Ok(());
         }
-        self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)")?;
-        self.log_pages.store(0, Ordering::Relaxed);
+        if self.checkpoint()? {
+            self.log_pages.store(0, Ordering::Relaxed);
+        }
         Ok(())
     }
 
-    /// Takes over the whole log and cuts it to nothing: afterwards everything that was ever committed has been synced into the
-    /// database by this process, whatever became of the fsyncs of an earlier one.
+    /// By how much the log is longer than it has to be, in bytes: somebody has been reading for long.
+    pub(super) fn overgrown_bytes(&self) -> Result<u64, DbError> {
+        let pages = u64::try_from(self.log_pages.load(Ordering::Relaxed)).unwrap_or(0);
+        Ok(pages.saturating_mul(self.page_bytes()?).saturating_sub(LOG_BYTES.into()))
+    }
+
+    /// Takes over the whole log: afterwards everything that was ever committed has been synced into the database by this process,
+    /// whatever became of the fsyncs of an earlier one.
     pub(super) fn settle(&self) -> Result<(), DbError> {
-        self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self.checkpoint()? { Ok(()) } else { Err(DbError::Unsettled) }
     }
 
     /// Closes without touching the files: what is in the log stays there for the next process to find.
@@ -123,9 +131,13 @@ impl Database {
         let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
-    fn checkpoint(&self, sql: &str) -> Result<(), DbError> {
-        let busy: bool = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-        if busy { Err(DbError::Setting("to take over its log")) } else { Ok(()) }
+    /// Takes over of the log what nobody reads any more; whether that is all of it.
+    fn checkpoint(&self) -> Result<bool, DbError> {
+        let mut statement = self.connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
+        Ok(statement.query_row([], |row| {
+            let (busy, pages, taken_over): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(!busy && pages == taken_over)
+        })?)
     }
 
     fn run(&self, sql: &str) -> Result<(), DbError> {

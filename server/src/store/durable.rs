@@ -14,7 +14,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 use tokio::sync::Notify;
 
@@ -27,7 +26,6 @@ struct Inner {
     key: ServerKey,
     /// Who signs receipts: the server's URL, as its first audience has it.
     issuer: Option<String>,
-    retention: Duration,
     /// Told when a request has ended, which may have made a webhook event.
     ended: Arc<Notify>,
     /// Writes that came to nothing.
@@ -41,18 +39,11 @@ impl DurableStore {
     /// # Errors
     /// [`OpenError`], which names the directory or file.
     pub fn open(store: StoreConfig, audience: Option<&Audience>) -> Result<(Self, Loaded), OpenError> {
-        let (dir, retention) = (store.dir.clone(), store.retention);
+        let dir = store.dir.clone();
         let (store, loaded) = Store::open(store, Clock::new().now())?;
         // Behind the store's lock, so that no two processes make a key.
         let key = ServerKey::load_or_create(&dir, random::bytes)?;
-        let inner = Inner {
-            store,
-            key,
-            issuer: audience.map(issuer),
-            retention,
-            ended: Arc::default(),
-            failures: Arc::default(),
-        };
+        let inner = Inner { store, key, issuer: audience.map(issuer), ended: Arc::default(), failures: Arc::default() };
         Ok((Self(Arc::new(inner)), loaded))
     }
 
@@ -80,17 +71,6 @@ impl DurableStore {
         self.0.ended.notified().await;
     }
 
-    /// Forgets what ended longer ago than it is to be kept.
-    pub(crate) fn forget(&self, now: Timestamp) {
-        let retention = u64::try_from(self.0.retention.as_millis()).unwrap_or(u64::MAX);
-        let before = Timestamp::from_millis(now.as_millis().saturating_sub(retention));
-        self.0.store.forget_ended_before(before, |forgotten| match forgotten {
-            Ok(0) => {}
-            Ok(forgotten) => tracing::info!(forgotten, "requests forgotten whose time to be kept is over"),
-            Err(error) => tracing::warn!(%error, "requests could not be forgotten"),
-        });
-    }
-
     /// Whether the last writes came to nothing, because the disk is full or has failed.
     pub(crate) fn is_failed(&self) -> bool {
         self.0.store.is_failed() || self.0.store.is_full()
@@ -103,6 +83,10 @@ impl DurableStore {
 }
 
 impl Storage for DurableStore {
+    fn forget(&self, now: Timestamp) {
+        self.0.store.forget(now);
+    }
+
     fn write(&self, write: Write, then: Completion<Written>) {
         let ended = matches!(write, Write::End { .. }).then(|| Arc::clone(&self.0.ended));
         let failures = Arc::clone(&self.0.failures);
@@ -125,7 +109,7 @@ impl Storage for DurableStore {
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner").field("retention", &self.retention).finish_non_exhaustive()
+        f.debug_struct("Inner").field("store", &self.store).finish_non_exhaustive()
     }
 }
 

@@ -12,6 +12,9 @@ pub(super) enum DbError {
     /// A value that this program would not have written.
     #[error("column {0} has a value that cannot be read")]
     Column(&'static str),
+    /// Somebody reads what was there before the last writes, so that these cannot be taken over into the database.
+    #[error("another process reads an earlier state of it")]
+    Unsettled,
     /// A setting that SQLite did not take.
     #[error("SQLite refuses {0}")]
     Setting(&'static str),
@@ -20,7 +23,7 @@ pub(super) enum DbError {
 /// What an error means for the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
-    /// No quota, on the disk or within the store's limit. Nothing of the transaction is there.
+    /// No room now, on the disk or within the store's limit, or another tool's lock. Nothing of the transaction is there.
     Full,
     /// This one write contradicts what is there; others are not concerned.
     Refused,
@@ -37,10 +40,12 @@ impl DbError {
             Self::Sqlite(error) => match error.sqlite_error_code() {
                 // Also what SQLite makes of ENOSPC at a write. ENOSPC at an fsync is an I/O error to it, and rightly so.
                 Some(ErrorCode::DiskFull) => Severity::Full,
+                // Another tool writes: what is to be written waits as it does for room.
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Severity::Full,
                 Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig) => Severity::Refused,
                 Some(_) | None => Severity::Fatal,
             },
-            Self::Column(_) | Self::Setting(_) => Severity::Fatal,
+            Self::Column(_) | Self::Setting(_) | Self::Unsettled => Severity::Fatal,
         }
     }
 }

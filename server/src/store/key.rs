@@ -21,7 +21,7 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-const FILE: &str = "server.key";
+pub(super) const FILE: &str = "server.key";
 /// More than any Ed25519 key takes as PEM, in bytes.
 const MAX_FILE_BYTES: u16 = 4096;
 

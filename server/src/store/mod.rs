@@ -3,6 +3,7 @@
 //! One thread owns the database and writes in groups: whatever queues up while one commit is on its way to the disk shares
 //! the next. A completion runs on that thread once the outcome is certain, in the order in which the writes were submitted.
 
+mod backup;
 mod batch;
 mod columns;
 mod database;
@@ -15,6 +16,7 @@ mod open;
 mod quota;
 mod reads;
 mod receipt;
+mod reserve;
 mod rows;
 mod schema;
 mod sqlite;
@@ -28,6 +30,7 @@ mod tests;
 use crate::{record::Record, time::Timestamp};
 
 pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
+pub use backup::{BackedUp, BackupError, backup};
 pub use durable::DurableStore;
 pub use key::{KeyFileError, ServerKey};
 #[cfg(feature = "http")]

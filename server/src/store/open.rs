@@ -5,7 +5,9 @@ use super::{
     database::Database,
     error::DbError,
     files::{private_directory, private_file, sync_directory},
-    reads, schema,
+    key, reads,
+    reserve::Reserve,
+    schema,
 };
 use crate::time::Timestamp;
 use rusqlite::ErrorCode;
@@ -18,7 +20,7 @@ use std::{
 };
 use thiserror::Error;
 
-const DATABASE: &str = "countersign.db";
+pub(super) const DATABASE: &str = "countersign.db";
 const LOCK: &str = "countersign.lock";
 
 /// How long a request is kept after its end, if nothing else is said.
@@ -68,6 +70,17 @@ pub enum OpenError {
         /// The directory.
         path: PathBuf,
     },
+    /// There is a key, and nothing of the requests that were taken under it.
+    #[error(
+        "{} is empty or missing, but {} is there: put the database back from a backup, or take the key away to begin anew",
+        .path.display(), .key.display()
+    )]
+    Lost {
+        /// The database.
+        path: PathBuf,
+        /// The server's key.
+        key: PathBuf,
+    },
     /// A later version of this program has written it.
     #[error("{} is of version {found}, this program knows up to {known}", .path.display())]
     NewerSchema {
@@ -104,6 +117,7 @@ pub(super) struct Opened {
     pub(super) lock: File,
     pub(super) database: Database,
     pub(super) max_bytes: u64,
+    pub(super) reserve: Reserve,
     pub(super) loaded: Loaded,
 }
 
@@ -111,13 +125,18 @@ pub(super) fn open(config: &StoreConfig, now: Timestamp) -> Result<Opened, OpenE
     let lock = lock(&config.dir)?;
     let path = config.dir.join(DATABASE);
     let failed = |source: io::Error| OpenError::Io { path: path.clone(), source: source.into() };
+    // Requests that a server has promised to keep are not to be forgotten because a file was.
+    let key = config.dir.join(key::FILE);
+    if path.metadata().map_or(0, |metadata| metadata.len()) == 0 && key.exists() {
+        return Err(OpenError::Lost { path, key });
+    }
     // SQLite gives its other files the mode of this one.
     drop(private_file(&path).map_err(failed)?);
     sync_directory(&config.dir).map_err(failed)?;
     let max_bytes = config.max_bytes.max(MIN_MAX_BYTES);
     let database = database(&path, max_bytes)?;
-    let loaded = load(&database, config.retention, now).map_err(|error| classify(&path, error))?;
-    Ok(Opened { lock, database, max_bytes, loaded })
+    let loaded = load(&database, now).map_err(|error| classify(&path, error))?;
+    Ok(Opened { lock, database, max_bytes, reserve: Reserve::in_directory(&config.dir), loaded })
 }
 
 /// Held as long as the store is open. SQLite's own lock would do between processes, but not within one.
@@ -149,16 +168,15 @@ fn database(path: &Path, max_bytes: u64) -> Result<Database, OpenError> {
     Ok(database)
 }
 
-fn load(database: &Database, retention: Duration, now: Timestamp) -> Result<Loaded, DbError> {
+fn load(database: &Database, now: Timestamp) -> Result<Loaded, DbError> {
     let connection = &database.connection;
-    while reads::forget_some(connection, before(now, retention))?.1 {}
     Ok(Loaded {
         open: reads::open_requests(connection)?,
         ended: reads::ended_since(connection, before(now, LATE), MAX_LATE)?,
     })
 }
 
-fn before(now: Timestamp, span: Duration) -> Timestamp {
+pub(super) fn before(now: Timestamp, span: Duration) -> Timestamp {
     Timestamp::from_millis(now.as_millis().saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
 }
 
@@ -166,6 +184,7 @@ fn classify(path: &Path, error: DbError) -> OpenError {
     let code = match &error {
         DbError::Sqlite(error) => error.sqlite_error_code(),
         DbError::Column(_) => Some(ErrorCode::DatabaseCorrupt),
+        DbError::Unsettled => Some(ErrorCode::DatabaseBusy),
         DbError::Setting(_) => None,
     };
     let path = path.to_owned();

@@ -23,6 +23,7 @@ impl Quota {
     /// What is left now, with so many requests open.
     pub(super) fn measure(database: &Database, max_bytes: u64, open: u64) -> Result<Self, DbError> {
         let used = database.used_pages()?.saturating_mul(database.page_bytes()?);
+        let used = used.saturating_add(database.overgrown_bytes()?);
         let reserved = open.saturating_mul(END_BYTES).saturating_add(SPARE_BYTES);
         Ok(Self { left: max_bytes.saturating_sub(used).saturating_sub(reserved), opened: 0 })
     }

@@ -9,7 +9,11 @@ use super::{
 use crate::{record::Record, time::Timestamp};
 use countersign_protocol::RequestId;
 use rusqlite::{Connection, Row, params};
+use std::time::Duration;
 
+/// How long beyond its time an ended request is kept while its webhook has not been told: longer than the reference server tries. Where
+/// nobody delivers webhooks, as in a service that is embedded, nothing is kept for ever.
+const UNTOLD: Duration = Duration::from_hours(7 * 24);
 /// How many requests are forgotten in one transaction, so that nobody who wants to write waits long.
 const FORGOTTEN_AT_ONCE: usize = 500;
 
@@ -65,9 +69,15 @@ fn event(row: &Row<'_>) -> Result<Event, DbError> {
     Ok(Event { url, attempts: row.get("attempts")?, next_at: timestamp(row, "next_at")?, record })
 }
 
-/// Forgets some of the requests that ended before `before` and have nothing to be told any more.
+/// Forgets some of the requests that ended before `before` and have nothing to be told any more, or are so old that nobody will tell it.
 /// Returns how many, and whether there may be others.
 pub(super) fn forget_some(connection: &Connection, before: Timestamp) -> Result<(usize, bool), DbError> {
+    let never_told = millis(before).saturating_sub(i64::try_from(UNTOLD.as_millis()).unwrap_or(i64::MAX));
+    connection
+        .prepare_cached(
+            "DELETE FROM events WHERE request IN (SELECT seq FROM requests WHERE ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
+        )?
+        .execute(params![never_told, count(FORGOTTEN_AT_ONCE)])?;
     let forgotten = connection
         .prepare_cached(
             "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE ended_at < ?1 \

@@ -16,6 +16,7 @@ use std::{
         mpsc::{self, Sender},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 /// Keeps requests on the disk. Clones are handles to the same store.
@@ -29,6 +30,7 @@ pub struct Store(Arc<Handle>);
 
 #[derive(Debug)]
 struct Handle {
+    retention: Duration,
     /// None while it is being dropped.
     commands: Option<Sender<Command>>,
     thread: Option<JoinHandle<()>>,
@@ -36,12 +38,12 @@ struct Handle {
 }
 
 impl Store {
-    /// Opens the store, or makes it. Forgets what was to be kept until now. Blocks.
+    /// Opens the store, or makes it. Blocks.
     ///
     /// # Errors
     /// [`OpenError`], which names the file or directory.
     pub fn open(config: StoreConfig, now: Timestamp) -> Result<(Self, Loaded), OpenError> {
-        let Opened { lock, database, max_bytes, loaded } = open::open(&config, now)?;
+        let Opened { lock, database, max_bytes, reserve, loaded } = open::open(&config, now)?;
         let (sender, commands) = mpsc::channel();
         let shared = Arc::<Shared>::default();
         let worker = Worker {
@@ -51,6 +53,7 @@ impl Store {
             open: u64::try_from(loaded.open.len()).unwrap_or(u64::MAX),
             postponed: Vec::new(),
             forgetting: VecDeque::new(),
+            reserve,
             shared: Arc::clone(&shared),
             _lock: lock,
         };
@@ -58,7 +61,15 @@ impl Store {
             .name("store".into())
             .spawn(|| worker.run())
             .map_err(|source| OpenError::Io { path: config.dir, source: source.into() })?;
-        Ok((Self(Arc::new(Handle { commands: Some(sender), thread: Some(thread), shared })), loaded))
+        Ok((
+            Self(Arc::new(Handle {
+                retention: config.retention,
+                commands: Some(sender),
+                thread: Some(thread),
+                shared,
+            })),
+            loaded,
+        ))
     }
 
     /// Reads at most `limit` webhook events that are due, the longest due first, and when the next one after these is.
@@ -117,6 +128,14 @@ impl Store {
 }
 
 impl Storage for Store {
+    fn forget(&self, now: Timestamp) {
+        self.forget_ended_before(open::before(now, self.0.retention), |forgotten| match forgotten {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "requests forgotten whose time to be kept is over"),
+            Err(error) => tracing::warn!(%error, "requests could not be forgotten"),
+        });
+    }
+
     fn write(&self, write: Write, then: Completion<Written>) {
         self.submit(Command::Write(Job { write, then }));
     }

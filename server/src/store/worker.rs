@@ -7,6 +7,7 @@ use super::{
     error::{DbError, Severity},
     quota::Quota,
     reads,
+    reserve::Reserve,
     writes::{self, Outcome},
 };
 use crate::time::Timestamp;
@@ -46,6 +47,8 @@ pub(super) struct Worker {
     /// Writes that have to be made and found no quota.
     pub(super) postponed: Vec<Job>,
     pub(super) forgetting: VecDeque<Forgetting>,
+    /// Space for the ends of open requests.
+    pub(super) reserve: Reserve,
     pub(super) shared: Arc<Shared>,
     /// Last, so that the directory is ours until the database is closed.
     pub(super) _lock: File,
@@ -107,7 +110,7 @@ impl Worker {
         }
     }
 
-    /// Refuses what may be refused and keeps the rest, which may well fit without that.
+    /// Refuses what may be refused and keeps the rest, which may well fit without that, or in the space that is set aside for it.
     fn keep(&mut self, jobs: Vec<Job>) {
         let (refused, postponed): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| match job.write {
             Write::Accept { .. } | Write::Progress { .. } => true,
@@ -118,7 +121,7 @@ impl Worker {
             job.then.complete(Err(StoreError::Full));
         }
         self.postponed = postponed;
-        if smaller {
+        if smaller || self.reserve.release() {
             self.write(Vec::new());
         }
     }
@@ -173,6 +176,9 @@ impl Worker {
 
     /// After the completions: nobody has to wait for this.
     fn take_over_log(&mut self) {
+        if self.postponed.is_empty() {
+            self.reserve.restore();
+        }
         // Without room for that the log grows until there is none for it either; the writes will tell.
         if self.database.is_some() {
             let _ = self.ask(|database| database.checkpoint_if_due());

@@ -30,7 +30,12 @@ pub(crate) async fn start(binary: &Path) -> Fallible<Server> {
 /// Starts it with a store in this directory.
 pub(crate) async fn start_durable(binary: &Path, folder: &Path) -> Fallible<Server> {
     let mut command = on_both_cores(binary);
-    command.args(LIMITS).stderr(tempfile::tempfile()?).arg("--data-dir").arg(folder).args(["--max-pending=1000000", "--max-pending-per-key=100000"]);
+    command
+        .args(LIMITS)
+        .stderr(tempfile::tempfile()?)
+        .arg("--data-dir")
+        .arg(folder)
+        .args(["--max-pending=1000000", "--max-pending-per-key=100000"]);
     Server::start(command, Announces::Stdout).await
 }
 

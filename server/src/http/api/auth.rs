@@ -28,6 +28,9 @@ pub enum TokenError {
     /// The hash is not 64 hex digits.
     #[error("token {0:?}: sha256 is not 64 hex digits")]
     Hash(String),
+    /// One token would have two names, of which one would be lost.
+    #[error("tokens {0:?} and {1:?} have the same sha256")]
+    SameHash(String, String),
 }
 
 /// The tokens that are accepted.
@@ -40,12 +43,16 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`], which names the entry.
     pub fn from_entries(entries: &[TokenEntry]) -> Result<Self, TokenError> {
-        let parse = |entry: &TokenEntry| {
-            let name = entry.name.parse().map_err(|error| TokenError::Name(entry.name.clone(), error))?;
+        let mut tokens = HashMap::new();
+        for entry in entries {
+            let name: RequesterName =
+                entry.name.parse().map_err(|error| TokenError::Name(entry.name.clone(), error))?;
             let hash = decode_hex(&entry.sha256).ok_or_else(|| TokenError::Hash(entry.name.clone()))?;
-            Ok((hash, name))
-        };
-        Ok(Self(Arc::new(entries.iter().map(parse).collect::<Result<_, _>>()?)))
+            if let Some(other) = tokens.insert(hash, name) {
+                return Err(TokenError::SameHash(other.as_str().into(), entry.name.clone()));
+            }
+        }
+        Ok(Self(Arc::new(tokens)))
     }
 
     /// Whether there is none, so that everybody on this machine may use the API.
@@ -184,6 +191,8 @@ mod tests {
     fn a_bad_entry_is_named() {
         let entry = |name: &str, sha256: &str| [TokenEntry { name: name.into(), sha256: sha256.into() }];
         assert!(matches!(Tokens::from_entries(&entry("", &"0".repeat(64))), Err(TokenError::Name(..))));
+        let twice = [entry("a", &"0".repeat(64)), entry("b", &"0".repeat(64))].concat();
+        assert_eq!(Tokens::from_entries(&twice).unwrap_err(), TokenError::SameHash("a".into(), "b".into()));
         for hash in ["", "00", &"g".repeat(64), &"+f".repeat(32), &"é".repeat(32)] {
             assert_eq!(Tokens::from_entries(&entry("a", hash)).unwrap_err(), TokenError::Hash("a".into()));
         }

@@ -121,7 +121,7 @@ async fn attempt(app: &App, store: &DurableStore, client: &Client, event: Event)
     let Event { record, url, attempts, .. } = event;
     let attempts = attempts.saturating_add(1);
     let answer = if app.check_webhook(&url).is_ok() {
-        let (head, body) = notice(&record, store.key(), app.service.now());
+        let (head, body) = notice(&record, store.key(), Timestamp::of_the_system());
         client.post(&url, head, body).await
     } else {
         Err(Unanswered::Failed("--webhook-target does not allow it any more".into()))

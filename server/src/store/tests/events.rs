@@ -92,3 +92,16 @@ fn nothing_is_forgotten_before_it_is_told() {
     assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(1));
     assert_eq!(read(&store, id(1)), Ok(None));
 }
+
+/// Where nobody delivers webhooks, what has one is not kept for ever.
+#[test]
+fn what_nobody_ever_told_is_forgotten_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    write(&store, accept(vec![with_webhook(1)])).unwrap();
+    write(&store, end(1)).unwrap();
+    let week = MINUTE * 60 * 24 * 7;
+    assert_eq!(forget(&store, NOW.after(week)), Ok(0));
+    assert_eq!(forget(&store, NOW.after(week + MINUTE)), Ok(1));
+    assert_eq!((read(&store, id(1)), due(&store, NOW, 10).unwrap().0), (Ok(None), vec![]));
+}

@@ -101,6 +101,25 @@ fn a_full_disk_refuses_what_is_new_and_keeps_what_has_ended_until_there_is_room(
 }
 
 #[test]
+fn an_end_finds_the_space_that_is_set_aside_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    let reserve = dir.path().join("countersign.reserve");
+    write(&store, accept(1)).unwrap();
+    assert!(reserve.exists());
+    store.fail_commits(&[SQLITE_FULL]);
+    // What is asked in one go with a write comes after it.
+    drop(hold(&store));
+    assert_eq!(write(&store, end(1)), Ok(Written::Done), "at once, and not when somebody has made room");
+    assert!(!reserve.exists());
+    // What is new is none of its business.
+    assert_eq!(write(&store, accept(2)), Ok(Written::Done));
+    store.fail_commits(&[SQLITE_FULL]);
+    drop(hold(&store));
+    assert_eq!(write(&store, accept(3)), Err(StoreError::Full));
+}
+
+#[test]
 fn what_is_kept_fits_once_the_rest_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path());

@@ -1,5 +1,6 @@
 //! The store as a whole, on real files.
 
+mod backup;
 mod crash;
 mod events;
 mod failed;

@@ -131,6 +131,14 @@ fn what_ended_is_forgotten_after_its_time_and_what_is_open_never() {
     write(&store, super::end(5000)).unwrap();
     drop(store);
     let config = StoreConfig { retention: MINUTE, ..StoreConfig::new(dir.path()) };
-    let (_store, loaded) = Store::open(config, NOW.after(MINUTE * 2)).unwrap();
-    assert_eq!((ids(&loaded.open), loaded.ended), (vec![id(1200)], vec![]));
+    let (store, loaded) = Store::open(config, NOW.after(MINUTE * 2)).unwrap();
+    // A start forgets nothing, whatever the clock shows then.
+    assert_eq!((ids(&loaded.open), ids(&loaded.ended)), (vec![id(1200)], vec![id(5000)]));
+    store.forget(NOW.after(MINUTE));
+    // One after the other.
+    forget(&store, NOW).unwrap();
+    assert!(read(&store, id(5000)).unwrap().is_some(), "it has not been kept for a minute");
+    store.forget(NOW.after(MINUTE * 2));
+    forget(&store, NOW).unwrap();
+    assert_eq!(read(&store, id(5000)), Ok(None));
 }

@@ -1,0 +1,87 @@
+//! Copies of a store in use, and what is made of them.
+
+use super::{accept, end, id, ids, open, write};
+use crate::store::{BackupError, DurableStore, OpenError, StoreConfig, backup};
+use rusqlite::Connection;
+use std::{fs, path::Path, thread};
+
+#[test]
+fn a_store_in_use_is_copied_as_it_is_at_one_moment() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (store, _) = open(dir.path());
+    for n in 0..100 {
+        write(&store, accept(n)).unwrap();
+    }
+    write(&store, end(7)).unwrap();
+    let copied = thread::scope(|scope| {
+        // What is taken in meanwhile is in the copy or not, and no call waits for it.
+        let copying = scope.spawn(|| backup(dir.path(), target.path()));
+        for n in 100..200 {
+            write(&store, accept(n)).unwrap();
+        }
+        copying.join().unwrap().unwrap()
+    });
+    assert!(copied.requests >= 100 && copied.open == copied.requests - 1, "{copied:?}");
+    drop(store);
+    let (_store, loaded) = open(target.path());
+    let wanted: Vec<_> = (0..u32::try_from(copied.requests).unwrap()).filter(|n| *n != 7).map(id).collect();
+    assert_eq!((ids(&loaded.open), ids(&loaded.ended)), (wanted, vec![id(7)]));
+}
+
+#[test]
+fn a_backup_takes_the_place_of_the_one_before_and_is_nobody_else_s_to_read() {
+    let (dir, parent) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let target = parent.path().join("backups").join("today");
+    let (durable, _) = DurableStore::open(StoreConfig::new(dir.path()), None).unwrap();
+    for _ in 0..2 {
+        assert_eq!(backup(dir.path(), &target).unwrap().requests, 0);
+    }
+    let key = |dir: &Path| fs::read(dir.join("server.key")).unwrap();
+    assert_eq!(key(dir.path()), key(&target));
+    let mut files: Vec<_> = fs::read_dir(&target).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files, [target.join("countersign.db"), target.join("server.key")]);
+    #[cfg(unix)]
+    for path in files.iter().chain([&target]) {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o077, 0, "{}", path.display());
+    }
+    drop(durable);
+    DurableStore::open(StoreConfig::new(&target), None).unwrap();
+}
+
+#[test]
+fn what_cannot_be_copied_is_named_and_leaves_an_earlier_backup_alone() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    assert!(matches!(backup(dir.path(), target.path()), Err(BackupError::Missing(_))));
+    let (store, _) = open(dir.path());
+    write(&store, accept(1)).unwrap();
+    assert!(matches!(backup(dir.path(), dir.path()), Err(BackupError::Same(_))));
+    backup(dir.path(), target.path()).unwrap();
+    drop(store);
+
+    let earlier = fs::read(target.path().join("countersign.db")).unwrap();
+    let other = Connection::open(dir.path().join("countersign.db")).unwrap();
+    other.pragma_update(None, "user_version", 99).unwrap();
+    drop(other);
+    assert!(matches!(backup(dir.path(), target.path()), Err(BackupError::NewerSchema { found: 99, .. })));
+    fs::write(dir.path().join("countersign.db"), b"this is no database".repeat(300)).unwrap();
+    assert!(matches!(backup(dir.path(), target.path()), Err(BackupError::Io { .. })));
+    assert_eq!(fs::read(target.path().join("countersign.db")).unwrap(), earlier);
+}
+
+#[test]
+fn a_key_without_its_database_is_no_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || DurableStore::open(StoreConfig::new(dir.path()), None).map(drop);
+    open().unwrap();
+    let database = dir.path().join("countersign.db");
+    fs::write(&database, b"").unwrap();
+    let error = open().unwrap_err();
+    assert!(matches!(error, OpenError::Lost { .. }) && error.to_string().contains("server.key"), "{error}");
+    fs::remove_file(&database).unwrap();
+    assert!(matches!(open(), Err(OpenError::Lost { .. })));
+    assert!(!database.exists());
+    fs::remove_file(dir.path().join("server.key")).unwrap();
+    open().unwrap();
+}

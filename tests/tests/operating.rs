@@ -1,0 +1,164 @@
+//! Every command of docs/operating.md is typed here, but for where things are.
+
+use countersign_tests::{Backend, ServerProcess, TestWallet, documents::blocks, within};
+use serde_json::json;
+use std::{
+    fs,
+    path::Path,
+    process::{Output, Stdio},
+};
+use tokio::process::Command;
+
+/// The documented command that contains this, and no other does.
+fn documented(part: &str) -> String {
+    let [command]: [String; 1] = blocks("docs/operating.md", "sh")
+        .into_iter()
+        .filter(|block| block.contains(part))
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap_or_else(|found: Vec<_>| panic!("{} commands with {part}", found.len()));
+    command
+}
+
+/// Puts what is here in the place of what stands in the document.
+fn here(command: &str, places: &[(&str, &Path)]) -> String {
+    places.iter().fold(command.to_owned(), |command, (documented, here)| {
+        assert!(command.contains(documented), "{documented} in {command}");
+        command.replace(documented, here.to_str().unwrap())
+    })
+}
+
+/// A shell that finds `countersign`.
+fn shell(command: &str) -> Command {
+    let folder = ServerProcess::binary().parent().unwrap().to_owned();
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-ec", command])
+        .env_clear()
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
+        .kill_on_drop(true);
+    shell
+}
+
+async fn run(command: &str) -> Output {
+    let output = within(command, shell(command).output()).await.unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Which of the tests below types each.
+#[test]
+fn no_command_is_left_out() {
+    let typed = ["countersign token", " backup ", "cp -rp", "--trusted-proxy", "ulimit -n"];
+    for command in blocks("docs/operating.md", "sh") {
+        assert_eq!(typed.iter().filter(|part| command.contains(*part)).count(), 1, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_made_put_into_the_file_and_known() {
+    let output = run(&documented("countersign token")).await;
+    let said = String::from_utf8(output.stdout).unwrap();
+    let token = said.lines().find_map(|line| line.trim().strip_prefix("cs_")).map(|rest| format!("cs_{rest}")).unwrap();
+    let table = said.split_once("[[token]]").map(|(_, rest)| format!("[[token]]{rest}")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("countersign.toml");
+    fs::write(&file, table).unwrap();
+
+    // The server behind a proxy, and with more file descriptors, each as documented.
+    for part in ["--trusted-proxy", "ulimit -n"] {
+        let command = here(documented(part).trim(), &[("countersign.toml", &file)]);
+        let command = command.replace("--listen 127.0.0.1:8080 ", "");
+        let mut shell = shell(&format!("{command} --listen 127.0.0.1:0"));
+        shell.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = shell.spawn().unwrap();
+        let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(child.stdout.take().unwrap()));
+        let line = within("the first line", lines.next_line()).await.unwrap().expect("it listens");
+        let address = line.rsplit('/').next().unwrap().parse().unwrap();
+        let mut backend = Backend::connect(address).await;
+        let path = "/v1/signers/11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        assert_eq!(backend.get(path).await.code(), (401, "unauthorized"));
+        assert_eq!(backend.with_token(&token).get(path).await.status, 200);
+        child.kill().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_backup_is_made_while_the_server_runs_and_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, target) = (folder.path().join("data"), folder.path().join("backup"));
+    let server = ServerProcess::start(&["--data-dir", data.to_str().unwrap()]).await;
+    let mut backend = Backend::connect(server.address).await;
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 71).await;
+    let key = wallet.public_key().to_string();
+    let ask = |message: &str| json!({ "public_key": key, "message": message, "queue": true });
+    let mut ids = Vec::new();
+    for message in ["c2lnbmVk", "b3Blbg=="] {
+        let reply = backend.post_with(&ask(message), &[("prefer", "respond-async")]).await;
+        assert_eq!(reply.status, 202, "{}", reply.text);
+        ids.push(reply.json["request_id"].as_str().unwrap().to_owned());
+        if ids.len() == 1 {
+            wallet.sign_next().await;
+        }
+    }
+    let places = [("/var/lib/countersign", data.as_path()), ("/backup/countersign", target.as_path())];
+    for _ in 0..2 {
+        let output = run(&here(&documented(" backup "), &places)).await;
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.starts_with("2 requests, 1 of them open, "), "{said}");
+    }
+    // What came later is not in it.
+    assert_eq!(backend.post_with(&ask("bGF0ZXI="), &[("prefer", "respond-async")]).await.status, 202);
+    drop(wallet);
+    server.kill().await;
+
+    fs::rename(&data, folder.path().join("away")).unwrap();
+    run(&here(&documented("cp -rp"), &places)).await;
+    let server = ServerProcess::start(&["--data-dir", data.to_str().unwrap()]).await;
+    let mut backend = Backend::connect(server.address).await;
+    let states: Vec<_> = [
+        backend.get(&format!("/v1/requests/{}", ids[0])).await.json["state"].clone(),
+        backend.get(&format!("/v1/requests/{}", ids[1])).await.json["state"].clone(),
+    ]
+    .into();
+    assert_eq!(states[0], "signed");
+    assert!(["queued", "pending", "delivered"].iter().any(|open| states[1] == *open), "{states:?}");
+    server.kill().await;
+
+    // Somebody who puts the key back and forgets the database, or puts back an empty one, hears of it.
+    fs::write(data.join("countersign.db"), b"").unwrap();
+    let (status, said) = refused(&["--data-dir", data.to_str().unwrap()]).await;
+    assert!(!status && said.contains("is empty or missing"), "{said}");
+}
+
+#[tokio::test]
+async fn a_backup_of_nothing_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    for arguments in [vec!["--data-dir", path, "backup", "elsewhere"], vec!["backup", "elsewhere"]] {
+        let (status, said) = refused(&arguments).await;
+        assert!(!status && said.starts_with("countersign: "), "{said}");
+    }
+}
+
+async fn refused(arguments: &[&str]) -> (bool, String) {
+    let mut command = ServerProcess::command(&["--listen", "127.0.0.1:0"]);
+    command.args(arguments);
+    let output = within("its end", command.output()).await.unwrap();
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// As Prometheus itself reads them.
+#[tokio::test]
+#[ignore = "needs promtool: make proxy-tests"]
+async fn prometheus_takes_the_rules_and_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let [configuration, rules]: [String; 2] = blocks("docs/operating.md", "yaml").try_into().unwrap();
+    for (name, text, check) in
+        [("prometheus.yml", configuration, "check config"), ("countersign.rules.yml", rules, "check rules")]
+    {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        run(&format!("promtool {check} {}", file.display())).await;
+    }
+}
