@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test chaos accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -27,7 +27,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
-test: lint tested-build rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test accepts
+test: lint tested-build rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test chaos accepts
 	@echo "all tests passed"
 
 build:
@@ -110,6 +110,10 @@ load-test: tested-build
 
 outage-test: tested-build
 	target/debug/outage --rounds 100
+
+# The real server in a bad world: a table of faults, and what honest wallets and backends noticed of each.
+chaos: tested-build
+	target/debug/chaos
 
 # A figure, no test: how many share one fsync depends on the disk.
 accepts: tested-build

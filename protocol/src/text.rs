@@ -26,8 +26,9 @@ pub enum TextError {
 }
 
 /// A text of 1 to `MAX` bytes without control characters or characters that change the direction of writing
-/// (Unicode Bidirectional Algorithm, UAX #9 §2), so that what a person reads is what was sent.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// (Unicode Bidirectional Algorithm, UAX #9 §2), so that what a person reads is what was sent. `Debug` shows the length only: a purpose
+/// or a reason has no place in a log.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Text<const MAX: usize>(Box<str>);
 
 /// Names a device among those that hold one key; chosen by the wallet, stable over its reconnects.
@@ -62,6 +63,12 @@ impl<const MAX: usize> FromStr for Text<MAX> {
             Some(c) => Err(TextError::Forbidden(c.into())),
             None => Ok(Self(text.into())),
         }
+    }
+}
+
+impl<const MAX: usize> fmt::Debug for Text<MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.0.len())
     }
 }
 

@@ -39,7 +39,7 @@ pub use dispatch::Accepted;
 pub use error::SigningError;
 pub use idempotency::{IdempotencyKey, IdempotencyKeyError};
 pub use metrics::Metrics;
-pub use record::{End, Phase, PhaseTimes, Record};
+pub use record::{End, Phase, PhaseTimes, Record, WebhookUrl};
 pub use request::SigningRequest;
 pub use service::{Signed, SigningService, Subscription};
 pub use time::Timestamp;

@@ -5,7 +5,7 @@ use countersign_protocol::{
     ApprovedBy, Batch, CancelCause, Device, Message, PublicKeyBytes, Purpose, Reason, RejectCode, RequestId,
     RequesterName, Signature,
 };
-use std::sync::Arc;
+use std::{fmt, ops::Deref, sync::Arc};
 
 /// How far an open request has come. Phases may be skipped, never revisited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,6 +139,30 @@ impl End {
     }
 }
 
+/// Where a request's end is told. `Debug` shows the length only: such URLs often have a secret in them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookUrl(Box<str>);
+
+impl From<&str> for WebhookUrl {
+    fn from(url: &str) -> Self {
+        Self(url.into())
+    }
+}
+
+impl Deref for WebhookUrl {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebhookUrl({} bytes)", self.0.len())
+    }
+}
+
 /// Everything about one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -160,7 +184,7 @@ pub struct Record {
     /// It has to be answered by then.
     pub expires_at: Timestamp,
     /// Where its end is to be told.
-    pub webhook: Option<Box<str>>,
+    pub webhook: Option<WebhookUrl>,
     /// When it came to each phase.
     pub times: PhaseTimes,
     /// How often it has been handed to wallets.
@@ -184,5 +208,23 @@ impl Record {
     /// Its state as the API names it: its phase, or how it ended.
     pub fn state(&self) -> &'static str {
         self.end.as_ref().map_or_else(|| self.phase().as_str(), End::state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::testing::record;
+
+    /// Whoever writes a record to a log by mistake gives nothing away.
+    #[test]
+    fn debug_says_nothing_that_is_secret() {
+        let end =
+            Some(End::Rejected { code: RejectCode::UserRejected, reason: Some("secret reason".parse().unwrap()) });
+        let purpose = Some("secret purpose".parse().unwrap());
+        let message = Arc::new(b"secret message".to_vec().try_into().unwrap());
+        let webhook = Some("https://a.example/secret".into());
+        let shown = format!("{:?}", Record { message, purpose, webhook, end, ..record(1) });
+        assert!(!shown.contains("secret"), "{shown}");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod actix;
 pub mod backend;
+pub mod chaos;
 pub mod documents;
 pub mod hook;
 pub mod outage;

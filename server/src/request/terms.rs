@@ -1,6 +1,6 @@
 //! What is asked beside the messages: by whom, of whom, until when; and what tells one call from another.
 
-use crate::{error::SigningError, idempotency::IdempotencyKey, time::Timestamp};
+use crate::{error::SigningError, idempotency::IdempotencyKey, record::WebhookUrl, time::Timestamp};
 use countersign_protocol::{
     Message, PublicKeyBytes, Purpose, RequesterName,
     limits::{DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
@@ -18,7 +18,7 @@ pub(super) struct Terms {
     pub(super) delivery_timeout: Option<Duration>,
     pub(super) queue: bool,
     pub(super) idempotency_key: Option<IdempotencyKey>,
-    pub(super) webhook: Option<Box<str>>,
+    pub(super) webhook: Option<WebhookUrl>,
 }
 
 impl Terms {

@@ -27,7 +27,10 @@ mod writes;
 #[cfg(test)]
 mod tests;
 
-use crate::{record::Record, time::Timestamp};
+use crate::{
+    record::{Record, WebhookUrl},
+    time::Timestamp,
+};
 
 pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
 pub use backup::{BackedUp, BackupError, backup};
@@ -46,7 +49,7 @@ pub struct Event {
     /// How it ended.
     pub record: Record,
     /// Where it is to be told.
-    pub url: Box<str>,
+    pub url: WebhookUrl,
     /// How often it has been tried in vain.
     pub attempts: u32,
     /// When it is to be tried.

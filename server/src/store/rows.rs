@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     idempotency::IdempotencyKey,
-    record::{PhaseTimes, Record},
+    record::{PhaseTimes, Record, WebhookUrl},
     time::Timestamp,
 };
 use countersign_protocol::{Batch, BatchId, Message, RequestId};
@@ -72,7 +72,7 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, DbError> {
         batch: batch(row)?,
         deliver_by: timestamp(row, "deliver_by")?,
         expires_at: timestamp(row, "expires_at")?,
-        webhook: row.get("webhook")?,
+        webhook: row.get::<_, Option<String>>("webhook")?.as_deref().map(WebhookUrl::from),
         times: PhaseTimes {
             queued: timestamp(row, "queued_at")?,
             delivered: optional_timestamp(row, "delivered_at")?,
