@@ -7,7 +7,10 @@ use countersign_tests::{Backend, Hook, Reply, ServerProcess, TestServer, TestWal
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
-use tokio::{io::AsyncReadExt, net::TcpListener};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{self, ServerConfig, pki_types::PrivateKeyDer},
@@ -201,4 +204,45 @@ fn a_target_that_could_be_read_on_the_way_ends_the_start() {
     assert!(matches!(settings.http(at), Err(SettingsError::WebhookWithoutStore)));
     settings.data_dir = Some("/nonexistent".into());
     assert!(matches!(settings.http(at), Err(SettingsError::WebhookTarget { .. })));
+}
+
+/// A target that takes calls and never answers keeps nobody else's ends from being told.
+#[tokio::test]
+async fn a_target_that_hangs_is_in_nobody_s_way() {
+    let mut hanging = Hook::start(&[0; 100]).await;
+    let mut other = Hook::start(&[]).await;
+    let server = TestServer::telling(None, |settings| settings.webhook_target = vec![hanging.url(), other.url()]).await;
+    let mut wallet = server.wallet(5).await;
+    let mut backend = server.backend().await;
+    for _ in 0..40 {
+        ask(&mut backend, &wallet.public_key(), &hanging.url()).await;
+        wallet.sign_next().await;
+    }
+    for _ in 0..16 {
+        hanging.next().await;
+    }
+    let accepted = ask(&mut backend, &wallet.public_key(), &other.url()).await;
+    wallet.sign_next().await;
+    let notice = other.next().await;
+    assert_eq!(notice.json()["data"]["request_id"], accepted.json["request_id"]);
+    assert!(hanging.is_quiet(), "none of its calls had come to an end");
+    server.finish((wallet, backend)).await;
+}
+
+/// A status is all that is asked of a target: what comes after it may break off or never end.
+#[tokio::test]
+async fn whatever_follows_the_status_of_an_answer_it_is_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let server = TestServer::telling(vec![], |settings| settings.webhook_target = vec![url.clone()]).await;
+    let mut wallet = server.wallet(6).await;
+    let mut backend = server.backend().await;
+    ask(&mut backend, &wallet.public_key(), &url).await;
+    wallet.sign_next().await;
+    let (mut stream, _) = within("the call", listener.accept()).await.unwrap();
+    let mut head = [0; 4];
+    stream.read_exact(&mut head).await.unwrap();
+    stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").await.unwrap();
+    within("the count", async { while !count(&mut backend, "delivered").await {} }).await;
+    server.finish((wallet, backend, stream)).await;
 }

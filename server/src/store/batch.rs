@@ -24,7 +24,7 @@ pub(super) struct Job {
 /// Something to be asked or done outside of the writes' transaction.
 pub(super) enum Question {
     Read(RequestId, Completion<Option<Record>>),
-    DueEvents(Timestamp, usize, Completion<(Vec<Event>, Option<Timestamp>)>),
+    DueEvents(Box<str>, Timestamp, usize, Completion<(Vec<Event>, Option<Timestamp>)>),
     Forget(Timestamp, Completion<usize>),
     /// Makes the next commits fail with these codes of SQLite.
     #[cfg(test)]

@@ -47,14 +47,15 @@ impl DurableStore {
         Ok((Self(Arc::new(inner)), loaded))
     }
 
-    /// Reads at most `limit` webhook events that are due, and when the next one after these is.
+    /// Reads at most `limit` webhook events of one target that are due, and when the next one after these is.
     pub(crate) fn due_events(
         &self,
+        target: &str,
         now: Timestamp,
         limit: usize,
         then: impl FnOnce(Result<(Vec<Event>, Option<Timestamp>), StoreError>) + Send + 'static,
     ) {
-        self.0.store.due_events(now, limit, then);
+        self.0.store.due_events(target, now, limit, then);
     }
 
     pub(crate) fn key(&self) -> &ServerKey {

@@ -52,6 +52,7 @@ impl Quota {
 
 /// A generous estimate: a page that a row does not fill may be left half empty.
 fn bytes(record: &Record) -> u64 {
-    let texts = record.message.len() + record.webhook.as_ref().map_or(0, |url| url.len());
+    // The URL stands in the request's row, and in its event's and in the index of that.
+    let texts = record.message.len() + 3 * record.webhook.as_ref().map_or(0, |url| url.len());
     u64::try_from(texts).unwrap_or(u64::MAX).saturating_add(ROW_BYTES).saturating_mul(2).saturating_add(END_BYTES)
 }

@@ -45,19 +45,20 @@ pub(super) fn ended_since(connection: &Connection, since: Timestamp, limit: usiz
 /// The webhook events that are due, at most `limit` of them, and when the next after these is.
 pub(super) fn due_events(
     connection: &Connection,
+    target: &str,
     now: Timestamp,
     limit: usize,
 ) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
     let events: Vec<_> = connection
         .prepare_cached(&format!(
             "SELECT events.attempts AS attempts, next_at, {COLUMNS} FROM events JOIN requests ON seq = request \
-             WHERE next_at <= ?1 ORDER BY next_at, request LIMIT ?2"
+             WHERE target = ?3 AND next_at <= ?1 ORDER BY next_at, request LIMIT ?2"
         ))?
-        .query_and_then(params![millis(now), count(limit)], event)?
+        .query_and_then(params![millis(now), count(limit), target], event)?
         .collect::<Result<_, _>>()?;
     let next = connection
-        .prepare_cached("SELECT next_at FROM events ORDER BY next_at, request LIMIT 1 OFFSET ?1")?
-        .query_and_then([count(events.len())], |row| timestamp(row, "next_at"))?
+        .prepare_cached("SELECT next_at FROM events WHERE target = ?2 ORDER BY next_at, request LIMIT 1 OFFSET ?1")?
+        .query_and_then(params![count(events.len()), target], |row| timestamp(row, "next_at"))?
         .next()
         .transpose()?;
     Ok((events, next))

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 /// What has to be run on a database of version `n` to make it one of version `n + 1`; an empty one is of version 0.
 /// A script that has been released is never changed.
-const MIGRATIONS: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 
 /// The version this program reads and writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
@@ -47,6 +47,24 @@ mod tests {
             .query_row("SELECT end_kind, end_phase FROM requests", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!(end, ("signer_disconnected".into(), "received".into()));
+    }
+
+    #[test]
+    fn an_event_of_an_older_version_knows_where_it_is_to_be_told() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO requests (id, public_key, requester, webhook, deliver_by, expires_at, attempt, queued_at, message) \
+                 VALUES (x'01', x'02', 'a', 'https://a.example/', 1, 1, 1, 1, x'03'); \
+                 INSERT INTO events (request, attempts, next_at) VALUES (1, 2, 3)",
+            )
+            .unwrap();
+        migrate(&connection, 1).unwrap();
+        let event: (String, u32) = connection
+            .query_row("SELECT target, attempts FROM events", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(event, ("https://a.example/".into(), 2));
     }
 
     #[test]

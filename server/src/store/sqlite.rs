@@ -72,16 +72,17 @@ impl Store {
         ))
     }
 
-    /// Reads at most `limit` webhook events that are due, the longest due first, and when the next one after these is.
+    /// Reads at most `limit` webhook events of one target that are due, the longest due first, and when the next one after these is.
     ///
     /// An event stays due until it is done or has failed.
     pub fn due_events(
         &self,
+        target: &str,
         now: Timestamp,
         limit: usize,
         then: impl FnOnce(Result<(Vec<Event>, Option<Timestamp>), StoreError>) + Send + 'static,
     ) {
-        self.ask(Question::DueEvents(now, limit, Completion::new(then)));
+        self.ask(Question::DueEvents(target.into(), now, limit, Completion::new(then)));
     }
 
     /// Forgets the requests that ended before `before`, but for those with an event still to be delivered, a few at a time

@@ -146,8 +146,8 @@ impl Worker {
     fn answer(&mut self, question: Question) {
         match question {
             Question::Read(id, then) => then.complete(self.ask(|database| reads::request(&database.connection, id))),
-            Question::DueEvents(now, limit, then) => {
-                then.complete(self.ask(|database| reads::due_events(&database.connection, now, limit)));
+            Question::DueEvents(target, now, limit, then) => {
+                then.complete(self.ask(|database| reads::due_events(&database.connection, &target, now, limit)));
             }
             Question::Forget(before, then) => self.forgetting.push_back(Forgetting { before, forgotten: 0, then }),
             #[cfg(test)]

@@ -172,8 +172,8 @@ fn conclude(
 fn enqueue_event(connection: &Connection, id: RequestId) -> Result<(), DbError> {
     connection
         .prepare_cached(
-            "INSERT INTO events (request, attempts, next_at) \
-             SELECT seq, 0, ended_at FROM requests WHERE id = ?1 AND webhook IS NOT NULL",
+            "INSERT INTO events (request, attempts, next_at, target) \
+             SELECT seq, 0, ended_at, webhook FROM requests WHERE id = ?1 AND webhook IS NOT NULL",
         )?
         .execute([id.to_bytes()])?;
     Ok(())

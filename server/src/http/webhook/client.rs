@@ -17,6 +17,9 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 /// How long one attempt may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 
+/// How long the rest of an answer, whose status says it all, may take.
+const REST_TIME_LIMIT: Duration = Duration::from_secs(1);
+
 /// How much of an answer is read, so that its connection can serve again; nobody looks at it.
 const MOST_READ: usize = 64 * 1024;
 
@@ -57,13 +60,15 @@ impl Client {
     /// Sends a call to a URL; the status of the answer, whatever it is.
     pub(super) async fn post(&self, url: &str, head: request::Builder, body: Bytes) -> Result<StatusCode, Unanswered> {
         let request = head.uri(url).body(Full::new(body)).map_err(|error| Unanswered::Failed(error.to_string()))?;
-        let attempt = async {
-            let answer = self.0.request(request).await.map_err(|error| Unanswered::Failed(error_chain(&error)))?;
-            let status = answer.status();
-            // An answer that is too long or breaks off is one all the same.
-            let _ = Limited::new(answer.into_body(), MOST_READ).collect().await;
-            Ok(status)
-        };
-        timeout(TIME_LIMIT, attempt).await.unwrap_or(Err(Unanswered::Late))
+        let answer = timeout(TIME_LIMIT, self.0.request(request))
+            .await
+            .map_err(|_| Unanswered::Late)?
+            .map_err(|error| Unanswered::Failed(error_chain(&error)))?;
+        let status = answer.status();
+        // Read for the connection's sake, which can then be used again: an answer that is too long, breaks off or never ends is one all the
+        // same.
+        let rest = Limited::new(answer.into_body(), MOST_READ).collect();
+        let _ = timeout(REST_TIME_LIMIT, rest).await;
+        Ok(status)
     }
 }

@@ -6,7 +6,7 @@ use super::{
     schedule,
 };
 use crate::{
-    http::api::App,
+    http::api::{App, WebhookTarget},
     random,
     storage::{Completion, Storage as _, StoreError, Write, Written},
     store::{DurableStore, Event},
@@ -17,7 +17,7 @@ use hyper::StatusCode;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::{sync::oneshot, task::JoinSet, time::sleep};
 
-/// How many events are told at once.
+/// How many events are told at once to one target: each has its own, so that one that hangs keeps nobody else waiting.
 const MOST_AT_ONCE: usize = 16;
 
 /// How long to wait where the store cannot say what is due.
@@ -54,39 +54,55 @@ pub(in crate::http) async fn deliver(app: Arc<App>) {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "no webhook can be delivered"),
     };
-    let mut attempts = Attempts::default();
+    let mut attempts = Attempts::to(&app.webhook_targets);
     loop {
         let next = attempts.start_due(&app, &store, &client).await;
         attempts.wait(&store, next).await;
     }
 }
 
-/// Attempts that are under way. An event stays due in the store until its attempt is written down, so it is remembered here.
-#[derive(Default)]
+/// Attempts that are under way. An event stays due in the store until its attempt is written down, so it is remembered here. An event whose
+/// target is not allowed any more waits until it is.
 struct Attempts {
-    tasks: JoinSet<RequestId>,
-    events: HashSet<RequestId>,
+    /// Each gives its target's place below, and which event it was.
+    tasks: JoinSet<(usize, RequestId)>,
+    targets: Vec<(WebhookTarget, HashSet<RequestId>)>,
 }
 
 impl Attempts {
+    fn to(targets: &[WebhookTarget]) -> Self {
+        let targets = targets.iter().map(|target| (target.clone(), HashSet::new())).collect();
+        Self { tasks: JoinSet::new(), targets }
+    }
+
     /// Starts as many as may be; how long until there are more to start, if there are.
     async fn start_due(&mut self, app: &Arc<App>, store: &DurableStore, client: &Client) -> Option<Duration> {
         let now = app.service.now();
-        // What is under way is due as well, and may come first.
-        let limit = self.events.len() + MOST_AT_ONCE;
-        let Ok((due, next)) = due_events(store, now, limit).await else { return Some(STORE_PAUSE) };
-        for event in due {
-            let id = event.record.id;
-            if self.events.len() < MOST_AT_ONCE && self.events.insert(id) {
-                let (app, store, client) = (Arc::clone(app), store.clone(), client.clone());
-                self.tasks.spawn(async move {
-                    attempt(&app, &store, &client, event).await;
-                    id
-                });
+        let mut soonest = None;
+        for (place, (target, events)) in self.targets.iter_mut().enumerate() {
+            if events.len() >= MOST_AT_ONCE {
+                continue;
+            }
+            // What is under way is due as well, and may come first.
+            let limit = events.len() + MOST_AT_ONCE;
+            let Ok((due, next)) = due_events(store, target.as_str(), now, limit).await else {
+                return Some(STORE_PAUSE);
+            };
+            for event in due {
+                let id = event.record.id;
+                if events.len() < MOST_AT_ONCE && events.insert(id) {
+                    let (app, store, client) = (Arc::clone(app), store.clone(), client.clone());
+                    self.tasks.spawn(async move {
+                        attempt(&app, &store, &client, event).await;
+                        (place, id)
+                    });
+                }
+            }
+            if events.len() < MOST_AT_ONCE {
+                soonest = soonest.into_iter().chain(next).min();
             }
         }
-        let has_room = self.events.len() < MOST_AT_ONCE;
-        next.filter(|_| has_room).map(|at| at.since(now))
+        soonest.map(|at: Timestamp| at.since(now))
     }
 
     /// Waits for whatever may allow another attempt.
@@ -94,9 +110,11 @@ impl Attempts {
         tokio::select! {
             Some(done) = self.tasks.join_next() => {
                 match done {
-                    Ok(id) => drop(self.events.remove(&id)),
+                    Ok((place, id)) => {
+                        self.targets.get_mut(place).map(|(_, events)| events.remove(&id));
+                    }
                     // Which it was that panicked is not known; the store knows what is still due.
-                    Err(_) => self.events.clear(),
+                    Err(_) => self.targets.iter_mut().for_each(|(_, events)| events.clear()),
                 }
             }
             () = store.ended() => {}
@@ -107,12 +125,13 @@ impl Attempts {
 
 async fn due_events(
     store: &DurableStore,
+    target: &str,
     now: Timestamp,
     limit: usize,
 ) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
     let (reader, due) = oneshot::channel();
     // Fails only where the worker is gone.
-    store.due_events(now, limit, move |due| drop(reader.send(due)));
+    store.due_events(target, now, limit, move |due| drop(reader.send(due)));
     due.await.unwrap_or(Err(StoreError::Failed))
 }
 
@@ -120,12 +139,8 @@ async fn due_events(
 async fn attempt(app: &App, store: &DurableStore, client: &Client, event: Event) {
     let Event { record, url, attempts, .. } = event;
     let attempts = attempts.saturating_add(1);
-    let answer = if app.check_webhook(&url).is_ok() {
-        let (head, body) = notice(&record, store.key(), Timestamp::of_the_system());
-        client.post(&url, head, body).await
-    } else {
-        Err(Unanswered::Failed("--webhook-target does not allow it any more".into()))
-    };
+    let (head, body) = notice(&record, store.key(), Timestamp::of_the_system());
+    let answer = client.post(&url, head, body).await;
     let wait = schedule::wait(&app.webhook_retries, attempts, u16::from_ne_bytes(random::bytes()));
     let outcome = outcome(&answer, wait.is_some());
     app.service.metrics().webhook(outcome.as_str());

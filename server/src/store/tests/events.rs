@@ -20,7 +20,7 @@ fn accept(records: Vec<Record>) -> Write {
 
 fn due(store: &Store, now: Timestamp, limit: usize) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
     let (sender, answer) = channel();
-    store.due_events(now, limit, move |result| drop(sender.send(result)));
+    store.due_events(URL, now, limit, move |result| drop(sender.send(result)));
     wait(&answer)
 }
 
