@@ -56,8 +56,7 @@ impl FromStr for Audience {
             (None, Some(rest)) => (rest, "443"),
             (None, None) => return Err(AudienceError::Scheme),
         };
-        let slash = rest.bytes().position(|byte| byte == b'/').ok_or(AudienceError::Path)?;
-        let (authority, path) = (rest.get(..slash).unwrap_or_default(), rest.get(slash + 1..).unwrap_or_default());
+        let (authority, path) = rest.split_once('/').ok_or(AudienceError::Path)?;
         if !is_path(path) {
             return Err(AudienceError::Path);
         }
@@ -183,7 +182,8 @@ mod tests {
         for text in
             ["ws://localhost:8080/ws", "wss://sign.example.com/ws", "wss://[2001:db8::1]:8443/a/ws", "ws://127.0.0.1/"]
         {
-            assert_eq!(text.parse::<Audience>().unwrap().as_str(), text);
+            let audience = text.parse::<Audience>().unwrap();
+            assert_eq!((audience.as_str(), audience.to_string().as_str()), (text, text));
         }
     }
 
