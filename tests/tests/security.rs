@@ -479,6 +479,8 @@ async fn odd_request_lines_get_an_answer() {
         ("GET http://example.com/healthz HTTP/1.1", "200"),
         ("GET /../../etc/passwd HTTP/1.1", "404"),
         ("GET /v1/signers/%ff HTTP/1.1", "400"),
+        ("GET /v1/signers/%zz HTTP/1.1", "400"),
+        ("GET /v1/signers/11qYAYKxCrfVS%2f7TyWQHOg7hcvPapiMlrwIaaPcHURo%3D HTTP/1.1", "200"),
         ("BREW / HTTP/1.1", "404"),
         ("nonsense", "400"),
     ] {

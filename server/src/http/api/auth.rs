@@ -47,7 +47,8 @@ impl Tokens {
         for entry in entries {
             let name: RequesterName =
                 entry.name.parse().map_err(|error| TokenError::Name(entry.name.clone(), error))?;
-            let hash = decode_hex(&entry.sha256).ok_or_else(|| TokenError::Hash(entry.name.clone()))?;
+            let mut hash = [0; 32];
+            hex::decode_to_slice(&entry.sha256, &mut hash).map_err(|_| TokenError::Hash(entry.name.clone()))?;
             if let Some(other) = tokens.insert(hash, name) {
                 return Err(TokenError::SameHash(other.as_str().into(), entry.name.clone()));
             }
@@ -66,8 +67,8 @@ impl Tokens {
     /// [`TokenError::Name`].
     pub fn generate(name: &str) -> Result<(String, TokenEntry), TokenError> {
         name.parse::<RequesterName>().map_err(|error| TokenError::Name(name.into(), error))?;
-        let token = format!("cs_{}", encode_hex(&crate::random::bytes::<32>()));
-        let sha256 = encode_hex(&hash(&token));
+        let token = format!("cs_{}", hex::encode(crate::random::bytes::<32>()));
+        let sha256 = hex::encode(hash(&token));
         Ok((token, TokenEntry { name: name.into(), sha256 }))
     }
 
@@ -132,26 +133,6 @@ fn bearer(authorization: &str) -> Option<&str> {
 
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
-}
-
-fn encode_hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-fn decode_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
