@@ -526,23 +526,6 @@ async fn connections_are_capped_in_all_and_told_so() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_each_client_has_a_rate_of_its_own() {
-    let (_, entry) = Tokens::generate("a").unwrap();
-    let server = TestServer::with(|settings| {
-        settings.token = vec![entry];
-        settings.trusted_proxy = vec!["127.0.0.1".parse().unwrap()];
-    })
-    .await;
-    let guess = |client: &str| {
-        format!("GET /v1/signers/x HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\nConnection: close\r\n\r\n")
-    };
-    let guesser = guess("192.0.2.1");
-    within("the limit", async { while !raw(&server, &guesser).await.starts_with("HTTP/1.1 429 ") {} }).await;
-    assert!(raw(&server, &guess("192.0.2.2")).await.starts_with("HTTP/1.1 401 "));
-    server.finish(()).await;
-}
-
-#[tokio::test]
 async fn handshakes_come_no_faster_than_allowed() {
     let server = TestServer::with(|settings| settings.connects_per_second = NonZeroU32::new(1)).await;
     let handshake = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
