@@ -211,7 +211,9 @@ impl Worker {
     fn note_full(&mut self, full: bool) {
         // Said once.
         if full != self.shared.full.swap(full, Ordering::AcqRel) && full {
-            tracing::warn!("the store is full and takes nothing in until there is room");
+            tracing::warn!(
+                "the store finds no room, or its database locked by another program, and takes nothing in until that is over"
+            );
         }
     }
 
