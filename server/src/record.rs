@@ -52,6 +52,20 @@ impl PhaseTimes {
     pub fn asked_at(now: Timestamp) -> Self {
         Self { queued: now, delivered: None, received: None, displayed: None, ended: None }
     }
+
+    /// All of them so many milliseconds later, or earlier if that is negative.
+    #[must_use]
+    pub fn moved(self, by_ms: i64) -> Self {
+        let Self { queued, delivered, received, displayed, ended } = self;
+        let moved = |time: Option<Timestamp>| time.map(|time| time.moved(by_ms));
+        Self {
+            queued: queued.moved(by_ms),
+            delivered: moved(delivered),
+            received: moved(received),
+            displayed: moved(displayed),
+            ended: moved(ended),
+        }
+    }
 }
 
 /// The stable names of ends: the same in errors, metrics, logs and receipts, and on disk.
@@ -203,6 +217,13 @@ impl Record {
             (Some(_), None, None) => Phase::Delivered,
             (None, None, None) => Phase::Queued,
         }
+    }
+
+    /// Moves all of its times by so many milliseconds.
+    pub(crate) fn move_by(&mut self, by_ms: i64) {
+        self.deliver_by = self.deliver_by.moved(by_ms);
+        self.expires_at = self.expires_at.moved(by_ms);
+        self.times = self.times.moved(by_ms);
     }
 
     /// Its state as the API names it: its phase, or how it ended.

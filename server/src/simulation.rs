@@ -8,6 +8,7 @@ pub use crate::{
     session::Close,
 };
 
+pub use crate::time::Simulated;
 use crate::{
     Accepted, Config, Record, SigningError, SigningService, Timestamp,
     record::PhaseTimes,
@@ -15,17 +16,12 @@ use crate::{
     time::Clock,
 };
 use countersign_protocol::{Batch, Message, PublicKeyBytes, RequestId, RequesterName};
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// A service whose clock shows `millis` since the epoch.
-pub fn service(
-    config: Config,
-    millis: Arc<AtomicU64>,
-    store: Option<Arc<dyn Storage>>,
-    loaded: Loaded,
-) -> SigningService {
-    SigningService::assemble(config, Clock::simulated(millis), store, loaded)
+/// A service that goes by these clocks.
+pub fn service(config: Config, clocks: Simulated, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> SigningService {
+    SigningService::assemble(config, Clock::simulated(clocks), store, loaded)
 }
 
 /// What a request is made of, but for its life.
@@ -91,6 +87,18 @@ impl SigningService {
         queue: bool,
     ) -> Result<oneshot::Receiver<Result<Accepted, SigningError>>, SigningError> {
         self.begin_durably(records, idempotency, queue)
+    }
+
+    /// What its clock shows.
+    #[doc(hidden)]
+    pub fn simulate_now(&self) -> Timestamp {
+        self.now()
+    }
+
+    /// Looks whether the system's clock was set.
+    #[doc(hidden)]
+    pub fn simulate_look_at_the_clock(&self) {
+        self.look_at_the_clock();
     }
 
     /// Withdraws a request.

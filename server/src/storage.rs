@@ -9,7 +9,7 @@ use countersign_protocol::{RequestId, RequesterName};
 use std::fmt;
 use thiserror::Error;
 
-/// Something to be written, in the order it was submitted.
+/// Something to be written, in the order it was submitted. Times are what the system's clock shows.
 #[derive(Debug, Clone)]
 pub enum Write {
     /// Take in requests, all or none; with an idempotency key, unless this requester has used the key before.
@@ -51,6 +51,23 @@ pub enum Write {
         /// When to try again.
         next_at: Timestamp,
     },
+    /// The system's clock was set. What is open and what is still to be told has as much time left as before, so all of its times move;
+    /// what has ended stays as it was noted. Like an end, it is to be written sooner or later, before all that is submitted after it.
+    ClockSet {
+        /// By how many milliseconds; negative if it was set back.
+        by_ms: i64,
+    },
+}
+
+impl Write {
+    /// Moves the times of a request in it by so many milliseconds.
+    pub(crate) fn move_by(&mut self, by_ms: i64) {
+        match self {
+            Self::Accept { records, .. } => records.iter_mut().for_each(|record| record.move_by(by_ms)),
+            Self::Progress { times, .. } | Self::End { times, .. } => *times = times.moved(by_ms),
+            Self::EventDone { .. } | Self::EventFailed { .. } | Self::ClockSet { .. } => {}
+        }
+    }
 }
 
 /// By what a repeated call is known.

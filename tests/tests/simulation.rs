@@ -55,6 +55,12 @@ fn a_server_that_waits_for_ever_is_found_out() {
 }
 
 #[test]
+fn a_disk_that_goes_by_another_clock_is_found_out() {
+    assert_found(Fault::DiskKeepsDeadlines, "a request had less time than it was given");
+    assert_found(Fault::DiskKeepsDeadlines, "requests are pending at the end");
+}
+
+#[test]
 fn a_wallet_that_forgets_is_found_out() {
     assert_found(Fault::WalletForgets, "a request was shown anew twice");
     assert_found(Fault::WalletForgets, "a request was shown again after its decision");

@@ -37,7 +37,7 @@ use crate::{
 };
 use accepting::Accepting;
 use account::Account;
-use countersign_protocol::{ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame};
+use countersign_protocol::{ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS};
 use open_requests::OpenRequests;
 use recently_ended::RecentlyEnded;
 use registry::Registry;
@@ -88,6 +88,8 @@ impl<T, W> Dispatcher<T, W> {
             dispatcher.recently_ended.remember(&record, SmallVec::new());
         }
         for mut record in loaded.open {
+            // Under a clock that stands long before it was asked for it would have years.
+            record.expires_at = record.expires_at.min(now.after(Duration::from_millis(MAX_TIMEOUT_MS)));
             // The time of the outage does not count against the delivery: the wallets are about to come back.
             record.deliver_by = record.deliver_by.max(now.after(RETURN)).min(record.expires_at);
             dispatcher.account.add(&dispatcher.capacity, &record);

@@ -66,7 +66,8 @@ impl SigningService {
 
 impl<'a, M> SigningRequest<'a, M> {
     pub(crate) fn new(service: &'a SigningService, public_key: PublicKeyBytes, messages: M) -> Self {
-        let parts = RequestParts { service, id: id_at(service.now()), terms: Terms::new(public_key) };
+        service.look_at_the_clock();
+        let parts = RequestParts { service, id: id_at(service.wall()), terms: Terms::new(public_key) };
         Self { parts, messages }
     }
 
@@ -137,7 +138,7 @@ impl RequestParts<'_> {
         let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         let record = |(index, message): (u32, Arc<Message>)| {
             Box::new(Record {
-                id: if index == 0 { self.id } else { id_at(now) },
+                id: if index == 0 { self.id } else { id_at(self.service.wall()) },
                 public_key: *public_key,
                 message,
                 requester: requester.clone(),

@@ -80,6 +80,10 @@ impl SigningService {
     /// # Errors
     /// [`SigningError::UnknownRequest`] where there is none, or it is another requester's; [`SigningError::StorageUnavailable`].
     pub async fn record(&self, requester: &RequesterName, id: RequestId) -> Result<Record, SigningError> {
+        self.look_up(requester, id).await.map(|record| self.shown(record))
+    }
+
+    async fn look_up(&self, requester: &RequesterName, id: RequestId) -> Result<Record, SigningError> {
         let record = match self.open_record(id) {
             Some(record) => Some(record),
             None => self.read(id).await?,
@@ -96,7 +100,7 @@ impl SigningService {
         let mut subscription =
             Subscription { service: self.clone(), requester, id, changes, news: None, stale: false, last: false };
         // Looked up after the watch has begun, so that nothing falls in between.
-        subscription.news = Some(self.record(&subscription.requester, id).await?);
+        subscription.news = Some(self.look_up(&subscription.requester, id).await?);
         Ok(subscription)
     }
 
@@ -159,7 +163,7 @@ impl SigningService {
     /// Ends durable requests whose time is over, and has the store forget what has been kept for long enough, for as long as it is
     /// polled. Run it once beside a service that has a store; requests that somebody waits for end in time without it.
     pub async fn maintain(&self) {
-        tokio::join!(self.end_in_time(), self.forget_now_and_then());
+        tokio::join!(self.end_in_time(), self.forget_now_and_then(), self.watch_the_clock());
     }
 
     async fn forget_now_and_then(&self) {
@@ -168,8 +172,7 @@ impl SigningService {
         let mut sweeps = interval_at(Instant::now() + BEFORE_THE_FIRST_SWEEP, BETWEEN_SWEEPS);
         loop {
             sweeps.tick().await;
-            // Where this process's time and the system's disagree, the one by which less is forgotten.
-            store.forget(self.now().min(Timestamp::of_the_system()));
+            store.forget(self.0.clock.believed());
         }
     }
 
@@ -224,7 +227,12 @@ impl SigningService {
             () = async { sleep(READ_TIMEOUT).await } => return Err(SigningError::StorageUnavailable),
         };
         match record {
-            Ok(Ok(record)) => Ok(record),
+            Ok(Ok(mut record)) => {
+                if let Some(record) = &mut record {
+                    record.move_by(self.0.clock.ahead().saturating_neg());
+                }
+                Ok(record)
+            }
             Ok(Err(StoreError::Full | StoreError::Failed)) | Err(_) => Err(SigningError::StorageUnavailable),
         }
     }
@@ -270,7 +278,7 @@ impl Subscription {
             if record.end.is_some() {
                 self.changes = None;
             }
-            return Ok(Some(record));
+            return Ok(Some(self.service.shown(record)));
         }
         let Some(changes) = &mut self.changes else { return Ok(None) };
         if !self.stale {

@@ -109,9 +109,10 @@ impl SigningService {
         }
     }
 
-    fn write(&self, write: Write, ticket: Option<Ticket>) {
+    pub(super) fn write(&self, mut write: Write, ticket: Option<Ticket>) {
         // Without a store nothing durable is taken, so nothing of it is ever written.
         let Some(store) = &self.0.store else { return };
+        write.move_by(self.0.clock.ahead());
         let service = self.clone();
         let then = Completion::new(move |written| {
             if let Some(ticket) = ticket {

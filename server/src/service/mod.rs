@@ -1,5 +1,6 @@
 //! The signing service: what a backend calls, and what every wallet connection reports to.
 
+mod clock;
 mod connections;
 mod durable;
 mod effects;
@@ -203,6 +204,17 @@ impl SigningService {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    /// What the system's clock shows.
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.0.clock.wall(self.now())
+    }
+
+    /// A record as others are to see it: in the system's time.
+    fn shown(&self, mut record: Record) -> Record {
+        record.move_by(self.0.clock.ahead());
+        record
     }
 
     pub(crate) fn goodbye(&self) -> Close {

@@ -73,12 +73,19 @@ impl Waiting<'_> {
             };
             if let Some(ended) = ended {
                 self.answer = None;
-                return ended.map_err(|_| SigningError::Draining);
+                let ended = ended.map_err(|_| SigningError::Draining)?;
+                return Ok(self.shown(ended));
             }
             self.service.handle_timeout();
         }
         // Either that put the end there, or an answer that came at the very same moment had done so already.
-        self.poll().ok_or(SigningError::Draining)
+        let ended = self.poll().ok_or(SigningError::Draining)?;
+        Ok(self.shown(ended))
+    }
+
+    fn shown(&self, mut record: Box<Record>) -> Box<Record> {
+        record.move_by(self.service.clock().ahead());
+        record
     }
 
     /// The end, if it has come.

@@ -112,6 +112,10 @@ fn receive(commands: &Receiver<Command>, wake: Wake) -> Result<Command, RecvTime
 fn message_bytes(write: &Write) -> usize {
     match write {
         Write::Accept { records, .. } => records.iter().map(|record| record.message.len()).sum(),
-        Write::Progress { .. } | Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } => 0,
+        Write::Progress { .. }
+        | Write::End { .. }
+        | Write::EventDone { .. }
+        | Write::EventFailed { .. }
+        | Write::ClockSet { .. } => 0,
     }
 }

@@ -114,7 +114,7 @@ impl Worker {
     fn keep(&mut self, jobs: Vec<Job>) {
         let (refused, postponed): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| match job.write {
             Write::Accept { .. } | Write::Progress { .. } => true,
-            Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } => false,
+            Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } | Write::ClockSet { .. } => false,
         });
         let smaller = !refused.is_empty();
         for job in refused {

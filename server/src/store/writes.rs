@@ -29,6 +29,7 @@ pub(super) fn apply(connection: &Connection, write: &Write, quota: &mut Quota) -
         Write::End { id, end, times } => conclude(connection, *id, end, times, quota),
         Write::EventDone { id } => event_done(connection, *id),
         Write::EventFailed { id, attempts, next_at } => event_failed(connection, *id, *attempts, *next_at),
+        Write::ClockSet { by_ms } => clock_set(connection, *by_ms),
     }
 }
 
@@ -192,6 +193,19 @@ fn event_failed(connection: &Connection, id: RequestId, attempts: u32, next_at: 
             "UPDATE events SET attempts = ?2, next_at = ?3 WHERE request = (SELECT seq FROM requests WHERE id = ?1)",
         )?
         .execute(params![id.to_bytes(), attempts, millis(next_at)])?;
+    Ok(Ok(Written::Done))
+}
+
+/// Nothing moves before the epoch, which is where a time that cannot be read would begin.
+fn clock_set(connection: &Connection, by_ms: i64) -> Result<Outcome, DbError> {
+    connection
+        .prepare_cached(
+            "UPDATE requests SET deliver_by = max(deliver_by + ?1, 0), expires_at = max(expires_at + ?1, 0), \
+             queued_at = max(queued_at + ?1, 0), delivered_at = max(delivered_at + ?1, 0), \
+             received_at = max(received_at + ?1, 0), displayed_at = max(displayed_at + ?1, 0) WHERE end_kind IS NULL",
+        )?
+        .execute([by_ms])?;
+    connection.prepare_cached("UPDATE events SET next_at = max(next_at + ?1, 0)")?.execute([by_ms])?;
     Ok(Ok(Written::Done))
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use countersign_protocol::{Batch, BatchId, Message, RequestId, RequesterName};
 use countersign_server::{
-    Accepted, End, IdempotencyKey, Record, SigningError, SigningService, Subscription, Timestamp,
+    Accepted, End, IdempotencyKey, Record, SigningError, SigningService, Subscription,
     simulation::{NewRequest, Waiting},
     storage::Idempotency,
 };
@@ -250,7 +250,7 @@ impl Call {
     }
 
     fn records(&self, ground: &mut Ground, body: usize) -> Vec<Record> {
-        let now = Timestamp::from_millis(ground.now);
+        let now = ground.server_time();
         let messages = &self.bodies[body];
         let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         let batch = (size > 1).then(|| BatchId::from_random_bytes(ground.bytes()));
@@ -410,8 +410,9 @@ fn count(ground: &mut Ground, record: &Record, end: &End) {
     if is_signed && record.attempt > 1 {
         ground.see(Seen::SignedAfterRedelivery);
     }
-    let ended = record.times.ended.map_or(0, |ended| ended.as_millis());
-    if is_signed && record.times.queued.as_millis() < ground.server_began && ground.server_began < ended {
+    let times = record.times.moved(ground.epoch().saturating_neg());
+    let ended = times.ended.map_or(0, |ended| ended.as_millis());
+    if is_signed && times.queued.as_millis() < ground.server_began && ground.server_began < ended {
         ground.see(Seen::SignedAfterRestart);
     }
     let seen = match end {

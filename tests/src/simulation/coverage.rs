@@ -63,9 +63,10 @@ pub enum Seen {
     TooManyInflight,
     LookedUp,
     Watched,
+    ClockSet,
 }
 
-const ALL: [Seen; 57] = [
+const ALL: [Seen; 58] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -123,6 +124,7 @@ const ALL: [Seen; 57] = [
     Seen::TooManyInflight,
     Seen::LookedUp,
     Seen::Watched,
+    Seen::ClockSet,
 ];
 
 /// How often each was seen.

@@ -78,6 +78,8 @@ pub(super) enum Event {
     Full(bool),
     /// The disk fails for good.
     DiskFails,
+    /// Somebody sets the clock of the server's machine, by so many milliseconds.
+    ClockSet(i64),
 
     WalletStarts(DeviceId),
     WalletCrashes(DeviceId),

@@ -7,6 +7,7 @@ use super::{
     storage::Disk,
     trace::Trace,
 };
+use countersign_server::{Timestamp, simulation::Simulated};
 use std::{
     fmt,
     hash::Hash,
@@ -33,6 +34,8 @@ pub enum Fault {
     DiskSpoilsSignatures,
     /// Nobody looks at the clock for the service.
     ClockStands,
+    /// The disk leaves deadlines where they are when the clock is set.
+    DiskKeepsDeadlines,
     /// A wallet's store loses everything, and nobody knows.
     WalletForgets,
     /// The network tells wallets that a late answer was accepted.
@@ -56,7 +59,10 @@ pub struct Options {
 #[derive(Debug)]
 pub(super) struct Ground {
     pub(super) now: Millis,
-    pub(super) clock: Arc<AtomicU64>,
+    /// The server's clocks: one that only ever goes on, and one that may be set.
+    pub(super) clocks: Simulated,
+    /// How far the second was ahead, in milliseconds, when the server's present life began: it goes by that to its end.
+    pub(super) ahead: i64,
     began: Instant,
     pub(super) rng: fastrand::Rng,
     pub(super) queue: Queue,
@@ -75,7 +81,8 @@ impl Ground {
     pub(super) fn new(seed: u64, options: Options) -> Self {
         Self {
             now: START,
-            clock: Arc::new(AtomicU64::new(START)),
+            clocks: Simulated { elapsed: Arc::new(AtomicU64::new(START)), epoch: Arc::default() },
+            ahead: 0,
             began: Instant::now(),
             rng: fastrand::Rng::with_seed(seed),
             queue: Queue::default(),
@@ -91,7 +98,7 @@ impl Ground {
 
     pub(super) fn set_time(&mut self, at: Millis) {
         self.now = self.now.max(at);
-        self.clock.store(self.now, Ordering::Relaxed);
+        self.clocks.elapsed.store(self.now, Ordering::Relaxed);
         self.checker.now = self.now;
     }
 
@@ -103,6 +110,21 @@ impl Ground {
     /// When that clock shows `instant`.
     pub(super) fn millis_of(&self, instant: Instant) -> Millis {
         START + u64::try_from(instant.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How far the server's clock is ahead that may be set, in milliseconds.
+    pub(super) fn epoch(&self) -> i64 {
+        self.clocks.epoch.load(Ordering::Relaxed)
+    }
+
+    /// What the server's clock shows.
+    pub(super) fn server_time(&self) -> Timestamp {
+        Timestamp::from_millis(self.now).moved(self.ahead)
+    }
+
+    /// When the server's clock shows `time`.
+    pub(super) fn millis_of_server_time(&self, time: Timestamp) -> Millis {
+        time.moved(self.ahead.saturating_neg()).as_millis()
     }
 
     pub(super) fn after(&mut self, wait: Millis, event: Event) {

@@ -57,6 +57,11 @@ pub(super) struct Checker {
     pub(super) violation: Option<Violation>,
 }
 
+/// How long a request has from when it is asked for.
+fn span(record: &Record) -> Millis {
+    record.expires_at.as_millis().saturating_sub(record.times.queued.as_millis())
+}
+
 impl Checker {
     /// Takes note of a broken promise; the first one counts.
     pub(super) fn report(&mut self, name: &'static str, detail: impl FnOnce() -> String) {
@@ -71,7 +76,7 @@ impl Checker {
             message: Arc::clone(&record.message),
             is_durable,
             batch,
-            expires_at: record.expires_at.as_millis(),
+            expires_at: self.now + span(record),
             is_accepted: false,
             told: None,
             used: None,
@@ -118,15 +123,18 @@ impl Checker {
         {
             return self.report("an end has changed", || format!("{id} by {by}: from {told:?} to {end:?}"));
         }
-        let expires_at = request.expires_at;
+        let (expires_at, now) = (request.expires_at, self.now);
         if request.is_durable && disk.record(id).and_then(|kept| kept.end.as_ref()) != Some(end) {
             return self.report("an end was told that is not on disk", || format!("{id} by {by}: {end:?}"));
         }
         if let End::Signed { signature, .. } = end {
-            if record.times.ended.is_none_or(|ended| ended.as_millis() > expires_at) {
+            if record.times.ended.is_none_or(|ended| ended > record.expires_at) {
                 return self.report("a signature was taken after the deadline", || id.to_string());
             }
             self.verify(id, signature);
+        }
+        if matches!(end, End::Timeout(_) | End::Disconnected(_)) && now < expires_at {
+            return self.report("a request had less time than it was given", || format!("{id} by {by}"));
         }
         self.compare(id);
     }

@@ -114,6 +114,11 @@ impl Plan {
             let wait = ground.between(1_000, 20_000);
             ground.after(at + wait, Event::ServerStops(Stop::Crash));
         }
+        for _ in 0..ground.pick(&[0, 0, 0, 1, 2]) {
+            let by_ms = ground.pick(&[1_500, -1_500, 20_000, -20_000, 3_600_000, -3_600_000, 40_000_000_000]);
+            let at = ground.between(1_000, HEALED_AFTER);
+            ground.after(at, Event::ClockSet(by_ms));
+        }
         ground.at(START + HEALED_AFTER, Event::Heal);
         ground.at(START + HEALED_AFTER + LONGEST + 90_000, Event::Over);
     }

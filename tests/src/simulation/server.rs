@@ -127,6 +127,12 @@ impl<'a> Server<'a> {
         }
     }
 
+    /// Somebody has set the system's clock.
+    pub(super) fn clock_set(&self) {
+        self.service.simulate_look_at_the_clock();
+        self.store.sync(usize::MAX).tell();
+    }
+
     /// What was submitted is on disk now, or has failed to get there.
     pub(super) fn sync(&mut self, ground: &mut Ground) {
         self.sync_is_due = false;
@@ -167,7 +173,7 @@ impl<'a> Server<'a> {
                 ground.at(due, Event::ConversationTimer(*link));
             }
         }
-        let due = self.service.simulate_deadline().map(|due| due.as_millis());
+        let due = self.service.simulate_deadline().map(|due| ground.millis_of_server_time(due));
         if let Some(due) = due
             && self.timer.is_none_or(|timer| due < timer)
             && ground.fault != Some(Fault::ClockStands)

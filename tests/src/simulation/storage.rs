@@ -89,10 +89,22 @@ impl Disk {
                     self.ended.push(id);
                 }
             }
+            Write::ClockSet { by_ms } => {
+                let open = self.records.values_mut().filter(|record| record.end.is_none());
+                if self.fault != Some(Fault::DiskKeepsDeadlines) {
+                    open.for_each(|record| move_by(record, by_ms));
+                }
+            }
             Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } => {}
         }
         Written::Done
     }
+}
+
+fn move_by(record: &mut Record, by_ms: i64) {
+    record.deliver_by = record.deliver_by.moved(by_ms);
+    record.expires_at = record.expires_at.moved(by_ms);
+    record.times = record.times.moved(by_ms);
 }
 
 fn spoil(end: End) -> End {
@@ -180,7 +192,7 @@ impl Store {
             let Some((write, then)) = state.queue.pop_front() else { break };
             let outcome = match (&write, state.failed, state.full) {
                 (_, true, _) => Err(StoreError::Failed),
-                (Write::End { .. }, false, true) => {
+                (Write::End { .. } | Write::ClockSet { .. }, false, true) => {
                     synced.kept = true;
                     state.kept.push_back((write, then));
                     continue;

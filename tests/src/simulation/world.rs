@@ -15,7 +15,7 @@ use super::{
 use countersign_protocol::Audience;
 use countersign_server::simulation;
 use countersign_wasm::wallet::Closed;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, atomic::Ordering};
 
 static AUDIENCE_URL: LazyLock<Audience> = LazyLock::new(|| AUDIENCE.parse().unwrap());
 
@@ -96,11 +96,12 @@ impl World {
         };
         let lives = self.lives;
         self.ground.server_began = self.ground.now;
+        self.ground.ahead = self.ground.epoch();
         self.ground.note(("server starts", loaded.open.len(), loaded.ended.len()), || {
             format!("server: starts its life {lives} with {} open and {} ended", loaded.open.len(), loaded.ended.len())
         });
         let dynamic: Arc<dyn countersign_server::storage::Storage> = Arc::clone(&store) as _;
-        let service = simulation::service(config, Arc::clone(&self.ground.clock), Some(dynamic), loaded);
+        let service = simulation::service(config, self.ground.clocks.clone(), Some(dynamic), loaded);
         let mut server = Server::new(&service, store, self.lives, self.plan.max_inflight);
         server.service_timer(&mut self.ground);
         let stopped = loop {
@@ -191,6 +192,15 @@ impl World {
                 if let Some(server) = server {
                     self.ground.see(Seen::DiskFailed);
                     server.store.fail();
+                }
+            }
+            Event::ClockSet(by_ms) => {
+                // By how much a clock was set while there was no server, or none that could write it down, nobody can tell.
+                if let Some(server) = server.filter(|server| !self.is_full && !server.store.is_failed()) {
+                    self.ground.see(Seen::ClockSet);
+                    self.ground.note(("clock", by_ms), || format!("the server's clock is set by {by_ms} ms"));
+                    self.ground.clocks.epoch.fetch_add(by_ms, Ordering::Relaxed);
+                    server.clock_set();
                 }
             }
             Event::ServiceTimer

@@ -77,7 +77,7 @@ impl Attempts {
 
     /// Starts as many as may be; how long until there are more to start, if there are.
     async fn start_due(&mut self, app: &Arc<App>, store: &DurableStore, client: &Client) -> Option<Duration> {
-        let now = app.service.now();
+        let now = app.service.wall();
         let mut soonest = None;
         for (place, (target, events)) in self.targets.iter_mut().enumerate() {
             if events.len() >= MOST_AT_ONCE {
@@ -150,7 +150,7 @@ async fn attempt(app: &App, store: &DurableStore, client: &Client, event: Event)
         store,
         match wait {
             Some(wait) if outcome == Outcome::Failed => {
-                Write::EventFailed { id, attempts, next_at: app.service.now().after(wait) }
+                Write::EventFailed { id, attempts, next_at: app.service.wall().after(wait) }
             }
             Some(_) | None => Write::EventDone { id },
         },

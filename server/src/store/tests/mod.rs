@@ -1,6 +1,7 @@
 //! The store as a whole, on real files.
 
 mod backup;
+mod clock;
 mod crash;
 mod events;
 mod failed;
