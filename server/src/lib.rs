@@ -20,6 +20,7 @@ mod random;
 mod rate;
 mod record;
 mod request;
+mod requester;
 mod service;
 mod session;
 mod time;
@@ -41,6 +42,7 @@ pub use idempotency::{IdempotencyKey, IdempotencyKeyError};
 pub use metrics::Metrics;
 pub use record::{End, Phase, PhaseTimes, Record, WebhookUrl};
 pub use request::SigningRequest;
+pub use requester::RequesterId;
 pub use service::{Signed, SigningService, Subscription};
 pub use time::Timestamp;
 

@@ -55,6 +55,9 @@ enum Command {
     Token {
         /// The name that wallets show
         name: String,
+        /// The id of a requester that has a token already, and gets another [default: a new one]
+        #[arg(long)]
+        id: Option<String>,
     },
     /// Copies what is in --data-dir, also while a server uses it
     Backup {
@@ -88,8 +91,8 @@ fn report(error: String) {
 
 fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::from_arg_matches(matches)?;
-    if let Some(Command::Token { name }) = &arguments.command {
-        return print_token(name);
+    if let Some(Command::Token { name, id }) = &arguments.command {
+        return print_token(name, id.as_deref());
     }
     let settings = match &arguments.config {
         Some(path) => {
@@ -213,8 +216,8 @@ fn back_up(settings: &Settings, target: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 #[allow(clippy::print_stdout)]
-fn print_token(name: &str) -> Result<(), Box<dyn Error>> {
-    let (token, entry) = Tokens::generate(name)?;
+fn print_token(name: &str, id: Option<&str>) -> Result<(), Box<dyn Error>> {
+    let (token, entry) = Tokens::generate(name, id)?;
     println!("Bearer token, shown this once:\n\n  {token}\n\nFor the TOML file given by --config:\n");
     print!("{}", toml::to_string(&BTreeMap::from([("token", [entry])]))?);
     Ok(())

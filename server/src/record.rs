@@ -1,6 +1,6 @@
 //! A request as it is kept and shown: what was asked, how far it has come, how it ended. Plain data; who changes it is elsewhere.
 
-use crate::time::Timestamp;
+use crate::{requester::RequesterId, time::Timestamp};
 use countersign_protocol::{
     ApprovedBy, Batch, CancelCause, Device, Message, PublicKeyBytes, Purpose, Reason, RejectCode, RequestId,
     RequesterName, Signature,
@@ -187,7 +187,9 @@ pub struct Record {
     pub public_key: PublicKeyBytes,
     /// What it has to sign.
     pub message: Arc<Message>,
-    /// Who asks; a request is shown to its requester only.
+    /// Whose it is; a request is shown to its requester only.
+    pub requester_id: RequesterId,
+    /// Who asks, as wallets show it.
     pub requester: RequesterName,
     /// Why, in the requester's words.
     pub purpose: Option<Purpose>,

@@ -51,6 +51,7 @@ impl NewRequest {
             id,
             public_key,
             message,
+            requester_id: (&requester).into(),
             requester,
             purpose: None,
             batch,

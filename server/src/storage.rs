@@ -3,9 +3,10 @@
 use crate::{
     idempotency::IdempotencyKey,
     record::{End, PhaseTimes, Record},
+    requester::RequesterId,
     time::Timestamp,
 };
-use countersign_protocol::{RequestId, RequesterName};
+use countersign_protocol::RequestId;
 use std::fmt;
 use thiserror::Error;
 
@@ -74,7 +75,7 @@ impl Write {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
     /// Whose key it is: each requester has keys of its own.
-    pub requester: RequesterName,
+    pub requester: RequesterId,
     /// The caller's own key.
     pub key: IdempotencyKey,
     /// SHA-256 over what was asked for.
@@ -90,6 +91,8 @@ pub enum Written {
     Existing(Vec<RequestId>),
     /// Nothing was written: the idempotency key has been used before, for something else.
     Reused,
+    /// Nothing was written: this requester has as much in the store as one may.
+    OverShare,
 }
 
 /// Why a write or a read came to nothing.

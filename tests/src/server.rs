@@ -77,7 +77,13 @@ impl TestServer {
 
     /// Stops it in good order and starts another with the same settings and data directory, on another port.
     pub async fn restart(self) -> Self {
-        let Self { address: _, service, stop, task, setup } = self;
+        self.restart_with(|_| {}).await
+    }
+
+    /// As [`TestServer::restart`], with some settings changed.
+    pub async fn restart_with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let Self { address: _, service, stop, task, mut setup } = self;
+        change(&mut setup.settings);
         drop(service);
         stop.send(()).unwrap();
         within("the server's end", task).await.unwrap();

@@ -71,7 +71,7 @@ async fn a_wrong_setting_ends_with_its_name() {
     let folder = Folder::new("settings");
     let config = folder.file("countersign.toml", "lisen = '127.0.0.1:0'");
     let token = folder.file("token.toml", "[[token]]\nname = 'a'\nsha256 = 'b'");
-    let (_, entry) = Tokens::generate("a").unwrap();
+    let (_, entry) = Tokens::generate("a", None).unwrap();
     let known = folder.file("known.toml", &format!("[[token]]\nname = 'a'\nsha256 = '{}'", entry.sha256));
     let cases: [(&[&str], &str); 11] = [
         (&["--listen", "nowhere"], "--listen"),
@@ -96,7 +96,7 @@ async fn a_wrong_setting_ends_with_its_name() {
 #[tokio::test]
 async fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let folder = Folder::new("order");
-    let (token, entry) = Tokens::generate("From the file").unwrap();
+    let (token, entry) = Tokens::generate("From the file", None).unwrap();
     let text = format!(
         "max_message_bytes = 10\nheartbeat_ms = 1111\nmax_inflight = 3\n[[token]]\nname = \"{}\"\nsha256 = \"{}\"\n",
         entry.name, entry.sha256

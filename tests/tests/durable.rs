@@ -8,7 +8,10 @@ use countersign_protocol::{
     AckOutcome, CancelCause, ClientFrame, PublicKey, PublicKeyBytes, RejectCode, RejectScope, RequestStatus,
     SignReject, SignRequest, Signable, WalletState,
 };
-use countersign_server::{http::Tokens, protocol::Message};
+use countersign_server::{
+    http::{TokenEntry, Tokens},
+    protocol::Message,
+};
 use countersign_tests::{Backend, Reply, ServerProcess, TestServer, TestWallet, eventually, within};
 use ed25519_dalek::{Signature, VerifyingKey};
 use hyper::Method;
@@ -297,8 +300,8 @@ async fn several_messages_are_one_prompt_and_as_many_ends() {
 
 #[tokio::test]
 async fn a_request_is_its_requester_s_alone() {
-    let (one, one_entry) = Tokens::generate("One").unwrap();
-    let (two, two_entry) = Tokens::generate("Two").unwrap();
+    let (one, one_entry) = Tokens::generate("One", None).unwrap();
+    let (two, two_entry) = Tokens::generate("Two", None).unwrap();
     let server = TestServer::durable(|settings| settings.token = vec![one_entry, two_entry]).await;
     let mut wallet = server.wallet(11).await;
     let (mut owner, mut other) = (server.backend().await.with_token(&one), server.backend().await.with_token(&two));
@@ -321,6 +324,67 @@ async fn a_request_is_its_requester_s_alone() {
     }
     assert_eq!(owner.get(&path).await.json["state"], "signed");
     server.finish((wallet, owner, other)).await;
+}
+
+#[tokio::test]
+async fn a_requester_may_change_its_name_and_its_token() {
+    // As it stood in a file before there were ids.
+    let (token, entry) = Tokens::generate("Exmaple Bank", None).unwrap();
+    let server = TestServer::durable(|settings| settings.token = vec![TokenEntry { id: None, ..entry }]).await;
+    let mut wallet = server.wallet(21).await;
+    let call = body(&wallet.public_key());
+    let key = ("idempotency-key", "a");
+    let mut backend = server.backend().await.with_token(&token);
+    let accepted = backend.post_with(&call, &[ASYNC, key]).await;
+    assert_eq!(wallet.expect_request().await.requester.name.as_str(), "Exmaple Bank");
+    drop((wallet, backend));
+
+    let (token, entry) = Tokens::generate("Example Bank", Some("Exmaple Bank")).unwrap();
+    let server = server.restart_with(|settings| settings.token = vec![entry]).await;
+    let mut wallet = server.wallet(21).await;
+    let mut backend = server.backend().await.with_token(&token);
+    let again = backend.post_with(&call, &[ASYNC, key]).await;
+    assert_eq!(id(&again), id(&accepted), "the human is not asked again");
+    let request = wallet.expect_request().await;
+    assert_eq!(request.requester.name.as_str(), "Exmaple Bank", "as it was when they were asked");
+    wallet.send(&wallet.answer(&request)).await;
+    wallet.expect_ack(request.request_id).await;
+    assert_eq!(backend.get(&path(&accepted)).await.json["state"], "signed");
+    let asked = backend.post_with(&call, &[ASYNC]).await;
+    let request = wallet.expect_request().await;
+    assert_eq!((request.request_id.to_string(), request.requester.name.as_str()), (id(&asked), "Example Bank"));
+    wallet.send(&wallet.answer(&request)).await;
+    wallet.expect_ack(request.request_id).await;
+    server.finish((wallet, backend)).await;
+}
+
+#[tokio::test]
+async fn one_requester_leaves_room_in_the_store_for_the_others() {
+    let (one, one_entry) = Tokens::generate("One", None).unwrap();
+    let (two, two_entry) = Tokens::generate("Two", None).unwrap();
+    let server = TestServer::durable(|settings| {
+        settings.token = vec![one_entry, two_entry];
+        settings.max_store_bytes = Some(8 << 20);
+    })
+    .await;
+    let mut wallet = server.wallet(22).await;
+    let key = wallet.public_key();
+    let long = json!({ "public_key": key, "message": STANDARD.encode(vec![7; 60_000]) });
+    let (mut greedy, mut modest) = (server.backend().await.with_token(&one), server.backend().await.with_token(&two));
+    let mut taken = 0;
+    let refused = loop {
+        let reply = greedy.post_with(&long, &[ASYNC]).await;
+        if reply.status != 202 {
+            break reply;
+        }
+        wallet.sign_next().await;
+        taken += 1;
+    };
+    // A quarter of 8 MiB, and each counts twice its bytes. What has ended counts for as long as it is kept.
+    assert_eq!((refused.code(), taken), ((429, "requester_limit"), 17));
+    assert_eq!(modest.post_with(&long, &[ASYNC]).await.status, 202);
+    wallet.sign_next().await;
+    server.finish((wallet, greedy, modest)).await;
 }
 
 #[tokio::test]

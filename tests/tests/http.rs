@@ -92,7 +92,7 @@ async fn an_absolute_target_outranks_the_host() {
 
 #[tokio::test]
 async fn what_names_one_thing_stands_once() {
-    let (token, entry) = Tokens::generate("a").unwrap();
+    let (token, entry) = Tokens::generate("a", None).unwrap();
     let server = TestServer::with(|settings| settings.token = vec![entry]).await;
     let with = |headers: &str| format!("GET /v1/signers/x HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
     let right = format!("Authorization: Bearer {token}\r\n");
@@ -198,7 +198,7 @@ async fn a_range_that_overflows_is_no_range() {
 /// A proxy that still sends when the answer comes and the connection is reset tells its client 502.
 #[tokio::test]
 async fn a_refusal_waits_for_the_rest_of_the_body() {
-    let (token, entry) = Tokens::generate("a").unwrap();
+    let (token, entry) = Tokens::generate("a", None).unwrap();
     let server = TestServer::with(|settings| {
         settings.token = vec![entry];
         settings.failures_per_second = NonZeroU32::new(1);
@@ -229,7 +229,7 @@ async fn a_refusal_waits_for_the_rest_of_the_body() {
 /// Who asks before sending a body is told without having to send it.
 #[tokio::test]
 async fn a_body_that_waits_to_be_asked_for_is_not_waited_for() {
-    let (_, entry) = Tokens::generate("a").unwrap();
+    let (_, entry) = Tokens::generate("a", None).unwrap();
     let server = TestServer::with(|settings| settings.token = vec![entry]).await;
     let head = "POST /v1/send_to_sign HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n";
     assert_eq!(status(&server, head).await, 401);
@@ -259,7 +259,7 @@ async fn a_connection_is_kept_for_the_next_request_and_not_for_ever() {
 /// What stands behind the proxies counts, in whatever form they write it.
 #[tokio::test]
 async fn clients_behind_proxies_of_a_network_have_rates_of_their_own() {
-    let (_, entry) = Tokens::generate("a").unwrap();
+    let (_, entry) = Tokens::generate("a", None).unwrap();
     let server = TestServer::with(|settings| {
         settings.token = vec![entry];
         settings.trusted_proxy = vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];

@@ -49,7 +49,7 @@ async fn run(command: &str) -> Output {
 /// Which of the tests below types each.
 #[test]
 fn no_command_is_left_out() {
-    let typed = ["countersign token", " backup ", "cp -rp", "--trusted-proxy", "ulimit -n"];
+    let typed = ["token \"Example", "--id", " backup ", "cp -rp", "--trusted-proxy", "ulimit -n"];
     for command in blocks("docs/operating.md", "sh") {
         assert_eq!(typed.iter().filter(|part| command.contains(*part)).count(), 1, "{command}");
     }
@@ -57,13 +57,17 @@ fn no_command_is_left_out() {
 
 #[tokio::test]
 async fn a_token_is_made_put_into_the_file_and_known() {
-    let output = run(&documented("countersign token")).await;
+    let output = run(&documented("token \"Example")).await;
     let said = String::from_utf8(output.stdout).unwrap();
     let token = said.lines().find_map(|line| line.trim().strip_prefix("cs_")).map(|rest| format!("cs_{rest}")).unwrap();
     let table = said.split_once("[[token]]").map(|(_, rest)| format!("[[token]]{rest}")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("countersign.toml");
     fs::write(&file, table).unwrap();
+
+    // Another one for the same requester.
+    let output = run(&documented("--id")).await;
+    assert!(String::from_utf8(output.stdout).unwrap().contains("id = \"8f2c61d09b7e4a35\"\nname = \"Example Bank\"\n"));
 
     // The server behind a proxy, and with more file descriptors, each as documented.
     for part in ["--trusted-proxy", "ulimit -n"] {

@@ -33,7 +33,7 @@ impl Proxied {
     /// `configure` makes the proxy's command of a folder, its address and the server's.
     async fn start(configure: impl FnOnce(&std::path::Path, SocketAddr, SocketAddr) -> Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (token, entry) = Tokens::generate("Example Bank").unwrap();
+        let (token, entry) = Tokens::generate("Example Bank", None).unwrap();
         let config = folder.path().join("countersign.toml");
         fs::write(&config, format!("[[token]]\nname = {:?}\nsha256 = {:?}\n", entry.name, entry.sha256)).unwrap();
         let address = free_address().await;

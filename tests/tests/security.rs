@@ -396,7 +396,7 @@ async fn every_bad_body_gets_its_code() {
 
 #[tokio::test]
 async fn tokens_name_the_requester_and_nothing_goes_without() {
-    let (token, entry) = Tokens::generate("Example Bank").unwrap();
+    let (token, entry) = Tokens::generate("Example Bank", None).unwrap();
     let server = TestServer::with(|settings| settings.token = vec![entry]).await;
     let mut wallet = server.wallet(16).await;
     let key = wallet.public_key();
@@ -420,7 +420,7 @@ async fn tokens_name_the_requester_and_nothing_goes_without() {
 
 #[tokio::test]
 async fn guessing_tokens_and_asking_too_fast_is_slowed_down() {
-    let (token, entry): (String, TokenEntry) = Tokens::generate("a").unwrap();
+    let (token, entry): (String, TokenEntry) = Tokens::generate("a", None).unwrap();
     let server = TestServer::with(|settings| {
         settings.token = vec![entry];
         settings.requests_per_second = NonZeroU32::new(1);

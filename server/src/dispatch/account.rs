@@ -1,7 +1,7 @@
 //! What requests hold together, each from the moment it is asked for until it is let go of, in whatever table it is meanwhile.
 
-use crate::{SigningError, record::Record};
-use countersign_protocol::{PublicKeyBytes, RequesterName};
+use crate::{SigningError, record::Record, requester::RequesterId};
+use countersign_protocol::PublicKeyBytes;
 use std::{
     collections::{HashMap, hash_map::Entry},
     hash::Hash,
@@ -49,9 +49,9 @@ struct Held {
 pub(crate) struct Account {
     all: Held,
     of_key: HashMap<PublicKeyBytes, Held>,
-    of_requester: HashMap<RequesterName, Held>,
+    of_requester: HashMap<RequesterId, Held>,
     /// Of one requester for one key.
-    of_both: HashMap<(RequesterName, PublicKeyBytes), Held>,
+    of_both: HashMap<(RequesterId, PublicKeyBytes), Held>,
 }
 
 impl Account {
@@ -82,7 +82,7 @@ impl Account {
         if !capacity.has_shares() {
             return Ok(());
         }
-        let requester = &first.requester;
+        let requester = &first.requester_id;
         let (share, share_bytes) = (capacity.share(max_pending), capacity.share(max_pending_bytes));
         let both = (requester.clone(), first.public_key);
         if !fits(self.of_requester.get(requester), share, share_bytes)
@@ -100,8 +100,8 @@ impl Account {
         self.of_key.entry(record.public_key).or_default().add(bytes);
         // Where one may take all there is, nobody asks what each takes.
         if capacity.has_shares() {
-            self.of_requester.entry(record.requester.clone()).or_default().add(bytes);
-            self.of_both.entry((record.requester.clone(), record.public_key)).or_default().add(bytes);
+            self.of_requester.entry(record.requester_id.clone()).or_default().add(bytes);
+            self.of_both.entry((record.requester_id.clone(), record.public_key)).or_default().add(bytes);
         }
     }
 
@@ -111,8 +111,8 @@ impl Account {
         self.all.remove(bytes);
         remove(self.of_key.entry(record.public_key), bytes);
         if capacity.has_shares() {
-            remove(self.of_requester.entry(record.requester.clone()), bytes);
-            remove(self.of_both.entry((record.requester.clone(), record.public_key)), bytes);
+            remove(self.of_requester.entry(record.requester_id.clone()), bytes);
+            remove(self.of_both.entry((record.requester_id.clone(), record.public_key)), bytes);
         }
     }
 

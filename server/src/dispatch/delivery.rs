@@ -43,7 +43,7 @@ impl<T, W> Dispatcher<T, W> {
         for group in groups {
             let first = group.first().and_then(|id| self.open_requests.get(*id));
             // One requester's many leave room for the others'.
-            if first.is_some_and(|first| self.has_room(to, &first.record.requester, group.len())) {
+            if first.is_some_and(|first| self.has_room(to, &first.record.requester_id, group.len())) {
                 self.deliver(&[to], &group, now);
             }
         }

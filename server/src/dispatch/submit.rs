@@ -9,10 +9,11 @@ use super::{
 use crate::{
     SigningError,
     record::Record,
+    requester::RequesterId,
     storage::{Idempotency, StoreError, Write, Written},
     time::Timestamp,
 };
-use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId, RequesterName};
+use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
 
 impl<T, W> Dispatcher<T, W> {
@@ -75,7 +76,7 @@ impl<T, W> Dispatcher<T, W> {
     pub(crate) fn handle_written(&mut self, ticket: Ticket, written: Result<Written, StoreError>, now: Timestamp) {
         match ticket {
             Ticket::End(id) => match written {
-                Ok(Written::Done | Written::Existing(_) | Written::Reused) => self.settle(id, now),
+                Ok(Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare) => self.settle(id, now),
                 Err(StoreError::Full | StoreError::Failed) => self.abandon(id),
             },
             Ticket::Accept(id) => {
@@ -97,6 +98,7 @@ impl<T, W> Dispatcher<T, W> {
                     }
                     (Ok(Written::Existing(request_ids)), _) => Ok(Accepted { request_ids, replayed: true }),
                     (Ok(Written::Reused), _) => Err(SigningError::IdempotencyKeyReused),
+                    (Ok(Written::OverShare), _) => Err(SigningError::RequesterLimit),
                     (Err(StoreError::Full | StoreError::Failed), _) => Err(SigningError::StorageUnavailable),
                 };
                 self.effects.push_back(Effect::Accepted { first: id, accepted });
@@ -142,18 +144,18 @@ impl<T, W> Dispatcher<T, W> {
 
     /// The connections of a request's key that may have so many more of its requester.
     fn with_room(&self, first: &Record, requests: usize) -> impl Iterator<Item = ConnectionId> {
-        self.registry.holding(&first.public_key).filter(move |id| self.has_room(*id, &first.requester, requests))
+        self.registry.holding(&first.public_key).filter(move |id| self.has_room(*id, &first.requester_id, requests))
     }
 
     /// Whether a connection may have so many requests more, and of this requester.
-    pub(super) fn has_room(&self, connection: ConnectionId, requester: &RequesterName, requests: usize) -> bool {
+    pub(super) fn has_room(&self, connection: ConnectionId, requester: &RequesterId, requests: usize) -> bool {
         let inflight = self.open_requests.inflight(connection);
         let (most, share) = (self.capacity.max_inflight, self.capacity.share(self.capacity.max_inflight));
         if inflight.len() + requests <= share {
             return true;
         }
         let is_own =
-            |id: &&RequestId| self.open_requests.get(**id).is_some_and(|open| open.record.requester == *requester);
+            |id: &&RequestId| self.open_requests.get(**id).is_some_and(|open| open.record.requester_id == *requester);
         inflight.len() + requests <= most
             && (share == most || inflight.iter().filter(is_own).count() + requests <= share)
     }

@@ -29,6 +29,7 @@ pub(crate) fn record(n: u128) -> Record {
         id: request(n),
         public_key: KEY.into(),
         message: Arc::new(b"hello".to_vec().try_into().unwrap()),
+        requester_id: "Example Shop".parse().unwrap(),
         requester: "Example Shop".parse().unwrap(),
         purpose: None,
         batch: None,

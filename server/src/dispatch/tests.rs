@@ -623,7 +623,11 @@ fn one_requester_leaves_room_for_the_others() {
     let mut world = World::with(16);
     world.dispatcher.capacity.max_share_percent = 25;
     world.introduce(1, None);
-    let of = |n, requester: &str| Record { requester: requester.parse().unwrap(), ..record(n) };
+    let of = |n, requester: &str| Record {
+        requester_id: requester.parse().unwrap(),
+        requester: requester.parse().unwrap(),
+        ..record(n)
+    };
     // Of all that wait for the key, and of what one wallet shows.
     for n in 0..12 {
         world.accept(vec![of(n, "Greedy")], true);

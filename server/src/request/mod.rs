@@ -9,6 +9,7 @@ use crate::{
     idempotency::IdempotencyKey,
     random,
     record::{End, PhaseTimes, Record},
+    requester::RequesterId,
     service::Signed,
     storage::Idempotency,
     time::Timestamp,
@@ -77,6 +78,12 @@ impl<'a, M> SigningRequest<'a, M> {
         self
     }
 
+    /// Whose request it is, for good: durable requests and idempotency keys are this requester's own. Its name if not set.
+    pub fn requester_id(mut self, id: RequesterId) -> Self {
+        self.parts.terms.requester_id = Some(id);
+        self
+    }
+
     /// Why, as the wallet shows it: a claim of the requester.
     pub fn purpose(mut self, purpose: Purpose) -> Self {
         self.parts.terms.purpose = Some(purpose);
@@ -130,8 +137,8 @@ impl RequestParts<'_> {
         if !(1..=MAX_BATCH.min(self.service.config().max_inflight)).contains(&messages.len()) {
             return Err(SigningError::InvalidBatch(messages.len()));
         }
-        let Terms { public_key, requester, purpose, webhook, .. } = &self.terms;
-        let requester = requester.clone().map_or_else(this_application, Ok)?;
+        let Terms { public_key, purpose, webhook, .. } = &self.terms;
+        let (requester_id, requester) = self.requester()?;
         let now = self.service.now();
         let (deliver_by, expires_at) = self.terms.deadlines(now)?;
         let batch = (messages.len() > 1).then(|| BatchId::from_random_bytes(random::bytes()));
@@ -141,6 +148,7 @@ impl RequestParts<'_> {
                 id: if index == 0 { self.id } else { id_at(self.service.wall()) },
                 public_key: *public_key,
                 message,
+                requester_id: requester_id.clone(),
                 requester: requester.clone(),
                 purpose: purpose.clone(),
                 batch: batch.map(|id| Batch { id, index, size }),
@@ -155,9 +163,15 @@ impl RequestParts<'_> {
         Ok((0..).zip(messages).map(record).collect())
     }
 
+    /// Whose they are, and what wallets show.
+    fn requester(&self) -> Result<(RequesterId, RequesterName), SigningError> {
+        let name = self.terms.requester.clone().map_or_else(this_application, Ok)?;
+        Ok((self.terms.requester_id.clone().unwrap_or_else(|| RequesterId::from(&name)), name))
+    }
+
     async fn accept(&self, messages: SmallVec<[Arc<Message>; 1]>) -> Result<Accepted, SigningError> {
         let records = self.records(messages)?;
-        let requester = records.first().map(|record| record.requester.clone());
+        let requester = records.first().map(|record| record.requester_id.clone());
         let idempotency = self.terms.idempotency_key.clone().zip(requester).map(|(key, requester)| Idempotency {
             requester,
             key,
@@ -169,7 +183,7 @@ impl RequestParts<'_> {
     }
 
     async fn end_of(&self, id: RequestId) -> Result<Signed, SigningError> {
-        let requester = self.terms.requester.clone().map_or_else(this_application, Ok)?;
+        let (requester, _) = self.requester()?;
         // Its own deadline ends it; this is only longer than any.
         signed(self.service.wait(&requester, id, Duration::from_millis(2 * MAX_TIMEOUT_MS)).await?)
     }

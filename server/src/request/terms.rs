@@ -1,6 +1,8 @@
 //! What is asked beside the messages: by whom, of whom, until when; and what tells one call from another.
 
-use crate::{error::SigningError, idempotency::IdempotencyKey, record::WebhookUrl, time::Timestamp};
+use crate::{
+    error::SigningError, idempotency::IdempotencyKey, record::WebhookUrl, requester::RequesterId, time::Timestamp,
+};
 use countersign_protocol::{
     Message, PublicKeyBytes, Purpose, RequesterName,
     limits::{DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
@@ -12,6 +14,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) public_key: PublicKeyBytes,
+    pub(super) requester_id: Option<RequesterId>,
     pub(super) requester: Option<RequesterName>,
     pub(super) purpose: Option<Purpose>,
     pub(super) timeout: Duration,
@@ -26,6 +29,7 @@ impl Terms {
     pub(super) fn new(public_key: PublicKeyBytes) -> Self {
         Self {
             public_key,
+            requester_id: None,
             requester: None,
             purpose: None,
             timeout: Duration::from_millis(DEFAULT_TIMEOUT_MS),
@@ -53,8 +57,17 @@ impl Terms {
     /// SHA-256 over everything that is asked for, each part behind its length, so that no two calls give the same bytes: by it a
     /// repetition under the same idempotency key is told from another call. Not over the requester: each has keys of its own.
     pub(super) fn fingerprint<'a>(&self, messages: impl Iterator<Item = &'a Message>) -> [u8; 32] {
-        let Self { public_key, requester: _, purpose, timeout, delivery_timeout, queue, idempotency_key: _, webhook } =
-            self;
+        let Self {
+            public_key,
+            requester_id: _,
+            requester: _,
+            purpose,
+            timeout,
+            delivery_timeout,
+            queue,
+            idempotency_key: _,
+            webhook,
+        } = self;
         let mut hash = Sha256::new();
         let mut part = |bytes: Option<&[u8]>| {
             hash.update(bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_be_bytes());

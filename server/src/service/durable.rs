@@ -5,10 +5,11 @@ use crate::{
     SigningError,
     dispatch::Accepted,
     record::Record,
+    requester::RequesterId,
     storage::{Completion, Idempotency, StoreError},
     time::Timestamp,
 };
-use countersign_protocol::{PublicKey, RequestId, RequesterName};
+use countersign_protocol::{PublicKey, RequestId};
 use std::time::Duration;
 use tokio::{
     sync::{oneshot, watch},
@@ -79,23 +80,23 @@ impl SigningService {
     ///
     /// # Errors
     /// [`SigningError::UnknownRequest`] where there is none, or it is another requester's; [`SigningError::StorageUnavailable`].
-    pub async fn record(&self, requester: &RequesterName, id: RequestId) -> Result<Record, SigningError> {
+    pub async fn record(&self, requester: &RequesterId, id: RequestId) -> Result<Record, SigningError> {
         self.look_up(requester, id).await.map(|record| self.shown(record))
     }
 
-    async fn look_up(&self, requester: &RequesterName, id: RequestId) -> Result<Record, SigningError> {
+    async fn look_up(&self, requester: &RequesterId, id: RequestId) -> Result<Record, SigningError> {
         let record = match self.open_record(id) {
             Some(record) => Some(record),
             None => self.read(id).await?,
         };
-        record.filter(|record| record.requester == *requester).ok_or(SigningError::UnknownRequest)
+        record.filter(|record| record.requester_id == *requester).ok_or(SigningError::UnknownRequest)
     }
 
     /// Follows a durable request: what is told first is how it stands.
     ///
     /// # Errors
     /// As of [`SigningService::record`].
-    pub async fn subscribe(&self, requester: &RequesterName, id: RequestId) -> Result<Subscription, SigningError> {
+    pub async fn subscribe(&self, requester: &RequesterId, id: RequestId) -> Result<Subscription, SigningError> {
         let (changes, requester) = (self.watch(id), requester.clone());
         let mut subscription =
             Subscription { service: self.clone(), requester, id, changes, news: None, stale: false, last: false };
@@ -111,7 +112,7 @@ impl SigningService {
     /// request's own deadline, where its end is not on disk by then.
     pub async fn wait(
         &self,
-        requester: &RequesterName,
+        requester: &RequesterId,
         id: RequestId,
         time_limit: Duration,
     ) -> Result<Record, SigningError> {
@@ -150,7 +151,7 @@ impl SigningService {
     ///
     /// # Errors
     /// As of [`SigningService::record`].
-    pub async fn cancel(&self, requester: &RequesterName, id: RequestId) -> Result<Record, SigningError> {
+    pub async fn cancel(&self, requester: &RequesterId, id: RequestId) -> Result<Record, SigningError> {
         let record = self.record(requester, id).await?;
         if record.end.is_some() {
             return Ok(record);
@@ -249,7 +250,7 @@ impl SigningService {
 #[derive(Debug)]
 pub struct Subscription {
     service: SigningService,
-    requester: RequesterName,
+    requester: RequesterId,
     id: RequestId,
     changes: Option<watch::Receiver<()>>,
     news: Option<Record>,

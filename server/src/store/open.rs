@@ -5,7 +5,9 @@ use super::{
     database::Database,
     error::DbError,
     files::{private_directory, private_file, sync_directory},
-    key, reads,
+    key,
+    quota::Limits,
+    reads,
     reserve::Reserve,
     schema,
 };
@@ -43,12 +45,15 @@ pub struct StoreConfig {
     pub retention: Duration,
     /// The most the database may take on the disk, in bytes, besides a log of up to 16 MiB. 1 GiB if not set, 256 KiB at least.
     pub max_bytes: u64,
+    /// Percent of that which requests of one requester may take, ended ones that are still kept included; beyond it they are refused with
+    /// [`SigningError::RequesterLimit`](crate::SigningError::RequesterLimit). 100, for no limit, if not set.
+    pub max_share_percent: u8,
 }
 
 impl StoreConfig {
     /// A store in this directory.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), retention: DEFAULT_RETENTION, max_bytes: DEFAULT_MAX_BYTES }
+        Self { dir: dir.into(), retention: DEFAULT_RETENTION, max_bytes: DEFAULT_MAX_BYTES, max_share_percent: 100 }
     }
 }
 
@@ -116,7 +121,7 @@ pub enum OpenError {
 pub(super) struct Opened {
     pub(super) lock: File,
     pub(super) database: Database,
-    pub(super) max_bytes: u64,
+    pub(super) limits: Limits,
     pub(super) reserve: Reserve,
     pub(super) loaded: Loaded,
 }
@@ -136,7 +141,8 @@ pub(super) fn open(config: &StoreConfig, now: Timestamp) -> Result<Opened, OpenE
     let max_bytes = config.max_bytes.max(MIN_MAX_BYTES);
     let database = database(&path, max_bytes)?;
     let loaded = load(&database, now).map_err(|error| classify(&path, error))?;
-    Ok(Opened { lock, database, max_bytes, reserve: Reserve::in_directory(&config.dir), loaded })
+    let limits = Limits { max_bytes, max_share_percent: config.max_share_percent };
+    Ok(Opened { lock, database, limits, reserve: Reserve::in_directory(&config.dir), loaded })
 }
 
 /// Held as long as the store is open. SQLite's own lock would do between processes, but not within one.

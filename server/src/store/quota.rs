@@ -10,27 +10,46 @@ const ROW_BYTES: u64 = 512;
 /// What is kept free for the trees themselves to grow, in bytes.
 const SPARE_BYTES: u64 = 64 * 1024;
 
+/// How much the store may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) max_bytes: u64,
+    /// How much of that one requester may.
+    pub(super) max_share_percent: u8,
+}
+
 /// What is left for new requests, in bytes. A store that filled up with open requests could end none of them, hence forget none
 /// either, and would stay full.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quota {
     left: u64,
+    /// What one requester may have, ended requests included.
+    share: u64,
     /// How many more requests will be open once the transaction is committed; fewer, if negative.
     opened: i64,
 }
 
 impl Quota {
     /// What is left now, with so many requests open.
-    pub(super) fn measure(database: &Database, max_bytes: u64, open: u64) -> Result<Self, DbError> {
+    pub(super) fn measure(database: &Database, limits: Limits, open: u64) -> Result<Self, DbError> {
+        let Limits { max_bytes, max_share_percent } = limits;
         let used = database.used_pages()?.saturating_mul(database.page_bytes()?);
         let used = used.saturating_add(database.overgrown_bytes()?);
         let reserved = open.saturating_mul(END_BYTES).saturating_add(SPARE_BYTES);
-        Ok(Self { left: max_bytes.saturating_sub(used).saturating_sub(reserved), opened: 0 })
+        // Divided first: nothing that is configured may overflow.
+        let percent = u64::from(max_share_percent);
+        let share = if percent < 100 { max_bytes / 100 * percent + max_bytes % 100 * percent / 100 } else { u64::MAX };
+        Ok(Self { left: max_bytes.saturating_sub(used).saturating_sub(reserved), share, opened: 0 })
+    }
+
+    /// Whether one requester may have these besides what it has `taken`.
+    pub(super) fn fits_share(&self, records: &[Record], taken: u64) -> bool {
+        taken.saturating_add(needed(records)) <= self.share
     }
 
     /// Takes what these requests need; false, and nothing taken, if it is not there.
     pub(super) fn take(&mut self, records: &[Record]) -> bool {
-        let needed = records.iter().map(bytes).fold(0, u64::saturating_add);
+        let needed = needed(records);
         let Some(left) = self.left.checked_sub(needed) else { return false };
         self.left = left;
         for _ in records.iter().filter(|record| record.end.is_none()) {
@@ -50,7 +69,11 @@ impl Quota {
     }
 }
 
-/// A generous estimate: a page that a row does not fill may be left half empty.
+fn needed(records: &[Record]) -> u64 {
+    records.iter().map(bytes).fold(0, u64::saturating_add)
+}
+
+/// A generous estimate, the same as in the table `shares`: a page that a row does not fill may be left half empty.
 fn bytes(record: &Record) -> u64 {
     // The URL stands in the request's row, and in its event's and in the index of that.
     let texts = record.message.len() + 3 * record.webhook.as_ref().map_or(0, |url| url.len());

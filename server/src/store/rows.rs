@@ -16,14 +16,14 @@ use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 
 /// What a request is read back from.
-pub(super) const COLUMNS: &str = "id, public_key, requester, purpose, batch_id, batch_index, batch_size, webhook, \
+pub(super) const COLUMNS: &str = "id, public_key, requester_id, requester, purpose, batch_id, batch_index, batch_size, webhook, \
     deliver_by, expires_at, attempt, queued_at, delivered_at, received_at, displayed_at, ended_at, end_kind, end_phase, \
     signature, approved_by, device_id, device_label, reject_code, reason, message";
 
-const INSERT: &str = "INSERT INTO requests (id, public_key, requester, purpose, batch_id, batch_index, batch_size, webhook, \
+const INSERT: &str = "INSERT INTO requests (id, public_key, requester_id, requester, purpose, batch_id, batch_index, batch_size, webhook, \
     deliver_by, expires_at, attempt, queued_at, delivered_at, received_at, displayed_at, ended_at, end_kind, end_phase, \
     signature, approved_by, device_id, device_label, reject_code, reason, message, idempotency_key) VALUES (?1, ?2, ?3, ?4, \
-    ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
+    ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
 
 /// Adds a request.
 pub(super) fn insert(connection: &Connection, record: &Record, key: Option<&IdempotencyKey>) -> Result<(), DbError> {
@@ -33,7 +33,8 @@ pub(super) fn insert(connection: &Connection, record: &Record, key: Option<&Idem
     connection.prepare_cached(INSERT)?.execute(params![
         record.id.to_bytes(),
         record.public_key.as_bytes(),
-        record.requester.as_str(),
+        record.requester_id.as_str(),
+        Some(record.requester.as_str()).filter(|name| *name != record.requester_id.as_str()),
         record.purpose.as_ref().map(|purpose| purpose.as_str()),
         batch.map(|batch| batch.id.to_bytes()),
         batch.map(|batch| batch.index),
@@ -63,11 +64,13 @@ pub(super) fn insert(connection: &Connection, record: &Record, key: Option<&Idem
 
 /// Reads a request back.
 pub(super) fn record(row: &Row<'_>) -> Result<Record, DbError> {
+    let requester_id: Box<str> = row.get("requester_id")?;
     Ok(Record {
         id: RequestId::from_bytes(row.get("id")?),
         public_key: row.get::<_, [u8; 32]>("public_key")?.into(),
         message: message(row)?,
-        requester: parsed(&row.get::<_, Box<str>>("requester")?, "requester")?,
+        requester: optional(row, "requester")?.map_or_else(|| parsed(&requester_id, "requester_id"), Ok)?,
+        requester_id: parsed(&requester_id, "requester_id")?,
         purpose: optional(row, "purpose")?,
         batch: batch(row)?,
         deliver_by: timestamp(row, "deliver_by")?,

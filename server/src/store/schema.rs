@@ -5,7 +5,8 @@ use rusqlite::Connection;
 
 /// What has to be run on a database of version `n` to make it one of version `n + 1`; an empty one is of version 0.
 /// A script that has been released is never changed.
-const MIGRATIONS: [&str; 3] = [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
+const MIGRATIONS: [&str; 4] =
+    [include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql"), include_str!("v4.sql")];
 
 /// The version this program reads and writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
@@ -65,6 +66,31 @@ mod tests {
             .query_row("SELECT target, attempts FROM events", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!(event, ("https://a.example/".into(), 2));
+    }
+
+    #[test]
+    fn a_request_of_an_older_version_belongs_to_the_name_it_was_asked_under() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[..3].concat().as_str()).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO requests (id, public_key, requester, webhook, idempotency_key, deliver_by, expires_at, attempt, queued_at, \
+                 message) VALUES (x'01', x'02', 'a', 'https://a.example/', 'k', 1, 1, 1, 1, x'030303'); \
+                 INSERT INTO idempotency (requester, key, fingerprint, requests, kept) VALUES ('a', 'k', x'00', x'01', 1)",
+            )
+            .unwrap();
+        migrate(&connection, 3).unwrap();
+        let bytes: i64 =
+            connection.query_row("SELECT bytes FROM shares WHERE requester_id = 'a'", [], |row| row.get(0)).unwrap();
+        assert_eq!(bytes, 2 * (3 + 3 * 18 + 512) + 1024);
+        // The triggers of older versions go by the new names.
+        connection.execute("DELETE FROM requests", []).unwrap();
+        let left: u32 = connection
+            .query_row("SELECT (SELECT count(*) FROM idempotency) + (SELECT count(*) FROM shares)", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(left, 0);
     }
 
     #[test]

@@ -43,13 +43,13 @@ impl Store {
     /// # Errors
     /// [`OpenError`], which names the file or directory.
     pub fn open(config: StoreConfig, now: Timestamp) -> Result<(Self, Loaded), OpenError> {
-        let Opened { lock, database, max_bytes, reserve, loaded } = open::open(&config, now)?;
+        let Opened { lock, database, limits, reserve, loaded } = open::open(&config, now)?;
         let (sender, commands) = mpsc::channel();
         let shared = Arc::<Shared>::default();
         let worker = Worker {
             commands,
             database: Some(database),
-            max_bytes,
+            limits,
             open: u64::try_from(loaded.open.len()).unwrap_or(u64::MAX),
             postponed: Vec::new(),
             forgetting: VecDeque::new(),

@@ -5,7 +5,7 @@ use super::{
     batch::{Batch, Command, Job, Question, Wake},
     database::Database,
     error::{DbError, Severity},
-    quota::Quota,
+    quota::{Limits, Quota},
     reads,
     reserve::Reserve,
     writes::{self, Outcome},
@@ -41,7 +41,7 @@ pub(super) struct Worker {
     pub(super) commands: Receiver<Command>,
     /// None once the store has failed.
     pub(super) database: Option<Database>,
-    pub(super) max_bytes: u64,
+    pub(super) limits: Limits,
     /// How many requests are open.
     pub(super) open: u64,
     /// Writes that have to be made and found no quota.
@@ -129,7 +129,7 @@ impl Worker {
     /// Makes all the writes in one transaction.
     fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
         let Some(database) = &mut self.database else { return Err(StoreError::Failed) };
-        let result = Quota::measure(database, self.max_bytes, self.open)
+        let result = Quota::measure(database, self.limits, self.open)
             .and_then(|quota| transaction(database, jobs, quota))
             .or_else(|error| database.roll_back().and(Err(error)));
         match result {

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     record::{End, PhaseTimes, Record},
+    requester::RequesterId,
     time::Timestamp,
 };
 use countersign_protocol::RequestId;
@@ -70,6 +71,11 @@ fn accept(
     if records.is_empty() {
         return Ok(Ok(Written::Done));
     }
+    if let Some(first) = records.first()
+        && !quota.fits_share(records, taken(connection, &first.requester_id)?)
+    {
+        return Ok(Ok(Written::OverShare));
+    }
     if !quota.take(records) {
         return Ok(Err(StoreError::Full));
     }
@@ -85,10 +91,19 @@ fn accept(
     Ok(Ok(Written::Done))
 }
 
+/// How much of the store this requester has taken, in bytes.
+fn taken(connection: &Connection, requester: &RequesterId) -> Result<u64, DbError> {
+    let bytes: Option<i64> = connection
+        .prepare_cached("SELECT bytes FROM shares WHERE requester_id = ?1")?
+        .query_row([requester.as_str()], |row| row.get(0))
+        .optional()?;
+    u64::try_from(bytes.unwrap_or(0)).map_err(|_| DbError::Column("bytes"))
+}
+
 /// What this requester has asked under the key before.
 fn earlier(connection: &Connection, idempotency: &Idempotency) -> Result<Option<Written>, DbError> {
     let row: Option<([u8; 32], Vec<u8>)> = connection
-        .prepare_cached("SELECT fingerprint, requests FROM idempotency WHERE requester = ?1 AND key = ?2")?
+        .prepare_cached("SELECT fingerprint, requests FROM idempotency WHERE requester_id = ?1 AND key = ?2")?
         .query_row(params![idempotency.requester.as_str(), idempotency.key.as_str()], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
@@ -105,7 +120,7 @@ fn remember(connection: &Connection, idempotency: &Idempotency, records: &[Recor
     let ids: Vec<u8> = records.iter().flat_map(|record| record.id.to_bytes()).collect();
     connection
         .prepare_cached(
-            "INSERT INTO idempotency (requester, key, fingerprint, requests, kept) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO idempotency (requester_id, key, fingerprint, requests, kept) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![
             idempotency.requester.as_str(),

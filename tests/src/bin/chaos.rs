@@ -164,8 +164,8 @@ impl World {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let (honest_token, honest_entry) = Tokens::generate("Example Bank").unwrap();
-        let (hostile_token, hostile_entry) = Tokens::generate("Hoarder").unwrap();
+        let (honest_token, honest_entry) = Tokens::generate("Example Bank", None).unwrap();
+        let (hostile_token, hostile_entry) = Tokens::generate("Hoarder", None).unwrap();
         let config = configuration(&folder, &[honest_entry, hostile_entry]);
         let data = folder.path().join("data");
         let mut command = ServerProcess::command(&["--config", &config]);

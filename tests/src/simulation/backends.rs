@@ -10,7 +10,7 @@ use super::{
 };
 use countersign_protocol::{Batch, BatchId, Message, RequestId, RequesterName};
 use countersign_server::{
-    Accepted, End, IdempotencyKey, Record, SigningError, SigningService, Subscription,
+    Accepted, End, IdempotencyKey, Record, RequesterId, SigningError, SigningService, Subscription,
     simulation::{NewRequest, Waiting},
     storage::Idempotency,
 };
@@ -331,7 +331,7 @@ fn ask_durably(
     (number, body): (CallId, usize),
     records: Vec<Record>,
 ) -> Result<(), SigningError> {
-    let requester = records.first().map(|record| record.requester.clone());
+    let requester = records.first().map(|record| record.requester_id.clone());
     let idempotency = call.idempotency.as_ref().zip(requester).map(|(key, requester)| Idempotency {
         requester,
         key: key.parse::<IdempotencyKey>().unwrap(),
@@ -369,11 +369,11 @@ fn now<T>(future: impl Future<Output = T>) -> Poll<T> {
 /// Whether the request is still open.
 fn look_up(ground: &mut Ground, service: &SigningService, id: RequestId) -> bool {
     ground.see(Seen::LookedUp);
-    let stranger: RequesterName = "Somebody Else".parse().unwrap();
+    let stranger: RequesterId = "Somebody Else".parse().unwrap();
     if now(service.record(&stranger, id)) != Poll::Ready(Err(SigningError::UnknownRequest)) {
         ground.checker.report("a request was told to a stranger", || id.to_string());
     }
-    match now(service.record(&requester(), id)) {
+    match now(service.record(&RequesterId::from(&requester()), id)) {
         Poll::Ready(Ok(record)) => {
             tell(ground, &record, "look-up");
             record.end.is_none()
@@ -458,7 +458,7 @@ impl Callers<'_> {
     }
 
     fn watch(&mut self, ground: &mut Ground, service: &SigningService, id: RequestId) {
-        match now(service.subscribe(&requester(), id)) {
+        match now(service.subscribe(&RequesterId::from(&requester()), id)) {
             Poll::Ready(Ok(mut watched)) => {
                 ground.see(Seen::Watched);
                 if Self::follow(ground, &mut watched) {

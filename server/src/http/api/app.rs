@@ -1,7 +1,7 @@
 //! What all handlers share.
 
 use super::{
-    auth::{Requester, RequesterKey, Tokens},
+    auth::{Requester, Tokens},
     problem::Problem,
     webhook_target::WebhookTarget,
 };
@@ -12,6 +12,7 @@ use crate::{
         listen::{KeyedRate, Party},
         ops::LogWriter,
     },
+    requester::RequesterId,
     store::DurableStore,
 };
 use countersign_protocol::RequestId;
@@ -25,7 +26,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) tokens: Tokens,
     pub(in crate::http) read_timeout: Duration,
     pub(in crate::http) connects: KeyedRate<Party>,
-    pub(in crate::http) requests: KeyedRate<RequesterKey>,
+    pub(in crate::http) requests: KeyedRate<RequesterId>,
     pub(in crate::http) failures: KeyedRate<Party>,
     pub(in crate::http) store: Option<DurableStore>,
     pub(in crate::http) webhook_targets: Vec<WebhookTarget>,
@@ -68,14 +69,14 @@ impl App {
     ) -> Result<Record, SigningError> {
         if !time_limit.is_zero() {
             tokio::select! {
-                waited = self.service.wait(&requester.name, id, time_limit) => match waited {
+                waited = self.service.wait(&requester.id, id, time_limit) => match waited {
                     Err(SigningError::Draining) => {}
                     Ok(_) | Err(_) => return waited,
                 },
                 () = self.draining() => {}
             }
         }
-        self.service.record(&requester.name, id).await
+        self.service.record(&requester.id, id).await
     }
 
     /// Whether a request may name this URL as its webhook.

@@ -1,7 +1,7 @@
 //! Who may use the API: bearer tokens (RFC 6750), known only by their hash, each naming its requester.
 
 use super::problem::Problem;
-use crate::http::loopback::is_loopback;
+use crate::{http::loopback::is_loopback, requester::RequesterId};
 use countersign_protocol::RequesterName;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,10 +13,20 @@ use warp::http::StatusCode;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenEntry {
-    /// The requester's name, shown by wallets.
+    /// Whose requests are asked with it, for good; the name where there is none. Tokens with the same id are one requester's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The requester's name, shown by wallets. May change, where there is an id.
     pub name: String,
     /// SHA-256 of the token, in hex. Tokens are random, so a plain hash cannot be guessed backwards.
     pub sha256: String,
+}
+
+impl TokenEntry {
+    /// Whose requests are asked with it.
+    pub(in crate::http) fn requester_id(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// Why a configured token cannot be used.
@@ -25,6 +35,9 @@ pub enum TokenError {
     /// The name is empty, too long or has control characters.
     #[error("token name {0:?}: {1}")]
     Name(String, countersign_protocol::TextError),
+    /// The id is empty, too long or has control characters.
+    #[error("token {0:?}: its id {1}")]
+    Id(String, countersign_protocol::TextError),
     /// The hash is not 64 hex digits.
     #[error("token {0:?}: sha256 is not 64 hex digits")]
     Hash(String),
@@ -35,7 +48,7 @@ pub enum TokenError {
 
 /// The tokens that are accepted.
 #[derive(Clone, Default)]
-pub struct Tokens(Arc<HashMap<[u8; 32], RequesterName>>);
+pub struct Tokens(Arc<HashMap<[u8; 32], Requester>>);
 
 impl Tokens {
     /// Reads configured tokens.
@@ -49,8 +62,9 @@ impl Tokens {
                 entry.name.parse().map_err(|error| TokenError::Name(entry.name.clone(), error))?;
             let mut hash = [0; 32];
             hex::decode_to_slice(&entry.sha256, &mut hash).map_err(|_| TokenError::Hash(entry.name.clone()))?;
-            if let Some(other) = tokens.insert(hash, name) {
-                return Err(TokenError::SameHash(other.as_str().into(), entry.name.clone()));
+            let id = entry.requester_id().parse().map_err(|error| TokenError::Id(entry.name.clone(), error))?;
+            if let Some(other) = tokens.insert(hash, Requester { id, name }) {
+                return Err(TokenError::SameHash(other.name.as_str().into(), entry.name.clone()));
             }
         }
         Ok(Self(Arc::new(tokens)))
@@ -61,15 +75,18 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// A new token and the line an operator puts into the configuration. The token itself is kept nowhere.
+    /// A new token, for the requester of that id or a new one, and the lines an operator puts into the configuration. The token itself is
+    /// kept nowhere.
     ///
     /// # Errors
-    /// [`TokenError::Name`].
-    pub fn generate(name: &str) -> Result<(String, TokenEntry), TokenError> {
-        name.parse::<RequesterName>().map_err(|error| TokenError::Name(name.into(), error))?;
+    /// [`TokenError::Name`] and [`TokenError::Id`].
+    pub fn generate(name: &str, id: Option<&str>) -> Result<(String, TokenEntry), TokenError> {
+        let id = id.map_or_else(|| hex::encode(crate::random::bytes::<8>()), str::to_owned);
         let token = format!("cs_{}", hex::encode(crate::random::bytes::<32>()));
         let sha256 = hex::encode(hash(&token));
-        Ok((token, TokenEntry { name: name.into(), sha256 }))
+        let entry = TokenEntry { id: Some(id), name: name.into(), sha256 };
+        Self::from_entries(std::slice::from_ref(&entry))?;
+        Ok((token, entry))
     }
 
     /// Who a request comes from, by its `Authorization` and `Host` headers.
@@ -83,15 +100,14 @@ impl Tokens {
     ) -> Result<Requester, Problem> {
         if self.is_empty() {
             if host.is_some_and(is_loopback) {
-                return Ok(Requester { key: RequesterKey::Anybody, name: anybody()? });
+                return anybody();
             }
             let detail = "without tokens the API answers on localhost only";
             return Err(Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail));
         }
         let token = authorization.and_then(bearer);
-        let known = token.map(hash).and_then(|hash| self.0.get(&hash).map(|name| (hash, name)));
-        match known {
-            Some((hash, name)) => Ok(Requester { key: RequesterKey::Token(hash), name: name.clone() }),
+        match token.and_then(|token| self.0.get(&hash(token))) {
+            Some(requester) => Ok(requester.clone()),
             None => {
                 let detail = if token.is_some() { "the token is not known here" } else { "a bearer token is needed" };
                 Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
@@ -102,28 +118,23 @@ impl Tokens {
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.values()).finish()
+        f.debug_list().entries(self.0.values().map(|requester| &requester.name)).finish()
     }
 }
 
 /// Whoever sent an API request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) struct Requester {
-    pub(in crate::http) key: RequesterKey,
+    /// What its requests, its keys and its rate are counted under.
+    pub(in crate::http) id: RequesterId,
     /// What wallets show.
     pub(in crate::http) name: RequesterName,
 }
 
-/// What a requester's rate is counted under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::http) enum RequesterKey {
-    Anybody,
-    Token([u8; 32]),
-}
-
 /// The requester where there are no tokens: some program on this machine.
-fn anybody() -> Result<RequesterName, Problem> {
-    "local backend".parse().map_err(|error| Problem::malformed(format!("requester: {error}")))
+fn anybody() -> Result<Requester, Problem> {
+    let name = "local backend".parse().map_err(|error| Problem::malformed(format!("requester: {error}")))?;
+    Ok(Requester { id: RequesterId::from(&name), name })
 }
 
 fn bearer(authorization: &str) -> Option<&str> {
@@ -141,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_generated_token_is_known_by_its_hash_alone() {
-        let (token, entry) = Tokens::generate("Example Bank").unwrap();
+        let (token, entry) = Tokens::generate("Example Bank", None).unwrap();
         let tokens = Tokens::from_entries(std::slice::from_ref(&entry)).unwrap();
         let shown = format!("{tokens:?}");
         assert_eq!(shown, "[Text(12 bytes)]");
@@ -152,7 +163,7 @@ mod tests {
 
     #[test]
     fn other_tokens_are_refused() {
-        let (token, entry) = Tokens::generate("a").unwrap();
+        let (token, entry) = Tokens::generate("a", None).unwrap();
         let tokens = Tokens::from_entries(&[entry]).unwrap();
         for authorization in [None, Some("Bearer"), Some("Bearer x"), Some(token.as_str()), Some("Basic eA==")] {
             assert!(tokens.requester(authorization, Some("localhost")).is_err(), "{authorization:?}");
@@ -172,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_bad_entry_is_named() {
-        let entry = |name: &str, sha256: &str| [TokenEntry { name: name.into(), sha256: sha256.into() }];
+        let entry = |name: &str, sha256: &str| [TokenEntry { id: None, name: name.into(), sha256: sha256.into() }];
         assert!(matches!(Tokens::from_entries(&entry("", &"0".repeat(64))), Err(TokenError::Name(..))));
         let twice = [entry("a", &"0".repeat(64)), entry("b", &"0".repeat(64))].concat();
         assert_eq!(Tokens::from_entries(&twice).unwrap_err(), TokenError::SameHash("a".into(), "b".into()));

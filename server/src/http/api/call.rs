@@ -68,7 +68,7 @@ pub(in crate::http) fn admit(app: &App, caller: &Caller) -> Result<Requester, Pr
         .tokens
         .requester(caller.authorization.as_deref(), caller.host.as_deref())
         .map_err(|problem| refused(app, caller, problem))?;
-    app.requests.check(&requester.key).map_err(|exceeded| {
+    app.requests.check(&requester.id).map_err(|exceeded| {
         app.service.metrics().rate_limited(exceeded.scope);
         Problem::from(exceeded)
     })?;

@@ -20,7 +20,7 @@ pub(in crate::http) async fn events(app: Arc<App>, requester: Requester, id: Req
     if app.service.is_draining() {
         return Err(SigningError::Draining.into());
     }
-    let subscription = app.service.subscribe(&requester.name, id).await?;
+    let subscription = app.service.subscribe(&requester.id, id).await?;
     let states = sse::keep_alive().interval(KEEP_ALIVE).stream(states(app, subscription));
     let mut response = sse::reply(states).into_response();
     // nginx would otherwise hold events back until there are many.

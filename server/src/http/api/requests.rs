@@ -93,8 +93,8 @@ async fn answer(app: Arc<App>, requester: Requester, id: RequestId, question: Qu
     match question {
         Question::Show { wait } => Ok(shown(&app.status(&requester, id, wait).await?)),
         Question::Events => events(app, requester, id).await,
-        Question::Receipt => receipt(&app, &app.service.record(&requester.name, id).await?),
-        Question::Cancel => Ok(shown(&app.service.cancel(&requester.name, id).await?)),
+        Question::Receipt => receipt(&app, &app.service.record(&requester.id, id).await?),
+        Question::Cancel => Ok(shown(&app.service.cancel(&requester.id, id).await?)),
     }
 }
 

@@ -100,6 +100,7 @@ mod tests {
             id: RequestId::from_random_bytes([1; 16]),
             public_key: [2; 32].into(),
             message: Arc::new(b"hello".to_vec().try_into().unwrap()),
+            requester_id: "Example Bank".parse().unwrap(),
             requester: "Example Bank".parse().unwrap(),
             purpose: None,
             batch: None,

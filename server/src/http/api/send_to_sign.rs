@@ -58,7 +58,7 @@ pub(in crate::http) async fn send_to_sign(
             if durable {
                 one_durable(app, request, &requester, &preferences).await
             } else {
-                one(request.requester(requester.name)).await
+                one(request.requester_id(requester.id).requester(requester.name)).await
             }
         }
         Messages::Several(messages) => {
@@ -66,7 +66,7 @@ pub(in crate::http) async fn send_to_sign(
             if durable {
                 several_durable(app, request, &requester, &preferences).await
             } else {
-                Ok(several(&request.requester(requester.name).send_for_records().await?))
+                Ok(several(&request.requester_id(requester.id).requester(requester.name).send_for_records().await?))
             }
         }
     }
@@ -87,11 +87,14 @@ async fn one_durable(
     preferences: &Preferences,
 ) -> Result<Response, Problem> {
     let request_id = request.id();
-    let accepted = request.requester(requester.name.clone()).submit().await.map_err(|error| match error {
-        // It may be written yet, and can be looked up then.
-        SigningError::StorageUnavailable => Problem::from(error).about(request_id),
-        error => error.into(),
-    })?;
+    let accepted =
+        request.requester_id(requester.id.clone()).requester(requester.name.clone()).submit().await.map_err(
+            |error| match error {
+                // It may be written yet, and can be looked up then.
+                SigningError::StorageUnavailable => Problem::from(error).about(request_id),
+                error => error.into(),
+            },
+        )?;
     let [record] = ended(app, requester, preferences, &accepted)
         .await?
         .try_into()
@@ -113,7 +116,7 @@ async fn several_durable(
     requester: &Requester,
     preferences: &Preferences,
 ) -> Result<Response, Problem> {
-    let accepted = request.requester(requester.name.clone()).submit().await?;
+    let accepted = request.requester_id(requester.id.clone()).requester(requester.name.clone()).submit().await?;
     let records = ended(app, requester, preferences, &accepted).await?;
     let response = several(&records);
     let open = records.iter().any(|record| record.end.is_none());
@@ -134,7 +137,7 @@ async fn ended(
     let status = accepted.request_ids.iter().map(async |&id| {
         let record = match preferences.prefer.respond_async {
             Some(time_limit) => app.status(requester, id, time_limit).await,
-            None => app.service.wait(&requester.name, id, UNTIL_THE_END).await,
+            None => app.service.wait(&requester.id, id, UNTIL_THE_END).await,
         };
         record.map_err(|error| Problem::from(error).about(id))
     });

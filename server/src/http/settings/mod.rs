@@ -129,7 +129,7 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_MAX_PENDING_BYTES", value_name = "BYTES")]
     pub max_pending_bytes: Option<usize>,
 
-    /// Percent of the limits on open requests that one token's may take [default: 25; 100 with one token or none]
+    /// Percent of the limits on open requests and of --max-store-bytes for one requester [default: 25; 100 with one requester]
     #[arg(long, env = "COUNTERSIGN_MAX_SHARE_PERCENT", value_name = "PERCENT")]
     pub max_share_percent: Option<usize>,
 

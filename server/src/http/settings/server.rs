@@ -76,7 +76,7 @@ impl Settings {
         };
         let max_bytes = self.max_store_bytes.unwrap_or(defaults.max_bytes);
         let max_bytes = within("max-store-bytes", max_bytes, MIN_MAX_BYTES, i64::MAX as u64)?;
-        Ok(Some(StoreConfig { retention, max_bytes, ..defaults }))
+        Ok(Some(StoreConfig { retention, max_bytes, max_share_percent: self.max_share_percent()?, ..defaults }))
     }
 
     fn demo(&self, bound: SocketAddr) -> Result<Option<Demo>, SettingsError> {

@@ -4,7 +4,10 @@ use super::{
     Settings, SettingsError,
     range::{in_range, milliseconds},
 };
-use crate::{Config, http::loopback::is_loopback};
+use crate::{
+    Config,
+    http::{TokenEntry, loopback::is_loopback},
+};
 use countersign_protocol::{Audience, ENDPOINT, limits::MAX_MESSAGE_BYTES};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -69,8 +72,11 @@ impl Settings {
         if self.no_rate_limit.unwrap_or(false) { None } else { set.or(default) }
     }
 
-    fn max_share_percent(&self) -> Result<u8, SettingsError> {
-        let default = if self.token.len() > 1 { SHARE_OF_MANY } else { 100 };
+    pub(super) fn max_share_percent(&self) -> Result<u8, SettingsError> {
+        let mut requesters = self.token.iter().map(TokenEntry::requester_id);
+        let first = requesters.next();
+        let are_several = requesters.any(|other| Some(other) != first);
+        let default = if are_several { SHARE_OF_MANY } else { 100 };
         let percent = in_range("max-share-percent", self.max_share_percent, default, 100)?;
         Ok(u8::try_from(percent).unwrap_or(100))
     }

@@ -75,7 +75,7 @@ fn what_would_open_the_server_to_strangers_is_refused() {
 
 #[test]
 fn strangers_cannot_restart_a_demo() {
-    let (_, token) = Tokens::generate("a").unwrap();
+    let (_, token) = Tokens::generate("a", None).unwrap();
     let demo = Settings { demo: Some(true), token: vec![token], ..Settings::default() };
     assert!(demo.http(bound("127.0.0.1:1")).unwrap().demo.is_some());
     assert!(matches!(demo.http(bound("192.0.2.1:1")), Err(SettingsError::DemoElsewhere(_))));

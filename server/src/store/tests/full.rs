@@ -148,3 +148,29 @@ fn what_is_kept_has_a_last_chance_and_is_not_lied_about() {
     assert_eq!(wait(&ended), Err(StoreError::Full));
     assert_eq!(ids(&open(dir.path()).1.open), [id(1)]);
 }
+
+#[test]
+fn a_share_is_counted_as_its_requests_come_and_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = StoreConfig { max_bytes: MAX_BYTES, max_share_percent: 25, ..StoreConfig::new(dir.path()) };
+    let (store, _) = Store::open(config.clone(), NOW).unwrap();
+    let ask = |store: &Store, n, requester: &str| {
+        let message = Arc::new(vec![1; 10_000].try_into().unwrap());
+        let records = vec![Record { message, requester_id: requester.parse().unwrap(), ..record(n) }];
+        write(store, Write::Accept { records, idempotency: None }).unwrap()
+    };
+    // A quarter is 131,072 bytes, and each takes twice 10,512 and 1,024.
+    for n in 0..5 {
+        assert_eq!(ask(&store, n, "Greedy"), Written::Done, "{n}");
+    }
+    assert_eq!(ask(&store, 5, "Greedy"), Written::OverShare);
+    assert_eq!(ask(&store, 6, "Modest"), Written::Done);
+    write(&store, end(0)).unwrap();
+    assert_eq!(ask(&store, 5, "Greedy"), Written::OverShare, "an ended one is still kept");
+    drop(store);
+    let (store, _) = Store::open(config, NOW).unwrap();
+    assert_eq!(ask(&store, 5, "Greedy"), Written::OverShare);
+    assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(1));
+    assert_eq!(ask(&store, 5, "Greedy"), Written::Done);
+    assert_eq!(ask(&store, 7, "Greedy"), Written::OverShare);
+}

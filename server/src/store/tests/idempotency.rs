@@ -7,7 +7,7 @@ use super::{
 use crate::record::Record;
 
 fn asked(records: Vec<Record>, key: &str, fingerprint: u8) -> Write {
-    let requester = records.first().map_or_else(|| record(0).requester, |record| record.requester.clone());
+    let requester = records.first().map_or_else(|| record(0).requester_id, |record| record.requester_id.clone());
     let idempotency = Idempotency { requester, key: key.parse().unwrap(), fingerprint: [fingerprint; 32] };
     Write::Accept { records, idempotency: Some(idempotency) }
 }
@@ -24,7 +24,7 @@ fn the_same_again_is_the_first_and_something_else_is_refused() {
     }
     assert_eq!(write(&store, asked(vec![record(3)], "key", 2)), Ok(Written::Reused));
     assert_eq!(write(&store, asked(vec![record(3)], "Key", 2)), Ok(Written::Done));
-    let other = Record { requester: "Example Shop".parse().unwrap(), ..record(4) };
+    let other = Record { requester_id: "Example Shop".parse().unwrap(), ..record(4) };
     assert_eq!(write(&store, asked(vec![other], "key", 3)), Ok(Written::Done), "a key is its requester's own");
 
     drop(store);

@@ -45,6 +45,7 @@ fn record(n: u32) -> Record {
         id: id(n),
         public_key: [7; 32].into(),
         message: Arc::new(format!("message {n}").into_bytes().try_into().unwrap()),
+        requester_id: "Example Bank".parse().unwrap(),
         requester: "Example Bank".parse().unwrap(),
         purpose: None,
         batch: None,
