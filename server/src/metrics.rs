@@ -94,7 +94,11 @@ impl Metrics {
         registry.register("webhooks", "Attempts to tell an end to a webhook, by outcome", self.webhooks.clone());
         registry.register("store_commits", "Transactions the store has committed", self.store_commits.clone());
         registry.register("store_write_failures", "Writes that came to nothing", self.store_failures.clone());
-        registry.register("store_failed", "1 once nothing can be written until a restart", self.store_failed.clone());
+        registry.register(
+            "store_failed",
+            "1 while nothing can be written, after an error of the disk",
+            self.store_failed.clone(),
+        );
         registry.register(
             "log_lines_lost",
             "Lines of the log that could not be written in time",
@@ -147,7 +151,7 @@ impl Metrics {
         self.webhooks.get_or_create(&Outcome { outcome }).inc();
     }
 
-    /// What the store has counted itself: commits, writes that came to nothing, whether it has failed for good.
+    /// What the store has counted itself: commits, writes that came to nothing, whether it has failed.
     #[cfg(feature = "http")]
     pub(crate) fn stored(&self, (commits, failures, failed): (u64, u64, bool)) {
         self.store_commits.inner().store(commits, Ordering::Relaxed);

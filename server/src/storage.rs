@@ -101,7 +101,7 @@ pub enum StoreError {
     /// There is no room. There may be later.
     #[error("the store is full")]
     Full,
-    /// The disk failed; nothing will be written until the process is started again.
+    /// The disk failed; whether what was under way got there shows when the store has been opened again.
     #[error("the store has failed")]
     Failed,
 }
@@ -140,10 +140,19 @@ impl<T> fmt::Debug for Completion<T> {
     }
 }
 
+/// Is told what is on disk.
+pub type Recovered = Box<dyn Fn(Loaded) + Send>;
+
 /// Keeps requests that have to outlive the process.
 pub trait Storage: fmt::Debug + Send + Sync {
     /// Submits a write, and does not wait for it. Ends that find no room are tried again until there is some.
     fn write(&self, write: Write, then: Completion<Written>);
+
+    /// Whom to tell what is on disk, once the store works again after it had failed: what was under way then may be there or not. One that
+    /// never comes back does nothing.
+    fn on_recovery(&self, then: Recovered) {
+        drop(then);
+    }
 
     /// Looks up a request among what is on disk; none where there is no such request.
     fn read(&self, id: RequestId, then: Completion<Option<Record>>);
@@ -155,7 +164,7 @@ pub trait Storage: fmt::Debug + Send + Sync {
     }
 }
 
-/// What a store has kept of an earlier process.
+/// What a store has kept of an earlier process, or of the time before it failed.
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// Requests that are open.

@@ -49,7 +49,7 @@ impl<T, W> Dispatcher<T, W> {
     ) -> Check {
         let Some(open) = self.open_requests.get(id).filter(|open| open.record.public_key == *key) else {
             if self.abandoned.get(&id) == Some(key) {
-                // Open on disk: whatever is said here, the same answer may count after a restart. So nothing is said.
+                // Open on disk: whatever is said here, the same answer may count once the store works again. So nothing is said.
                 self.open_requests.release(connection, id);
                 return Check::Later;
             }

@@ -43,7 +43,7 @@ use recently_ended::RecentlyEnded;
 use registry::Registry;
 use smallvec::SmallVec;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -64,7 +64,7 @@ pub(crate) struct Dispatcher<T, W> {
     account: Account,
     recently_ended: RecentlyEnded,
     /// Requests whose end could not be written, with their keys: open on disk, and nobody here knows what will become of them. No more
-    /// than were open when the disk failed, since none is taken after that.
+    /// than were open when the disk failed, since none is taken until it works again.
     abandoned: HashMap<RequestId, PublicKeyBytes>,
     draining: bool,
     effects: VecDeque<Effect<W>>,
@@ -87,15 +87,47 @@ impl<T, W> Dispatcher<T, W> {
         for record in loaded.ended {
             dispatcher.recently_ended.remember(&record, SmallVec::new());
         }
-        for mut record in loaded.open {
-            // Under a clock that stands long before it was asked for it would have years.
-            record.expires_at = record.expires_at.min(now.after(Duration::from_millis(MAX_TIMEOUT_MS)));
-            // The time of the outage does not count against the delivery: the wallets are about to come back.
-            record.deliver_by = record.deliver_by.max(now.after(RETURN)).min(record.expires_at);
-            dispatcher.account.add(&dispatcher.capacity, &record);
-            dispatcher.open_requests.insert(OpenRequest::new(Box::new(record), true, None));
+        for record in loaded.open {
+            dispatcher.take_back(record, now);
         }
         dispatcher
+    }
+
+    /// Goes on with a request that is open on disk.
+    fn take_back(&mut self, mut record: Record, now: Timestamp) {
+        // Under a clock that stands long before it was asked for it would have years.
+        record.expires_at = record.expires_at.min(now.after(Duration::from_millis(MAX_TIMEOUT_MS)));
+        // The time of the outage does not count against the delivery: the wallets are about to come back.
+        record.deliver_by = record.deliver_by.max(now.after(RETURN)).min(record.expires_at);
+        self.account.add(&self.capacity, &record);
+        self.open_requests.insert(OpenRequest::new(Box::new(record), true, None));
+    }
+
+    /// A store that had failed works again, and has this on disk. What nobody here knew about is what it would be after a restart.
+    pub(crate) fn recover(&mut self, loaded: Loaded, now: Timestamp) {
+        for record in loaded.ended {
+            if self.abandoned.contains_key(&record.id) {
+                self.recently_ended.remember(&record, SmallVec::new());
+            }
+        }
+        self.abandoned.clear();
+        let mut concerned = BTreeSet::new();
+        for record in loaded.open {
+            let is_accepting = |accepting: &Accepting| accepting.records.iter().any(|other| other.id == record.id);
+            if self.open_requests.get(record.id).is_some() || self.accepting.values().any(is_accepting) {
+                continue;
+            }
+            for connection in self.registry.holding(&record.public_key) {
+                self.open_requests.release(connection, record.id);
+                concerned.insert(connection);
+            }
+            self.take_back(record, now);
+        }
+        if !self.draining {
+            for connection in concerned {
+                self.deliver_to(connection, now);
+            }
+        }
     }
 
     /// The next thing to be carried out.
@@ -264,7 +296,7 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
-    /// Lets go of a request whose end could not be written. It is open on disk, and will be here again after a restart. Connections that
+    /// Lets go of a request whose end could not be written. It is open on disk, and will be here again when the store works again. Connections that
     /// show it go on doing so, which takes its place from others until they have answered or gone.
     fn abandon(&mut self, id: RequestId) {
         let Some(open) = self.open_requests.remove(id) else { return };

@@ -493,6 +493,29 @@ fn an_end_that_cannot_be_written_is_not_told() {
 }
 
 #[test]
+fn what_a_failed_store_left_open_goes_on_when_it_works_again() {
+    let mut world = World::connected(&[1, 2]);
+    for n in 1..=3 {
+        world.accept(vec![record(n)], false);
+    }
+    world.answer(1, signed(9));
+    world.effects();
+    world.dispatcher.handle_written(Ticket::End(request(1)), Err(StoreError::Failed), world.now);
+    world.effects();
+    // The first is open on disk, the second is known, the third ended there with an outcome that nobody was told, the fourth was
+    // refused as something that may not have got there.
+    let ended = Record { end: Some(End::Cancelled), ..record(3) };
+    let loaded = Loaded { open: vec![record(1), record(2), record(4)], ended: vec![ended] };
+    world.dispatcher.recover(loaded, world.now);
+    let asked: Vec<_> = world.delivered().into_iter().map(|(to, request)| (to, request.request_id)).collect();
+    assert_eq!(asked, [(1, request(1)), (1, request(4)), (2, request(1)), (2, request(4))]);
+    assert_eq!(world.dispatcher.pending(), 4, "the third is open here until its end is written");
+    world.answer(1, signed(9));
+    world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Done), world.now);
+    assert_eq!(acks(&world.effects()), [(1, AckOutcome::Accepted)]);
+}
+
+#[test]
 fn what_cannot_be_written_is_not_taken() {
     let mut world = World::connected(&[1]);
     for (written, error) in [

@@ -6,7 +6,7 @@ use crate::{
     dispatch::Accepted,
     record::Record,
     requester::RequesterId,
-    storage::{Completion, Idempotency, StoreError},
+    storage::{Completion, Idempotency, Loaded, StoreError},
     time::Timestamp,
 };
 use countersign_protocol::{PublicKey, RequestId};
@@ -202,6 +202,14 @@ impl SigningService {
         if begun < deadline && Instant::now().duration_since(deadline) >= OVERSLEPT {
             sleep(READ_GRACE).await;
         }
+    }
+
+    /// A store that had failed works again, and has this on disk.
+    pub(super) fn recover(&self, mut loaded: Loaded) {
+        let behind = self.0.clock.ahead().saturating_neg();
+        loaded.open.iter_mut().chain(&mut loaded.ended).for_each(|record| record.move_by(behind));
+        self.apply(|dispatcher, now| dispatcher.recover(loaded, now));
+        self.0.deadlines.notify_one();
     }
 
     pub(crate) fn open_record(&self, id: RequestId) -> Option<Record> {

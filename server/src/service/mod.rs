@@ -124,7 +124,7 @@ impl SigningService {
         let metrics = Metrics::default();
         metrics.pending.set(gauge(dispatcher.pending()));
         let state = State { dispatcher, acceptances: HashMap::new(), watchers: HashMap::new(), ended: SmallVec::new() };
-        Self(Arc::new(Inner {
+        let service = Self(Arc::new(Inner {
             rules: Arc::new(config.rules()),
             config,
             metrics,
@@ -134,7 +134,17 @@ impl SigningService {
             state: Mutex::new(state),
             changed: Notify::new(),
             deadlines: Notify::new(),
-        }))
+        }));
+        if let Some(store) = &service.0.store {
+            // Not the service itself: it holds the store.
+            let inner = Arc::downgrade(&service.0);
+            store.on_recovery(Box::new(move |loaded| {
+                if let Some(inner) = inner.upgrade() {
+                    Self(inner).recover(loaded);
+                }
+            }));
+        }
+        service
     }
 
     /// How many connections of wallets hold this key.

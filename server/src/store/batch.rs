@@ -1,7 +1,7 @@
 //! What is done next: everything that has queued up, to share one commit.
 
 use super::{Completion, Event, Write, Written};
-use crate::{record::Record, time::Timestamp};
+use crate::{record::Record, storage::Recovered, time::Timestamp};
 use countersign_protocol::RequestId;
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError},
@@ -26,6 +26,10 @@ pub(super) enum Question {
     Read(RequestId, Completion<Option<Record>>),
     DueEvents(Box<str>, Timestamp, usize, Completion<(Vec<Event>, Option<Timestamp>)>),
     Forget(Timestamp, Completion<usize>),
+    OnRecovery(Recovered),
+    /// Makes a store that has failed open its database now: in tests it does so by itself much later.
+    #[cfg(test)]
+    Reopen,
     /// Makes the next commits fail with these codes of SQLite.
     #[cfg(test)]
     Fault(Vec<i32>),

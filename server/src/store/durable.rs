@@ -4,7 +4,7 @@ use super::{Event, OpenError, ServerKey, Store, StoreConfig, receipt};
 use crate::{
     random,
     record::Record,
-    storage::{Completion, Loaded, Storage, StoreError, Write, Written},
+    storage::{Completion, Loaded, Recovered, Storage, StoreError, Write, Written},
     time::{Clock, Timestamp},
 };
 use countersign_protocol::{Audience, RequestId};
@@ -101,6 +101,10 @@ impl Storage for DurableStore {
             }
         });
         self.0.store.write(write, then);
+    }
+
+    fn on_recovery(&self, then: Recovered) {
+        self.0.store.on_recovery(then);
     }
 
     fn read(&self, id: RequestId, then: Completion<Option<Record>>) {

@@ -158,6 +158,15 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// Opens the database again after it had failed, behind the same lock, and reads what is in it: everything that is read then has been synced
+/// anew.
+pub(super) fn reopen(dir: &Path, max_bytes: u64, now: Timestamp) -> Result<(Database, Loaded), OpenError> {
+    let path = dir.join(DATABASE);
+    let database = database(&path, max_bytes)?;
+    let loaded = load(&database, now).map_err(|error| classify(&path, error))?;
+    Ok((database, loaded))
+}
+
 fn database(path: &Path, max_bytes: u64) -> Result<Database, OpenError> {
     let classify = |error| classify(path, error);
     let database = Database::open(path).map_err(classify)?;

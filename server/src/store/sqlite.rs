@@ -4,9 +4,13 @@ use super::{
     Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write, Written,
     batch::{Command, Job, Question},
     open::{self, Opened},
-    worker::{Shared, Worker},
+    worker::{Reopening, Shared, Worker},
 };
-use crate::{record::Record, storage::Storage, time::Timestamp};
+use crate::{
+    record::Record,
+    storage::{Recovered, Storage},
+    time::Timestamp,
+};
 use countersign_protocol::RequestId;
 use std::{
     collections::VecDeque,
@@ -48,11 +52,14 @@ impl Store {
         let shared = Arc::<Shared>::default();
         let worker = Worker {
             commands,
+            dir: config.dir.clone(),
             database: Some(database),
             limits,
             open: u64::try_from(loaded.open.len()).unwrap_or(u64::MAX),
             postponed: Vec::new(),
             forgetting: VecDeque::new(),
+            on_recovery: None,
+            reopening: Reopening::default(),
             reserve,
             shared: Arc::clone(&shared),
             _lock: lock,
@@ -95,7 +102,7 @@ impl Store {
         self.ask(Question::Forget(before, Completion::new(then)));
     }
 
-    /// Whether it has failed for good: nothing is written or read any more until the process starts anew.
+    /// Whether it has failed: nothing is written or read until it could be opened again.
     pub fn is_failed(&self) -> bool {
         self.0.shared.failed.load(Ordering::Acquire)
     }
@@ -114,6 +121,11 @@ impl Store {
     #[cfg(test)]
     pub(super) fn fail_commits(&self, codes: &[i32]) {
         self.ask(Question::Fault(codes.to_vec()));
+    }
+
+    #[cfg(test)]
+    pub(super) fn reopen(&self) {
+        self.ask(Question::Reopen);
     }
 
     fn ask(&self, question: Question) {
@@ -139,6 +151,10 @@ impl Storage for Store {
 
     fn write(&self, write: Write, then: Completion<Written>) {
         self.submit(Command::Write(Job { write, then }));
+    }
+
+    fn on_recovery(&self, then: Recovered) {
+        self.ask(Question::OnRecovery(then));
     }
 
     fn read(&self, id: RequestId, then: Completion<Option<Record>>) {

@@ -5,17 +5,19 @@ use super::{
     batch::{Batch, Command, Job, Question, Wake},
     database::Database,
     error::{DbError, Severity},
+    open,
     quota::{Limits, Quota},
     reads,
     reserve::Reserve,
     writes::{self, Outcome},
 };
-use crate::time::Timestamp;
+use crate::{storage::Recovered, time::Timestamp};
 use rusqlite::Connection;
 use std::{
     collections::VecDeque,
     fs::File,
     mem,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -26,6 +28,10 @@ use std::{
 
 /// How long writes that found no room wait before they are tried again, unless others come by.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How long after a failure, and then how often at first and at last, it is tried to open the database again.
+const FIRST_REOPENING: Duration = Duration::from_secs(if cfg!(test) { 3600 } else { 1 });
+const LAST_REOPENING: Duration = Duration::from_secs(60);
 
 /// What the handles see of the thread.
 #[derive(Debug, Default)]
@@ -39,7 +45,8 @@ pub(super) struct Shared {
 /// What the thread works with.
 pub(super) struct Worker {
     pub(super) commands: Receiver<Command>,
-    /// None once the store has failed.
+    pub(super) dir: PathBuf,
+    /// None while the store has failed.
     pub(super) database: Option<Database>,
     pub(super) limits: Limits,
     /// How many requests are open.
@@ -47,11 +54,26 @@ pub(super) struct Worker {
     /// Writes that have to be made and found no quota.
     pub(super) postponed: Vec<Job>,
     pub(super) forgetting: VecDeque<Forgetting>,
+    pub(super) on_recovery: Option<Recovered>,
+    pub(super) reopening: Reopening,
     /// Space for the ends of open requests.
     pub(super) reserve: Reserve,
     pub(super) shared: Arc<Shared>,
     /// Last, so that the directory is ours until the database is closed.
     pub(super) _lock: File,
+}
+
+/// When it is tried again to open the database, while it has failed.
+#[derive(Debug)]
+pub(super) struct Reopening {
+    at: Instant,
+    wait: Duration,
+}
+
+impl Default for Reopening {
+    fn default() -> Self {
+        Self { at: Instant::now() + FIRST_REOPENING, wait: FIRST_REOPENING }
+    }
 }
 
 /// Retention under way, a few requests at a time.
@@ -73,6 +95,7 @@ impl Worker {
             }
             self.forget_some();
             self.take_over_log();
+            self.reopen_if_due();
         }
         self.finish();
         mem::forget(guard);
@@ -81,6 +104,8 @@ impl Worker {
     fn wake(&self) -> Wake {
         if !self.forgetting.is_empty() {
             Wake::By(Instant::now())
+        } else if self.database.is_none() {
+            Wake::By(self.reopening.at)
         } else if !self.postponed.is_empty() {
             Wake::By(Instant::now() + RETRY)
         } else {
@@ -149,7 +174,10 @@ impl Worker {
             Question::DueEvents(target, now, limit, then) => {
                 then.complete(self.ask(|database| reads::due_events(&database.connection, &target, now, limit)));
             }
+            Question::OnRecovery(then) => self.on_recovery = Some(then),
             Question::Forget(before, then) => self.forgetting.push_back(Forgetting { before, forgotten: 0, then }),
+            #[cfg(test)]
+            Question::Reopen => self.reopening.at = Instant::now(),
             #[cfg(test)]
             Question::Fault(codes) => drop(self.ask(|database| {
                 database.faults = codes.into();
@@ -190,7 +218,7 @@ impl Worker {
         ask(database).map_err(|error| self.on_error(&error))
     }
 
-    /// What an error means to whoever waits. Where nothing can be relied on any more, the database is let go of, for good.
+    /// What an error means to whoever waits. Where nothing can be relied on any more, the database is let go of.
     fn on_error(&mut self, error: &DbError) -> StoreError {
         match error.severity() {
             Severity::Full => {
@@ -198,12 +226,36 @@ impl Worker {
                 StoreError::Full
             }
             Severity::Refused | Severity::Fatal => {
-                tracing::error!(%error, "the store has failed and takes nothing in until a restart");
+                tracing::error!(%error, "the store has failed and takes nothing in until its database could be opened again");
                 self.shared.failed.store(true, Ordering::Release);
                 if let Some(database) = self.database.take() {
                     database.abandon();
                 }
+                self.reopening = Reopening::default();
                 StoreError::Failed
+            }
+        }
+    }
+
+    /// As a restart would: nothing is believed that has not been read and synced again.
+    fn reopen_if_due(&mut self) {
+        if self.database.is_some() || Instant::now() < self.reopening.at {
+            return;
+        }
+        match open::reopen(&self.dir, self.limits.max_bytes, Timestamp::of_the_system()) {
+            Ok((database, loaded)) => {
+                tracing::warn!(open = loaded.open.len(), "the store works again");
+                self.open = u64::try_from(loaded.open.len()).unwrap_or(u64::MAX);
+                self.database = Some(database);
+                self.shared.failed.store(false, Ordering::Release);
+                if let Some(then) = &self.on_recovery {
+                    then(loaded);
+                }
+            }
+            Err(error) => {
+                let wait = (2 * self.reopening.wait).min(LAST_REOPENING);
+                tracing::error!(%error, wait_s = wait.as_secs(), "the store could not be opened again");
+                self.reopening = Reopening { at: Instant::now() + wait, wait };
             }
         }
     }

@@ -64,9 +64,10 @@ pub enum Seen {
     LookedUp,
     Watched,
     ClockSet,
+    DiskRecovered,
 }
 
-const ALL: [Seen; 58] = [
+const ALL: [Seen; 59] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -125,6 +126,7 @@ const ALL: [Seen; 58] = [
     Seen::LookedUp,
     Seen::Watched,
     Seen::ClockSet,
+    Seen::DiskRecovered,
 ];
 
 /// How often each was seen.

@@ -76,8 +76,10 @@ pub(super) enum Event {
     Sync(u64),
     /// The disk fills up, or has room again.
     Full(bool),
-    /// The disk fails for good.
+    /// The disk fails.
     DiskFails,
+    /// A disk that has failed works again.
+    DiskRecovers,
     /// Somebody sets the clock of the server's machine, by so many milliseconds.
     ClockSet(i64),
 

@@ -108,11 +108,12 @@ impl Plan {
             let end = at + ground.between(2_000, 25_000);
             ground.after(end, Event::Full(false));
         }
-        if ground.chance(6) {
+        if ground.chance(10) {
             let at = ground.between(5_000, HEALED_AFTER);
             ground.after(at, Event::DiskFails);
             let wait = ground.between(1_000, 20_000);
-            ground.after(at + wait, Event::ServerStops(Stop::Crash));
+            let end = if ground.chance(60) { Event::DiskRecovers } else { Event::ServerStops(Stop::Crash) };
+            ground.after(at + wait, end);
         }
         for _ in 0..ground.pick(&[0, 0, 0, 1, 2]) {
             let by_ms = ground.pick(&[1_500, -1_500, 20_000, -20_000, 3_600_000, -3_600_000, 40_000_000_000]);

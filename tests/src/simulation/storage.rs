@@ -4,7 +4,7 @@ use super::ground::Fault;
 use countersign_protocol::{RequestId, Signature};
 use countersign_server::{
     End, Record,
-    storage::{Completion, Loaded, Storage, StoreError, Write, Written},
+    storage::{Completion, Loaded, Recovered, Storage, StoreError, Write, Written},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -131,6 +131,9 @@ struct State {
     kept: VecDeque<(Write, Completion<Written>)>,
     full: bool,
     failed: bool,
+    /// To be told with the next sync that their writes failed.
+    told_failed: Vec<Completion<Written>>,
+    on_recovery: Option<Recovered>,
     dead: bool,
     submitted: u64,
 }
@@ -159,7 +162,7 @@ impl Store {
     /// How many writes were ever submitted, while some wait for a sync.
     pub(super) fn waiting(&self) -> Option<u64> {
         let state = self.state();
-        (!state.queue.is_empty()).then_some(state.submitted)
+        (!state.queue.is_empty() || !state.told_failed.is_empty()).then_some(state.submitted)
     }
 
     pub(super) fn set_full(&self, full: bool) {
@@ -172,11 +175,29 @@ impl Store {
         }
     }
 
-    pub(super) fn fail(&self) {
+    /// The disk fails: `survive` of the queued writes get there all the same, and nobody can know.
+    pub(super) fn fail(&self, survive: usize) {
         let mut state = self.state();
+        let survive = if state.full { 0 } else { survive.min(state.queue.len()) };
+        let queued: Vec<_> = state.queue.drain(..survive).collect();
+        let (written, told): (Vec<_>, Vec<_>) = queued.into_iter().unzip();
+        written.into_iter().for_each(|write| drop(disk(&self.disk).commit(write)));
+        state.told_failed.extend(told);
         state.failed = true;
         let kept = std::mem::take(&mut state.kept);
         state.queue.extend(kept);
+    }
+
+    /// The disk works again. What waits fails all the same.
+    pub(super) fn recover(&self) {
+        self.sync(usize::MAX).tell();
+        let mut state = self.state();
+        state.failed = false;
+        let Some(then) = state.on_recovery.take() else { return };
+        drop(state);
+        let loaded = disk(&self.disk).loaded();
+        then(loaded);
+        self.state().on_recovery = Some(then);
     }
 
     pub(super) fn is_failed(&self) -> bool {
@@ -188,6 +209,7 @@ impl Store {
         let mut state = self.state();
         let mut disk = disk(&self.disk);
         let mut synced = Synced::default();
+        synced.told.extend(state.told_failed.drain(..).map(|then| (then, Err(StoreError::Failed))));
         for _ in 0..most {
             let Some((write, then)) = state.queue.pop_front() else { break };
             let outcome = match (&write, state.failed, state.full) {
@@ -214,6 +236,7 @@ impl Store {
         let (failed, full) = (state.failed, state.full);
         let queue = std::mem::take(&mut state.queue);
         let (queued, kept) = (queue.len(), std::mem::take(&mut state.kept));
+        let told_failed = std::mem::take(&mut state.told_failed);
         let survive = if failed || full { 0 } else { survive.min(queued) };
         let mut dropped = Vec::new();
         for (at, (write, then)) in queue.into_iter().enumerate() {
@@ -224,7 +247,7 @@ impl Store {
         }
         drop((state, disk));
         // What a completion holds on to may write as it is dropped.
-        drop((dropped, kept));
+        drop((dropped, kept, told_failed));
         queued - survive
     }
 
@@ -254,6 +277,10 @@ impl Storage for Store {
             }
             state.queue.push_back((write, then));
         }
+    }
+
+    fn on_recovery(&self, then: Recovered) {
+        self.state().on_recovery = Some(then);
     }
 
     fn read(&self, id: RequestId, then: Completion<Option<Record>>) {

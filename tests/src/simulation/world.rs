@@ -191,7 +191,15 @@ impl World {
             Event::DiskFails => {
                 if let Some(server) = server {
                     self.ground.see(Seen::DiskFailed);
-                    server.store.fail();
+                    let survive = self.ground.rng.usize(0..=2);
+                    server.store.fail(survive);
+                }
+            }
+            Event::DiskRecovers => {
+                if let Some(server) = server.filter(|server| server.store.is_failed()) {
+                    self.ground.see(Seen::DiskRecovered);
+                    self.ground.note("disk recovers", || "disk: works again".into());
+                    server.store.recover();
                 }
             }
             Event::ClockSet(by_ms) => {
@@ -390,7 +398,8 @@ impl World {
         }
         let Some(server) = server else { return Next::GoOn };
         server.store.set_full(false);
-        if server.store.is_failed() { Next::Stop } else { Next::GoOn }
+        server.store.recover();
+        Next::GoOn
     }
 
     fn finish(&mut self, server: &Server<'_>) {
