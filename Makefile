@@ -113,6 +113,8 @@ outage-test: tested-build
 
 # The real server in a bad world: a table of faults, and what honest wallets and backends noticed of each.
 chaos: tested-build
+	scripts/ensure-program.sh nginx nginx
+	scripts/ensure-program.sh caddy caddy
 	target/debug/chaos
 
 # A figure, no test: how many share one fsync depends on the disk.

@@ -7,6 +7,7 @@ pub mod documents;
 pub mod hook;
 pub mod outage;
 pub mod process;
+pub mod proxied;
 pub mod server;
 pub mod simulation;
 pub mod wallet;
@@ -14,6 +15,7 @@ pub mod wallet;
 pub use backend::{Backend, Reply};
 pub use hook::Hook;
 pub use process::ServerProcess;
+pub use proxied::Proxied;
 pub use server::TestServer;
 pub use wallet::TestWallet;
 

@@ -48,7 +48,7 @@ impl<T, W> Dispatcher<T, W> {
         signature: Option<&Signature>,
     ) -> Check {
         let Some(open) = self.open_requests.get(id).filter(|open| open.record.public_key == *key) else {
-            if self.abandoned.get(&id) == Some(key) {
+            if self.abandoned.get(&id).is_some_and(|abandoned| abandoned.key == *key) {
                 // Open on disk: whatever is said here, the same answer may count once the store works again. So nothing is said.
                 self.open_requests.release(connection, id);
                 return Check::Later;

@@ -37,7 +37,9 @@ use crate::{
 };
 use accepting::Accepting;
 use account::Account;
-use countersign_protocol::{ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS};
+use countersign_protocol::{
+    AckOutcome, CancelCause, ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS,
+};
 use open_requests::OpenRequests;
 use recently_ended::RecentlyEnded;
 use registry::Registry;
@@ -52,6 +54,18 @@ use std::{
 /// between two tries.
 const RETURN: Duration = Duration::from_secs(30);
 
+/// What there is to tell about a request whose end could not be written, if that shows to be on disk.
+#[derive(Debug)]
+struct Abandoned {
+    key: PublicKeyBytes,
+    end: Option<End>,
+    /// Whose answers it would be acknowledged with.
+    acks: Vec<(ConnectionId, AckOutcome)>,
+    /// Connections that show it, and those that are done with it.
+    silent: SmallVec<[ConnectionId; 1]>,
+    answered: SmallVec<[ConnectionId; 1]>,
+}
+
 /// All connections, each with a handle `T`, and all open requests, some with a waiter `W`.
 #[derive(Debug)]
 pub(crate) struct Dispatcher<T, W> {
@@ -65,7 +79,7 @@ pub(crate) struct Dispatcher<T, W> {
     recently_ended: RecentlyEnded,
     /// Requests whose end could not be written, with their keys: open on disk, and nobody here knows what will become of them. No more
     /// than were open when the disk failed, since none is taken until it works again.
-    abandoned: HashMap<RequestId, PublicKeyBytes>,
+    abandoned: HashMap<RequestId, Abandoned>,
     draining: bool,
     effects: VecDeque<Effect<W>>,
 }
@@ -105,13 +119,21 @@ impl<T, W> Dispatcher<T, W> {
 
     /// A store that had failed works again, and has this on disk. What nobody here knew about is what it would be after a restart.
     pub(crate) fn recover(&mut self, loaded: Loaded, now: Timestamp) {
+        let mut concerned = BTreeSet::new();
         for record in loaded.ended {
-            if self.abandoned.contains_key(&record.id) {
-                self.recently_ended.remember(&record, SmallVec::new());
+            let Some(Abandoned { key: _, end, acks, silent, answered }) = self.abandoned.remove(&record.id) else {
+                continue;
+            };
+            self.withdraw(record.id, record.end.as_ref().map_or(CancelCause::Expired, End::cause), &silent);
+            for (to, outcome) in acks {
+                // The end that nobody could be sure of is there, or one that somebody else has put there.
+                let outcome = if end == record.end { outcome } else { AckOutcome::Late };
+                self.effects.push_back(Effect::Acknowledge { to, request_id: record.id, outcome });
             }
+            concerned.extend(silent);
+            self.recently_ended.remember(&record, answered);
         }
         self.abandoned.clear();
-        let mut concerned = BTreeSet::new();
         for record in loaded.open {
             let is_accepting = |accepting: &Accepting| accepting.records.iter().any(|other| other.id == record.id);
             if self.open_requests.get(record.id).is_some() || self.accepting.values().any(is_accepting) {
@@ -299,9 +321,11 @@ impl<T, W> Dispatcher<T, W> {
     /// Lets go of a request whose end could not be written. It is open on disk, and will be here again when the store works again. Connections that
     /// show it go on doing so, which takes its place from others until they have answered or gone.
     fn abandon(&mut self, id: RequestId) {
-        let Some(open) = self.open_requests.remove(id) else { return };
+        let Some(mut open) = self.open_requests.remove(id) else { return };
         self.account.remove(&self.capacity, &open.record);
-        self.abandoned.insert(id, open.record.public_key);
+        let (silent, answered) = open.connections();
+        let (end, acks) = open.let_go();
+        self.abandoned.insert(id, Abandoned { key: open.record.public_key, end, acks, silent, answered });
         self.effects.push_back(Effect::Ended(open));
     }
 

@@ -242,6 +242,11 @@ impl<W> OpenRequest<W> {
         acks
     }
 
+    /// The end that could not be written, and the acknowledgements that wait for it. It is not told.
+    pub(crate) fn let_go(&mut self) -> (Option<End>, Vec<(ConnectionId, AckOutcome)>) {
+        self.decided.take().map_or((None, Vec::new()), |Decided { end, acks, .. }| (Some(end), acks))
+    }
+
     /// Connections that show the request although their device has answered it on another; told once.
     pub(crate) fn take_superfluous(&mut self) -> SmallVec<[ConnectionId; 1]> {
         let superfluous = self.asked.iter_mut().filter(|asked| asked.answered && asked.here && !asked.done);

@@ -516,6 +516,34 @@ fn what_a_failed_store_left_open_goes_on_when_it_works_again() {
 }
 
 #[test]
+fn an_end_that_was_on_disk_after_all_is_told_to_the_wallets() {
+    let mut world = World::connected(&[1, 2]);
+    world.accept(vec![record(1)], false);
+    world.answer(1, signed(9));
+    let written = world.effects().into_iter().find_map(|effect| match effect {
+        Effect::Write { write: Write::End { end, times, .. }, .. } => Some((end, times)),
+        _ => None,
+    });
+    let (end, times) = written.unwrap();
+    world.dispatcher.handle_written(Ticket::End(request(1)), Err(StoreError::Failed), world.now);
+    world.effects();
+    let ended = vec![Record { end: Some(end), times, ..record(1) }];
+    world.dispatcher.recover(Loaded { open: Vec::new(), ended }, world.now);
+    let effects = world.effects();
+    assert_eq!(acks(&effects), [(1, AckOutcome::Accepted)]);
+    let cancelled: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send { to, text } => Some((number(*to), text.contains("answered_elsewhere"))),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(cancelled, [(2, true)]);
+    assert!(matches!(world.check(2, [9; 64]), Check::Acknowledge(AckOutcome::Accepted)));
+    world.assert_empty();
+}
+
+#[test]
 fn what_cannot_be_written_is_not_taken() {
     let mut world = World::connected(&[1]);
     for (written, error) in [

@@ -2,5 +2,7 @@
 
 mod honest;
 pub mod hostile;
+mod machine;
 
 pub use honest::{Honest, Seen};
+pub use machine::Machine;
