@@ -3,13 +3,16 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test chaos accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test chaos fuzz accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
 export CHROMIUM_BIN ?= /usr/bin/chromium
 # What `make bench` does: everything, unless told otherwise, as in BENCH="--peers countersign,verify --seconds 3 --rounds 2".
 BENCH ?= --write tests/bench
+# Which surfaces `make fuzz` tries, and for how long each.
+FUZZ ?= frames http websocket rows
+FUZZ_SECONDS ?= 600
 # And `make sdk-bench`, as in SDK_BENCH="--rounds 3 --milliseconds 100".
 SDK_BENCH ?= --write
 
@@ -116,6 +119,11 @@ chaos: tested-build
 	scripts/ensure-program.sh nginx nginx
 	scripts/ensure-program.sh caddy caddy
 	target/debug/chaos
+
+# What comes over a wire or lies on a disk, as libFuzzer finds it; `make test` has some inputs of its own. Needs nightly Rust and cargo-fuzz.
+fuzz:
+	cargo run -q -p countersign-tests --bin fuzz_seeds
+	for target in $(FUZZ); do ( cd tests/fuzz && cargo +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(FUZZ_SECONDS) ) || exit; done
 
 # A figure, no test: how many share one fsync depends on the disk.
 accepts: tested-build

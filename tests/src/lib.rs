@@ -4,6 +4,7 @@ pub mod actix;
 pub mod backend;
 pub mod chaos;
 pub mod documents;
+pub mod fuzz;
 pub mod hook;
 pub mod outage;
 pub mod process;
