@@ -16,7 +16,7 @@ const CHECKPOINT_PAGES: i32 = 1000;
 /// A log that one large transaction has made longer than this is cut back to it, in bytes.
 const LOG_BYTES: u32 = 16 * 1024 * 1024;
 /// How long another tool's lock on the database is waited for. Reading takes none that concerns us, as a backup does.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5000 });
 /// More statements than there are.
 const CACHED_STATEMENTS: usize = 64;
 

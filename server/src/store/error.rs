@@ -23,8 +23,10 @@ pub(super) enum DbError {
 /// What an error means for the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
-    /// No room now, on the disk or within the store's limit, or another tool's lock. Nothing of the transaction is there.
+    /// No room now, on the disk or within the store's limit. Nothing of the transaction is there.
     Full,
+    /// Another tool's lock. Nothing of the transaction is there; what is to be written waits as it does for room.
+    Locked,
     /// This one write contradicts what is there; others are not concerned.
     Refused,
     /// Nothing can be relied on any more.
@@ -40,8 +42,7 @@ impl DbError {
             Self::Sqlite(error) => match error.sqlite_error_code() {
                 // Also what SQLite makes of ENOSPC at a write. ENOSPC at an fsync is an I/O error to it, and rightly so.
                 Some(ErrorCode::DiskFull) => Severity::Full,
-                // Another tool writes: what is to be written waits as it does for room.
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Severity::Full,
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Severity::Locked,
                 Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig) => Severity::Refused,
                 Some(_) | None => Severity::Fatal,
             },

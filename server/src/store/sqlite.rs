@@ -61,6 +61,7 @@ impl Store {
             on_recovery: None,
             reopening: Reopening::default(),
             reserve,
+            is_locked: false,
             shared: Arc::clone(&shared),
             _lock: lock,
         };

@@ -58,6 +58,8 @@ pub(super) struct Worker {
     pub(super) reopening: Reopening,
     /// Space for the ends of open requests.
     pub(super) reserve: Reserve,
+    /// The last write that found no room found another tool's lock.
+    pub(super) is_locked: bool,
     pub(super) shared: Arc<Shared>,
     /// Last, so that the directory is ours until the database is closed.
     pub(super) _lock: File,
@@ -146,7 +148,8 @@ impl Worker {
             job.then.complete(Err(StoreError::Full));
         }
         self.postponed = postponed;
-        if smaller || self.reserve.release() {
+        // Space would not help against a lock.
+        if smaller || (!self.is_locked && self.reserve.release()) {
             self.write(Vec::new());
         }
     }
@@ -221,7 +224,8 @@ impl Worker {
     /// What an error means to whoever waits. Where nothing can be relied on any more, the database is let go of.
     fn on_error(&mut self, error: &DbError) -> StoreError {
         match error.severity() {
-            Severity::Full => {
+            severity @ (Severity::Full | Severity::Locked) => {
+                self.is_locked = severity == Severity::Locked;
                 self.note_full(true);
                 StoreError::Full
             }

@@ -174,3 +174,19 @@ fn a_share_is_counted_as_its_requests_come_and_go() {
     assert_eq!(ask(&store, 5, "Greedy"), Written::Done);
     assert_eq!(ask(&store, 7, "Greedy"), Written::OverShare);
 }
+
+#[test]
+fn another_tool_s_lock_costs_no_space_that_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    write(&store, accept(1)).unwrap();
+    let reserve = dir.path().join("countersign.reserve");
+    assert!(reserve.exists());
+    let other = rusqlite::Connection::open(dir.path().join("countersign.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let ended = submit(&store, end(1));
+    assert_eq!(write(&store, accept(2)), Err(StoreError::Full));
+    assert!(store.is_full() && reserve.exists());
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(wait(&ended), Ok(Written::Done));
+}
