@@ -7,6 +7,7 @@ use countersign_protocol::{
 };
 use countersign_server::{SigningError, protocol::Message};
 use countersign_tests::{TestServer, TestWallet, eventually, within};
+use ed25519_dalek::SigningKey;
 use serde_json::json;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -369,4 +370,35 @@ async fn the_library_says_what_the_api_says() {
     let request = server.service.request(key.to_bytes(), message).timeout(Duration::from_millis(999));
     assert_eq!(request.send().await.unwrap_err().code(), "invalid_timeout");
     server.finish(()).await;
+}
+
+#[tokio::test]
+async fn a_wallet_that_comes_back_is_told_what_it_shows_in_vain() {
+    let server = TestServer::start().await;
+    let key = SigningKey::from_bytes(&[77; 32]);
+    let dial = async || {
+        let mut wallet = TestWallet::dial_from(&server.url(), "", key.clone()).await;
+        wallet.introduce().await;
+        wallet
+    };
+    let mut wallet = dial().await;
+    let mut backend = server.backend().await;
+    let body = json!({ "public_key": wallet.public_key().to_string(), "message": "aGVsbG8=" });
+    let calling = tokio::spawn(async move { backend.post(&body).await });
+    let shown = wallet.expect_request().await;
+    // Both are gone before either hears of the other.
+    drop(wallet);
+    eventually("no connection", || server.service.connections() == 0).await;
+    calling.abort();
+    eventually("no request", || server.service.pending() == 0).await;
+    let mut wallet = dial().await;
+    wallet
+        .send(&ClientFrame::RequestStatus(RequestStatus {
+            request_id: shown.request_id,
+            state: WalletState::Displayed,
+        }))
+        .await;
+    let taken_back = wallet.expect_cancel().await;
+    assert_eq!((taken_back.request_id, taken_back.cause), (shown.request_id, CancelCause::Cancelled));
+    server.finish(wallet).await;
 }

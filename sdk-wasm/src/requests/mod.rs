@@ -22,8 +22,8 @@ use crate::{
 };
 use batch::Batches;
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, Batch, CancelCause, ClientFrame, Message, RejectCode, RejectScope, RequestId, SignRequest,
-    Signature, limits::MAX_TIMEOUT_MS,
+    AckOutcome, ApprovedBy, Batch, CancelCause, ClientFrame, Message, RejectCode, RejectScope, RequestId,
+    RequestStatus, SignRequest, Signature, WalletState, limits::MAX_TIMEOUT_MS,
 };
 use open_request::{Answered, OpenRequest, Stage, Storing, outgoing};
 use open_requests::OpenRequests;
@@ -35,6 +35,11 @@ pub(crate) const MOST_OPEN: usize = 256;
 
 /// How long an answer waits for its store. A store that hangs shall not keep back what a human has decided.
 pub(crate) const STORE_TIMEOUT: Millis = Millis(5_000);
+
+/// What the server is told of how far a request has come.
+pub(crate) fn status(request_id: RequestId, state: WalletState) -> ClientFrame {
+    ClientFrame::RequestStatus(RequestStatus { request_id, state })
+}
 
 #[derive(Debug)]
 pub(crate) struct Requests {
@@ -161,6 +166,14 @@ impl Requests {
                 frame
             })
             .collect()
+    }
+
+    /// How far each request has come that a human is asked about or that is being signed.
+    pub(crate) fn shown(&self) -> Vec<ClientFrame> {
+        let is_shown = |open: &OpenRequest| matches!(open.stage, Stage::Undecided | Stage::Signing { .. });
+        let state = |open: &OpenRequest| if open.displayed { WalletState::Displayed } else { WalletState::Received };
+        let shown = self.open.iter().filter(|(_, open)| is_shown(open));
+        shown.map(|(id, open)| status(id, state(open))).collect()
     }
 
     /// Takes an acknowledgement. None where there is nothing to acknowledge: a second copy's, or an invented one.

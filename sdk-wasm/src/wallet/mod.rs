@@ -376,6 +376,10 @@ impl Wallet {
         for answer in self.requests.send_all() {
             self.send(answer);
         }
+        // The server takes back those that have ended meanwhile.
+        for status in self.requests.shown() {
+            self.send(status);
+        }
     }
 
     fn handle_error(&mut self, ErrorFrame { code, message, .. }: ErrorFrame) {

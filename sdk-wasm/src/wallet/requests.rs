@@ -6,12 +6,12 @@ use crate::{
     effect::{CloseCode, End, Event, SignSubject, SignTask, SignTaskId, StoreTaskId, Transmit},
     error::Error,
     record::Answer,
-    requests::{Arrival, Delivery, STORE_TIMEOUT},
+    requests::{Arrival, Delivery, STORE_TIMEOUT, status},
     time::{Millis, Timestamp},
 };
 use countersign_protocol::{
-    ApprovedBy, ClientFrame, FrameError, Reason, RejectCode, RejectScope, RequestId, RequestStatus, SignReject,
-    SignRequest, Signature, UnreadableRequest, WalletState, WelcomeLimits, limits::MAX_TIMEOUT_MS,
+    ApprovedBy, ClientFrame, FrameError, Reason, RejectCode, RejectScope, RequestId, SignReject, SignRequest,
+    Signature, UnreadableRequest, WalletState, WelcomeLimits, limits::MAX_TIMEOUT_MS,
 };
 
 /// A request came again under its id with another message, requester or purpose.
@@ -219,10 +219,6 @@ impl Wallet {
             }
         }
     }
-}
-
-pub(super) fn status(request_id: RequestId, state: WalletState) -> ClientFrame {
-    ClientFrame::RequestStatus(RequestStatus { request_id, state })
 }
 
 pub(super) fn refusal(request_id: RequestId, scope: RejectScope) -> ClientFrame {

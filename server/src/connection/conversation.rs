@@ -187,8 +187,7 @@ impl<'a> Conversation<'a> {
             (Action::Close(close), _) => self.close(close),
             (Action::Introduced(introduced), _) => self.introduce(introduced),
             (Action::Status(status), _) => {
-                self.service.handle_status(self.guard.id, status);
-                Todo::Nothing
+                self.service.handle_status(self.guard.id, status).map_or(Todo::Nothing, |frame| self.send(&frame))
             }
             (Action::Answer(response), Some(key)) => {
                 let request_id = response.request_id;

@@ -22,20 +22,41 @@ pub(crate) enum Check {
 }
 
 impl<T, W> Dispatcher<T, W> {
-    /// Notes how far a request has come on a device. Anything but an open request of this connection is ignored: it may have ended
-    /// while the frame was on its way.
-    pub(crate) fn handle_status(&mut self, connection: ConnectionId, status: RequestStatus, now: Timestamp) {
+    /// Notes how far a request has come on a device. Why it is to be taken back, if it is over for the device: it may have ended while the
+    /// frame was on its way, or while the device was away and went on showing it (specification §7.5).
+    pub(crate) fn handle_status(
+        &mut self,
+        connection: ConnectionId,
+        status: RequestStatus,
+        now: Timestamp,
+    ) -> Option<CancelCause> {
         let phase = match status.state {
             WalletState::Received => Phase::Received,
             WalletState::Displayed => Phase::Displayed,
         };
         let id = status.request_id;
-        let advanced = self
-            .open_requests
-            .update(id, |open| open.has_asked(connection) && !open.is_decided() && open.advance(phase, now));
-        if advanced == Some(true) {
+        let (key, device) = self.registry.holder(connection)?;
+        let device = device.cloned();
+        let Some(open) = self.open_requests.get(id).filter(|open| open.record.public_key == key) else {
+            // What became of one whose end could not be written down, nobody knows.
+            if self.abandoned.contains_key(&id) {
+                return None;
+            }
+            self.open_requests.release(connection, id);
+            return Some(self.recently_ended.cause(&key, id).unwrap_or(CancelCause::Expired));
+        };
+        if !open.has_asked(connection) {
+            if open.has_heard_of(device.as_ref()) {
+                return Some(CancelCause::AnsweredElsewhere);
+            }
+            // It had the request on an earlier connection, and goes on with it on this one.
+            self.open_requests.update(id, |open| open.ask(connection, device, now));
+            self.open_requests.engage(connection, id);
+        }
+        if self.open_requests.update(id, |open| !open.is_decided() && open.advance(phase, now)) == Some(true) {
             self.note_progress(id);
         }
+        None
     }
 
     /// What an answer is to be met with: a judgement, where it may count. It is matched by the key of its connection and the request's

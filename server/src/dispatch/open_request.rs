@@ -156,6 +156,11 @@ impl<W> OpenRequest<W> {
         self.asked.iter().any(|asked| asked.connection == connection)
     }
 
+    /// Whether this device has given its answer, on whatever connection.
+    pub(crate) fn has_heard_of(&self, device: Option<&Arc<Device>>) -> bool {
+        self.asked.iter().any(|asked| asked.answered && asked.is_device(device))
+    }
+
     /// Whether this connection's device has given its answer.
     pub(crate) fn has_answered(&self, connection: ConnectionId) -> bool {
         self.asked.iter().any(|asked| asked.connection == connection && asked.answered)

@@ -1,8 +1,8 @@
 //! A bounded memory of requests that are over, so that an answer to one is told what became of it.
 
 use super::open_request::winner;
-use crate::record::Record;
-use countersign_protocol::{AckOutcome, ConnectionId, PublicKeyBytes, RequestId, Signature};
+use crate::record::{End, Record};
+use countersign_protocol::{AckOutcome, CancelCause, ConnectionId, PublicKeyBytes, RequestId, Signature};
 use smallvec::SmallVec;
 use std::collections::{HashMap, VecDeque};
 
@@ -12,6 +12,8 @@ const REMEMBERED: usize = 16 * 1024;
 #[derive(Debug)]
 struct Remembered {
     key: PublicKeyBytes,
+    /// What a device is told that still shows it.
+    cause: CancelCause,
     signature: Option<Signature>,
     /// Connections that had answered when the request ended.
     answered: SmallVec<[ConnectionId; 1]>,
@@ -33,9 +35,15 @@ impl RecentlyEnded {
             self.by_id.remove(&oldest);
         }
         let signature = winner(record.end.as_ref()).copied();
-        if self.by_id.insert(record.id, Remembered { key: record.public_key, signature, answered }).is_none() {
+        let cause = record.end.as_ref().map_or(CancelCause::Expired, End::cause);
+        if self.by_id.insert(record.id, Remembered { key: record.public_key, cause, signature, answered }).is_none() {
             self.order.push_back(record.id);
         }
+    }
+
+    /// How a request of this key ended, if that is known.
+    pub(crate) fn cause(&self, key: &PublicKeyBytes, id: RequestId) -> Option<CancelCause> {
+        self.by_id.get(&id).filter(|ended| ended.key == *key).map(|ended| ended.cause)
     }
 
     /// What an answer to a request that is not open is told. The signature that was taken is `accepted` as often as it comes; a request
@@ -59,7 +67,7 @@ impl RecentlyEnded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dispatch::testing, record::End};
+    use crate::dispatch::testing;
 
     #[test]
     fn the_memory_is_bounded_and_the_oldest_goes_first() {

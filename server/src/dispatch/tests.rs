@@ -109,9 +109,9 @@ impl World {
         self.dispatcher.check(&KEY.into(), connection(from), request(1), Some(&signature.into()))
     }
 
-    fn status(&mut self, from: u8, state: WalletState) {
+    fn status(&mut self, from: u8, state: WalletState) -> Option<CancelCause> {
         let status = RequestStatus { request_id: request(1), state };
-        self.dispatcher.handle_status(connection(from), status, self.now);
+        self.dispatcher.handle_status(connection(from), status, self.now)
     }
 
     fn pass(&mut self, wait: Duration) {
@@ -473,6 +473,67 @@ fn nothing_is_kept_for_who_comes_and_goes_while_the_disk_is_slow() {
 }
 
 #[test]
+fn a_device_that_comes_back_is_told_what_became_of_what_it_shows() {
+    type Deed = fn(&mut World);
+    let deeds: [(Deed, CancelCause); 5] = [
+        (|world| world.dispatcher.cancel(request(1), world.now), CancelCause::Cancelled),
+        (|world| assert!(world.answer(2, signed(9)).is_some()), CancelCause::AnsweredElsewhere),
+        (|world| assert!(world.answer(2, rejected(RejectScope::Key)).is_some()), CancelCause::AnsweredElsewhere),
+        (|world| world.pass(100 * SECOND), CancelCause::Expired),
+        // Another process had it, and took all it knew with it.
+        (|world| *world = World::connected(&[2]), CancelCause::Expired),
+    ];
+    for (deed, cause) in deeds {
+        let mut world = World::connected(&[2]);
+        world.introduce(1, Some("phone"));
+        world.ask().unwrap();
+        world.disconnect(1);
+        deed(&mut world);
+        world.effects();
+        assert!(world.introduce(3, Some("phone")).is_empty());
+        assert_eq!(world.status(3, WalletState::Displayed), Some(cause));
+        world.introduce_as(4, [2; 32].into(), None);
+        assert_eq!(
+            world.status(4, WalletState::Received),
+            Some(CancelCause::Expired),
+            "of another key's nothing is told"
+        );
+    }
+}
+
+#[test]
+fn a_device_that_answered_on_another_connection_has_nothing_to_show() {
+    let mut world = World::connected(&[2]);
+    world.introduce(1, Some("phone"));
+    world.ask().unwrap();
+    assert_eq!(world.status(1, WalletState::Received), None);
+    world.answer(1, rejected(RejectScope::Device));
+    world.disconnect(1);
+    world.effects();
+    assert!(world.introduce(3, Some("phone")).is_empty(), "it is not asked again");
+    assert_eq!(world.status(3, WalletState::Displayed), Some(CancelCause::AnsweredElsewhere));
+    assert_eq!(world.status(2, WalletState::Displayed), None);
+}
+
+#[test]
+fn what_a_device_goes_on_showing_while_there_is_no_room_for_it_is_taken_back_too() {
+    let mut world = World::connected(&[]);
+    let most = world.dispatcher.capacity.max_inflight;
+    world.introduce(1, Some("phone"));
+    world.ask().unwrap();
+    world.disconnect(1);
+    world.effects();
+    world.dispatcher.capacity.max_inflight = 0;
+    assert!(world.introduce(2, Some("phone")).is_empty(), "no room");
+    assert_eq!(world.status(2, WalletState::Displayed), None);
+    world.dispatcher.cancel(request(1), world.now);
+    let effects = world.effects();
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Send { to, .. } if *to == connection(2))));
+    world.dispatcher.capacity.max_inflight = most;
+    world.assert_empty();
+}
+
+#[test]
 fn an_end_that_cannot_be_written_is_not_told() {
     let mut world = World::connected(&[1, 2]);
     world.dispatcher.ask_durably(vec![record(1)], None, false).unwrap();
@@ -488,6 +549,7 @@ fn an_end_that_cannot_be_written_is_not_told() {
     let stranger = world.dispatcher.check(&[2; 32].into(), connection(2), request(1), None);
     assert!(matches!(stranger, Check::Acknowledge(AckOutcome::Unknown)));
     assert!(matches!(world.check(1, [9; 64]), Check::Later));
+    assert_eq!(world.status(2, WalletState::Displayed), None);
     assert_eq!(world.answer(2, rejected(RejectScope::Key)), None);
     world.assert_empty();
 }

@@ -9,8 +9,8 @@ use crate::{
     session::{Close, Introduced, Rules, close_code},
 };
 use countersign_protocol::{
-    AckOutcome, ConnectionId, GoodbyeReason, PublicKey, RequestId, RequestStatus, SignReject, SignResponse, Signable,
-    Welcome, WelcomeLimits,
+    AckOutcome, ConnectionId, GoodbyeReason, PublicKey, RequestCancel, RequestId, RequestStatus, ServerFrame,
+    SignReject, SignResponse, Signable, Welcome, WelcomeLimits,
 };
 use std::sync::Arc;
 
@@ -53,8 +53,11 @@ impl SigningService {
         self.apply(|dispatcher, now| dispatcher.retire(id, now));
     }
 
-    pub(crate) fn handle_status(&self, id: ConnectionId, status: RequestStatus) {
-        self.apply(|dispatcher, now| dispatcher.handle_status(id, status, now));
+    /// Takes note of how far a request has come; what the wallet is told, if it is over.
+    pub(crate) fn handle_status(&self, id: ConnectionId, status: RequestStatus) -> Option<ServerFrame> {
+        let request_id = status.request_id;
+        let cause = self.apply(|dispatcher, now| dispatcher.handle_status(id, status, now))?;
+        Some(ServerFrame::RequestCancel(RequestCancel { request_id, cause }))
     }
 
     /// Judges an answer; its acknowledgement, unless that follows when the answer is on disk.

@@ -90,7 +90,7 @@ pub(super) fn http_seeds() -> Vec<Vec<u8>> {
 pub(super) fn http(input: &[u8]) {
     let (runtime, server) = server();
     runtime.block_on(async {
-        let answer = exchange(*server, &[input]).await;
+        let answer = exchange(server.address, &[input]).await;
         let is_http = answer.is_empty() || answer.starts_with(b"HTTP/1.");
         assert!(is_http, "{}", String::from_utf8_lossy(&answer));
         assert!(!answer.starts_with(b"HTTP/1.1 500"), "{}", String::from_utf8_lossy(&answer));
@@ -119,7 +119,7 @@ pub(super) fn websocket_seeds() -> Vec<Vec<u8>> {
 pub(super) fn websocket(input: &[u8]) {
     let (runtime, server) = server();
     runtime.block_on(async {
-        let answer = exchange(*server, &[HANDSHAKE, input]).await;
+        let answer = exchange(server.address, &[HANDSHAKE, input]).await;
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
     });
 }
@@ -141,14 +141,11 @@ async fn exchange(server: SocketAddr, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// One for all inputs, on a runtime of its own.
-fn server() -> &'static (Runtime, SocketAddr) {
-    static SERVER: OnceLock<(Runtime, SocketAddr)> = OnceLock::new();
+fn server() -> &'static (Runtime, TestServer) {
+    static SERVER: OnceLock<(Runtime, TestServer)> = OnceLock::new();
     SERVER.get_or_init(|| {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = runtime.block_on(TestServer::durable(|settings| settings.no_rate_limit = Some(true)));
-        let address = server.address;
-        // It lasts as long as the process.
-        std::mem::forget(server);
-        (runtime, address)
+        (runtime, server)
     })
 }

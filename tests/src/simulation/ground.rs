@@ -42,6 +42,8 @@ pub enum Fault {
     NetworkLiesAboutAnswers,
     /// The network drops the frame of a batch in which its place stands.
     NetworkTearsBatches,
+    /// The network drops what wallets say of how far their requests have come.
+    NetworkDropsStatuses,
     /// The network makes requests up.
     NetworkInventsRequests,
 }

@@ -43,6 +43,8 @@ pub(super) struct Request {
     signed_on: BTreeSet<DeviceId>,
     /// It is not open any more, or is about to end.
     pub(super) is_closing: bool,
+    /// Since when it is certain to be over.
+    over_since: Option<Millis>,
 }
 
 /// Watches over everything.
@@ -56,6 +58,9 @@ pub(super) struct Checker {
     verified: BTreeSet<(RequestId, [u8; 64])>,
     pub(super) violation: Option<Violation>,
 }
+
+/// How long a device may go on showing what is over, while it is connected and everything comes through: the slowest way there and back.
+pub(super) const PROMPT_GRACE: Millis = 15_000;
 
 /// How long a request has from when it is asked for.
 fn span(record: &Record) -> Millis {
@@ -83,14 +88,31 @@ impl Checker {
             unused: Vec::new(),
             signed_on: BTreeSet::new(),
             is_closing: false,
+            over_since: None,
         };
         self.requests.insert(record.id, request);
     }
 
     /// A request is about to end, on its backend's wish.
     pub(super) fn closing(&mut self, id: RequestId) {
+        let now = self.now;
         if let Some(request) = self.requests.get_mut(&id) {
             request.is_closing = true;
+            // The end of one that has to outlive the process may take its time to be written.
+            if !request.is_durable {
+                request.over_since.get_or_insert(now);
+            }
+        }
+    }
+
+    /// A human decides, on a device whose connection has been sound for [`PROMPT_GRACE`].
+    pub(super) fn decided_on(&mut self, device: DeviceId, id: RequestId) {
+        let over_since = self.requests.get(&id).and_then(|request| request.over_since);
+        let now = self.now;
+        if let Some(since) = over_since.filter(|since| since + PROMPT_GRACE <= now) {
+            self.report("a prompt outlived its request", || {
+                format!("{id} on device {device}, over for {} ms", now - since)
+            });
         }
     }
 
@@ -118,6 +140,7 @@ impl Checker {
             return;
         };
         request.is_closing = true;
+        request.over_since.get_or_insert(self.now);
         if let Some(told) = request.told.replace(end.clone())
             && told != *end
         {

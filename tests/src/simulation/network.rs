@@ -25,6 +25,8 @@ struct Pipe {
     wires: VecDeque<Wire>,
     /// Nothing comes out before.
     floor: Millis,
+    /// It stalls until then.
+    stalled_until: Millis,
     /// Nothing that is put in comes out any more.
     is_mute: bool,
 }
@@ -76,6 +78,13 @@ impl Network {
         &mut self.links[link]
     }
 
+    /// Whether everything has come through on this connection for so long.
+    pub(super) fn is_sound(&self, ground: &Ground, link: LinkId, lately: Millis) -> bool {
+        let Link { to_server, to_wallet, is_cut, is_blocked, .. } = &self.links[link];
+        let flows = |pipe: &Pipe| !pipe.is_mute && pipe.stalled_until + lately <= ground.now;
+        flows(to_server) && flows(to_wallet) && !is_cut && !is_blocked
+    }
+
     pub(super) fn is_blocked(&self, link: LinkId) -> bool {
         self.links[link].is_blocked
     }
@@ -83,6 +92,11 @@ impl Network {
     /// Puts something into the pipe towards a side.
     pub(super) fn send(&mut self, ground: &mut Ground, link: LinkId, side: Side, wire: Wire) {
         let latency = self.latency(ground);
+        if ground.fault == Some(Fault::NetworkDropsStatuses)
+            && matches!(&wire, Wire::Text(text) if text.starts_with(r#"{"type":"request_status"#))
+        {
+            return;
+        }
         if side == Side::Wallet && ground.fault.is_some() {
             for wire in doctored(ground, wire) {
                 self.put(ground, link, side, wire, latency);
@@ -166,6 +180,7 @@ impl Network {
     pub(super) fn stall(&mut self, ground: &mut Ground, link: LinkId, side: Side, wait: Millis) {
         let pipe = self.links[link].towards(side);
         pipe.floor = pipe.floor.max(ground.now + wait);
+        pipe.stalled_until = pipe.floor;
         ground.see(Seen::Stalled);
     }
 }

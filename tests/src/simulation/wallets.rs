@@ -5,6 +5,7 @@ use super::{
     events::{Deed, DeviceId, Event, LinkId, Millis, Side},
     ground::Ground,
     hostile::Hostile,
+    invariants::PROMPT_GRACE,
     network::{Network, Wire},
     plan::{AUDIENCE, KEYS, Kind},
     prompts::Witness,
@@ -53,6 +54,8 @@ pub(super) struct Device {
     pub(super) link: Option<LinkId>,
     pub(super) offline_until: Millis,
     timer: Option<Millis>,
+    /// Since when it is connected, and on which connection.
+    welcomed: Option<(Millis, LinkId)>,
     /// What its human has before them.
     pub(super) open: BTreeSet<RequestId>,
     signatures: BTreeMap<RequestId, Signature>,
@@ -81,6 +84,7 @@ impl Device {
             link: None,
             offline_until: 0,
             timer: None,
+            welcomed: None,
             open: BTreeSet::new(),
             signatures: BTreeMap::new(),
             overheard: Vec::new(),
@@ -241,6 +245,11 @@ impl Device {
         ground.note(("human", self.id, deed), || format!("device {}: {deed:?} {id}", self.id));
         let reject =
             |scope| move |wallet: &mut Wallet, now| wallet.reject(now, id, RejectCode::UserRejected, None, scope);
+        let is_certain = self.welcomed.is_some_and(|(since, link)| {
+            Some(link) == self.link
+                && since + PROMPT_GRACE <= ground.now
+                && network.is_sound(ground, link, PROMPT_GRACE)
+        });
         let done = match deed {
             Deed::Look => self.input(ground, network, |wallet, _| wallet.displayed(id)),
             Deed::Approve => self.input(ground, network, |wallet, now| wallet.approve(now, id, ApprovedBy::Human)),
@@ -248,7 +257,9 @@ impl Device {
             Deed::DeclineHere => self.input(ground, network, reject(RejectScope::Device)),
         };
         // It may have run out, or be decided, while they made up their mind.
-        drop(done);
+        if deed != Deed::Look && is_certain && matches!(done, Some(Ok(()))) {
+            ground.checker.decided_on(self.id, id);
+        }
     }
 
     pub(super) fn key_signs(&mut self, ground: &mut Ground, network: &mut Network, life: u64, task: &SignTask) {
@@ -387,8 +398,11 @@ impl Device {
                 let wait = ground.between(500, 8_000);
                 ground.after(wait, Event::OwnerConnects(self.id));
             }
-            Told::State(State::Connected(_)) => ground.see(Seen::Introduced),
-            Told::State(State::Connecting | State::Introducing | State::Reconnecting { .. }) => {}
+            Told::State(State::Connected(_)) => {
+                ground.see(Seen::Introduced);
+                self.welcomed = self.link.map(|link| (ground.now, link));
+            }
+            Told::State(State::Connecting | State::Introducing | State::Reconnecting { .. }) => self.welcomed = None,
             Told::Requests(asked) => self.prompt(ground, &asked),
             Told::Repeated { .. } => ground.see(Seen::Redelivered),
             Told::Answered(_) => {}

@@ -10,8 +10,9 @@ mod requests;
 mod signers;
 mod stored;
 
-use super::requests::{CHANGED, refusal, status};
+use super::requests::{CHANGED, refusal};
 use super::*;
+use crate::requests::status;
 use crate::{
     effect::{End, Prompt, StoreAction},
     heartbeat::PONG_TIMEOUT,

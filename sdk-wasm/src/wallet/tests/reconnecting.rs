@@ -106,3 +106,26 @@ fn closing_while_it_waits_ends_the_waiting() {
     bench.wallet.close();
     assert_eq!((bench.events(), bench.transmits()), (vec![], vec![]));
 }
+
+#[test]
+fn what_is_shown_is_asked_after_on_return() {
+    let mut bench = Bench::welcomed();
+    for n in 1..=3 {
+        bench.receive(ask(n));
+    }
+    bench.wallet.displayed(id(1)).unwrap();
+    bench.approve(id(3));
+    bench.close(1006);
+    bench.wait_until_due();
+    bench.clear();
+    bench.welcome();
+    let sent = bench.sent();
+    let [ClientFrame::Introduction(_), ref answer, ref rest @ ..] = sent[..] else { panic!("{sent:?}") };
+    assert_eq!(answer, &bench.response(id(3), &message()));
+    assert_eq!(rest, [displayed(1), received(2)]);
+    for (n, cause) in [(1, CancelCause::Cancelled), (2, CancelCause::AnsweredElsewhere)] {
+        bench.receive(cancel(n, cause));
+    }
+    assert_eq!(bench.ends(), [(id(1), End::Cancelled), (id(2), End::AnsweredElsewhere)]);
+    assert_eq!(bench.wallet.approve(bench.now, id(1), ApprovedBy::Human), Err(Error::NotOpen));
+}
