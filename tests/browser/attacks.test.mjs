@@ -76,6 +76,19 @@ scenario(
   { tolerated },
 );
 
+scenario(
+  world,
+  'a request that is withdrawn while its wallet is away is not decided about any more',
+  async ({ tab }) => {
+    const findings = await holds(tab, /^Withdraw while away/);
+    assert.ok(findings.includes('The prompt was closed, and said why.'));
+    assert.ok(findings.includes('No signature was accepted.'));
+    assert.ok(findings.includes('The human was asked once, for one request.'));
+    assert.ok((await steps(tab, 'server')).includes('takes the request back: cancelled.'));
+  },
+  { tolerated },
+);
+
 scenario(world, 'a second tab of the same wallet asks nothing', async ({ tab, context }) => {
   const findings = await holds(tab, /^Open a second tab/);
   assert.ok(findings.includes('The server knew one connection of this wallet.'));

@@ -8,9 +8,10 @@ import { scene } from './scene.js';
 import { secondTab } from './second-tab.js';
 import { tamper } from './tamper.js';
 import { askedOnce, noneWrong, tookPlace, verdict } from './verdict.js';
+import { withdraw } from './withdraw.js';
 import { wrongKey } from './wrong-key.js';
 
-const ATTACKS = [tamper, replay, wrongKey, disconnect, secondTab, restart];
+const ATTACKS = [tamper, replay, wrongKey, disconnect, withdraw, secondTab, restart];
 /** @type {Record<'idle' | 'running' | 'held' | 'broken' | 'void', { words: string, icon: IconName }>} */
 const STATES = {
   idle: { words: 'Not tried', icon: 'play' },

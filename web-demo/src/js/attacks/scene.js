@@ -55,7 +55,7 @@ export function scene({ token, onStep, onFrame }) {
     const { kind } = answered;
     const signature = answered.kind === 'signed' ? answered.body.signature : undefined;
     const valid = signature ? (await checkSignature(publicKey, contents, signature)).valid : false;
-    const code = answered.kind === 'problem' ? answered.body.code : undefined;
+    const code = answered.kind === 'problem' ? answered.body.code : answered.kind === 'cancelled' ? 'cancelled' : undefined;
     const answer = { kind, signature, valid, code };
     answers.push(answer);
     say('backend', whatIsGot(answered, valid), kind === 'signed' && valid ? 'good' : kind === 'signed' ? 'bad' : '');
@@ -112,10 +112,12 @@ export function scene({ token, onStep, onFrame }) {
      *
      * @param {StandIn} wallet
      * @param {string} text
+     * @param {AbortSignal} [patience] aborted when it stops waiting
      */
-    async ask(wallet, text) {
+    async ask(wallet, text, patience = ended.signal) {
       const asked = call(wallet, text);
-      return judged(asked, single(await sendToSign(asked.body, { token, signal: ended.signal })));
+      const signal = AbortSignal.any([ended.signal, patience]);
+      return judged(asked, single(await sendToSign(asked.body, { token, signal })));
     },
     /**
      * The backend asks, and has the request written down. Resolves with the promise of its end, or with what was answered instead.
