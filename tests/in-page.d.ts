@@ -20,6 +20,7 @@ declare var change: (name: string, changes: object) => Promise<void>;
 
 // In the bare pages of sdk.test.mjs and policies.test.mjs.
 declare var wallet: import('countersign').Wallet;
+declare var sockets: WebSocket[];
 declare var open_wallet: {
   (seed?: number[] | null, options?: object): Promise<string>;
   (options?: object): Promise<string>;

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, printable},
     host::{Host, performance_now},
     record::Record,
-    time::Timestamp,
+    time::{LaterClock, Timestamp},
     wallet::{Closed, Config, Incoming, Wallet},
 };
 use core::cell::{Cell, RefCell};
@@ -20,6 +20,7 @@ const BEFORE: f64 = (1_u64 << 41) as f64;
 /// No borrow of `wallet` outlives the statement it is made in: every call into JavaScript may call back.
 pub(crate) struct Driver {
     wallet: RefCell<Wallet>,
+    clock: Cell<LaterClock>,
     host: Host,
     /// When the host was asked to wake the wallet.
     wakes_at: Cell<Option<Timestamp>>,
@@ -28,19 +29,32 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(config: Config, host: Host) -> Self {
-        Self { wallet: RefCell::new(Wallet::new(config)), host, wakes_at: Cell::new(None), draining: Cell::new(false) }
+        Self {
+            wallet: RefCell::new(Wallet::new(config)),
+            clock: Cell::new(LaterClock::new(performance_now(), js_sys::Date::now())),
+            host,
+            wakes_at: Cell::new(None),
+            draining: Cell::new(false),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        let mut clock = self.clock.get();
+        let now = clock.read(performance_now(), js_sys::Date::now());
+        self.clock.set(clock);
+        timestamp(BEFORE + now)
     }
 
     /// Gives the wallet one input and carries out all that follows from it.
     pub(crate) fn input<T>(&self, input: impl FnOnce(&mut Wallet, Timestamp) -> T) -> T {
-        let output = input(&mut self.wallet.borrow_mut(), now());
+        let output = input(&mut self.wallet.borrow_mut(), self.now());
         self.drain();
         output
     }
 
     /// Takes in a record that was kept, whose time is over in so many milliseconds, or was so long ago if they are negative.
     pub(crate) fn restore(&self, json: &str, expires_in_ms: f64) -> bool {
-        let record = Record::from_json(json, timestamp(milliseconds(now().as_millis()) + expires_in_ms));
+        let record = Record::from_json(json, timestamp(milliseconds(self.now().as_millis()) + expires_in_ms));
         record.map(|record| self.input(|wallet, now| wallet.restore(now, record))).is_ok()
     }
 
@@ -117,7 +131,7 @@ impl Driver {
             StoreAction::Keep(record) => {
                 let request = record.request_id.to_string();
                 // The deadline leaves as a span, and may lie in the past: the store counts by a clock of its own.
-                let expires_in = milliseconds(record.deadline.as_millis()) - milliseconds(now().as_millis());
+                let expires_in = milliseconds(record.deadline.as_millis()) - milliseconds(self.now().as_millis());
                 self.host.store(task, &request, &record.to_json(), expires_in, record.is_promise());
             }
             StoreAction::Forget(request) => self.host.forget(task, &request.to_string()),
@@ -152,7 +166,7 @@ impl Driver {
         }
         self.wakes_at.set(due);
         // One more, since the clock is read in whole milliseconds, rounded down.
-        self.host.wake_in(due.map_or(f64::INFINITY, |due| milliseconds((due - now()).0) + 1.0));
+        self.host.wake_in(due.map_or(f64::INFINITY, |due| milliseconds((due - self.now()).0) + 1.0));
     }
 
     fn tell(&self, event: &Event) {
@@ -214,11 +228,6 @@ fn parts(error: Option<&Error>) -> (&'static str, String) {
 
 fn jitter() -> Jitter {
     Jitter::new(js_sys::Math::random())
-}
-
-/// By a clock that nobody sets.
-fn now() -> Timestamp {
-    timestamp(BEFORE + performance_now())
 }
 
 fn timestamp(ms: f64) -> Timestamp {

@@ -66,6 +66,16 @@ export async function connected(options = {}, welcome = {}) {
 }
 
 /**
+ * What became of an answer, and why.
+ *
+ * @param {Promise<import('countersign').Outcome>} outcome
+ * @param {(error: unknown) => boolean} check
+ */
+export async function became(outcome, check) {
+  check((await outcome).error);
+}
+
+/**
  * Says of an error that it has this code, and this in its message.
  *
  * @param {string} expected

@@ -68,7 +68,7 @@ test('the types stand on their own and show nothing of the inside', () => {
     join(directory, 'use.ts'),
     `
     import {
-      CountersignError, Key, Wallet, WebCryptoKey, deleteKey, formatPublicKey, init, openKey, verify, type ElsewhereRequest, type SignBatch, type Signer, type SignRequest, type StateEvent, type WalletStore,
+      CountersignError, Key, Wallet, WebCryptoKey, deleteKey, formatPublicKey, init, openKey, verify, type ElsewhereRequest, type Outcome, type SignBatch, type Signer, type SignRequest, type StateEvent, type WalletStore,
     } from 'countersign';
     import { describe, digest, MemoryPolicyStore, type ApprovedEvent, type Description, type EndedEvent, type Policy, type PolicyStore } from 'countersign';
     import { exportEncrypted, importEncrypted } from 'countersign/encrypted';
@@ -91,7 +91,7 @@ test('the types stand on their own and show nothing of the inside', () => {
     using other = new Wallet({ key, store, tabs: 'each' });
     other.on('batch', async (batch: SignBatch) => {
       batch.displayed();
-      const outcomes: PromiseSettledResult<void>[] = await batch.approve({ approvedBy: 'policy:rent' });
+      const outcomes: readonly Outcome[] = await batch.approve({ approvedBy: 'policy:rent' });
       console.log(batch.requests[0]?.batch?.size, batch.requests[0]?.resumed, outcomes, batch.signal.aborted);
     });
     other.on('elsewhere', (requests: readonly ElsewhereRequest[]) => console.log(requests === other.elsewhere));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { code, connected, setUp, state, untilPong, walletOf, welcomed } from './bench.mjs';
+import { became, code, connected, setUp, state, untilPong, walletOf, welcomed } from './bench.mjs';
 import { gate, MemoryStore } from './memory-store.mjs';
 import { FakeServer, holds } from './server.mjs';
 
@@ -35,7 +35,7 @@ test('a reload after approving and before the acknowledgement sends the signatur
   const store = new MemoryStore();
   const before = await connected({ store });
   const id = await before.peer.ask('hello');
-  const approved = assert.rejects(before.requests[0].approve(), code('unconfirmed'));
+  const approved = became(before.requests[0].approve(), code('unconfirmed'));
   const response = await before.peer.next('sign_response');
 
   const after = await reloaded(before, { store });
@@ -169,7 +169,7 @@ test('an answer sent again that nobody waits for is late, and one that is forgot
     await peer.welcome();
     await peer.next('sign_response');
     peer.acknowledge(id, outcome);
-    await assert.rejects(approved, code(outcome === 'late' ? 'late' : 'unconfirmed'));
+    await became(approved, code(outcome === 'late' ? 'late' : 'unconfirmed'));
   }
 });
 

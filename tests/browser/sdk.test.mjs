@@ -180,3 +180,28 @@ inPages('an IndexedDB that does not open is one error for decisions and one for 
   }
   assert.deepEqual(await page.evaluate(() => window.log.errors), ['storage_unavailable', 'storage_failed']);
 });
+
+for (const { what, event, on } of [
+  { what: 'the network is back', event: 'online', on: 'window' },
+  { what: 'somebody looks at the page', event: 'visibilitychange', on: 'document' },
+  { what: 'the page is shown again', event: 'pageshow', on: 'window' },
+]) {
+  inPages(`a wallet that would wait for ten minutes comes back when ${what}`, async ({ open }) => {
+    const page = await open();
+    await page.evaluate(() => {
+      const Native = WebSocket;
+      window.sockets = [];
+      window.WebSocket = class extends Native {
+        constructor(url, protocols) {
+          super(url, protocols);
+          window.sockets.push(this);
+        }
+      };
+    });
+    await connect(page, { backoff: { initialMs: 600_000, maxMs: 600_000 } });
+    await page.evaluate(() => window.sockets[0].close(4000));
+    await page.waitForFunction(() => window.wallet.state === 'reconnecting');
+    await page.evaluate(([name, target]) => (target === 'window' ? window : document).dispatchEvent(new Event(name)), [event, on]);
+    await page.waitForFunction(() => window.wallet.state === 'connected');
+  });
+}

@@ -11,6 +11,8 @@ export type ErrorCode =
   | 'dial_refused' | 'connect_timeout' | 'heartbeat_timeout' | 'connection_lost' | 'refused' | 'superseded' | 'closed' | 'aborted'
   // Signing
   | 'signer_failed'
+  // Of the owner's own code
+  | 'listener_failed'
   // Asked by an app in the page
   | 'invalid_wallet' | 'not_connected' | 'rejected'
   // Keeping what has to outlive the page

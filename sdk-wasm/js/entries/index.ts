@@ -8,7 +8,7 @@ export type { WebSocketConstructor } from '../platform/platform.js';
 export type { OtherSources, WasmSource } from '../platform/wasm.js';
 export type { Policies } from '../policies/policies.js';
 export type { Policy, PolicyRule } from '../policies/policy.js';
-export type { Approval, BatchPlace, Rejection, RequestState } from '../requests/request.js';
+export type { Approval, BatchPlace, Outcome, Rejection, RequestState } from '../requests/request.js';
 export type { PolicyStore } from '../storage/policy-store.js';
 export type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from '../storage/wallet-store.js';
 export type { ApprovedEvent, ConnectionState, EndedEvent, FrameEvent, StateEvent, WalletEvents } from '../wallet/events.js';

@@ -28,5 +28,6 @@ export const outsideBrowser: Omit<Platform, 'label'> = {
   webSocket: () => globalThis.WebSocket,
   origin: () => '',
   store: undefined,
+  onReturn: () => () => {},
   tabs: () => undefined,
 };

@@ -13,6 +13,7 @@ install({
   // There is a global `origin` here, but no header of that name.
   origin: () => '',
   store: undefined,
+  onReturn: () => () => {},
   tabs: () => undefined,
   label: () => 'Cloudflare Workers',
 });

@@ -19,6 +19,8 @@ export interface Platform {
   label(): string;
   /** Where wallets keep what has to outlive this page, if anywhere. */
   readonly store: (WalletStore & PolicyStore) | undefined;
+  /** Calls `listener` when the network is back or somebody looks at this page again, until the function returned is called. */
+  onReturn(listener: () => void): () => void;
   /** How tabs find each other, where there are tabs. */
   tabs(): TabGroup | undefined;
 }

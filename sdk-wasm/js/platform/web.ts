@@ -30,6 +30,15 @@ export const web: Omit<Platform, 'wasm' | 'ed25519'> = {
     return `${named(BROWSERS, 'Browser')} on ${named(SYSTEMS, 'an unknown system')}`;
   },
   store: new IndexedDbStore(),
+  onReturn(listener) {
+    const ended = new AbortController();
+    const { signal } = ended;
+    // In a worker there is the first alone.
+    for (const name of ['online', 'focus', 'pageshow']) globalThis.addEventListener?.(name, listener, { signal });
+    const seen = () => document.visibilityState === 'visible' && listener();
+    if (typeof document !== 'undefined') document.addEventListener('visibilitychange', seen, { signal });
+    return () => ended.abort();
+  },
   tabs() {
     // Web Locks are there in secure contexts only.
     const locks = globalThis.navigator?.locks as LockManager | undefined;

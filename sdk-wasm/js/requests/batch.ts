@@ -1,6 +1,6 @@
 import { Emitter } from '../common/emitter.js';
 import type { CountersignError } from '../common/errors.js';
-import type { Approval, Rejection, SignRequest } from './request.js';
+import { type Approval, type Outcome, outcomeOf, type Rejection, type SignRequest } from './request.js';
 
 /**
  * Requests that a backend wants approved in one go, to be shown in one prompt. Beyond the prompt each is a request of its own:
@@ -67,16 +67,21 @@ export class SignBatch {
   }
 
   /**
-   * Approves all that are open. Resolves with what became of each, in the order of `requests`, as `Promise.allSettled` puts it:
-   * the reason of one that failed is what its own `approve()` throws.
+   * Approves all that are open. Resolves with what became of each, in the order of `requests`.
+   *
+   * @throws {CountersignError} `invalid_answer`: the call makes no sense.
    */
-  approve(approval: Approval = {}): Promise<PromiseSettledResult<void>[]> {
-    return Promise.allSettled(this.requests.map((request) => request.approve(approval)));
+  approve(approval: Approval = {}): Promise<Outcome[]> {
+    return this.#answer((request) => request.approve(approval));
   }
 
   /** Declines all that are open. Resolves as `approve()` does. */
-  reject(rejection: string | Rejection = {}): Promise<PromiseSettledResult<void>[]> {
-    return Promise.allSettled(this.requests.map((request) => request.reject(rejection)));
+  reject(rejection: string | Rejection = {}): Promise<Outcome[]> {
+    return this.#answer((request) => request.reject(rejection));
+  }
+
+  #answer(answer: (request: SignRequest) => Promise<Outcome>): Promise<Outcome[]> {
+    return Promise.all(this.requests.map((request) => (request.state === 'open' ? answer(request) : outcomeOf(request))));
   }
 
   #changed(request: SignRequest): void {

@@ -4,7 +4,7 @@ import { type CountersignError, guarded } from '../common/errors.js';
 /**
  * How far a request has come. It starts `open`; with `approve()` or `reject()` it is `answered` until the server acknowledges.
  * All others are final: `accepted` (the signature was used), `declined`, and what their names say; `failed` stands for every
- * other reason, given by the error of `approve()`.
+ * other reason, given by the error of its {@link Outcome}.
  */
 export type RequestState =
   | 'open'
@@ -16,6 +16,18 @@ export type RequestState =
   | 'answered_elsewhere'
   | 'late'
   | 'failed';
+
+/** What became of a request, once that is certain. */
+export interface Outcome {
+  /** `accepted`: the signature was used. `declined`: this wallet declined. Any other: no signature of this wallet was used, or it is not known. */
+  readonly state: Exclude<RequestState, 'open' | 'answered'>;
+  /**
+   * Why; absent where it was accepted or declined. `late` (the requester had stopped waiting), `cancelled`, `expired`, `answered_elsewhere`;
+   * with `failed`: `bad_signature`, `message_mismatch`, `unknown_request`, `signer_failed`, `key_freed`, `closed`, or `unconfirmed` (the connection
+   * broke, or the server has forgotten the request, and whether the signature was used is not known).
+   */
+  readonly error?: CountersignError;
+}
 
 /** Why a wallet declines. */
 export interface Rejection {
@@ -67,12 +79,9 @@ export let repeated: (request: SignRequest, attempt: number, expiresInMs: number
 /** @internal */
 export let answered: (request: SignRequest) => void;
 /** @internal */
-export let ended: (request: SignRequest, state: RequestState, error: CountersignError | undefined) => void;
-
-interface Waiter {
-  resolve(): void;
-  reject(error: CountersignError): void;
-}
+export let ended: (request: SignRequest, outcome: Outcome) => void;
+/** What becomes of a request, whoever answers it. @internal */
+export let outcomeOf: (request: SignRequest) => Promise<Outcome>;
 
 /** A backend's request for one signature. */
 export class SignRequest {
@@ -92,23 +101,26 @@ export class SignRequest {
   readonly #actions: Actions;
   readonly #emitter = new Emitter<{ change: SignRequest }>();
   readonly #aborter = new AbortController();
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters: ((outcome: Outcome) => void)[] = [];
   #attempt: number;
-  #expiresAt: number;
+  #expiresAt = 0;
+  /** The same by the clock that nobody sets. */
+  #deadline = 0;
   #state: RequestState = 'open';
-  #error: CountersignError | undefined;
+  #outcome: Outcome | undefined;
 
   static {
     repeated = (request, attempt, expiresInMs) => {
       request.#attempt = attempt;
-      request.#expiresAt = Date.now() + expiresInMs;
+      request.#expireIn(expiresInMs);
       request.#changed();
     };
     answered = (request) => {
       request.#state = 'answered';
       request.#changed();
     };
-    ended = (request, state, error) => request.#end(state, error);
+    ended = (request, outcome) => request.#end(outcome);
+    outcomeOf = async (request) => request.#outcome ?? new Promise((resolve) => request.#waiters.push(resolve));
   }
 
   private constructor(details: Details, actions: Actions) {
@@ -119,7 +131,7 @@ export class SignRequest {
     this.resumed = details.resumed;
     this.batch = details.batch && Object.freeze(details.batch);
     this.#attempt = details.attempt;
-    this.#expiresAt = Date.now() + details.expiresInMs;
+    this.#expireIn(details.expiresInMs);
     this.#actions = actions;
   }
 
@@ -140,7 +152,7 @@ export class SignRequest {
 
   /** Milliseconds until it expires; never negative. */
   get remainingMs(): number {
-    return Math.max(0, this.#expiresAt - Date.now());
+    return Math.max(0, Math.min(this.#expiresAt - Date.now(), this.#deadline - performance.now()));
   }
 
   /** How far it has come. */
@@ -165,55 +177,66 @@ export class SignRequest {
 
   /**
    * Signs the message and sends the signature, now or when the connection is back. Where the wallet has a store, the answer is
-   * written there first, and sent again after a reload. Resolves when the server has accepted it.
+   * written there first, and sent again after a reload. Resolves with what became of it, also where that is nothing: a requester that hangs up
+   * is no error of yours.
    *
    * @example
    * ```js
-   * try {
-   *   await request.approve();
-   * } catch (error) {
-   *   if (error instanceof CountersignError && error.code === 'late') alert('The signature was not used: nobody waited for it any more.');
-   *   else throw error;
-   * }
+   * const { state } = await request.approve();
+   * if (state === 'late') alert('The signature was not used: nobody waited for it any more.');
    * ```
-   * @throws {CountersignError} `late` (not used: the requester had stopped waiting), `cancelled`, `expired`, `answered_elsewhere`,
-   *   `already_answered`, `bad_signature`, `message_mismatch`, `unknown_request`, `key_freed`, `closed`, or `unconfirmed` (the
-   *   connection broke, or the server has forgotten the request, and whether the signature was used is not known).
+   * @throws {CountersignError} `already_answered`, `invalid_answer`: the call makes no sense.
    */
-  approve(approval: Approval = {}): Promise<void> {
+  approve(approval: Approval = {}): Promise<Outcome> {
     return this.#answer(() => this.#actions.approve(this.id, approval.approvedBy ?? 'human'));
   }
 
   /**
-   * Declines. Resolves when the server knows, or when it no longer matters.
+   * Declines. Resolves with what became of it when the server knows, or when it no longer matters.
    *
-   * @throws {CountersignError} as `approve()`, where the request was over before or the wallet is closed; `invalid_answer`.
+   * @throws {CountersignError} as `approve()`.
    */
-  reject(rejection: string | Rejection = {}): Promise<void> {
+  reject(rejection: string | Rejection = {}): Promise<Outcome> {
     const { code = 'user_rejected', reason, scope = 'key' } = typeof rejection === 'string' ? { reason: rejection } : rejection;
     return this.#answer(() => this.#actions.reject(this.id, code, reason, scope));
   }
 
-  async #answer(act: () => void): Promise<void> {
-    if (this.#error !== undefined) throw this.#error;
-    const outcome = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  #expireIn(ms: number): void {
+    this.#expiresAt = Date.now() + ms;
+    this.#deadline = performance.now() + ms;
+  }
+
+  async #answer(act: () => void): Promise<Outcome> {
+    const failure = this.#failure();
+    if (failure !== undefined) return failure;
+    let waiter: (outcome: Outcome) => void = () => {};
+    const outcome = new Promise<Outcome>((resolve) => {
+      waiter = resolve;
+    });
+    this.#waiters.push(waiter);
     try {
       guarded(act);
     } catch (error) {
-      this.#waiters.pop();
+      this.#waiters.splice(this.#waiters.indexOf(waiter) >>> 0, 1);
+      // It may have run out at this very call.
+      const meanwhile = this.#failure();
+      if (meanwhile !== undefined) return meanwhile;
       throw error;
     }
     return outcome;
   }
 
-  #end(state: RequestState, error: CountersignError | undefined): void {
+  /** The outcome, where there is nothing to answer any more. */
+  #failure(): Outcome | undefined {
+    return this.#outcome?.error === undefined ? undefined : this.#outcome;
+  }
+
+  #end(outcome: Outcome): void {
+    const { state, error } = outcome;
     const undecided = this.#state === 'open';
     this.#state = state;
-    this.#error = error;
-    for (const waiter of this.#waiters.splice(0)) {
-      if (error === undefined) waiter.resolve();
-      else waiter.reject(error);
-    }
+    this.#outcome = Object.freeze(outcome);
+    for (const waiter of this.#waiters.splice(0)) waiter(outcome);
     if (undecided && error !== undefined) this.#aborter.abort(error);
     this.#changed();
   }

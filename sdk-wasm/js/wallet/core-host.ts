@@ -4,7 +4,7 @@ import type { CoreWallet } from '../core.js';
 import { signatureOf } from '../keys/signature.js';
 import type { Signer } from '../keys/signer.js';
 import type { WebSocketConstructor } from '../platform/platform.js';
-import type { RequestState } from '../requests/request.js';
+import type { Outcome } from '../requests/request.js';
 import type { StoreQueue } from '../storage/store-queue.js';
 import type { ConnectionState, FrameEvent, StateEvent, WalletEvents } from './events.js';
 import type { Prompts } from './prompts.js';
@@ -77,7 +77,7 @@ export function coreHost({ core, url, webSocket, key, publicKey, emitter, prompt
     },
     repeated: (id: string, attempt: number, expiresInMs: number) => prompts.repeated(id, attempt, expiresInMs),
     answered: (id: string) => prompts.answered(id),
-    ended: (id: string, state: RequestState, code: string, message: string) => prompts.ended(id, state, errorOf(code, message)),
+    ended: (id: string, state: Outcome['state'], code: string, message: string) => prompts.ended(id, state, errorOf(code, message)),
     error: (code: string, message: string) => emitter.emit('error', explain(code, message)),
     store(task: number, id: string, record: string, expiresInMs: number, durable: boolean) {
       storeQueue?.put(task, { id, expiresAt: Date.now() + expiresInMs, durable, record });

@@ -1,7 +1,7 @@
 import type { CountersignError } from '../common/errors.js';
 import type { Policy } from '../policies/policy.js';
 import type { SignBatch } from '../requests/batch.js';
-import type { RequestState, SignRequest } from '../requests/request.js';
+import type { Outcome, SignRequest } from '../requests/request.js';
 import type { ElsewhereRequest } from './other-tabs.js';
 
 /**
@@ -34,8 +34,8 @@ export interface FrameEvent {
 export interface EndedEvent {
   /** Names the request on every device and in the backend's log. */
   requestId: string;
-  /** How it ended; never `open` or `answered`. */
-  state: RequestState;
+  /** How it ended. */
+  state: Outcome['state'];
   /** Why; absent where it was accepted or declined. */
   error?: CountersignError;
 }

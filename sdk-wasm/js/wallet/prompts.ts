@@ -3,7 +3,7 @@ import type { CountersignError } from '../common/errors.js';
 import type { Policies } from '../policies/policies.js';
 import type { Policy } from '../policies/policy.js';
 import { SignBatch } from '../requests/batch.js';
-import { type Actions, answered, type Details, ended, type RequestState, repeated, SignRequest } from '../requests/request.js';
+import { type Actions, answered, type Details, ended, type Outcome, repeated, SignRequest } from '../requests/request.js';
 import type { WalletEvents } from './events.js';
 
 /** The requests of a wallet that are not over: asks the policies about them first, then whoever shows them. */
@@ -54,11 +54,12 @@ export class Prompts {
     this.#changed();
   }
 
-  ended(requestId: string, state: RequestState, error: CountersignError | undefined): void {
+  ended(requestId: string, state: Outcome['state'], error: CountersignError | undefined): void {
+    const outcome: Outcome = { state, ...(error !== undefined && { error }) };
     const request = this.#requests.get(requestId);
     this.#requests.delete(requestId);
-    if (request !== undefined) ended(request, state, error);
-    this.#emitter.emit('ended', { requestId, state, ...(error !== undefined && { error }) });
+    if (request !== undefined) ended(request, outcome);
+    this.#emitter.emit('ended', { requestId, ...outcome });
     this.#changed();
   }
 
@@ -75,7 +76,7 @@ export class Prompts {
   }
 
   #approve(request: SignRequest | undefined, policy: Policy): void {
-    // What it ends with is told by `ended`.
+    // What it ends with is told by `ended`; that it may be over already, or answered, is nobody's fault.
     request?.approve({ approvedBy: `policy:${policy.id}` }).catch(() => {});
     // It may have ended while the policies were looked up.
     if (request?.state === 'open' || request?.state === 'answered') this.#emitter.emit('approved', { request, policy });

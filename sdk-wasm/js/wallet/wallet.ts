@@ -1,5 +1,5 @@
-import { Emitter } from '../common/emitter.js';
-import { CountersignError, guarded } from '../common/errors.js';
+import { Emitter, report } from '../common/emitter.js';
+import { CountersignError, guarded, reasonOf } from '../common/errors.js';
 import { randomId } from '../common/random-id.js';
 import { CoreWallet } from '../core.js';
 import { publicKeyOf } from '../keys/signer.js';
@@ -45,7 +45,11 @@ export class Wallet implements Disposable {
   readonly policies: Policies;
 
   readonly #core: CoreWallet;
-  readonly #emitter = new Emitter<WalletEvents>();
+  readonly #emitter: Emitter<WalletEvents> = new Emitter<WalletEvents>((error, name) => {
+    if (name === 'error' || !this.#emitter.has('error')) return report(error);
+    const message = `a listener for '${name}' failed: ${reasonOf(error)}`;
+    this.#emitter.emit('error', new CountersignError('listener_failed', message, { cause: error }));
+  });
   readonly #prompts: Prompts;
   readonly #waiters = new Set<Waiter>();
   readonly #storeQueue: StoreQueue | undefined;
@@ -148,7 +152,8 @@ export class Wallet implements Disposable {
   }
 
   /**
-   * Connects, and from then on reconnects by itself until `close()`. Resolves at the first welcome, or with state `standby` where
+   * Connects, and from then on reconnects by itself until `close()`: at the latest when its time has come, and at once when this is called again, the
+   * network is back, or somebody looks at the page again. Resolves at the first welcome, or with state `standby` where
    * another tab has this wallet connected.
    *
    * @example
@@ -171,7 +176,13 @@ export class Wallet implements Disposable {
     try {
       if (this.#connecting === undefined) {
         this.#connecting = new AbortController();
+        this.#connecting.signal.addEventListener(
+          'abort',
+          platform().onReturn(() => this.#hurry()),
+        );
         void this.#begin(this.#connecting.signal);
+      } else {
+        this.#hurry();
       }
       await welcomed;
     } finally {
@@ -207,6 +218,12 @@ export class Wallet implements Disposable {
       if (signal.aborted) return;
     }
     this.#core.connect();
+  }
+
+  /** Makes the next try now rather than when its time has come, and sees whether a connection that looks sound still is. */
+  #hurry(): void {
+    if (this.#state === 'reconnecting') this.#core.connect();
+    else if (this.#state === 'connected') this.#core.wake();
   }
 
   async #restore(storeQueue: StoreQueue, signal: AbortSignal): Promise<void> {

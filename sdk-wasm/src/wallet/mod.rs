@@ -30,6 +30,9 @@ pub const CONNECT_TIMEOUT: Millis = Millis(10_000);
 /// How long a connection has to last before the backoff starts over.
 const STABLE_AFTER: Millis = Millis(10_000);
 
+/// The shortest from the end of a connection to the next try, however much its owner hurries.
+const LEAST_WAIT: Millis = Millis(1_000);
+
 /// The most a goodbye may ask this wallet to wait, whatever it says.
 const LONGEST_GOODBYE: Millis = Millis(300_000);
 
@@ -90,6 +93,8 @@ enum Phase {
     },
     Waiting {
         until: Timestamp,
+        /// Not earlier, whatever happens.
+        not_before: Timestamp,
     },
     Closed,
 }
@@ -163,15 +168,18 @@ impl Wallet {
         self.config.device = device;
     }
 
-    /// Starts connecting, and keeps at it. No effect on a wallet that is already at it.
+    /// Starts connecting, and keeps at it. A wallet that waits for its next try makes it now, or as soon as the last one is a second ago and
+    /// the server has nothing against it. No effect on one that is connecting or connected.
     pub fn connect(&mut self, now: Timestamp) {
         self.expire(now);
-        match self.phase {
+        match &mut self.phase {
             Phase::Idle | Phase::Closed => {
                 self.backoff.reset();
                 self.dial(now);
             }
-            Phase::Connecting { .. } | Phase::Welcomed(_) | Phase::Closing { .. } | Phase::Waiting { .. } => {}
+            Phase::Waiting { not_before, .. } if *not_before <= now => self.dial(now),
+            Phase::Waiting { until, not_before } => *until = (*until).min(*not_before),
+            Phase::Connecting { .. } | Phase::Welcomed(_) | Phase::Closing { .. } => {}
         }
     }
 
@@ -245,8 +253,10 @@ impl Wallet {
         }
         let asked =
             parting.goodbye.map_or(Millis(0), |goodbye| Millis(goodbye.reconnect_after_ms).min(LONGEST_GOODBYE));
-        let retry_in = Millis(asked.0 + self.backoff.next(jitter).0);
-        self.phase = Phase::Waiting { until: now + retry_in };
+        let wait = self.backoff.next(jitter);
+        let retry_in = Millis(asked.0 + wait.0);
+        let not_before = now + Millis(asked.0 + wait.min(LEAST_WAIT).0);
+        self.phase = Phase::Waiting { until: now + retry_in, not_before };
         self.tell(State::Reconnecting { retry_in, error });
     }
 
@@ -264,7 +274,7 @@ impl Wallet {
                 live.heartbeat.pinged(now);
                 self.send(ClientFrame::Ping(PingPong { t: now.as_millis() }));
             }
-            Phase::Waiting { until } if *until <= now => self.dial(now),
+            Phase::Waiting { until, .. } if *until <= now => self.dial(now),
             Phase::Connecting { .. }
             | Phase::Welcomed(_)
             | Phase::Waiting { .. }
@@ -279,7 +289,7 @@ impl Wallet {
         let connection = match &self.phase {
             Phase::Connecting { deadline, .. } => Some(*deadline),
             Phase::Welcomed(live) => Some(live.heartbeat.deadline()),
-            Phase::Waiting { until } => Some(*until),
+            Phase::Waiting { until, .. } => Some(*until),
             Phase::Closing { .. } => None,
             // A wallet that its owner has closed, or not opened, wakes nobody.
             Phase::Idle | Phase::Closed => return None,

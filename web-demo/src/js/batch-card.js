@@ -39,15 +39,16 @@ export function batchCard(batch, onEnd) {
    * Those decided before have their own outcome already.
    *
    * @param {import('../../types/countersign/browser.js').SignRequest[]} decided
-   * @param {Promise<PromiseSettledResult<void>[]>} answers
+   * @param {Promise<import('../../types/countersign/browser.js').Outcome[]>} answers
    */
   async function decide(decided, answers) {
-    const failures = (await answers).map((answer) => (answer.status === 'rejected' ? answer.reason : undefined));
-    requests.forEach((request, index) => {
-      if (failures[index] && decided.includes(request)) messages[index].failed(failures[index]);
-    });
-    const failure = failures.find((reason, index) => reason && requests[index].state === 'open');
-    if (failure) choice.complain(failure);
+    try {
+      (await answers).forEach(({ error }, index) => {
+        if (error && decided.includes(requests[index])) messages[index].failed(error);
+      });
+    } catch (error) {
+      choice.complain(/** @type {import('../../types/countersign/browser.js').CountersignError} */ (error));
+    }
   }
 
   /** @param {import('../../types/countersign/browser.js').CountersignError} [failure] */

@@ -19,14 +19,14 @@ export function batchMessage(request, { number, count }, onChange) {
   /** @type {import('../../types/countersign/browser.js').CountersignError | undefined} */
   let failure;
 
-  /** @param {() => Promise<void>} answer */
+  /** @param {() => Promise<import('../../types/countersign/browser.js').Outcome>} answer */
   async function decide(answer) {
     const hadFocus = parts.decide.contains(document.activeElement);
     try {
       const sent = answer();
       show();
       if (hadFocus) parts.outcome.focus();
-      await sent;
+      failure = (await sent).error;
     } catch (error) {
       failure = /** @type {import('../../types/countersign/browser.js').CountersignError} */ (error);
     }

@@ -27,10 +27,10 @@ export function requestCard(request, onEnd) {
 
   const outcomeNow = () => outcomeOf(request, failure ?? request.signal.reason);
 
-  /** @param {Promise<void>} answer */
+  /** @param {Promise<import('../../types/countersign/browser.js').Outcome>} answer */
   async function decide(answer) {
     try {
-      await answer;
+      failure = (await answer).error;
     } catch (error) {
       failure = /** @type {import('../../types/countersign/browser.js').CountersignError} */ (error);
     }

@@ -129,3 +129,35 @@ fn what_is_shown_is_asked_after_on_return() {
     assert_eq!(bench.ends(), [(id(1), End::Cancelled), (id(2), End::AnsweredElsewhere)]);
     assert_eq!(bench.wallet.approve(bench.now, id(1), ApprovedBy::Human), Err(Error::NotOpen));
 }
+
+#[test]
+fn an_owner_in_a_hurry_shortens_the_wait_but_for_a_second_and_what_the_server_asks() {
+    let mut bench = Bench::welcomed();
+    for _ in 0..6 {
+        bench.close(1006);
+        bench.wait_until_due();
+    }
+    bench.close(1006);
+    bench.clear();
+    bench.wait(Millis(999));
+    hurry(&mut bench);
+    assert_eq!(dials(&bench), 0, "not within a second");
+    bench.wait(Millis(1));
+    assert_eq!(dials(&bench), 1, "and then without being asked again");
+    bench.close(1006);
+    bench.clear();
+    bench.wait(Millis(5_000));
+    assert_eq!(dials(&bench), 0);
+    hurry(&mut bench);
+    hurry(&mut bench);
+    assert_eq!(dials(&bench), 1);
+}
+
+fn hurry(bench: &mut Bench) {
+    bench.wallet.connect(bench.now);
+    bench.collect();
+}
+
+fn dials(bench: &Bench) -> usize {
+    bench.transmits.iter().filter(|transmit| **transmit == Transmit::Dial).count()
+}

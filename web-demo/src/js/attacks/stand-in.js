@@ -11,7 +11,7 @@ const BACKOFF = { initialMs: 300, maxMs: 2_000 };
  * @typedef {Awaited<ReturnType<typeof standIn>>} StandIn
  * @typedef {object} StandInOptions
  * @property {Rewrite} [rewrite] of `tap`
- * @property {(request: import('../../../types/countersign/browser.js').SignRequest) => Promise<void>} [onRequest] what its human does; approves unless given
+ * @property {(request: import('../../../types/countersign/browser.js').SignRequest) => Promise<unknown>} [onRequest] what its human does; approves unless given
  * @property {'one' | 'each'} [tabs] of the SDK
  * @property {boolean} [connects] whether to wait until it is connected
  * @typedef {object} Told what is told: see `scene`
@@ -51,7 +51,7 @@ export async function standIn(
     onPrompt(request.id);
     request.displayed();
     // Where an answer is not taken, the server's own words say so.
-    await onRequest(request).catch(() => {});
+    await onRequest(request);
   });
   const connecting = wallet.connect({ signal: AbortSignal.timeout(CONNECT_MS) });
   if (connects) await connecting;

@@ -7,7 +7,7 @@ export const withdraw = {
   summary: 'Your network breaks while you are being asked, and before it is back the backend stops waiting.',
   why: 'A wallet that comes back says what it still shows, and the server takes back what is over: nobody decides about it in vain.',
   async run(scene) {
-    /** @type {Promise<void> | undefined} */
+    /** @type {Promise<unknown> | undefined} */
     let approval;
     let decide = () => {};
     /** @type {Promise<void>} */
@@ -39,7 +39,7 @@ export const withdraw = {
     scene.say('wallet', 'closes the prompt.');
     // A human who was quicker than that.
     decide();
-    await approval?.catch(() => {});
+    await approval;
     return [
       tookPlace(victim.all('welcome').length === 2, 'The connection was cut, and the backend gave up before the wallet was back.'),
       {
