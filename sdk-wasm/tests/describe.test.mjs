@@ -102,6 +102,75 @@ test('letters of two scripts in one word are told', () => {
   assert.deepEqual(codes(of('Alice платит Бобу, λ = 5 µm')), []);
 });
 
+/**
+ * What a human would read, and what is said of it: nothing, where it is plain.
+ *
+ * @type {[string, string, string[]][]}
+ */
+const TABLE = [
+  // Sentences, each in a script of its own.
+  ['German', 'Überweise 25,50 € an Jürgen Groß, fällig am 1. März.', []],
+  ['French', 'Payez 25 € à Éloïse ; c’est « urgent ».', []],
+  ['Vietnamese, decomposed', 'Trả tiền cho Nguyễn'.normalize('NFD'), []],
+  ['Greek', 'Πληρώστε 25 ευρώ στην Ελένη', []],
+  ['Russian', 'Заплатить Алисе 25 рублей', []],
+  ['Japanese', 'アリスさんに２５ユーロを支払う。\u3000iPhoneを買う', []],
+  ['Chinese', '向爱丽丝支付25欧元', []],
+  ['Korean', '앨리스에게 25유로를 지불 漢字', []],
+  ['Hindi', 'ऐलिस को २५ यूरो का भुगतान करें', []],
+  ['Hindi with a joiner', 'क्\u200Dष', []],
+  ['Thai', 'จ่ายเงินให้อลิซ ๒๕ ยูโร', []],
+  ['Hebrew', 'שלם לאליס 25 אירו', []],
+  ['Hebrew with points', 'שָׁלוֹם', []],
+  ['Arabic', 'ادفع ٢٥ يورو إلى أليس', []],
+  ['Persian with a non-joiner', 'می\u200Cخواهم', []],
+  ['Tifinagh, of no list', 'ⵣⵉⵔⵉ', []],
+  ['emoji', '👩‍👩‍👧 1️⃣ ❤️ 👍🏽', []],
+  ['two languages beside each other', 'Alice платит Бобу', []],
+  // What is not what it seems.
+  ['a Cyrillic А', 'Pay Аlice', ['mixed_scripts']],
+  ['a Greek omicron', 'gοοgle', ['mixed_scripts']],
+  ['an Armenian օ', 'Bօb', ['mixed_scripts']],
+  ['a Cherokee Ꭺ', 'Ꭺlice', ['mixed_scripts']],
+  ['a Hebrew letter between numbers', 'pay 100 א 5', ['reordered']],
+  ['numbers in Hebrew', '100 א 5', ['reordered']],
+  ['Latin in Arabic', 'ادفع EUR إلى', ['reordered']],
+  ['struck out', 'Pay 1\u03360\u03360\u0336 EUR', ['stray_marks']],
+  ['stacked', `Pay A${'\u0307'.repeat(8)}`, ['stray_marks']],
+  ['enclosed', 'Pay 5\u20DD', ['stray_marks']],
+  ['pushed down', `Pay 1 EUR${'\n'.repeat(300)}and 1,000 EUR`, ['gap', 'long']],
+  ['pushed down by lines of blanks', 'Pay 1 EUR\n \n\t\n \nand 1,000 EUR', ['gap']],
+  ['pushed aside', `Pay 1 EUR${' '.repeat(200)}and 1,000 EUR`, ['gap']],
+  ['too long to be seen at once', 'I agree. '.repeat(400), ['long']],
+  ['keys that differ by case', '{"amount":1,"Amount":1000}', ['similar_keys']],
+  ['keys that differ by width', '{"to":"a","ｔo":"b"}', ['similar_keys']],
+  ['a right-to-left override', 'pay \u202E001', ['hidden_characters']],
+];
+
+for (const [what, text, expected] of TABLE) {
+  test(`${what}: ${expected.length === 0 ? 'plain' : expected}`, () => {
+    const description = of(text);
+    assert.deepEqual(codes(description), expected, description.text);
+    assert.deepEqual(describe(text), description, 'a purpose is described as a message is');
+  });
+}
+
+test('a digest in any spelling is blind', () => {
+  const digestOf = createHash('sha256').update('Pay all to Mallory').digest();
+  const spelled = [
+    digestOf.toString('base64'),
+    digestOf.toString('base64url'),
+    digestOf.toString('hex').match(/../g)?.join(':'),
+    digestOf.toString('hex').match(/.{8}/g)?.join(' '),
+    `sha256:${digestOf.toString('hex')}`,
+    `sha256-${digestOf.toString('base64')}`,
+    'GLzSyTsrnXd8TqWsKJ5xtwvcyHdTHDPrDnmPnQCLyDZ7',
+  ];
+  for (const text of spelled) assert.deepEqual(codes(of(text)), ['blind'], text);
+  for (const text of ['order-2026-11-28-customer-1042', 'https://example.com/login?nonce=1', 'Donaudampfschifffahrtsgesellschaft'])
+    assert.deepEqual(codes(of(text)), [], text);
+});
+
 test('the longest messages take no long time', () => {
   const longest = 65_536;
   const hostile = [
@@ -126,7 +195,7 @@ test('the longest messages take no long time', () => {
 });
 
 test('only bytes are described', () => {
-  for (const bad of ['text', undefined, [1, 2], new ArrayBuffer(2)]) {
+  for (const bad of [42, undefined, [1, 2], new ArrayBuffer(2)]) {
     assert.throws(
       // @ts-expect-error: not what it takes
       () => describe(bad),

@@ -1,9 +1,11 @@
 import { CountersignError } from '../common/errors.js';
+import { hasGap, hasStrayMarks, isLong, isOneToken, mayReorder, mixesScripts } from './plain.js';
 import { prettyJson } from './pretty-json.js';
 
 /**
  * What kind of message is to be signed. `text`: UTF-8. `json`: a JSON object or array (RFC 8259). `binary`: anything else.
- * `blind`: as long as a digest and no text a person could read, or the hex of one: it may stand for anything at all.
+ * `blind`: as long as a digest and no text a person could read, or one token that does not read as words, as the hex or base64 of one: it may
+ * stand for anything at all.
  */
 export type MessageKind = 'text' | 'json' | 'binary' | 'blind';
 
@@ -18,7 +20,17 @@ export interface Segment {
 /** Something a human should know before they sign. */
 export interface Warning {
   /** For programs. Later versions may add some. */
-  readonly code: 'blind' | 'duplicate_keys' | 'hidden_characters' | 'mixed_scripts' | (string & {});
+  readonly code:
+    | 'blind'
+    | 'duplicate_keys'
+    | 'similar_keys'
+    | 'hidden_characters'
+    | 'mixed_scripts'
+    | 'reordered'
+    | 'stray_marks'
+    | 'gap'
+    | 'long'
+    | (string & {});
   /** For people. */
   readonly message: string;
 }
@@ -44,18 +56,36 @@ const DIGESTS = [20, 28, 32, 48, 64];
  */
 const DECEPTIVE = String.raw`\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Z}\p{DI}\u2800`;
 
-/** Runs of one deceptive character, or of others. U+FE0F behind an emoji only asks for its coloured form. */
-const RUNS = new RegExp(String.raw`(?![\t\n ])([${DECEPTIVE}])\1*|(?:[\t\n ]|\p{ExtPict}\uFE0F|[^${DECEPTIVE}])+`, 'gu');
+/** Letters of scripts in which a joiner or non-joiner between two of them is spelling (UAX #31 §2.3). */
+const JOINING = ['Arab', 'Deva', 'Beng', 'Guru', 'Gujr', 'Orya', 'Taml', 'Telu', 'Knda', 'Mlym', 'Sinh', 'Khmr']
+  .map((script) => String.raw`\p{scx=${script}}`)
+  .join('');
+
+/** Characters that hide elsewhere and belong here: emoji of several characters, joiners in such scripts, the wide space of East Asian text. */
+const AT_HOME = [
+  String.raw`\p{ExtPict}(?:\uFE0F|\p{EMod})?(?:\u200D\p{ExtPict}(?:\uFE0F|\p{EMod})?)*`,
+  String.raw`[0-9#*]\uFE0F\u20E3`,
+  String.raw`(?<=[${JOINING}])[\u200C\u200D](?=[${JOINING}])`,
+  String.raw`(?<=[\p{scx=Hani}\p{scx=Hira}\p{scx=Kana}])\u3000`,
+].join('|');
+
+/** Runs of one deceptive character, or of others. */
+const RUNS = new RegExp(String.raw`(?!${AT_HOME}|[\t\n ])([${DECEPTIVE}])\1*|(?:[\t\n ]|${AT_HOME}|[^${DECEPTIVE}])+`, 'gu');
 
 const WARNINGS = {
   blind: 'This could be the digest of anything.',
   duplicate_keys: 'One object has a key twice: either value may count.',
   hidden_characters: 'Characters that hide or reorder others are named where they stand.',
-  mixed_scripts: 'A word mixes Latin with Greek or Cyrillic letters that look alike.',
+  similar_keys: 'One object has two keys that differ by case alone: either value may count.',
+  mixed_scripts: 'A word mixes letters of several scripts, which may look alike.',
+  reordered: 'Text from right to left stands beside other text or several numbers: they may be read in another order than is signed.',
+  stray_marks: 'Marks are put on letters that may strike them out or cover them.',
+  gap: 'A gap may push what follows out of sight.',
+  long: 'It is long: read it to its end.',
 };
 
 /**
- * A message as a human should see it before they sign: text with what hides in it made visible, JSON indented and otherwise as
+ * A message, or a purpose, as a human should see it before they sign: text with what hides in it made visible, JSON indented and otherwise as
  * it stands, with every digit, and all else in hexadecimal.
  *
  * @example
@@ -68,21 +98,31 @@ const WARNINGS = {
  *   preview.append(span);
  * }
  * ```
- * @throws {CountersignError} `invalid_message` unless it is a `Uint8Array`.
+ * Warnings tell of all that is not plain: whatever is not shown in its order, in one script a word, in full view, and without marks that cover.
+ *
+ * @throws {CountersignError} `invalid_message` unless it is a `Uint8Array` or a text.
  */
-export function describe(message: Uint8Array): Description {
+export function describe(given: Uint8Array | string): Description {
+  const message = typeof given === 'string' ? new TextEncoder().encode(given) : given;
   const decoded = decode(message);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells a digest from a text
   const isOpaque = DIGESTS.includes(message.length) && (decoded === undefined || /[\0-\x08\x0E-\x1F\x7F]/.test(decoded));
   const text = isOpaque ? undefined : decoded;
-  const isBlind = isOpaque || (text !== undefined && isHexOfDigest(text));
+  const isBlind = isOpaque || (text !== undefined && (isHexOfDigest(text) || isOneToken(text)));
   const json = text === undefined ? undefined : prettyJson(text);
   const segments = text === undefined ? [{ text: hex(message, ' ') }] : split(json?.text ?? text);
+  const shown = json?.text ?? text;
+  const has = (holds: (text: string) => boolean) => shown !== undefined && holds(shown);
   const found = {
     blind: isBlind,
     duplicate_keys: json?.hasDuplicateKeys,
+    similar_keys: json?.hasSimilarKeys,
     hidden_characters: segments.some((segment) => segment.hidden),
-    mixed_scripts: text !== undefined && mixesScripts(text),
+    mixed_scripts: has(mixesScripts),
+    reordered: has(mayReorder),
+    stray_marks: has(hasStrayMarks),
+    gap: has(hasGap),
+    long: has(isLong),
   };
   const codes = (Object.keys(WARNINGS) as (keyof typeof WARNINGS)[]).filter((code) => found[code]);
   return {
@@ -126,14 +166,8 @@ function split(text: string): Segment[] {
 }
 
 function isHexOfDigest(text: string): boolean {
-  const digits = /^(?:0x)?([\da-f]+)$/i.exec(text.trim())?.[1];
+  const digits = /^(?:0x)?([\da-f]+)$/i.exec(text.replace(/[\s:.-]/g, ''))?.[1];
   return digits !== undefined && DIGESTS.includes(digits.length / 2);
-}
-
-/** Word by word, so that its time is in proportion to the length of the text. */
-function mixesScripts(text: string): boolean {
-  const words = text.match(/\p{L}+/gu) ?? [];
-  return words.some((word) => /\p{sc=Latn}/u.test(word) && /[\p{sc=Cyrl}\p{sc=Grek}]/u.test(word));
 }
 
 function hex(bytes: Uint8Array, between: string): string {

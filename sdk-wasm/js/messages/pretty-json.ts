@@ -2,6 +2,8 @@
 export interface PrettyJson {
   readonly text: string;
   readonly hasDuplicateKeys: boolean;
+  /** Keys of one object that many readers take for one. */
+  readonly hasSimilarKeys: boolean;
 }
 
 /** Deeper than that, indenting would take more room than the text. */
@@ -17,10 +19,11 @@ const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
  */
 export function prettyJson(source: string): PrettyJson | undefined {
   if (!/^\s*[[{]/.test(source) || !isJson(source)) return undefined;
-  const keys: Set<unknown>[] = [];
+  const keys: Map<string, string>[] = [];
   let text = '';
   let before = '';
   let hasDuplicateKeys = false;
+  let hasSimilarKeys = false;
   const line = () => `\n${'  '.repeat(keys.length)}`;
   for (const [token] of source.matchAll(TOKENS)) {
     const isEnd = token === '}' || token === ']';
@@ -29,16 +32,19 @@ export function prettyJson(source: string): PrettyJson | undefined {
     if (isEnd ? !isFirst : isFirst || before === ',') text += line();
     if (token === ':') {
       // As it is read, not as it is written: "a" and "\u0061" are one key.
-      const key: unknown = JSON.parse(before);
-      hasDuplicateKeys ||= keys.at(-1)?.has(key) === true;
-      keys.at(-1)?.add(key);
+      const key = String(JSON.parse(before));
+      const folded = key.normalize('NFKC').toLowerCase();
+      const earlier = keys.at(-1)?.get(folded);
+      hasDuplicateKeys ||= earlier === key;
+      hasSimilarKeys ||= earlier !== undefined && earlier !== key;
+      keys.at(-1)?.set(folded, key);
     }
     text += token === ':' ? ': ' : token;
     before = token;
-    if (token === '{' || token === '[') keys.push(new Set());
+    if (token === '{' || token === '[') keys.push(new Map());
     if (keys.length > DEEPEST) return undefined;
   }
-  return { text, hasDuplicateKeys };
+  return { text, hasDuplicateKeys, hasSimilarKeys };
 }
 
 function isJson(source: string): boolean {

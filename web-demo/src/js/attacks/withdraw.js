@@ -29,7 +29,6 @@ export const withdraw = {
     await scene.until('the wallet to ask', () => scene.prompts.size === 1);
     scene.say('attacker', 'cuts the connection.');
     victim.cut();
-    scene.say('backend', 'stops waiting.');
     patience.abort();
     await asked;
     await scene.until('the wallet to be back', () => victim.all('welcome').length === 2);
