@@ -67,6 +67,7 @@ test('keys that occur twice in one object are told, however they are written', (
   assert.deepEqual(codes(of('{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}')), []);
   assert.deepEqual(codes(of('{"a":1,"b":"a","a":2}')), ['duplicate_keys']);
   assert.deepEqual(codes(of('{"x":[{"a":1,"\\u0061":2}]}')), ['duplicate_keys']);
+  assert.deepEqual(codes(of('{"a":1,"A":2,"a":3}')), ['duplicate_keys', 'similar_keys']);
   assert.deepEqual(codes(of('{"__proto__":1,"constructor":2}')), []);
 });
 

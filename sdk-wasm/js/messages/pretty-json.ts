@@ -19,7 +19,8 @@ const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
  */
 export function prettyJson(source: string): PrettyJson | undefined {
   if (!/^\s*[[{]/.test(source) || !isJson(source)) return undefined;
-  const keys: Map<string, string>[] = [];
+  /** Of each object that is open, by how many readers fold them. */
+  const keys: Map<string, Set<string>>[] = [];
   let text = '';
   let before = '';
   let hasDuplicateKeys = false;
@@ -34,10 +35,10 @@ export function prettyJson(source: string): PrettyJson | undefined {
       // As it is read, not as it is written: "a" and "\u0061" are one key.
       const key = String(JSON.parse(before));
       const folded = key.normalize('NFKC').toLowerCase();
-      const earlier = keys.at(-1)?.get(folded);
-      hasDuplicateKeys ||= earlier === key;
-      hasSimilarKeys ||= earlier !== undefined && earlier !== key;
-      keys.at(-1)?.set(folded, key);
+      const alike = keys.at(-1)?.get(folded) ?? new Set();
+      hasDuplicateKeys ||= alike.has(key);
+      keys.at(-1)?.set(folded, alike.add(key));
+      hasSimilarKeys ||= alike.size > 1;
     }
     text += token === ':' ? ': ' : token;
     before = token;

@@ -1,25 +1,19 @@
 //! The system's clock, while somebody sets it.
 
-use crate::{World, durable::Durable, row::Row};
+use crate::{World, durable::Durable, row::Row, server_on};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign_server::Timestamp;
 use countersign_tests::{
-    Backend, ServerProcess,
+    Backend,
     chaos::{Honest, Machine},
     within,
 };
 use serde_json::Value;
-use std::{path::Path, process::Stdio, time::Duration};
+use std::time::Duration;
 
 /// What the machine's clock shows when it is so many seconds ahead.
 fn shown_s(ahead_s: i64) -> i64 {
     i64::try_from(Timestamp::of_the_system().as_millis() / 1000).unwrap() + ahead_s
-}
-
-async fn server_on(machine: &Machine, data: &Path) -> ServerProcess {
-    let mut command = ServerProcess::command(&["--data-dir", data.to_str().unwrap()]);
-    command.envs(machine.environment());
-    ServerProcess::spawn_logging_to(command, Stdio::null()).await
 }
 
 impl World {
@@ -31,7 +25,7 @@ impl World {
         let machine = Machine::new();
         machine.set_clock(at_the_start_s);
         let folder = tempfile::tempdir().unwrap();
-        let server = server_on(&machine, folder.path()).await;
+        let server = server_on(&machine, &folder, &[]).await;
         let mut backend = Backend::connect(server.address).await;
         let durable = Durable::queue(&mut backend, 91, 5).await;
         let wanted = self.arguments.signatures / then_s.len();
@@ -56,7 +50,7 @@ impl World {
         let row = Row::of(fault, &server, 32, seen);
         // The end of the process, and not of the requests.
         server.kill().await;
-        let server = server_on(&machine, folder.path()).await;
+        let server = server_on(&machine, &folder, &[]).await;
         let mut backend = Backend::connect(server.address).await;
         durable.sign(server.address).await;
         let signed = durable.signed(&mut backend).await;

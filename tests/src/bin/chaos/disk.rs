@@ -1,9 +1,9 @@
 //! The disk under the data: full, slow, broken.
 
-use crate::{World, durable::Durable, quiet_server, row::Row};
+use crate::{World, durable::Durable, quiet_server, row::Row, server_on};
 use countersign_protocol::ServerFrame;
 use countersign_tests::{
-    Backend, ServerProcess,
+    Backend,
     chaos::{Honest, Machine},
     within,
 };
@@ -181,12 +181,6 @@ impl World {
         );
         server.kill().await;
     }
-}
-
-async fn server_on(machine: &Machine, folder: &TempDir, arguments: &[&str]) -> ServerProcess {
-    let mut command = ServerProcess::command(arguments);
-    command.arg("--data-dir").arg(folder.path()).envs(machine.environment());
-    ServerProcess::spawn_logging_to(command, Stdio::null()).await
 }
 
 /// A file system of 24 MiB.

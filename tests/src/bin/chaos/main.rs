@@ -15,7 +15,10 @@ mod surroundings;
 use clap::Parser;
 use countersign_protocol::PublicKeyBytes;
 use countersign_server::http::TokenEntry;
-use countersign_tests::{Proxied, ServerProcess, chaos::hostile};
+use countersign_tests::{
+    Proxied, ServerProcess,
+    chaos::{Machine, hostile},
+};
 use ed25519_dalek::SigningKey;
 use row::Row;
 use std::{
@@ -63,6 +66,20 @@ fn configuration(folder: &TempDir, tokens: &[TokenEntry]) -> String {
     let file: &Path = &folder.path().join("countersign.toml");
     fs::write(file, tokens.iter().map(table).collect::<String>()).unwrap();
     file.to_str().unwrap().to_owned()
+}
+
+/// One with these tokens and a data directory in `folder`.
+async fn server_with_tokens(folder: &TempDir, tokens: &[TokenEntry]) -> ServerProcess {
+    let mut command = ServerProcess::command(&["--config", &configuration(folder, tokens)]);
+    command.arg("--data-dir").arg(folder.path().join("data"));
+    ServerProcess::spawn_logging_to(command, Stdio::null()).await
+}
+
+/// One on that machine.
+async fn server_on(machine: &Machine, folder: &TempDir, arguments: &[&str]) -> ServerProcess {
+    let mut command = ServerProcess::command(arguments);
+    command.arg("--data-dir").arg(folder.path()).envs(machine.environment());
+    ServerProcess::spawn_logging_to(command, Stdio::null()).await
 }
 
 async fn quiet_server(arguments: &[&str]) -> ServerProcess {

@@ -1,13 +1,13 @@
 //! Others who use the same server: strangers, wallets and requesters, each taking all it can.
 
-use crate::{World, configuration, durable::Durable, public_key, quiet_server, row::Row};
+use crate::{World, durable::Durable, public_key, quiet_server, row::Row, server_with_tokens};
 use countersign_protocol::ServerFrame;
 use countersign_server::http::Tokens;
 use countersign_tests::{
-    Backend, ServerProcess,
+    Backend,
     chaos::{Honest, hostile},
 };
-use std::{net::SocketAddr, process::Stdio};
+use std::net::SocketAddr;
 
 impl World {
     /// Hostile connections that last as long as what `attack` gives.
@@ -43,11 +43,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let (honest_token, honest_entry) = Tokens::generate("Example Bank", None).unwrap();
         let (hostile_token, hostile_entry) = Tokens::generate("Hoarder", None).unwrap();
-        let config = configuration(&folder, &[honest_entry, hostile_entry]);
-        let data = folder.path().join("data");
-        let mut command = ServerProcess::command(&["--config", &config]);
-        command.arg("--data-dir").arg(&data);
-        let mut server = ServerProcess::spawn_logging_to(command, Stdio::null()).await;
+        let tokens = [honest_entry, hostile_entry];
+        let mut server = server_with_tokens(&folder, &tokens).await;
         let keys: Vec<_> = (0..16).map(|n| public_key(1 + n)).collect();
         let wanted = self.arguments.signatures;
         let mut taken = 0;
@@ -59,9 +56,7 @@ impl World {
         let peak = server.peak();
         server.kill().await;
         // Nor after a restart.
-        let mut command = ServerProcess::command(&["--config", &config]);
-        command.arg("--data-dir").arg(&data);
-        server = ServerProcess::spawn_logging_to(command, Stdio::null()).await;
+        server = server_with_tokens(&folder, &tokens).await;
         let after = Honest::live_through(server.address, Some(&honest_token), async |honest| {
             honest.signatures(wanted / 4).await;
         })
@@ -85,10 +80,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let (honest_token, honest_entry) = Tokens::generate("Example Bank", None).unwrap();
         let (hostile_token, hostile_entry) = Tokens::generate("Hoarder", None).unwrap();
-        let config = configuration(&folder, &[honest_entry, hostile_entry]);
-        let mut command = ServerProcess::command(&["--config", &config]);
-        command.arg("--data-dir").arg(folder.path().join("data"));
-        let server = ServerProcess::spawn_logging_to(command, Stdio::null()).await;
+        let server = server_with_tokens(&folder, &[honest_entry, hostile_entry]).await;
         let wanted = self.arguments.signatures;
         let (mut taken, mut signed) = (0, 0);
         let seen = Honest::live_through(server.address, Some(&honest_token), async |honest| {

@@ -1,17 +1,14 @@
 //! What stands around a server: proxies, webhook targets, backups, orchestrators, and who administers its tokens.
 
-use crate::{World, configuration, durable::Durable, public_key, quiet_server, row::Row};
-use countersign_server::http::{TokenEntry, Tokens};
+use crate::{World, durable::Durable, public_key, quiet_server, row::Row, server_with_tokens};
+use countersign_server::http::Tokens;
 use countersign_tests::{
     Backend, Hook, Proxied, ServerProcess, TestWallet,
     chaos::{Honest, Seen, hostile},
     within,
 };
 use serde_json::json;
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 const ASYNC: (&str, &str) = ("prefer", "respond-async");
@@ -127,16 +124,9 @@ impl World {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        let start = async |entry: TokenEntry| {
-            let config = configuration(&folder, &[entry]);
-            let mut command = ServerProcess::command(&["--config", &config]);
-            command.arg("--data-dir").arg(&data);
-            ServerProcess::spawn_logging_to(command, Stdio::null()).await
-        };
         let (token, entry) = Tokens::generate("Exmaple Bank", None).unwrap();
         let id = entry.id.clone();
-        let server = start(entry).await;
+        let server = server_with_tokens(&folder, &[entry]).await;
         let mut backend = Backend::connect(server.address).await.with_token(&token);
         let durable = Durable::queue(&mut backend, 97, 5).await;
         let key = ("idempotency-key", "order-1042");
@@ -144,7 +134,7 @@ impl World {
         let first = backend.post_with(&once.call("once"), &[ASYNC, key]).await;
         server.kill().await;
         let (token, entry) = Tokens::generate("Example Bank", id.as_deref()).unwrap();
-        let server = start(entry).await;
+        let server = server_with_tokens(&folder, &[entry]).await;
         let mut backend = Backend::connect(server.address).await.with_token(&token);
         let wanted = self.arguments.signatures;
         let mut again = None;
