@@ -2,10 +2,17 @@
 
 use crate::{Backend, ServerProcess, TestWallet, documents::blocks, within};
 use countersign_server::http::Tokens;
-use std::{fs, net::SocketAddr, process::Stdio};
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    process::Stdio,
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 use tempfile::TempDir;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::{Child, Command},
 };
 
@@ -22,19 +29,23 @@ pub struct Proxied {
     _folder: TempDir,
 }
 
-/// A port that is free now. The proxies do not say which one the system chose for them.
-async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+/// An address that nobody else can take before the proxy does. The proxies do not say which port the system chose for
+/// them, and one that was free a moment ago may be somebody's by the time they ask for it; so each gets a loopback
+/// address of this process alone, and a port below those the system gives out.
+fn own_address() -> SocketAddr {
+    static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    (Ipv4Addr::new(127, high | 0x80, middle, low), NEXT_PORT.fetch_add(1, Ordering::Relaxed)).into()
 }
 
 impl Proxied {
     /// `configure` makes the proxy's command of a folder, its address and the server's.
-    async fn start(configure: impl FnOnce(&std::path::Path, SocketAddr, SocketAddr) -> Command) -> Self {
+    async fn start(configure: impl FnOnce(&Path, SocketAddr, SocketAddr) -> Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (token, entry) = Tokens::generate("Example Bank", None).unwrap();
         let config = folder.path().join("countersign.toml");
         fs::write(&config, format!("[[token]]\nname = {:?}\nsha256 = {:?}\n", entry.name, entry.sha256)).unwrap();
-        let address = free_address().await;
+        let address = own_address();
         let (config, data) = (config.to_str().unwrap(), folder.path().join("data"));
         let audience = format!("ws://{address}/ws");
         let arguments = ["--audience", &audience, "--trusted-proxy", "127.0.0.1", "--config", config];
@@ -42,10 +53,15 @@ impl Proxied {
         command.arg("--data-dir").arg(data);
         let server = ServerProcess::spawn_logging_to(command, Stdio::null()).await;
         let mut proxy = configure(folder.path(), address, server.address);
-        let proxy = proxy.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        let log = folder.path().join("proxy.log");
+        proxy.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).kill_on_drop(true);
+        let mut proxy = proxy.spawn().unwrap();
         within("the proxy", async {
             while TcpStream::connect(address).await.is_err() {
-                tokio::task::yield_now().await;
+                if let Some(status) = proxy.try_wait().unwrap() {
+                    panic!("the proxy ended with {status}: {}", fs::read_to_string(&log).unwrap());
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })
         .await;
