@@ -47,15 +47,20 @@ build_wasm() {
     --config "target.wasm32-unknown-unknown.rustflags=['--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=']"
   [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
   mkdir -p build
-  # The target's own script imports the .wasm as no browser can; js/platform/wasm.ts does what is left of it.
   bindgen "$wasm" build "$script"
-  mv "build/${script}_bg.js" "build/$script.js"
-  # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more. It inlines little:
-  # what is inlined is shorter by itself, and longer once it is compressed.
-  node_modules/.bin/wasm-opt -Oz --converge --always-inline-max-function-size 4 --flexible-inline-max-function-size 4 \
-    --one-caller-inline-max-function-size 20 --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
-    --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext -o "build/$name.wasm" "build/${script}_bg.wasm"
-  rm "build/${script}_bg.wasm" "build/${script}_bg.wasm.d.ts"
+  # What rustc emits by default, and every browser since 2023 reads; the optimiser must not reach for more.
+  local features=(--enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int
+    --enable-reference-types --enable-sign-ext)
+  # It inlines little: what is inlined is shorter by itself, and longer once it is compressed.
+  node_modules/.bin/wasm-opt "${features[@]}" -Oz --converge --always-inline-max-function-size 4 --flexible-inline-max-function-size 4 \
+    --one-caller-inline-max-function-size 20 -S -o "build/$name.wat" "build/${script}_bg.wasm"
+  # Hashes compress badly, and stand in both files: two digits tell the functions apart.
+  local short='s/__wbg_([A-Za-z0-9_]+)_([0-9a-f]{2})[0-9a-f]{14}/_\1_\2/'
+  sed -E "$short" "build/$name.wat" >"build/$name.short.wat"
+  node_modules/.bin/wasm-opt "${features[@]}" --strip-debug -o "build/$name.wasm" "build/$name.short.wat"
+  # The target's own script imports the .wasm as no browser can; js/platform/wasm.ts does what is left of it.
+  sed -E "$short" "build/${script}_bg.js" >"build/$script.js"
+  rm "build/$name.wat" "build/$name.short.wat" "build/${script}_bg".*
 }
 
 pack() {

@@ -48,6 +48,20 @@ impl FromStr for Audience {
     type Err = AudienceError;
 
     fn from_str(text: &str) -> Result<Self, AudienceError> {
+        Self::read(text, is_ipv6)
+    }
+}
+
+impl Audience {
+    /// Reads one that an implementation of the URL standard has written, which is trusted to write an IPv6 address in its one form.
+    ///
+    /// # Errors
+    /// As `from_str` has them otherwise.
+    pub fn from_url(text: &str) -> Result<Self, AudienceError> {
+        Self::read(text, |address| address.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b':')))
+    }
+
+    fn read(text: &str, is_address: impl Fn(&str) -> bool) -> Result<Self, AudienceError> {
         if text.len() > limits::MAX_AUDIENCE_BYTES {
             return Err(AudienceError::TooLong);
         }
@@ -64,7 +78,7 @@ impl FromStr for Audience {
         if port.is_some_and(|port| port == default_port || !is_port(port)) {
             return Err(AudienceError::Port);
         }
-        if !is_host(host) {
+        if !is_host(host, is_address) {
             return Err(AudienceError::Host);
         }
         Ok(Self(text.into()))
@@ -87,9 +101,9 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn is_host(text: &str) -> bool {
+fn is_host(text: &str, is_address: impl Fn(&str) -> bool) -> bool {
     match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        Some(address) => is_ipv6(address),
+        Some(address) => is_address(address),
         None => {
             !text.is_empty() && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'))
         }
@@ -184,6 +198,19 @@ mod tests {
         {
             let audience = text.parse::<Audience>().unwrap();
             assert_eq!((audience.as_str(), audience.to_string().as_str()), (text, text));
+        }
+    }
+
+    #[test]
+    fn an_audience_of_a_url_is_read_as_far_as_a_url_may_differ_from_it() {
+        for (text, read) in [
+            ("wss://[2001:db8::1]:8443/a/ws", Ok(())),
+            ("wss://example.com/ws", Ok(())),
+            ("wss://ex*mple.com/ws", Err(AudienceError::Host)),
+            ("wss://[v1.a]/ws", Err(AudienceError::Host)),
+            ("wss://example.com:443/ws", Err(AudienceError::Port)),
+        ] {
+            assert_eq!(Audience::from_url(text).map(|audience| assert_eq!(audience.as_str(), text)), read, "{text}");
         }
     }
 

@@ -32,7 +32,7 @@ use crate::{
     time::{Millis, Timestamp},
     wallet::{Closed, Config, Wallet},
 };
-use countersign_protocol::{Device, Reason, RejectCode, RejectScope, WireName};
+use countersign_protocol::{Audience, Device, Reason, RejectCode, RejectScope, WireName};
 use wasm_bindgen::prelude::*;
 use web_sys::CloseEvent;
 
@@ -59,7 +59,7 @@ impl CoreWallet {
         let invalid_url = |error: &dyn core::fmt::Display| thrown(Error::InvalidUrl(text(error)));
         let config = Config {
             public_key: public_key.parse().map_err(|error| thrown(Error::InvalidKey(text(&error))))?,
-            audience: audience.parse().map_err(|error| invalid_url(&error))?,
+            audience: Audience::from_url(audience).map_err(|error| invalid_url(&error))?,
             origin: origin.parse().map_err(|error| invalid_url(&error))?,
             device: None,
             backoff: backoff(backoff_initial_ms, backoff_max_ms),
