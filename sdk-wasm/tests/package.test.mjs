@@ -106,7 +106,7 @@ test('the types stand on their own and show nothing of the inside', () => {
     console.log(description.kind === 'blind', description.segments.map(({ text, hidden }) => hidden ?? text), description.warnings[0]?.code);
     console.log((await digest(new Uint8Array(1))).length);
     // @ts-expect-error: no rule without a requester
-    await ruled.policies.grant({ kind: 'text' });
+    await ruled.policies.grant({ prefix: 'hello' });
     const signer: Signer = { publicKey: key.publicKey, storage: 'mine', sign: async (bytes) => key.sign(bytes) };
     new Wallet({ key: signer });
     const jwk: JsonWebKey = (await Key.fromPkcs8(key.exportPkcs8())).exportJwk();

@@ -7,6 +7,7 @@ import { MemoryPolicyStore } from './package.mjs';
 import { holds } from './server.mjs';
 
 const SHOP = { requester: 'Example Shop' };
+const HELLO = { ...SHOP, kind: /** @type {const} */ ('text'), prefix: 'hello' };
 const DAY = 24 * 60 * 60 * 1_000;
 
 /** A connected wallet with rules, and lists of what it tells. */
@@ -38,7 +39,7 @@ async function outcome({ peer, requests }, message, options) {
 }
 
 test('what a rule matches is signed, told to the backend and to the wallet, and asked of nobody', async () => {
-  const bench = await ruled([{ ...SHOP, kind: 'text', uses: 2 }]);
+  const bench = await ruled([{ ...HELLO, uses: 2 }]);
   const {
     wallet,
     peer,
@@ -61,9 +62,9 @@ test('what a rule matches is signed, told to the backend and to the wallet, and 
   assert.deepEqual(await ended, { requestId: id, state: 'accepted' });
   assert.equal(approvals[0].request.state, 'accepted');
   assert.deepEqual([requests, wallet.requests], [[], []]);
-  assert.equal(await outcome(bench, 'again'), `policy:${policy.id}`);
+  assert.equal(await outcome(bench, 'hello again'), `policy:${policy.id}`);
   assert.deepEqual(await wallet.policies.list(), []);
-  assert.equal(await outcome(bench, 'once too often'), 'asked');
+  assert.equal(await outcome(bench, 'hello once too often'), 'asked');
 });
 
 test('a rule matches its requester, kind and prefix, and all of them', async () => {
@@ -71,7 +72,7 @@ test('a rule matches its requester, kind and prefix, and all of them', async () 
   const text = 'Pay 1 EUR';
   /** @type {[object, (string | (string | Buffer)[])[], boolean[]][]} */
   const cases = [
-    [{ kind: 'text' }, [text, ['json', '{}'], ['binary', Buffer.of(0xff)], ['blind', blind]], [true, false, false, false]],
+    [{ kind: 'text', prefix: 'Pay' }, [text, ['json', '{}'], ['binary', Buffer.of(0xff)], ['blind', blind]], [true, false, false, false]],
     [{ kind: 'json' }, [text, ['json', '{}']], [false, true]],
     [{ kind: 'binary' }, [text, ['binary', Buffer.of(0xff)], ['blind', blind]], [false, true, false]],
     [{ kind: 'blind' }, [text, ['blind', blind], ['hex', blind.toString('hex')]], [false, true, true]],
@@ -94,6 +95,33 @@ test('a rule matches its requester, kind and prefix, and all of them', async () 
     ],
     [{ prefix: '{"pay":', kind: 'json' }, ['{"pay":1}', '{"pay":1', '{"get":1}'], [true, false, false]],
     [{ prefix: 'für' }, ['für Alice', 'fu'], [true, false]],
+    [
+      { pattern: 'Sign in to Example Shop, code *' },
+      [
+        'Sign in to Example Shop, code 7f3a-22',
+        'Sign in to Example Shop, code ',
+        'Sign in to Example Shop, code 1 2',
+        'sign in to Example Shop, code 1',
+      ],
+      [true, false, false, false],
+    ],
+    [
+      { pattern: 'Sign in (*) again', kind: 'text' },
+      [
+        'Sign in (a) again',
+        'Sign in () again',
+        'Sign in (a)\nagain',
+        'Sign in (a) again ',
+        ' Sign in (a) again',
+        'Sign  in (a) again',
+        `Sign in (${'a'.repeat(129)}) again`,
+      ],
+      [true, false, false, false, false, false, false],
+    ],
+    [{ pattern: 'Pay *.00 EUR' }, ['Pay 1.00 EUR', 'Pay 1.000 EUR', 'Pay .00 EUR'], [true, false, false]],
+    // What a reader could take for something else is for a reader.
+    [{ prefix: 'Pay' }, ['Pay 1', 'Pay \u202E1', 'Pay \u0430lice', `Pay 1${'\n'.repeat(30)}and 1,000`], [true, false, false, false]],
+    [{ kind: 'json' }, ['{"a":1}', '{"a":1,"a":2}'], [true, false]],
   ];
   for (const [rule, messages, expected] of cases) {
     const bench = await ruled([{ ...SHOP, ...rule }]);
@@ -111,17 +139,20 @@ test('rules that bound too little are refused with the reason', async () => {
   const { wallet } = await setUp();
   // biome-ignore format: a list of cases, several a line
   const bad = [
-    undefined, null, 'text', {}, { ...SHOP }, { kind: 'text' }, { requester: '', kind: 'text' }, { requester: 'x'.repeat(65), kind: 'text' },
-    { requester: 7, kind: 'text' }, { ...SHOP, kind: 'anything' }, { ...SHOP, kind: ['text'] }, { ...SHOP, prefix: '' }, { ...SHOP, prefix: 7 },
+    undefined, null, 'text', {}, { ...SHOP }, { ...SHOP, kind: 'text' }, { prefix: 'a' }, { requester: '', prefix: 'a' },
+    { requester: 'x'.repeat(65), prefix: 'a' }, { requester: 7, prefix: 'a' },
+    ...['', '*', '* *', '12 *', 'a*b*c', 'word **', 'word '.repeat(205), 7, null, ['word']].map((pattern) => ({ ...SHOP, pattern })),
+    ...['json', 'binary', 'blind'].map((kind) => ({ ...SHOP, kind, pattern: 'word' })), { ...SHOP, kind: 'anything' }, { ...SHOP, kind: ['text'] }, { ...SHOP, prefix: '' }, { ...SHOP, prefix: 7 },
     { ...SHOP, prefix: new Uint8Array() }, { ...SHOP, prefix: new Uint8Array(1_025) }, { ...SHOP, prefix: [1] },
-    ...[0, -1, 1.5, 1_001, NaN, Infinity, '5', null].map((uses) => ({ ...SHOP, kind: 'text', uses })),
-    ...[0, -1, 0.5, 30 * DAY + 1, NaN, Infinity, '5', null].map((expiresInMs) => ({ ...SHOP, kind: 'text', expiresInMs })),
-    { ...SHOP, kind: 'text', maxUses: 1 },
+    ...[0, -1, 1.5, 1_001, NaN, Infinity, '5', null].map((uses) => ({ ...HELLO, uses })),
+    ...[0, -1, 0.5, 30 * DAY + 1, NaN, Infinity, '5', null].map((expiresInMs) => ({ ...HELLO, expiresInMs })),
+    { ...HELLO, maxUses: 1 },
   ];
   // @ts-expect-error: not what it takes
   for (const rule of bad) await assert.rejects(wallet.policies.grant(rule), code('invalid_policy'), JSON.stringify(rule));
   assert.deepEqual(await wallet.policies.list(), []);
-  const policy = await wallet.policies.grant({ ...SHOP, kind: 'text' });
+  await assert.rejects(wallet.policies.grant({ ...SHOP, kind: 'text' }), code('invalid_policy', 'of a text'));
+  const policy = await wallet.policies.grant(HELLO);
   assert.deepEqual([policy.usesLeft, policy.expiresAt - policy.grantedAt], [10, DAY]);
   const most = await wallet.policies.grant({
     requester: 'x'.repeat(64),
@@ -135,14 +166,14 @@ test('rules that bound too little are refused with the reason', async () => {
 test('there are no more than a hundred', async () => {
   const { wallet } = await setUp();
   for (let n = 0; n < 100; n++) await wallet.policies.grant({ ...SHOP, prefix: String(n) });
-  await assert.rejects(wallet.policies.grant({ ...SHOP, kind: 'text' }), code('invalid_policy'));
+  await assert.rejects(wallet.policies.grant(HELLO), code('invalid_policy'));
   const [{ id }] = await wallet.policies.list();
   assert.deepEqual([await wallet.policies.revoke(id), await wallet.policies.revoke(id)], [true, false]);
-  await wallet.policies.grant({ ...SHOP, kind: 'text' });
+  await wallet.policies.grant(HELLO);
 });
 
 test('a rule that is revoked, or over, approves nothing; changes are told', async (t) => {
-  const bench = await ruled([{ ...SHOP, kind: 'text' }]);
+  const bench = await ruled([HELLO]);
   const {
     wallet,
     policies: [{ id }],
@@ -155,7 +186,7 @@ test('a rule that is revoked, or over, approves nothing; changes are told', asyn
   assert.deepEqual(changes, [[9], []]);
   off();
 
-  const { expiresAt, grantedAt } = await wallet.policies.grant({ ...SHOP, kind: 'text', expiresInMs: 60_000 });
+  const { expiresAt, grantedAt } = await wallet.policies.grant({ ...HELLO, expiresInMs: 60_000 });
   const now = t.mock.method(Date, 'now', () => expiresAt - 1);
   assert.notEqual(await outcome(bench, 'hello'), 'asked');
   now.mock.mockImplementation(() => grantedAt - 1);
@@ -168,12 +199,12 @@ test('a rule that is revoked, or over, approves nothing; changes are told', asyn
 
 test('while nobody listens, what a rule matches is signed and the rest declined', async () => {
   const { server, wallet } = await setUp();
-  await wallet.policies.grant({ ...SHOP, kind: 'text', uses: 1 });
+  await wallet.policies.grant({ ...HELLO, uses: 1 });
   const connecting = wallet.connect();
   const peer = await server.peer();
   await peer.welcome();
   await connecting;
-  const [first, second] = [await peer.ask('one'), await peer.ask('two', { received: false })];
+  const [first, second] = [await peer.ask('hello'), await peer.ask('hello again', { received: false })];
   const frames = [await peer.frames.next(), await peer.frames.next(), await peer.frames.next()].filter(
     ({ type }) => type !== 'request_status',
   );
@@ -246,7 +277,7 @@ test('a use is written down before the signature is made', async () => {
       await opened;
     }
   }
-  const { wallet, peer, requests } = await ruled([{ ...SHOP, kind: 'text' }], { policyStore: new Slow() });
+  const { wallet, peer, requests } = await ruled([HELLO], { policyStore: new Slow() });
   isSlow = true;
   await peer.ask('hello');
   await arrived;
@@ -259,11 +290,11 @@ test('a use is written down before the signature is made', async () => {
 
 test('two wallets that share a store never exceed the uses', async () => {
   const policyStore = new MemoryPolicyStore();
-  const first = await ruled([{ ...SHOP, kind: 'text', uses: 5 }], { policyStore });
+  const first = await ruled([{ ...HELLO, uses: 5 }], { policyStore });
   const wallet = walletOf(first.server, first.key, { policyStore });
   const second = await welcomed(first.server, wallet);
   for (let n = 0; n < 5; n++) {
-    await Promise.all([first, second].map(({ peer }) => peer.ask(`request ${n}`, { received: false })));
+    await Promise.all([first, second].map(({ peer }) => peer.ask(`hello ${n}`, { received: false })));
   }
   const frames = [...(await untilPong(first.peer)), ...(await untilPong(second.peer))];
   assert.equal(frames.filter(({ type }) => type === 'sign_response').length, 5);
@@ -276,7 +307,7 @@ test('what was asked in an earlier life is asked again, whatever a rule says', a
   const before = await ruled([], { store, policyStore });
   const id = await before.peer.ask('hello');
   assert.equal(before.requests.length, 1);
-  await before.wallet.policies.grant({ ...SHOP, kind: 'text' });
+  await before.wallet.policies.grant(HELLO);
   before.wallet.close();
   const after = await welcomed(before.server, walletOf(before.server, before.key, { store, policyStore }));
   await after.peer.ask('hello', { id, attempt: 2 });
@@ -285,7 +316,7 @@ test('what was asked in an earlier life is asked again, whatever a rule says', a
     after.requests.map(({ resumed }) => resumed),
     [true],
   );
-  assert.match(await outcome(after, 'what is new'), /^policy:/);
+  assert.match(await outcome(after, 'hello again'), /^policy:/);
 });
 
 test('a request that ends while the store is asked is neither signed nor shown', async () => {
@@ -304,7 +335,7 @@ test('a request that ends while the store is asked is neither signed nor shown',
       }
     }
     const policyStore = new Slow();
-    const { wallet, peer, requests, approvals, errors } = await ruled(matches ? [{ ...SHOP, kind: 'text' }] : [], { policyStore });
+    const { wallet, peer, requests, approvals, errors } = await ruled(matches ? [HELLO] : [], { policyStore });
     policyStore.isSlow = true;
     const id = await peer.ask('hello');
     await arrived;
@@ -342,7 +373,7 @@ test('a store that fails, hangs or does not call back leaves the decision to a h
       errors.map((error) => error.code),
       ['storage_failed'],
     );
-    if (policyStore !== hanging) await assert.rejects(wallet.policies.grant({ ...SHOP, kind: 'text' }), code('storage_failed'));
+    if (policyStore !== hanging) await assert.rejects(wallet.policies.grant(HELLO), code('storage_failed'));
   }
 });
 
@@ -356,7 +387,7 @@ test('a store that comes too late spends nothing and approves nothing', async ()
       kept = change(kept) ?? kept;
     },
   };
-  const { wallet, peer } = await ruled([{ ...SHOP, kind: 'text' }], { policyStore });
+  const { wallet, peer } = await ruled([HELLO], { policyStore });
   isSlow = true;
   const request = event(wallet, 'request');
   await peer.ask('hello');
@@ -372,13 +403,22 @@ test('a store that comes too late spends nothing and approves nothing', async ()
 
 test('what a store was made to hold approves nothing unless it is a rule in every field', async () => {
   const now = Date.now();
-  const sound = { id: 'a-1', requester: 'Example Shop', kind: 'text', usesLeft: 3, grantedAt: now, expiresAt: now + 1_000_000 };
+  const sound = {
+    id: 'a-1',
+    requester: 'Example Shop',
+    kind: 'text',
+    prefix: Buffer.from('hello').toString('base64'),
+    usesLeft: 3,
+    grantedAt: now,
+    expiresAt: now + 1_000_000,
+  };
   const without = (name) => Object.fromEntries(Object.entries(sound).filter(([key]) => key !== name));
   // biome-ignore format: a list of cases, several a line
   const hostile = [
     'no json', 'null', '7', '{}', '"x"', '[null]', '[[]]', '[7]', JSON.stringify(sound), '['.repeat(100_000),
     ...[
-      ...Object.keys(sound).filter((name) => name !== 'kind').map(without), without('kind'),
+      ...Object.keys(sound).filter((name) => name !== 'kind').map(without),
+      { ...sound, pattern: '*' }, { ...sound, pattern: 7 }, { ...sound, kind: 'json', pattern: 'hello' },
       { ...sound, id: 'a b' }, { ...sound, id: 7 }, { ...sound, id: 'x'.repeat(65) }, { ...sound, requester: ['Example Shop'] },
       { ...sound, kind: 'any' }, { ...sound, kind: null }, { ...sound, prefix: '' }, { ...sound, prefix: '6' }, { ...sound, prefix: 'zz' },
       { ...sound, prefix: [] }, { ...sound, prefix: null }, { ...sound, prefix: Buffer.alloc(1_025).toString('base64') },
@@ -399,7 +439,7 @@ test('what a store was made to hold approves nothing unless it is a rule in ever
     assert.equal(await outcome(bench, 'hello'), 'asked', kept.slice(0, 200));
   }
   kept = JSON.stringify([{ ...sound, kind: 'any' }, sound]);
-  assert.deepEqual(await bench.wallet.policies.list(), [sound]);
+  assert.deepEqual(await bench.wallet.policies.list(), [{ ...sound, prefix: new TextEncoder().encode('hello') }]);
   assert.equal(await outcome(bench, 'hello'), 'policy:a-1');
   kept = JSON.stringify(Array(200).fill(sound));
   assert.equal((await bench.wallet.policies.list()).length, 100);
@@ -408,7 +448,7 @@ test('what a store was made to hold approves nothing unless it is a rule in ever
 
 test('a rule is for one key and one server', async () => {
   const policyStore = new MemoryPolicyStore();
-  const first = await ruled([{ ...SHOP, kind: 'text' }], { policyStore });
+  const first = await ruled([HELLO], { policyStore });
   const other = await ruled([], { policyStore });
   assert.equal(await outcome(other, 'hello'), 'asked');
   const sameKey = walletOf(other.server, first.key, { policyStore });
@@ -417,7 +457,7 @@ test('a rule is for one key and one server', async () => {
 });
 
 test('a policy whose key is gone signs nothing and says so', async () => {
-  const { wallet, peer, key, approvals } = await ruled([{ ...SHOP, kind: 'text' }]);
+  const { wallet, peer, key, approvals } = await ruled([HELLO]);
   const ended = event(wallet, 'ended');
   key.free();
   await peer.ask('hello', { received: false });

@@ -96,7 +96,7 @@ test('what changes about a request is a new view', async () => {
 
 test('what a policy approves is no prompt', async () => {
   const { peer, until, view, first } = await connected();
-  await first.wallet.policies.grant({ requester: 'Example Shop', kind: 'text', uses: 1 });
+  await first.wallet.policies.grant({ requester: 'Example Shop', prefix: 'hello', uses: 1 });
   await peer.ask('hello');
   assert.match((await peer.next('sign_response')).approved_by, /^policy:/);
   await peer.ask('hello again');

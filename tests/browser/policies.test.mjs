@@ -66,7 +66,7 @@ inPages('a rule outlives a reload, counts down, and is told to the backend', asy
 inPages('a rule granted and revoked in a tab that stands by counts in the one that leads', async (open) => {
   const leading = await open();
   const standby = await open();
-  const { id } = await grant(standby, { requester, kind: 'text' });
+  const { id } = await grant(standby, { requester, prefix: 'hello' });
   assert.equal((await backendAsks(world.server, leading.publicKey, 'hello').answer).body.approved_by, `policy:${id}`);
   await until('the tab that stands by is told', () => standby.evaluate(() => JSON.stringify(window.log.changes) === '[[10],[9]]'));
   await standby.evaluate((id) => window.wallet.policies.revoke(id), id);
@@ -78,7 +78,7 @@ inPages('a rule granted and revoked in a tab that stands by counts in the one th
 
 inPages('two tabs that are both asked never exceed the uses', async (open) => {
   const pages = [await open({ tabs: 'each' }), await open({ tabs: 'each' })];
-  await grant(pages[0], { requester, kind: 'text', uses: 5 });
+  await grant(pages[0], { requester, kind: 'text', prefix: 'request ', uses: 5 });
   const asked = Array.from({ length: 8 }, (_, n) => backendAsks(world.server, pages[0].publicKey, `request ${n}`));
   const approved = async () => (await Promise.all(pages.map((page) => page.evaluate(() => window.log.approved)))).flat();
   await until('all uses are used', async () => (await list(pages[1])).length === 0);
@@ -115,7 +115,7 @@ inPages('a database of an earlier version gets room for rules, and keeps what it
       }),
   );
   const publicKey = await connect(page);
-  const { id } = await grant(page, { requester, kind: 'text' });
+  const { id } = await grant(page, { requester, prefix: 'hello' });
   assert.equal((await backendAsks(world.server, publicKey, 'hello').answer).body.approved_by, `policy:${id}`);
   assert.deepEqual(await page.evaluate(() => window.log.errors), []);
   assert.deepEqual(

@@ -6,7 +6,7 @@ import { describe } from '../messages/describe.js';
 import type { SignRequest } from '../requests/request.js';
 import type { PolicyStore } from '../storage/policy-store.js';
 import type { WalletIdentity } from '../storage/wallet-store.js';
-import { isLive, type Policy, type PolicyRule, policyOf, spend } from './policy.js';
+import { isLive, type Policy, type PolicyRule, policyOf, type Subject, spend } from './policy.js';
 import { MOST_POLICIES, readPolicies, writePolicies } from './policy-record.js';
 
 /** How long somebody who changes the policies waits for the store. */
@@ -23,7 +23,7 @@ const PROMPT_PATIENCE_MS = 1_000;
  *
  * @example
  * ```js
- * const { id } = await wallet.policies.grant({ requester: 'Example Shop', prefix: 'login ', uses: 20, expiresInMs: 8 * 60 * 60 * 1000 });
+ * const { id } = await wallet.policies.grant({ requester: 'Example Shop', pattern: 'Sign in to Example Shop, code *', uses: 20, expiresInMs: 8 * 60 * 60 * 1000 });
  * render(await wallet.policies.list());
  * await wallet.policies.revoke(id);
  * ```
@@ -97,7 +97,7 @@ export class Policies {
     if (requests.some((request) => request.resumed)) return undefined;
     return this.#change((policies) => {
       if (policies.length === 0) return { result: undefined };
-      const subjects = requests.map(({ requester, message }) => ({ requester: requester.name, kind: describe(message).kind, message }));
+      const subjects = requests.map(subjectOf);
       const spent = spend(policies, subjects, Date.now());
       return spent === undefined ? { result: undefined } : { policies: spent.policies, result: spent.by };
     }, PROMPT_PATIENCE_MS);
@@ -140,4 +140,11 @@ export class Policies {
     }
     return result;
   }
+}
+
+function subjectOf({ requester, message }: SignRequest): Subject {
+  const { kind, text, warnings } = describe(message);
+  // That it is long matters to who reads it; a rule for what is blind knows that it is.
+  const isDoubtful = warnings.some(({ code }) => code !== 'long' && code !== 'blind');
+  return { requester: requester.name, kind, message, text, isDoubtful };
 }

@@ -1,10 +1,10 @@
 import { fromBase64, toBase64 } from '../common/bytes.js';
-import { isPrefix, isRequester, isWhole, KINDS, MOST, type Policy } from './policy.js';
+import { isBounded, isPattern, isPrefix, isRequester, isWhole, KINDS, MOST, type Policy } from './policy.js';
 
 /** The most policies of one wallet. @internal */
 export const MOST_POLICIES = 100;
 
-const FIELDS = ['id', 'requester', 'kind', 'prefix', 'usesLeft', 'grantedAt', 'expiresAt'];
+const FIELDS = ['id', 'requester', 'kind', 'prefix', 'pattern', 'usesLeft', 'grantedAt', 'expiresAt'];
 
 /** Policies as text, for a store. @internal */
 export function writePolicies(policies: readonly Policy[]): string {
@@ -28,7 +28,7 @@ export function readPolicies(text: unknown): Policy[] {
 function readPolicy(data: unknown): Policy | undefined {
   // A later version may bound a policy by more than this one would look at.
   if (typeof data !== 'object' || data === null || Object.keys(data).some((name) => !FIELDS.includes(name))) return undefined;
-  const { id, requester, kind, prefix: base64, usesLeft, grantedAt, expiresAt } = data as Record<string, unknown>;
+  const { id, requester, kind, prefix: base64, pattern, usesLeft, grantedAt, expiresAt } = data as Record<string, unknown>;
   const prefix = typeof base64 === 'string' ? fromBase64(base64) : undefined;
   const isSound =
     typeof id === 'string' &&
@@ -36,7 +36,8 @@ function readPolicy(data: unknown): Policy | undefined {
     isRequester(requester) &&
     (kind === undefined || KINDS.includes(kind)) &&
     (base64 === undefined || isPrefix(prefix)) &&
-    (kind !== undefined || base64 !== undefined) &&
+    (pattern === undefined || isPattern(pattern)) &&
+    isBounded({ kind, prefix, pattern }) &&
     isWhole(usesLeft, MOST.uses) &&
     isWhole(grantedAt, Number.MAX_SAFE_INTEGER) &&
     isWhole(expiresAt, Number.MAX_SAFE_INTEGER) &&
