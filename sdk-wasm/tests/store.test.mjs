@@ -143,18 +143,25 @@ test('what is kept for one server is not told another', async () => {
   await other.stop();
 });
 
-test('what is past its time is neither sent nor kept', async () => {
+test('what is past its time, as by a clock that was set ahead, is not sent, and nobody is asked again', async () => {
   const store = new MemoryStore();
   const before = await connected({ store });
-  await before.peer.ask('hello');
-  void before.requests[0].approve().catch(() => {});
-  await before.peer.next('sign_response');
+  const id = await before.peer.ask('hello');
+  void before.requests[0].approve();
+  const response = await before.peer.next('sign_response');
   before.wallet.close();
   const [row] = store.rows.values();
-  row.request = { ...row.request, expiresAt: Date.now() - 31_000 };
-  const { peer } = await reloaded(before, { store });
+  row.request = { ...row.request, expiresAt: Date.now() - 365 * 24 * 3_600_000 };
+  const { peer, requests } = await reloaded(before, { store });
   assert.deepEqual(await untilPong(peer), []);
-  assert.deepEqual(store.requests, []);
+  assert.deepEqual(
+    store.requests.map(({ durable }) => durable),
+    [false],
+    'the message is no longer kept',
+  );
+  await peer.ask('hello', { id, attempt: 2, received: false });
+  assert.deepEqual(await peer.next('sign_response'), response);
+  assert.deepEqual(requests, []);
 });
 
 test('an answer sent again that nobody waits for is late, and one that is forgotten is unconfirmed', async () => {

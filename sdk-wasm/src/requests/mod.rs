@@ -36,6 +36,10 @@ pub(crate) const MOST_OPEN: usize = 256;
 /// How long an answer waits for its store. A store that hangs shall not keep back what a human has decided.
 pub(crate) const STORE_TIMEOUT: Millis = Millis(5_000);
 
+/// How long after its time a request is remembered, unless newer ones need the room: as long as any request lasts. A clock that was set ahead
+/// makes a request seem over that the server still has open, and a human is not to be asked about that again.
+pub(crate) const MEMORY: Millis = Millis(MAX_TIMEOUT_MS);
+
 /// What the server is told of how far a request has come.
 pub(crate) fn status(request_id: RequestId, state: WalletState) -> ClientFrame {
     ClientFrame::RequestStatus(RequestStatus { request_id, state })
@@ -297,26 +301,26 @@ impl Requests {
         let Record { request_id: id, deadline, contents, stage } = record;
         let is_decided = |past: &Past| !matches!(past, Past::Shown(_));
         let is_known = self.open.contains(id) || self.recent.find(id).is_some_and(is_decided);
-        let is_over = match stage {
-            record::Stage::Shown => deadline <= now,
-            record::Stage::Answered { .. } | record::Stage::Settled { .. } => deadline + ACK_GRACE <= now,
-        };
-        if is_over {
-            return self.store.forget(id);
-        }
+        // A clock that was set ahead has it forgotten no sooner.
+        let forget_at = deadline.max(now) + MEMORY;
         match stage {
             record::Stage::Shown | record::Stage::Answered { .. } | record::Stage::Settled { .. } if is_known => {}
-            record::Stage::Answered { answer, message } => {
+            record::Stage::Answered { answer, message } if deadline + ACK_GRACE > now => {
                 self.recent.take(id);
                 let stage = Stage::Answered(Answered { connections: 1, ..Answered::new(answer) });
                 self.open
                     .insert(id, OpenRequest { contents, message, deadline, displayed: false, is_here: false, stage });
             }
-            record::Stage::Settled { answer } => {
-                let past = Past::Answered { answer, contents: Some(contents) };
-                self.remember_until(id, deadline + ACK_GRACE, past);
+            // It is sent should the server ask again.
+            record::Stage::Answered { answer, .. } => {
+                let stage = record::Stage::Settled { answer: answer.clone() };
+                self.store.keep(Record { request_id: id, deadline, contents, stage });
+                self.remember_until(id, forget_at, Past::Answered { answer, contents: Some(contents) });
             }
-            record::Stage::Shown => self.remember_until(id, deadline + ACK_GRACE, Past::Shown(contents)),
+            record::Stage::Settled { answer } => {
+                self.remember_until(id, forget_at, Past::Answered { answer, contents: Some(contents) });
+            }
+            record::Stage::Shown => self.remember_until(id, forget_at, Past::Shown(contents)),
         }
     }
 
@@ -399,7 +403,7 @@ impl Requests {
     }
 
     fn remember(&mut self, id: RequestId, open: &OpenRequest, past: Past) {
-        self.remember_until(id, open.deadline + ACK_GRACE, past);
+        self.remember_until(id, open.deadline + MEMORY, past);
     }
 
     fn remember_until(&mut self, id: RequestId, forget_at: Timestamp, past: Past) {

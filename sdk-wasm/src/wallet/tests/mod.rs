@@ -17,7 +17,7 @@ use crate::{
     effect::{End, Prompt, StoreAction},
     heartbeat::PONG_TIMEOUT,
     record::{Answer, Contents, Stage},
-    requests::{ACK_GRACE, MAX_RECENT, MOST_OPEN, STORE_TIMEOUT},
+    requests::{ACK_GRACE, MAX_RECENT, MEMORY, MOST_OPEN, STORE_TIMEOUT},
 };
 use countersign_protocol::{
     AckOutcome, ApprovedBy, Batch, BatchId, CancelCause, ChallengeFrame, ConnectionId, ErrorCode, Message, PublicKey,

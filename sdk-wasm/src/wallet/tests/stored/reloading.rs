@@ -141,7 +141,7 @@ fn an_answer_is_never_sent_beside_another_message() {
 }
 
 #[test]
-fn what_is_past_its_time_is_dropped_and_forgotten() {
+fn what_is_past_its_time_by_a_clock_that_was_set_ahead_is_neither_sent_nor_asked_again() {
     let mut before = Bench::keeping();
     for n in 1..=3 {
         before.receive(ask(n));
@@ -151,16 +151,26 @@ fn what_is_past_its_time_is_dropped_and_forgotten() {
     before.store();
     before.receive(ack(3, AckOutcome::Accepted));
     before.store();
-    before.now = before.now + Millis(60_000);
-    let mut bench = before.reloaded();
-    assert_eq!(bench.sent(), [bench.response(id(2), &message())], "there may still be an acknowledgement");
-    bench.store();
-    assert_eq!(bench.kept.keys().copied().collect::<Vec<_>>(), [id(2), id(3)]);
-    before.now = before.now + ACK_GRACE;
-    let mut bench = before.reloaded();
-    assert_eq!(bench.sent(), []);
-    bench.store();
-    assert_eq!(bench.kept, BTreeMap::new());
+    let answers = [before.response(id(2), &message()), user_rejects(3)];
+    for ahead in [60_000, 3_600_000, 10 * MAX_TIMEOUT_MS] {
+        before.kept.values_mut().for_each(|record| record.deadline = Timestamp::default());
+        before.now = before.now + Millis(ahead);
+        let mut bench = before.reloaded();
+        assert_eq!(bench.sent(), [], "nobody may be there for it");
+        bench.clear();
+        bench.store();
+        assert_eq!(bench.kept.len(), 3);
+        assert!(bench.kept.values().all(|record| !record.is_promise()), "the message is needed no more");
+        for n in 1..=3 {
+            bench.receive(again(n));
+        }
+        assert_eq!(bench.sent(), [&[received(1)], &answers[..]].concat());
+        assert_eq!(bench.events(), [resumed(1)]);
+        before = bench;
+    }
+    before.wait(Millis(60_000 + MEMORY.0));
+    before.store();
+    assert_eq!(before.kept, BTreeMap::new(), "but not for ever");
 }
 
 #[test]
@@ -172,6 +182,7 @@ fn an_answer_that_is_never_acknowledged_is_given_up() {
     let mut bench = before.reloaded();
     bench.wait(Millis(60_000 + ACK_GRACE.0));
     assert_eq!(bench.ends(), [(id(1), End::Failed(Error::Unconfirmed))]);
+    bench.wait(MEMORY);
     bench.store();
     assert_eq!(bench.kept, BTreeMap::new());
 }

@@ -98,7 +98,7 @@ fn an_acknowledged_message_is_forgotten_and_after_its_time_the_answer_too() {
     bench.receive(ack(1, AckOutcome::Accepted));
     bench.store();
     assert_eq!(bench.stage(1), Some(&Stage::Settled { answer: bench.answer() }));
-    bench.wait(Millis(60_000 + ACK_GRACE.0 - 1));
+    bench.wait(Millis(60_000 + MEMORY.0 - 1));
     bench.store();
     assert!(bench.kept.contains_key(&id(1)));
     bench.wait(Millis(1));
