@@ -16,6 +16,7 @@ declare var countersign: typeof import('countersign');
 declare var codeOf: (promise: Promise<unknown>) => Promise<string>;
 declare var inKeys: <Result>(mode: IDBTransactionMode, use: (keys: IDBObjectStore) => IDBRequest<Result>) => Promise<Result>;
 declare var kept: () => Promise<KeptKey[]>;
+declare var kill: () => void;
 declare var change: (name: string, changes: object) => Promise<void>;
 
 // In the bare pages of sdk.test.mjs and policies.test.mjs.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { became, cleanups, code, event, listen, state, untilPong, walletOf, welcomed } from './bench.mjs';
-import { FakeLocks } from './locks.mjs';
+import { fakeTabs } from './locks.mjs';
 import { MemoryStore } from './memory-store.mjs';
 import { init, Key, Wallet } from './package.mjs';
 import { FakeServer, holds, introductionBytes } from './server.mjs';
@@ -255,7 +255,7 @@ test('what a signer gives after the wallet was closed is not sent, and the human
 
 test('what a signer gives after another tab took over is not sent by either', async () => {
   const late = deferred();
-  const shared = { store: new MemoryStore(), tabGroup: { locks: new FakeLocks(), Channel: BroadcastChannel } };
+  const shared = { store: new MemoryStore(), tabGroup: fakeTabs() };
   const { server, peer, requests, wallet } = await open(
     signer(() => late.promise),
     shared,

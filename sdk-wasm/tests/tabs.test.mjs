@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cleanups, code, connected, event, listen, setUp, state, untilPong, walletOf, welcomed } from './bench.mjs';
-import { FakeLocks } from './locks.mjs';
+import { became, cleanups, code, connected, event, listen, setUp, state, untilPong, walletOf, welcomed } from './bench.mjs';
+import { fakeTabs } from './locks.mjs';
 import { gate, MemoryStore } from './memory-store.mjs';
 import { MemoryPolicyStore } from './package.mjs';
 
-/** What tabs of one browser share. */
-function browser() {
-  return { store: new MemoryStore(), tabGroup: { locks: new FakeLocks(), Channel: BroadcastChannel } };
+/** What tabs of one browser share; `sight` says which of them somebody sees. */
+function browser(sight = {}) {
+  return { store: new MemoryStore(), tabGroup: fakeTabs(sight) };
 }
 
 /** A tab that is connected and another that stands by. */
@@ -143,7 +143,7 @@ test('a refusal that is final lets each tab try once', async () => {
 
 test('each tab connects where that is wanted, or where there can be no lock', async () => {
   const noLocks = {
-    Channel: BroadcastChannel,
+    ...browser().tabGroup,
     locks: {
       request: async () => {
         throw new DOMException('opaque origin', 'SecurityError');
@@ -224,7 +224,7 @@ test('a rule granted or revoked in a tab that stands by counts in the one that l
       });
     });
   const told = Promise.all([changes(first.wallet), changes(second.wallet)]);
-  const policy = await second.wallet.policies.grant({ requester: 'Example Shop', kind: 'text' });
+  const policy = await second.wallet.policies.grant({ requester: 'Example Shop', prefix: 'hello' });
   assert.deepEqual(await told, [[policy], [policy]]);
   const used = changes(second.wallet);
   await first.peer.ask('hello');
@@ -237,3 +237,97 @@ test('a rule granted or revoked in a tab that stands by counts in the one that l
   await first.peer.ask('hello again');
   assert.deepEqual([await untilPong(first.peer), first.requests.length], [[], 1]);
 });
+
+test('useHere has this tab connect, and what is open elsewhere is asked here', async () => {
+  const { server, first, second } = await two();
+  const id = await first.peer.ask('hello');
+  const [before] = first.requests;
+  const standing = state(first.wallet, 'standby');
+  const connecting = second.wallet.useHere();
+  await standing;
+  assert.equal(/** @type {Error & { code?: string }} */ (before.signal.reason).code, 'superseded');
+  await became(before.approve(), code('superseded'));
+  const peer = await server.peer();
+  const { introduction } = await peer.welcome();
+  await connecting;
+  assert.equal(introduction.device.id, first.introduction.device.id);
+  await peer.ask('hello', { id, attempt: 2 });
+  assert.equal(second.requests[0].resumed, true);
+  void second.requests[0].approve();
+  await peer.next('sign_response');
+
+  const back = first.wallet.useHere();
+  const again = await server.peer();
+  await again.welcome();
+  await back;
+  assert.deepEqual([first.wallet.state, second.wallet.state], ['connected', 'standby']);
+  await again.ask('hello', { id, attempt: 3, received: false });
+  assert.equal(first.requests.length, 1, 'what was decided in the other tab is not asked in this one');
+});
+
+test('useHere is connect() where no other tab has the wallet', async () => {
+  const { server, wallet } = await setUp(browser());
+  const connecting = wallet.useHere();
+  await (await server.peer()).welcome();
+  await connecting;
+  assert.equal(wallet.state, 'connected');
+});
+
+test('a tab takes the lead only when all is written that it has to know', async () => {
+  const { shared, server, first, second } = await two();
+  await first.peer.ask('hello');
+  const { open, opened } = gate();
+  shared.store.before = () => opened;
+  void first.requests[0].approve();
+  void second.wallet.useHere();
+  await state(first.wallet, 'standby');
+  assert.equal(second.wallet.state, 'standby');
+  open();
+  const peer = await server.peer();
+  await peer.welcome();
+  await peer.next('sign_response');
+  assert.deepEqual(second.requests, []);
+});
+
+test('what waits in a hidden tab is asked in the one that somebody works with', async () => {
+  const { server, first, second } = await two(browser({ isVisible: () => false, isFocused: () => true }));
+  const id = await first.peer.ask('hello');
+  const peer = await server.peer();
+  await peer.welcome();
+  await peer.ask('hello', { id, attempt: 2 });
+  assert.deepEqual([first.wallet.state, second.requests.length], ['standby', 1]);
+});
+
+test('a tab that is seen keeps what it asks', async () => {
+  const { first, second } = await two(browser({ isFocused: () => true }));
+  const seen = event(second.wallet, 'elsewhere', (requests) => requests.length === 1);
+  await first.peer.ask('hello');
+  await seen;
+  assert.deepEqual(await untilPong(first.peer), []);
+  assert.deepEqual([first.wallet.state, second.wallet.state], ['connected', 'standby']);
+});
+
+for (const [who, isFocused, state] of /** @type {const} */ ([
+  ['that somebody works with', true, 'connecting'],
+  ['that nobody works with', false, 'standby'],
+])) {
+  test(`where a frozen tab leads, one ${who} is ${state} after a while`, async (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    const shared = browser({ isFocused: () => isFocused });
+    const { server, key, wallet } = await setUp(shared);
+    const frozen = shared.tabGroup.locks.request(`countersign:${server.url}:${key.publicKey}`, {}, () => new Promise(() => {}));
+    const isLost = frozen.then(
+      () => false,
+      () => true,
+    );
+    await wallet.connect();
+    context.mock.timers.tick(5_000);
+    assert.equal(wallet.state, 'standby', 'it may be busy');
+    context.mock.timers.tick(5_000);
+    context.mock.timers.tick(1_000);
+    if (isFocused) assert.equal(await isLost, true);
+    await new Promise(setImmediate);
+    assert.equal(wallet.state, state);
+    wallet.close();
+  });
+}

@@ -18,7 +18,7 @@ test('makes a key, signs what OpenSSL verifies, and keeps the secret to itself',
     assert.ok(signature instanceof Uint8Array && signature.length === 64);
     assert.ok(holds(key.publicKey, bytes, base64(signature)));
   }
-  assert.deepEqual(Object.keys(key).sort(), ['name', 'publicKey', 'storage']);
+  assert.deepEqual(Object.keys(key).sort(), ['created', 'name', 'publicKey', 'storage']);
   const forged = Buffer.concat([Buffer.from([0xff]), Buffer.from('countersign/v1/introduction\0')]);
   await assert.rejects(key.sign(forged), code('invalid_message'));
   // @ts-expect-error: not what it takes

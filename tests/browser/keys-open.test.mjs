@@ -114,3 +114,111 @@ profile(world, 'a page that may not use WebCrypto says why', async ({ open }) =>
   const message = await page.evaluate(() => countersign.openKey().catch(({ code, message }) => `${code}: ${message}`));
   assert.match(message, /^no_webcrypto: .*https:/);
 });
+
+profile(world, 'whoever opens a key learns whether it is new', async ({ open }) => {
+  const page = await open();
+  const seen = await page.evaluate(async () => {
+    const { openKey, deleteKey } = countersign;
+    const created = async () => (await openKey()).created;
+    const at = [await created(), await created()];
+    // As browsers do by themselves after a while without a visit.
+    await deleteKey();
+    const both = await Promise.all([created(), created()]);
+    return [...at, both.filter(Boolean).length];
+  });
+  assert.deepEqual(seen, [true, false, 1]);
+});
+
+profile(world, 'a browser that never opens its IndexedDB is not waited for', async ({ open }) => {
+  const page = await open(() => {
+    IDBFactory.prototype.open = () => /** @type {IDBOpenDBRequest} */ (new EventTarget());
+  });
+  await page.clock.install();
+  const opening = page.evaluate(() => countersign.openKey().catch(({ code, message }) => `${code}: ${message}`));
+  await page.clock.runFor(5_000);
+  assert.match(String(await opening), /^storage_unavailable: .*no answer within 5000 ms/);
+});
+
+profile(world, 'an engine that fails now and then is asked again', async ({ open }) => {
+  const page = await open(() => {
+    for (const name of ['generateKey', 'exportKey', 'sign']) {
+      const original = SubtleCrypto.prototype[name];
+      let calls = 0;
+      SubtleCrypto.prototype[name] = function (...args) {
+        calls += 1;
+        return calls % 3 === 0 ? original.apply(this, args) : Promise.reject(new DOMException('', 'OperationError'));
+      };
+    }
+  });
+  assert.equal(await page.evaluate(storage), 'webcrypto');
+  assert.equal(await page.evaluate(async () => (await (await countersign.openKey()).sign(new Uint8Array(1))).length), 64);
+});
+
+profile(world, 'where the key of the browser itself cannot be stored, or comes back as nothing, it is sealed', async ({ open }) => {
+  const breaks = [
+    () => {
+      const add = IDBObjectStore.prototype.add;
+      IDBObjectStore.prototype.add = function (record) {
+        if (record.storage === 'webcrypto') throw new DOMException('no such thing', 'DataCloneError');
+        return add.call(this, record);
+      };
+    },
+    () => {
+      const add = IDBObjectStore.prototype.add;
+      IDBObjectStore.prototype.add = function (record) {
+        return add.call(this, record.storage === 'webcrypto' ? { ...record, privateKey: null } : record);
+      };
+    },
+  ];
+  for (const [at, prepare] of breaks.entries()) {
+    const page = await open(prepare);
+    const seen = await page.evaluate(async (name) => {
+      const key = await countersign.openKey({ name });
+      const names = (await kept()).filter((record) => record.name.startsWith('probe')).length;
+      return [key.storage, (await countersign.openKey({ name })).publicKey === key.publicKey, names];
+    }, String(at));
+    assert.deepEqual(seen, ['sealed', true, 0]);
+  }
+});
+
+profile(world, 'a record that reads back as null is a broken key', async ({ open }) => {
+  const page = await open();
+  const code = await page.evaluate(async () => {
+    await countersign.openKey();
+    const get = IDBObjectStore.prototype.get;
+    IDBObjectStore.prototype.get = function (key) {
+      const request = get.call(this, key);
+      Object.defineProperty(request, 'result', { value: null });
+      return request;
+    };
+    return codeOf(countersign.openKey());
+  });
+  assert.equal(code, 'invalid_key');
+});
+
+profile(world, 'a connection to the database that died without a word is replaced', async ({ open }) => {
+  const page = await open(() => {
+    const databases = [];
+    const opened = IDBFactory.prototype.open;
+    IDBFactory.prototype.open = function (...args) {
+      const request = opened.apply(this, args);
+      request.addEventListener('success', () => databases.push(request.result));
+      return request;
+    };
+    // Closing by hand tells nobody, as a crash of the storage process does not.
+    window.kill = () => databases.splice(0).forEach((database) => database.close());
+  });
+  const seen = await page.evaluate(async () => {
+    const key = await countersign.openKey();
+    kill();
+    const again = await countersign.openKey();
+    const wallet = new countersign.Wallet({ key });
+    const rule = { requester: 'Example Shop', prefix: 'Pay 1 EUR' };
+    const first = await wallet.policies.grant(rule);
+    kill();
+    await wallet.policies.grant(rule);
+    kill();
+    return [again.publicKey === key.publicKey, (await wallet.policies.list()).length, first.id !== undefined];
+  });
+  assert.deepEqual(seen, [true, 2, true]);
+});

@@ -1,10 +1,12 @@
 import { fromBase64 } from '../common/bytes.js';
 import { CountersignError, reasonOf } from '../common/errors.js';
-import { finished, openDatabase } from '../storage/database.js';
+import { randomId } from '../common/random-id.js';
+import { Database } from '../storage/database.js';
 import { invalidKey } from './key-formats.js';
+import type { Signer } from './signer.js';
 
-const DATABASE = 'countersign-keys';
 const KEYS = 'keys';
+const database = new Database('countersign-keys', 1, (made) => made.createObjectStore(KEYS, { keyPath: 'name' }));
 
 /** The name of a key, where none is given. */
 export const DEFAULT_NAME = 'default';
@@ -39,10 +41,27 @@ export async function findKey(name: string): Promise<KeyRecord | undefined> {
   return record === undefined ? undefined : checked(name, record);
 }
 
-/** Keeps a key unless there is one of its name; answers the one that is kept then. Of many tabs at once, one is first. */
-export async function keepKey(record: KeyRecord): Promise<KeyRecord> {
+/**
+ * Keeps a key unless there is one of its name; answers the one that is kept then. Of many tabs at once, one is first.
+ *
+ * There are engines that store a key of the browser's and give something else back, so that it has to come back and sign once before it counts.
+ */
+export async function keepKey<R extends KeyRecord>(record: R, opened: (record: R) => Promise<Signer> | Signer): Promise<KeyRecord> {
+  const name = `probe ${randomId()}`;
+  await put({ ...record, name });
+  try {
+    const back = await findKey(name);
+    if (back === undefined) throw brokenKey(record.name);
+    await (await opened(back as R)).sign(new Uint8Array(1));
+  } finally {
+    await forgetKey(name);
+  }
+  return put(record);
+}
+
+async function put(record: KeyRecord): Promise<KeyRecord> {
   const before = await change('readwrite', (keys) => {
-    const found: IDBRequest<object | undefined> = keys.get(record.name);
+    const found: IDBRequest<unknown> = keys.get(record.name);
     found.addEventListener('success', () => {
       if (found.result === undefined) keys.add(record);
     });
@@ -74,23 +93,15 @@ export function checkName(name: string): void {
 
 /** One transaction: all of it is on disk when this resolves, with the result of the request. */
 async function change<T>(mode: IDBTransactionMode, use: (keys: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  let database: IDBDatabase | undefined;
   try {
-    database = await openDatabase(DATABASE, 1, (made) => made.createObjectStore(KEYS, { keyPath: 'name' }));
-    const transaction = database.transaction(KEYS, mode, { durability: 'strict' });
-    const done = finished(transaction);
-    const request = use(transaction.objectStore(KEYS));
-    await done;
-    return request.result;
+    return await database.transact([KEYS], mode, 'strict', (transaction) => use(transaction.objectStore(KEYS)));
   } catch (cause) {
     throw new CountersignError('storage_unavailable', `Keys cannot be kept here, in IndexedDB: ${reasonOf(cause)}`, { cause });
-  } finally {
-    database?.close();
   }
 }
 
-function checked(name: string, kept: object): KeyRecord {
-  const record: Partial<KeyRecord> = kept;
+function checked(name: string, kept: unknown): KeyRecord {
+  const record: Partial<KeyRecord> = kept ?? {};
   const isKey = (key: unknown, algorithm: string, usage: KeyUsage) =>
     key instanceof CryptoKey && key.algorithm.name === algorithm && key.usages.includes(usage);
   const isSound =

@@ -24,10 +24,14 @@ export class Key implements Signer, Disposable {
   /** Where the secret is kept beside WebAssembly memory: nowhere (`memory`), or where `openKey()` had it from (`sealed`). */
   readonly storage: 'memory' | 'sealed';
 
-  private constructor(core: CoreKey, storage: 'memory' | 'sealed' = 'memory') {
+  /** As {@link WebCryptoKey.created} has it. */
+  readonly created: boolean;
+
+  private constructor(core: CoreKey, storage: 'memory' | 'sealed' = 'memory', created = true) {
     cores.set(this, core);
     this.publicKey = toBase64(core.public_key());
     this.storage = storage;
+    this.created = created;
   }
 
   /** Makes a new key of 32 bytes from `crypto.getRandomValues`. */
@@ -69,12 +73,12 @@ export class Key implements Signer, Disposable {
   }
 
   /** The key of a seed that is this function's to overwrite. @internal */
-  static async of({ seed, publicKey }: Secret, storage?: 'sealed'): Promise<Key> {
+  static async of({ seed, publicKey }: Secret, storage?: 'sealed', created?: boolean): Promise<Key> {
     try {
       await load();
       const core = CoreKey.from_seed(seed);
       if (core === undefined) throw new CountersignError('invalid_seed', `a seed is 32 bytes, this one is ${seed.length}`);
-      const key = new Key(core, storage);
+      const key = new Key(core, storage, created);
       if (publicKey === undefined || publicKey === key.publicKey) return key;
       key.free();
       throw invalidKey('the private key and the public key beside it do not belong together');

@@ -1,3 +1,4 @@
+import { persistently } from '../common/persistently.js';
 import { init } from '../platform/wasm.js';
 import { Key } from './key.js';
 import { brokenKey, DEFAULT_NAME, findKey, forgetKey, type KeyRecord, keepKey, type SealedRecord } from './key-store.js';
@@ -23,7 +24,10 @@ import { type KeyName, subtle, WebCryptoKey } from './web-crypto-key.js';
  */
 export async function openKey({ name = DEFAULT_NAME }: KeyName = {}): Promise<WebCryptoKey | Key> {
   await init();
-  return opened((await findKey(name)) ?? (await keepKey(await newRecord(name))));
+  const found = await findKey(name);
+  if (found !== undefined) return opened(found);
+  // Where the browser has no Ed25519, or stores no key of it, or fails whatever it is asked.
+  return WebCryptoKey.make(name).catch(() => makeSealed(name));
 }
 
 /**
@@ -36,16 +40,18 @@ export async function deleteKey({ name = DEFAULT_NAME }: KeyName = {}): Promise<
   await forgetKey(name);
 }
 
-async function newRecord(name: string): Promise<KeyRecord> {
-  return (await WebCryptoKey.supported()) ? WebCryptoKey.record(name) : seal(name);
+async function opened(record: KeyRecord, created = false): Promise<WebCryptoKey | Key> {
+  return record.storage === 'sealed' ? unseal(record, created) : WebCryptoKey.of(record, created);
 }
 
-async function opened(record: KeyRecord): Promise<WebCryptoKey | Key> {
-  return record.storage === 'sealed' ? unseal(record) : WebCryptoKey.of(record);
+async function makeSealed(name: string): Promise<WebCryptoKey | Key> {
+  const record = await seal(name);
+  const kept = await keepKey(record, unseal);
+  return opened(kept, kept === record);
 }
 
 async function seal(name: string): Promise<SealedRecord> {
-  const sealingKey = await subtle().generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']);
+  const sealingKey = await persistently(() => subtle().generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']));
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const key = await Key.generate();
   const seed = key.exportSeed();
@@ -58,10 +64,10 @@ async function seal(name: string): Promise<SealedRecord> {
   }
 }
 
-async function unseal({ name, publicKey, sealingKey, iv, sealed }: SealedRecord): Promise<Key> {
+async function unseal({ name, publicKey, sealingKey, iv, sealed }: SealedRecord, created = false): Promise<Key> {
   try {
     const seed = new Uint8Array(await subtle().decrypt({ name: 'AES-GCM', iv }, sealingKey, sealed));
-    return await Key.of({ seed, publicKey }, 'sealed');
+    return await Key.of({ seed, publicKey }, 'sealed', created);
   } catch (cause) {
     throw brokenKey(name, cause);
   }

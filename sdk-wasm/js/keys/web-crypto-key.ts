@@ -1,5 +1,6 @@
 import { toBase64 } from '../common/bytes.js';
 import { CountersignError } from '../common/errors.js';
+import { persistently } from '../common/persistently.js';
 import { init } from '../platform/wasm.js';
 import { Key } from './key.js';
 import { invalidKey, readJwk, readPkcs8, readSeed, type Secret, toPkcs8 } from './key-formats.js';
@@ -31,12 +32,18 @@ export class WebCryptoKey implements Signer {
   readonly storage = 'webcrypto';
   /** What it is kept as; undefined for a key that is not kept. */
   readonly name: string | undefined;
+  /**
+   * Whether it was made, or taken in, by the call that gave this object, rather than found. Where there had been a key before, the site's data was
+   * cleared: whoever knows the old public key has to be told.
+   */
+  readonly created: boolean;
   readonly #privateKey: CryptoKey;
 
-  private constructor(publicKey: string, privateKey: CryptoKey, name: string | undefined) {
+  private constructor(publicKey: string, privateKey: CryptoKey, name: string | undefined, created: boolean) {
     this.publicKey = publicKey;
     this.#privateKey = privateKey;
     this.name = name;
+    this.created = created;
   }
 
   /** Whether there is Ed25519 in WebCrypto here: found by making a key and signing with it, at each call. */
@@ -66,7 +73,8 @@ export class WebCryptoKey implements Signer {
    */
   static async open({ name = DEFAULT_NAME }: KeyName = {}): Promise<WebCryptoKey> {
     await init();
-    return WebCryptoKey.of((await findKey(name)) ?? (await keepKey(await WebCryptoKey.record(name))));
+    const found = await findKey(name);
+    return found === undefined ? WebCryptoKey.make(name) : WebCryptoKey.of(found);
   }
 
   /**
@@ -99,14 +107,16 @@ export class WebCryptoKey implements Signer {
   }
 
   /** The key of a record. @internal */
-  static of(record: KeyRecord): WebCryptoKey {
-    if (record.storage === 'webcrypto') return new WebCryptoKey(record.publicKey, record.privateKey, record.name);
+  static of(record: KeyRecord, created = false): WebCryptoKey {
+    if (record.storage === 'webcrypto') return new WebCryptoKey(record.publicKey, record.privateKey, record.name, created);
     throw invalidKey(`the key ${JSON.stringify(record.name)} is kept sealed: open it with openKey()`);
   }
 
-  /** A new key, to be kept. @internal */
-  static async record(name: string): Promise<WebCryptoRecord> {
-    return (await WebCryptoKey.#make()).#record(name);
+  /** A new key, kept; or the one that another tab has kept meanwhile. @internal */
+  static async make(name: string): Promise<WebCryptoKey> {
+    const record = (await WebCryptoKey.#make()).#record(name);
+    const kept = await keepKey(record, WebCryptoKey.of);
+    return WebCryptoKey.of(kept, kept === record);
   }
 
   /**
@@ -116,7 +126,8 @@ export class WebCryptoKey implements Signer {
    */
   async sign(bytes: Uint8Array): Promise<Uint8Array> {
     checkSignable(bytes);
-    return new Uint8Array(await subtle().sign(ED25519, this.#privateKey, new Uint8Array(bytes)));
+    const copy = new Uint8Array(bytes);
+    return new Uint8Array(await persistently(() => subtle().sign(ED25519, this.#privateKey, copy)));
   }
 
   /**
@@ -134,8 +145,10 @@ export class WebCryptoKey implements Signer {
   }
 
   static async #make(): Promise<WebCryptoKey> {
-    const { publicKey, privateKey } = (await subtle().generateKey(ED25519, false, ['sign', 'verify']).catch(unsupported)) as CryptoKeyPair;
-    return new WebCryptoKey(toBase64(new Uint8Array(await subtle().exportKey('raw', publicKey))), privateKey, undefined);
+    const generated = await persistently(() => subtle().generateKey(ED25519, false, ['sign', 'verify'])).catch(unsupported);
+    const { publicKey, privateKey } = generated as CryptoKeyPair;
+    const raw = await persistently(() => subtle().exportKey('raw', publicKey));
+    return new WebCryptoKey(toBase64(new Uint8Array(raw)), privateKey, undefined, true);
   }
 
   static async #import(secret: Secret, { name }: KeyName): Promise<WebCryptoKey> {
@@ -144,8 +157,8 @@ export class WebCryptoKey implements Signer {
       // WebCrypto does not check a public key beside the seed, and gives none out for a key that it is to keep to itself.
       const key = await Key.of(secret);
       key.free();
-      const privateKey = await subtle().importKey('pkcs8', der, ED25519, false, ['sign']).catch(unsupported);
-      return await new WebCryptoKey(key.publicKey, privateKey, undefined).#keep(name);
+      const privateKey = await persistently(() => subtle().importKey('pkcs8', der, ED25519, false, ['sign'])).catch(unsupported);
+      return await new WebCryptoKey(key.publicKey, privateKey, undefined, true).#keep(name);
     } finally {
       der.fill(0);
     }
@@ -158,8 +171,9 @@ export class WebCryptoKey implements Signer {
   async #keep(name: string | undefined): Promise<WebCryptoKey> {
     if (name === undefined) return this;
     checkName(name);
-    const kept = await keepKey(this.#record(name));
-    if (kept.publicKey === this.publicKey) return WebCryptoKey.of(kept);
+    const record = this.#record(name);
+    const kept = await keepKey(record, WebCryptoKey.of);
+    if (kept.publicKey === this.publicKey) return WebCryptoKey.of(kept, kept === record);
     throw new CountersignError('key_exists', `another key is kept as ${JSON.stringify(name)}: open that, delete it, or take another name`);
   }
 }

@@ -2,7 +2,7 @@
 export interface Locks {
   request(
     name: string,
-    options: { ifAvailable?: boolean; signal?: AbortSignal },
+    options: { ifAvailable?: boolean; steal?: boolean; signal?: AbortSignal },
     callback: (lock: object | null) => Promise<void> | undefined,
   ): Promise<void>;
 }
@@ -18,4 +18,8 @@ export interface Channel {
 export interface TabGroup {
   readonly locks: Locks;
   readonly Channel: new (name: string) => Channel;
+  /** Whether this one can be seen. */
+  isVisible(): boolean;
+  /** Whether it is the one that somebody works with. */
+  isFocused(): boolean;
 }

@@ -35,13 +35,19 @@ export const web: Omit<Platform, 'wasm' | 'ed25519'> = {
     const { signal } = ended;
     // In a worker there is the first alone.
     for (const name of ['online', 'focus', 'pageshow']) globalThis.addEventListener?.(name, listener, { signal });
-    const seen = () => document.visibilityState === 'visible' && listener();
+    const seen = () => isVisible() && listener();
     if (typeof document !== 'undefined') document.addEventListener('visibilitychange', seen, { signal });
     return () => ended.abort();
   },
   tabs() {
     // Web Locks are there in secure contexts only.
     const locks = globalThis.navigator?.locks as LockManager | undefined;
-    return locks === undefined || typeof BroadcastChannel === 'undefined' ? undefined : { locks, Channel: BroadcastChannel };
+    if (locks === undefined || typeof BroadcastChannel === 'undefined') return undefined;
+    return { locks, Channel: BroadcastChannel, isVisible, isFocused: () => isVisible() && document.hasFocus() };
   },
 };
+
+/** Nobody sees a worker. */
+function isVisible(): boolean {
+  return globalThis.document?.visibilityState === 'visible';
+}

@@ -1,14 +1,63 @@
-/**
- * Opens a database of IndexedDB.
- *
- * @param upgrade called with the version found, 0 where there is none, if that is older
- * @param gone called when the connection is of no more use
- */
-export function openDatabase(
+import { withTimeout } from '../common/timeout.js';
+
+/** Longer than this nobody waits for IndexedDB: there are browsers in which opening a database is now and then never answered. */
+const PATIENCE_MS = 5_000;
+
+/** A database of IndexedDB: opened when it is needed, and anew when the connection has died, whether or not that was told. */
+export class Database {
+  readonly #name: string;
+  readonly #version: number;
+  readonly #upgrade: (database: IDBDatabase, from: number) => void;
+  #opening: Promise<IDBDatabase> | undefined;
+
+  /** @param upgrade called with the version found, 0 where there is none, if that is older */
+  constructor(name: string, version: number, upgrade: (database: IDBDatabase, from: number) => void) {
+    this.#name = name;
+    this.#version = version;
+    this.#upgrade = upgrade;
+  }
+
+  /** One transaction: all of it is written when this resolves, with the result of the request that `use` answers. */
+  async transact<T>(
+    stores: string[],
+    mode: IDBTransactionMode,
+    durability: IDBTransactionDurability,
+    use: (transaction: IDBTransaction) => { readonly result: T },
+  ): Promise<T> {
+    const act = async (): Promise<T> => {
+      const transaction = (await this.#open()).transaction(stores, mode, { durability });
+      const done = finished(transaction);
+      const request = use(transaction);
+      await done;
+      return request.result;
+    };
+    const isUsed = this.#opening !== undefined;
+    const opening = this.#open();
+    try {
+      return await withTimeout(act(), PATIENCE_MS);
+    } catch (error) {
+      if (this.#opening === opening) this.#opening = undefined;
+      opening.then(
+        (database) => database.close(),
+        () => {},
+      );
+      // What a dead connection was to do has not been done; a new one may.
+      if (isUsed) return this.transact(stores, mode, durability, use);
+      throw error;
+    }
+  }
+
+  #open(): Promise<IDBDatabase> {
+    this.#opening ??= openDatabase(this.#name, this.#version, this.#upgrade, () => (this.#opening = undefined));
+    return this.#opening;
+  }
+}
+
+function openDatabase(
   name: string,
   version: number,
   upgrade: (database: IDBDatabase, from: number) => void,
-  gone: () => void = () => {},
+  gone: () => void,
 ): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     if (typeof indexedDB === 'undefined') throw new Error('there is no IndexedDB here');
@@ -33,7 +82,7 @@ export function openDatabase(
 }
 
 /** Resolves once all of a transaction is written. */
-export function finished(transaction: IDBTransaction): Promise<void> {
+function finished(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(transaction.error ?? new Error('IndexedDB gave the change up'));

@@ -1,4 +1,4 @@
-import { finished, openDatabase } from './database.js';
+import { Database } from './database.js';
 import type { PolicyStore } from './policy-store.js';
 import type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from './wallet-store.js';
 
@@ -12,8 +12,8 @@ const BY_EXPIRY = 'expiresAt';
 /** More than a wallet ever keeps. */
 const MOST_LOADED = 1_024;
 
-/** Long after their time, also by a clock that is somewhat wrong, what was kept for keys that are used no more goes too. */
-const LEFT_BEHIND_MS = 24 * 60 * 60 * 1_000;
+/** The most requests kept for all keys together, those that are used no more among them. Which go first no clock decides, only their order. */
+const MOST_KEPT = 4_096;
 
 interface RequestRow extends WalletIdentity, StoredRequest {}
 
@@ -27,22 +27,24 @@ interface PoliciesRow extends WalletIdentity {
 
 /** Keeps wallets in the browser's IndexedDB, in pages and workers. */
 export class IndexedDbStore implements WalletStore, PolicyStore {
-  #opening: Promise<IDBDatabase> | undefined;
+  readonly #database = new Database(DATABASE, VERSION, upgrade);
 
   async load({ publicKey, audience }: WalletIdentity, newDeviceId: string): Promise<StoredWallet> {
-    const transaction = (await this.#open()).transaction([REQUESTS, DEVICES], 'readwrite');
-    const done = finished(transaction);
-    const requests = transaction.objectStore(REQUESTS);
-    const devices = transaction.objectStore(DEVICES);
-    const rows: IDBRequest<RequestRow[]> = requests.getAll(range(publicKey, audience), MOST_LOADED);
-    const row: IDBRequest<DeviceRow | undefined> = devices.get([publicKey, audience]);
-    row.onsuccess = () => {
-      if (row.result === undefined) devices.put({ publicKey, audience, id: newDeviceId } satisfies DeviceRow);
-    };
-    const leftBehind = requests.index(BY_EXPIRY).getAllKeys(IDBKeyRange.upperBound(Date.now() - LEFT_BEHIND_MS), MOST_LOADED);
-    leftBehind.onsuccess = () => leftBehind.result.forEach((key) => requests.delete(key));
-    await done;
-    return { deviceId: row.result?.id ?? newDeviceId, requests: rows.result };
+    let row: IDBRequest<DeviceRow | undefined> | undefined;
+    const rows = await this.#database.transact([REQUESTS, DEVICES], 'readwrite', 'relaxed', (transaction) => {
+      const requests = transaction.objectStore(REQUESTS);
+      const devices = transaction.objectStore(DEVICES);
+      const found: IDBRequest<DeviceRow | undefined> = devices.get([publicKey, audience]);
+      found.onsuccess = () => {
+        if (found.result === undefined) devices.put({ publicKey, audience, id: newDeviceId } satisfies DeviceRow);
+      };
+      row = found;
+      const kept: IDBRequest<RequestRow[]> = requests.getAll(range(publicKey, audience), MOST_LOADED);
+      const all = requests.index(BY_EXPIRY).getAllKeys();
+      all.onsuccess = () => all.result.slice(0, -MOST_KEPT).forEach((key) => requests.delete(key));
+      return kept;
+    });
+    return { deviceId: row?.result?.id ?? newDeviceId, requests: rows };
   }
 
   async put({ publicKey, audience }: WalletIdentity, { id, expiresAt, durable, record }: StoredRequest): Promise<void> {
@@ -55,30 +57,19 @@ export class IndexedDbStore implements WalletStore, PolicyStore {
   }
 
   async updatePolicies({ publicKey, audience }: WalletIdentity, change: (kept: string | undefined) => string | undefined): Promise<void> {
-    const transaction = (await this.#open()).transaction(POLICIES, 'readwrite', { durability: 'strict' });
-    const done = finished(transaction);
-    const rows = transaction.objectStore(POLICIES);
-    const row: IDBRequest<PoliciesRow | undefined> = rows.get([publicKey, audience]);
-    row.onsuccess = () => {
-      const policies = change(row.result?.policies);
-      if (policies !== undefined) rows.put({ publicKey, audience, policies } satisfies PoliciesRow);
-    };
-    await done;
-  }
-
-  async #change(durability: IDBTransactionDurability, change: (requests: IDBObjectStore) => void): Promise<void> {
-    const transaction = (await this.#open()).transaction(REQUESTS, 'readwrite', { durability });
-    const done = finished(transaction);
-    change(transaction.objectStore(REQUESTS));
-    await done;
-  }
-
-  #open(): Promise<IDBDatabase> {
-    this.#opening ??= openDatabase(DATABASE, VERSION, upgrade, () => (this.#opening = undefined)).catch((error: unknown) => {
-      this.#opening = undefined;
-      throw error;
+    await this.#database.transact([POLICIES], 'readwrite', 'strict', (transaction) => {
+      const rows = transaction.objectStore(POLICIES);
+      const row: IDBRequest<PoliciesRow | undefined> = rows.get([publicKey, audience]);
+      row.onsuccess = () => {
+        const policies = change(row.result?.policies);
+        if (policies !== undefined) rows.put({ publicKey, audience, policies } satisfies PoliciesRow);
+      };
+      return row;
     });
-    return this.#opening;
+  }
+
+  async #change(durability: IDBTransactionDurability, change: (requests: IDBObjectStore) => { readonly result: unknown }): Promise<void> {
+    await this.#database.transact([REQUESTS], 'readwrite', durability, (transaction) => change(transaction.objectStore(REQUESTS)));
   }
 }
 

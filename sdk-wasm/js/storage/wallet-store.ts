@@ -10,7 +10,10 @@ export interface WalletIdentity {
 export interface StoredRequest {
   /** The request's id. */
   readonly id: string;
-  /** When it expires, in milliseconds as `Date.now()` counts them. A minute later nobody needs it any more. */
+  /**
+   * When it expires, in milliseconds as `Date.now()` counts them. The wallet itself deletes it a week later, since clocks may be wrong, or when there
+   * are more than 256 newer ones.
+   */
   readonly expiresAt: number;
   /** Whether it holds a decision that has not reached the server: `put` is to resolve only once this is safely on disk. */
   readonly durable: boolean;

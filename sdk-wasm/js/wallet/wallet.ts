@@ -60,6 +60,8 @@ export class Wallet implements Disposable {
   #connecting: AbortController | undefined;
   #elsewhere: readonly ElsewhereRequest[] = Object.freeze([]);
   #state: ConnectionState = 'idle';
+  /** While the core is closed because another tab goes on. */
+  #isHandingOver = false;
 
   /** @throws {CountersignError} `invalid_key`, `wasm_not_loaded`, `invalid_url`, `invalid_device`, `no_websocket` */
   constructor(options: WalletOptions) {
@@ -88,6 +90,7 @@ export class Wallet implements Disposable {
         ownRequests: () => this.#shareable(),
         elsewhere: (requests) => this.#hear(requests),
         policiesChanged: () => this.policies.reread(),
+        replaced: () => this.#standBy(),
       });
     const policiesKept = policyStore ?? (store === false ? undefined : platform().store) ?? new MemoryPolicyStore();
     this.policies = Policies.create(policiesKept, identity, () => this.#tabs?.announcePolicies());
@@ -113,7 +116,10 @@ export class Wallet implements Disposable {
       storeQueue: this.#storeQueue,
       // Reading the store was the beginning of connecting.
       tell: (event) => (event.state === 'connecting' && this.#state === 'connecting') || this.#tell(event),
-      explain: (code, message) => explain(code, message, { audience, origin }, this.#state),
+      explain: (code, message) =>
+        this.#isHandingOver
+          ? new CountersignError('superseded', 'another tab goes on with this wallet')
+          : explain(code, message, { audience, origin }, this.#state),
     });
     const core = guarded(
       () =>
@@ -171,23 +177,29 @@ export class Wallet implements Disposable {
       this.#settle('closed', aborted(signal));
       this.close();
     };
-    const welcomed = new Promise<void>((resolve, reject) => this.#waiters.add({ resolve, reject }));
+    const settled = this.#settled();
     signal?.addEventListener('abort', onAbort);
     try {
-      if (this.#connecting === undefined) {
-        this.#connecting = new AbortController();
-        this.#connecting.signal.addEventListener(
-          'abort',
-          platform().onReturn(() => this.#hurry()),
-        );
-        void this.#begin(this.#connecting.signal);
-      } else {
-        this.#hurry();
-      }
-      await welcomed;
+      if (this.#connecting === undefined) this.#start();
+      else this.#hurry();
+      await settled;
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
+  }
+
+  /**
+   * Has this tab connect and ask, rather than the one that does. What is open there ends there, with `superseded`, and is asked
+   * here. It happens by itself where somebody works with this tab while something waits in a hidden one, or while that one does not answer.
+   * Where no other tab is connected, this is `connect()`.
+   *
+   * @throws {CountersignError} as `connect()`.
+   */
+  async useHere(): Promise<void> {
+    if (this.#state !== 'standby') return this.connect();
+    const settled = this.#settled();
+    this.#tabs?.take();
+    return settled;
   }
 
   /**
@@ -205,11 +217,22 @@ export class Wallet implements Disposable {
     this.close();
   }
 
+  #start(): void {
+    const connecting = new AbortController();
+    const { signal } = connecting;
+    this.#connecting = connecting;
+    signal.addEventListener(
+      'abort',
+      platform().onReturn(() => this.#hurry()),
+    );
+    void this.#begin(signal);
+  }
+
   /** Takes its turn among the tabs, looks up what was kept, and connects. */
   async #begin(signal: AbortSignal): Promise<void> {
     if (this.#tabs !== undefined) {
       // Where there can be no lock, as in a sandboxed frame, it is connected without.
-      await this.#tabs.lead(signal, () => this.#tell({ state: 'standby' })).catch(() => {});
+      await this.#tabs.lead(signal, () => this.#state === 'standby' || this.#tell({ state: 'standby' })).catch(() => {});
       if (signal.aborted) return;
     }
     if (this.#storeQueue !== undefined) {
@@ -224,6 +247,17 @@ export class Wallet implements Disposable {
   #hurry(): void {
     if (this.#state === 'reconnecting') this.#core.connect();
     else if (this.#state === 'connected') this.#core.wake();
+    else if (this.#state === 'standby') this.#tabs?.look();
+  }
+
+  /** Leaves the connection to another tab, and waits for it to come back. */
+  #standBy(): void {
+    this.#isHandingOver = true;
+    this.#core.close();
+    this.#isHandingOver = false;
+    this.#finish();
+    this.#tell({ state: 'standby' });
+    this.#start();
   }
 
   async #restore(storeQueue: StoreQueue, signal: AbortSignal): Promise<void> {
@@ -245,6 +279,7 @@ export class Wallet implements Disposable {
 
   #tell(event: StateEvent): void {
     const { state, error } = event;
+    if (this.#isHandingOver) return;
     this.#state = state;
     if (state === 'closed') this.#finish();
     this.#settle(state, error);
@@ -256,6 +291,11 @@ export class Wallet implements Disposable {
     this.#connecting?.abort();
     this.#connecting = undefined;
     void this.#tabs?.leave(this.#storeQueue?.settled() ?? Promise.resolve());
+  }
+
+  /** Resolves or rejects when it is certain whether the wallet is connected, here or in another tab. */
+  #settled(): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
   }
 
   #settle(state: ConnectionState, error: CountersignError | undefined): void {
