@@ -40,11 +40,13 @@ pub enum Stage {
         /// The decision.
         answer: Answer,
     },
+    /// Its time ran out before its owner decided, by a clock that may be wrong.
+    Over,
 }
 
 /// A record is one flat object. Which of these are there says which stage it is in.
 const FIELDS: Fields =
-    Fields::new(&["request_id", "contents", "message", "signature", "approved_by", "code", "reason", "scope"]);
+    Fields::new(&["request_id", "contents", "message", "signature", "approved_by", "code", "reason", "scope", "over"]);
 
 impl Record {
     /// The record as JSON, without its deadline.
@@ -54,6 +56,7 @@ impl Record {
             Stage::Shown => record,
             Stage::Answered { answer, message } => answer.write(record.base64("message", message.as_bytes())),
             Stage::Settled { answer } => answer.write(record),
+            Stage::Over => record.text("over", "expired"),
         }
         .finish()
     }
@@ -69,6 +72,7 @@ impl Record {
 
     fn read(record: &Object<'_>, deadline: Timestamp) -> Result<Self, JsonError> {
         let stage = match (Answer::read(record)?, record.optional("message")?) {
+            (None, None) if record.optional::<String>("over")?.is_some() => Stage::Over,
             (None, None) => Stage::Shown,
             (Some(answer), Some(message)) => Stage::Answered { answer, message },
             (Some(answer), None) => Stage::Settled { answer },
@@ -82,7 +86,7 @@ impl Record {
     pub fn is_promise(&self) -> bool {
         match self.stage {
             Stage::Answered { .. } => true,
-            Stage::Shown | Stage::Settled { .. } => false,
+            Stage::Shown | Stage::Settled { .. } | Stage::Over => false,
         }
     }
 }
@@ -225,7 +229,8 @@ mod tests {
             reason: Some("not mine".parse().unwrap()),
             scope: RejectScope::Key,
         };
-        for stage in [Stage::Shown, Stage::Answered { answer: signed, message }, Stage::Settled { answer: declined }] {
+        let answered = Stage::Answered { answer: signed, message };
+        for stage in [Stage::Shown, answered, Stage::Settled { answer: declined }, Stage::Over] {
             let record = Record { stage, ..shown() };
             assert_eq!(Record::from_json(&record.to_json(), record.deadline), Ok(record));
         }

@@ -48,7 +48,7 @@ const MOST_SLEEP: f64 = 7.0 * 24.0 * 3_600_000.0;
 /// The later of two clocks: one that nobody sets, and that in many systems stands still while the machine sleeps, and one that goes on, and
 /// that somebody may set. What has run out by either is over. Never goes back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LaterClock {
+pub struct LaterClock {
     /// How far the second is ahead of the first, as last noticed.
     ahead: f64,
     /// For how long the first has stood still while the second went on.
@@ -57,12 +57,12 @@ pub(crate) struct LaterClock {
 
 impl LaterClock {
     /// Begins with what both show.
-    pub(crate) fn new(monotonic: f64, wall: f64) -> Self {
+    pub fn new(monotonic: f64, wall: f64) -> Self {
         Self { ahead: wall - monotonic, stood_still: 0.0 }
     }
 
     /// What it shows, by the first clock's zero.
-    pub(crate) fn read(&mut self, monotonic: f64, wall: f64) -> f64 {
+    pub fn read(&mut self, monotonic: f64, wall: f64) -> f64 {
         let ahead = wall - monotonic;
         let step = ahead - self.ahead;
         if (LEAST_STEP..=MOST_SLEEP).contains(&step) {

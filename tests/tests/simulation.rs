@@ -66,6 +66,11 @@ fn a_wallet_that_forgets_is_found_out() {
 }
 
 #[test]
+fn a_wallet_that_knows_no_sleep_is_found_out() {
+    assert_found(Fault::WalletKnowsNoSleep, "a request was signed after its time");
+}
+
+#[test]
 fn a_network_that_lies_is_found_out() {
     assert_found(Fault::NetworkLiesAboutAnswers, "a signature was accepted that was not used");
     assert_found(Fault::NetworkTearsBatches, "a part of a batch was shown alone");

@@ -210,7 +210,7 @@ impl Requests {
         let due = self.open.iter().filter(|(_, open)| open.gives_up_at() <= now);
         let due: Vec<_> = due.map(|(id, open)| (id, open.end_for_lack_of_time())).collect();
         for (id, _) in &due {
-            self.finish(*id);
+            self.run_out(*id);
         }
         for id in self.recent.expire(now) {
             self.store.forget(id);
@@ -303,8 +303,10 @@ impl Requests {
         let is_known = self.open.contains(id) || self.recent.find(id).is_some_and(is_decided);
         // A clock that was set ahead has it forgotten no sooner.
         let forget_at = deadline.max(now) + MEMORY;
+        if is_known {
+            return;
+        }
         match stage {
-            record::Stage::Shown | record::Stage::Answered { .. } | record::Stage::Settled { .. } if is_known => {}
             record::Stage::Answered { answer, message } if deadline + ACK_GRACE > now => {
                 self.recent.take(id);
                 let stage = Stage::Answered(Answered { connections: 1, ..Answered::new(answer) });
@@ -321,6 +323,7 @@ impl Requests {
                 self.remember_until(id, forget_at, Past::Answered { answer, contents: Some(contents) });
             }
             record::Stage::Shown => self.remember_until(id, forget_at, Past::Shown(contents)),
+            record::Stage::Over => self.remember_until(id, forget_at, Past::Over),
         }
     }
 
@@ -393,6 +396,22 @@ impl Requests {
                 self.remember(id, &open, Past::Over);
                 self.store.forget(id);
             }
+        }
+    }
+
+    /// Moves an open request into memory whose time is over by a clock that may be wrong: it is written down what became of it.
+    fn run_out(&mut self, id: RequestId) {
+        let Some(open) = self.open.get(id) else { return };
+        match open.stage {
+            Stage::Answered(_) | Stage::Held { resumed: false, .. } => return self.finish(id),
+            // It was shown in an earlier life, and is to be shown again in one that has time for it.
+            Stage::Held { resumed: true, .. } => {}
+            Stage::Undecided | Stage::Signing { .. } => {
+                self.store.keep(open.record(id, record::Stage::Over));
+            }
+        }
+        if let Some(open) = self.open.remove(id) {
+            self.remember(id, &open, Past::Over);
         }
     }
 

@@ -96,8 +96,8 @@ impl Entry {
     /// Whether a store knows it too, if there is one.
     fn is_stored(&self) -> bool {
         match self.past {
-            Past::Shown(_) | Past::Answered { contents: Some(_), .. } => true,
-            Past::Answered { contents: None, .. } | Past::Over => false,
+            Past::Shown(_) | Past::Answered { contents: Some(_), .. } | Past::Over => true,
+            Past::Answered { contents: None, .. } => false,
         }
     }
 }

@@ -65,9 +65,11 @@ pub enum Seen {
     Watched,
     ClockSet,
     DiskRecovered,
+    Slept,
+    DeviceClockSet,
 }
 
-const ALL: [Seen; 59] = [
+const ALL: [Seen; 61] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -127,6 +129,8 @@ const ALL: [Seen; 59] = [
     Seen::Watched,
     Seen::ClockSet,
     Seen::DiskRecovered,
+    Seen::Slept,
+    Seen::DeviceClockSet,
 ];
 
 /// How often each was seen.

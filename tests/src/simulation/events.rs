@@ -53,6 +53,10 @@ pub(super) enum Event {
         device: DeviceId,
         dial: u64,
     },
+    /// A device's machine sleeps for so long; if so told, a clock of it stands still.
+    Sleeps(DeviceId, Millis, bool),
+    /// Somebody sets a device's time of day, by so many milliseconds.
+    DeviceClockSet(DeviceId, i64),
     /// A device's network goes, and comes back after so long.
     Offline(DeviceId, Millis),
     /// A device's connection breaks.
@@ -107,6 +111,56 @@ pub(super) enum Event {
     Heal,
     /// All that was asked is over.
     Over,
+}
+
+impl Event {
+    /// Whose wallet or human does something with it, which has to wait while that device's machine sleeps.
+    pub(super) fn device(&self) -> Option<DeviceId> {
+        match self {
+            Self::Reach { device: id, .. }
+            | Self::WalletStarts(id)
+            | Self::WalletTimer(id, _)
+            | Self::Shelved(id, _)
+            | Self::KeySigns(id, ..)
+            | Self::Human(id, ..)
+            | Self::OwnerCloses(id)
+            | Self::OwnerConnects(id) => Some(*id),
+            Self::Arrive(..)
+            | Self::Lost(..)
+            | Self::Unblock(_)
+            | Self::Offline(..)
+            | Self::Cut(_)
+            | Self::Mute(..)
+            | Self::Stall(..)
+            | Self::Replay(_)
+            | Self::Sleeps(..)
+            | Self::DeviceClockSet(..)
+            | Self::ServerStarts
+            | Self::ServerStops(_)
+            | Self::DrainEnds
+            | Self::ServiceTimer
+            | Self::ConversationTimer(_)
+            | Self::Sync(_)
+            | Self::Full(_)
+            | Self::DiskFails
+            | Self::DiskRecovers
+            | Self::ClockSet(_)
+            | Self::WalletCrashes(_)
+            | Self::Ask(..)
+            | Self::HangUp(_)
+            | Self::Cancel(_)
+            | Self::LookUp(_)
+            | Self::Overdue(_)
+            | Self::AcceptOverdue(..)
+            | Self::Heal
+            | Self::Over => None,
+        }
+    }
+
+    /// The connection at whose end the wallet would hear of it.
+    pub(super) fn wallets_link(&self) -> Option<LinkId> {
+        if let Self::Arrive(link, Side::Wallet) | Self::Lost(link, Side::Wallet) = self { Some(*link) } else { None }
+    }
 }
 
 /// The events to come, in order of time and then of their making.

@@ -38,6 +38,8 @@ pub enum Fault {
     DiskKeepsDeadlines,
     /// A wallet's store loses everything, and nobody knows.
     WalletForgets,
+    /// A wallet goes by a clock that stands still while the machine sleeps.
+    WalletKnowsNoSleep,
     /// The network tells wallets that a late answer was accepted.
     NetworkLiesAboutAnswers,
     /// The network drops the frame of a batch in which its place stands.

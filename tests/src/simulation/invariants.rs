@@ -62,6 +62,9 @@ pub(super) struct Checker {
 /// How long a device may go on showing what is over, while it is connected and everything comes through: the slowest way there and back.
 pub(super) const PROMPT_GRACE: Millis = 15_000;
 
+/// A wallet counts a request's time from when it came, which is by so much later than it was sent, at most.
+const SLOWEST_DELIVERY: Millis = 25_000;
+
 /// How long a request has from when it is asked for.
 fn span(record: &Record) -> Millis {
     record.expires_at.as_millis().saturating_sub(record.times.queued.as_millis())
@@ -112,6 +115,18 @@ impl Checker {
         if let Some(since) = over_since.filter(|since| since + PROMPT_GRACE <= now) {
             self.report("a prompt outlived its request", || {
                 format!("{id} on device {device}, over for {} ms", now - since)
+            });
+        }
+    }
+
+    /// A human approves what is shown `since` then, on a device whose time of day nobody has set. What a machine that sleeps finds when it wakes may be
+    /// over already: the wallet learns of that from the server.
+    pub(super) fn approved_on(&mut self, device: DeviceId, id: RequestId, since: Millis) {
+        let now = self.now;
+        let expires_at = self.requests.get(&id).map(|request| request.expires_at);
+        if let Some(expires_at) = expires_at.filter(|expires_at| since.max(*expires_at) + SLOWEST_DELIVERY <= now) {
+            self.report("a request was signed after its time", || {
+                format!("{id} on device {device}, over for {} ms", now - expires_at)
             });
         }
     }

@@ -4,6 +4,7 @@
 //! The same seed gives the same run, to the last byte. `cargo run -p countersign-tests --bin simulate -- --help`
 
 mod backends;
+mod clocks;
 mod coverage;
 mod events;
 mod ground;

@@ -125,6 +125,17 @@ impl Plan {
     }
 
     fn misfortunes_of(&self, ground: &mut Ground, device: DeviceId) {
+        for _ in 0..ground.pick(&[0, 0, 1, 2]) {
+            let stands_still = ground.chance(60);
+            let wait = ground.pick(&[1_500, 20_000, 70_000]);
+            let by_ms = ground.pick(&[-3_600_000, -20_000, 20_000, 3_600_000, 40_000_000_000]);
+            let event = match ground.rng.u32(0..100) {
+                0..70 => Event::Sleeps(device, ground.between(1_000, wait), stands_still),
+                70.. => Event::DeviceClockSet(device, by_ms),
+            };
+            let at = ground.between(1_000, HEALED_AFTER);
+            ground.after(at, event);
+        }
         for _ in 0..ground.pick(&[0, 1, 1, 2, 3]) {
             let side = ground.pick(&[Side::Server, Side::Wallet]);
             let event = match ground.rng.u32(0..100) {

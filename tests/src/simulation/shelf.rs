@@ -1,6 +1,7 @@
 //! What a wallet's storage holds, and what is on its way there.
 
 use super::{
+    clocks::{milliseconds, timestamp},
     coverage::Seen,
     events::{DeviceId, Event, Millis},
     ground::{Fault, Ground},
@@ -9,15 +10,14 @@ use countersign_protocol::RequestId;
 use countersign_wasm::{
     effect::{StoreAction, StoreTask, StoreTaskId},
     record::{Record, Stage},
-    time::Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The storage of one device.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    /// As JSON, with the moment at which the request's time is over.
-    records: BTreeMap<RequestId, (String, Millis)>,
+    /// As JSON, with the time of day at which the request's time is over, by the clock of that moment.
+    records: BTreeMap<RequestId, (String, f64)>,
     queue: VecDeque<(StoreTaskId, Change)>,
     /// The latest that anything queued will be done.
     floor: Millis,
@@ -30,7 +30,7 @@ pub(super) struct Shelf {
 
 #[derive(Debug)]
 enum Change {
-    Keep { id: RequestId, json: String, until: Millis, is_decided: bool },
+    Keep { id: RequestId, json: String, until: f64, is_decided: bool },
     Forget(RequestId),
 }
 
@@ -39,15 +39,15 @@ impl Shelf {
         self.records.len()
     }
 
-    /// Takes on a task; `zero` is when the wallet's own clock showed nought.
-    pub(super) fn submit(&mut self, ground: &mut Ground, device: (DeviceId, u64), task: StoreTask, zero: Millis) {
+    /// Takes on a task; `zero` is the time of day at which the wallet's own clock showed nought.
+    pub(super) fn submit(&mut self, ground: &mut Ground, device: (DeviceId, u64), task: StoreTask, zero: f64) {
         let change = match task.action {
             StoreAction::Keep(record) => Change::Keep {
                 id: record.request_id,
                 json: record.to_json(),
-                until: record.deadline.as_millis() + zero,
+                until: milliseconds(record.deadline.as_millis()) + zero,
                 is_decided: match record.stage {
-                    Stage::Shown => false,
+                    Stage::Shown | Stage::Over => false,
                     Stage::Answered { .. } | Stage::Settled { .. } => true,
                 },
             },
@@ -106,10 +106,8 @@ impl Shelf {
     }
 
     /// As the TypeScript side does, the one that ends last at the end.
-    pub(super) fn load(&self, zero: Millis) -> Vec<Record> {
-        let read = |(json, until): &(String, Millis)| {
-            Record::from_json(json, Timestamp::from_millis(until.saturating_sub(zero))).ok()
-        };
+    pub(super) fn load(&self, zero: f64) -> Vec<Record> {
+        let read = |(json, until): &(String, f64)| Record::from_json(json, timestamp(until - zero)).ok();
         let mut records: Vec<_> = self.records.values().filter_map(read).collect();
         records.sort_by_key(|record| record.deadline);
         records

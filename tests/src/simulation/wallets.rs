@@ -1,9 +1,10 @@
 //! The devices: the real wallet in each, its storage, its key and its human.
 
 use super::{
+    clocks::Clocks,
     coverage::Seen,
     events::{Deed, DeviceId, Event, LinkId, Millis, Side},
-    ground::Ground,
+    ground::{Fault, Ground},
     hostile::Hostile,
     invariants::PROMPT_GRACE,
     network::{Network, Wire},
@@ -22,14 +23,7 @@ use countersign_wasm::{
     time::Timestamp,
     wallet::{Closed, Config, Incoming, Wallet},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-    sync::Arc,
-};
-
-/// What a wallet's own clock shows when its process begins: records of earlier lives have a place before that.
-const BIRTH: Millis = 10_000_000;
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 /// What an honest device has said lately, for somebody to say again.
 const OVERHEARD: usize = 12;
@@ -47,7 +41,9 @@ pub(super) struct Device {
     /// Counts the lives of the process, and the times its owner has closed it in this one.
     life: u64,
     closings: u64,
-    born: Millis,
+    clocks: Clocks,
+    /// Until when its machine sleeps, or slept last.
+    pub(super) asleep_until: Millis,
     shelf: Shelf,
     is_waived: bool,
     pub(super) dial: u64,
@@ -56,8 +52,8 @@ pub(super) struct Device {
     timer: Option<Millis>,
     /// Since when it is connected, and on which connection.
     welcomed: Option<(Millis, LinkId)>,
-    /// What its human has before them.
-    pub(super) open: BTreeSet<RequestId>,
+    /// What its human has before them, and since when.
+    pub(super) open: BTreeMap<RequestId, Millis>,
     signatures: BTreeMap<RequestId, Signature>,
     pub(super) overheard: Vec<Rc<str>>,
 }
@@ -77,7 +73,8 @@ impl Device {
             hostile: Hostile::default(),
             life: 0,
             closings: 0,
-            born: 0,
+            clocks: Clocks::new(ground.fault == Some(Fault::WalletKnowsNoSleep)),
+            asleep_until: 0,
             shelf: Shelf::default(),
             is_waived: !keeps,
             dial: 0,
@@ -85,7 +82,7 @@ impl Device {
             offline_until: 0,
             timer: None,
             welcomed: None,
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             signatures: BTreeMap::new(),
             overheard: Vec::new(),
         }
@@ -95,12 +92,27 @@ impl Device {
         self.core.is_some()
     }
 
-    fn zero(&self) -> Millis {
-        self.born - BIRTH
+    fn clock(&mut self, ground: &Ground) -> Timestamp {
+        self.clocks.read(ground.now)
     }
 
-    fn clock(&self, ground: &Ground) -> Timestamp {
-        Timestamp::from_millis(ground.now - self.zero())
+    /// The machine sleeps: what happens to it meanwhile waits.
+    pub(super) fn sleep(&mut self, ground: &mut Ground, for_ms: Millis, stands_still: bool) {
+        if !self.is_running() || self.asleep_until > ground.now {
+            return;
+        }
+        ground.see(Seen::Slept);
+        ground.note(("sleeps", self.id, for_ms), || format!("device {}: sleeps for {for_ms} ms", self.id));
+        self.asleep_until = ground.now + for_ms;
+        if stands_still {
+            self.clocks.stand_still(for_ms);
+        }
+    }
+
+    pub(super) fn set_clock(&mut self, ground: &mut Ground, by_ms: i64) {
+        ground.see(Seen::DeviceClockSet);
+        ground.note(("device clock", self.id, by_ms), || format!("device {}: its clock is set by {by_ms} ms", self.id));
+        self.clocks.set(by_ms);
     }
 
     pub(super) fn name(&self) -> Option<WireDevice> {
@@ -116,7 +128,7 @@ impl Device {
         }
         self.life += 1;
         self.closings = 0;
-        self.born = ground.now;
+        self.clocks.begin(ground.now);
         let mut wallet = Wallet::new(Config {
             public_key: KEYS[self.key].1.to_bytes(),
             audience: AUDIENCE.parse().unwrap(),
@@ -125,7 +137,7 @@ impl Device {
             backoff: BackoffLimits::default(),
             keeps: self.keeps,
         });
-        for record in self.shelf.load(self.zero()) {
+        for record in self.shelf.load(self.clocks.zero(ground.now)) {
             wallet.restore(self.clock(ground), record);
         }
         self.core = Some(wallet);
@@ -140,6 +152,7 @@ impl Device {
         ground.see(Seen::WalletCrash);
         ground.note(("crash", self.id), || format!("device {}: crashes", self.id));
         self.timer = None;
+        self.asleep_until = 0;
         self.dial += 1;
         self.open.clear();
         self.shelf.crash(ground);
@@ -239,15 +252,13 @@ impl Device {
 
     /// What a human does. They do not do it twice, nor to what is not there.
     pub(super) fn human(&mut self, ground: &mut Ground, network: &mut Network, life: u64, id: RequestId, deed: Deed) {
-        if life != self.life || !self.open.contains(&id) {
-            return;
-        }
+        let Some(since) = self.open.get(&id).copied().filter(|_| life == self.life) else { return };
         ground.note(("human", self.id, deed), || format!("device {}: {deed:?} {id}", self.id));
         let reject =
             |scope| move |wallet: &mut Wallet, now| wallet.reject(now, id, RejectCode::UserRejected, None, scope);
         let is_certain = self.welcomed.is_some_and(|(since, link)| {
             Some(link) == self.link
-                && since + PROMPT_GRACE <= ground.now
+                && since.max(self.asleep_until) + PROMPT_GRACE <= ground.now
                 && network.is_sound(ground, link, PROMPT_GRACE)
         });
         let done = match deed {
@@ -256,6 +267,9 @@ impl Device {
             Deed::DeclineForKey => self.input(ground, network, reject(RejectScope::Key)),
             Deed::DeclineHere => self.input(ground, network, reject(RejectScope::Device)),
         };
+        if deed == Deed::Approve && !self.clocks.was_set && matches!(done, Some(Ok(()))) {
+            ground.checker.approved_on(self.id, id, since);
+        }
         // It may have run out, or be decided, while they made up their mind.
         if deed != Deed::Look && is_certain && matches!(done, Some(Ok(()))) {
             ground.checker.decided_on(self.id, id);
@@ -289,7 +303,7 @@ impl Device {
         let now = self.clock(ground);
         let result = input(self.core.as_mut()?, now);
         while self.carry_out_one(ground, network) {}
-        let due = self.core.as_ref().and_then(Wallet::poll_timeout).map(|due| due.as_millis() + self.zero());
+        let due = self.core.as_ref().and_then(Wallet::poll_timeout).map(|due| ground.now + (due - now).0);
         if let Some(due) = due
             && self.timer.is_none_or(|timer| due < timer)
         {
@@ -302,7 +316,7 @@ impl Device {
     fn carry_out_one(&mut self, ground: &mut Ground, network: &mut Network) -> bool {
         let Some(wallet) = &mut self.core else { return false };
         if let Some(task) = wallet.poll_store() {
-            let zero = self.zero();
+            let zero = self.clocks.zero(ground.now);
             self.shelf.submit(ground, (self.id, self.life), task, zero);
         } else if let Some(task) = wallet.poll_sign() {
             let wait = if ground.mishap(3) { ground.between(500, 5_000) } else { ground.between(0, 3) };
@@ -437,7 +451,7 @@ impl Device {
         let kept = Arc::clone(&ground.disk);
         ground.checker.shown(&disk(&kept), self.id, &ids, batch.map(|batch| batch.size));
         for (id, _) in ids {
-            self.open.insert(id);
+            self.open.insert(id, ground.now);
             self.mind(ground, id);
         }
     }
@@ -501,7 +515,7 @@ impl Device {
 
     /// All is over.
     pub(super) fn finish(&self, ground: &mut Ground) {
-        if let Some(id) = self.open.first() {
+        if let Some(id) = self.open.keys().next() {
             ground.checker.report("a prompt never ended", || format!("{id} on device {}", self.id));
         }
         if self.shelf.len() > 512 {

@@ -167,6 +167,11 @@ impl World {
     }
 
     fn handle(&mut self, server: Option<&mut Server<'_>>, event: Event) -> Next {
+        let device = event.device().or_else(|| Some(self.network.link(event.wallets_link()?).device));
+        if let Some(until) = device.map(|id| self.devices[id].asleep_until).filter(|until| *until > self.ground.now) {
+            self.ground.at(until, event);
+            return Next::GoOn;
+        }
         match event {
             Event::ServerStarts => return Next::Start,
             Event::ServerStops(stop) => return self.server_stops(server, stop),
@@ -224,7 +229,9 @@ impl World {
             | Event::LookUp(_)
             | Event::Overdue(_)
             | Event::AcceptOverdue(..) => self.handle_backend(server, event),
-            Event::Offline(..)
+            Event::Sleeps(..)
+            | Event::DeviceClockSet(..)
+            | Event::Offline(..)
             | Event::Cut(_)
             | Event::Mute(..)
             | Event::Stall(..)
@@ -328,6 +335,8 @@ impl World {
             _ if ground.healed => {}
             Event::WalletCrashes(id) => devices[id].crash(ground, network),
             Event::OwnerCloses(id) => devices[id].close(ground, network),
+            Event::Sleeps(id, for_ms, stands_still) => devices[id].sleep(ground, for_ms, stands_still),
+            Event::DeviceClockSet(id, by_ms) => devices[id].set_clock(ground, by_ms),
             Event::Offline(id, wait) => {
                 devices[id].offline_until = ground.now + wait;
                 if let Some(link) = devices[id].link {

@@ -107,7 +107,7 @@ fn an_acknowledged_message_is_forgotten_and_after_its_time_the_answer_too() {
 }
 
 #[test]
-fn what_ends_without_an_answer_is_forgotten() {
+fn what_the_server_ends_is_forgotten_and_what_runs_out_is_not_asked_again() {
     let mut bench = Bench::keeping();
     bench.receive(ask(1));
     bench.receive(ask(2));
@@ -116,6 +116,13 @@ fn what_ends_without_an_answer_is_forgotten() {
     bench.store();
     assert_eq!((bench.stage(1), bench.stage(2)), (None, Some(&Stage::Shown)));
     bench.wait(Millis(60_000));
+    bench.store();
+    assert_eq!((bench.stage(1), bench.stage(2)), (None, Some(&Stage::Over)));
+    // The clock was set ahead, and the server still has it open.
+    let mut bench = bench.reloaded();
+    bench.receive(again(2));
+    assert_eq!((bench.prompts(), bench.sent()), (0, vec![]));
+    bench.wait(Millis(60_000 + MEMORY.0));
     bench.store();
     assert_eq!(bench.kept, BTreeMap::new());
 }
