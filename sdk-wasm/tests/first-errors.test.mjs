@@ -1,11 +1,12 @@
 // The errors that somebody meets who sets this up for the first time: each names the cause, and what to do.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { cleanups, code, connected, event, setUp, state, untilPong, walletOf, welcomed } from './bench.mjs';
 import { MemoryStore } from './memory-store.mjs';
-import { Key, Wallet } from './package.mjs';
+import { directory, Key, Wallet } from './package.mjs';
 import { portOf } from './server.mjs';
 
 test('a refused proof says which audience was named, and what to set on the server', async () => {
@@ -96,3 +97,18 @@ for (const years of [-40, 30]) {
     await approved;
   });
 }
+
+test('where there is no WebAssembly, or it is forbidden, an error says which and what to do', () => {
+  const script = (take) => `
+    ${take}
+    const { Key, openKey, verify } = await import('countersign');
+    const uses = [() => Key.generate(), () => openKey(), () => verify('${'A'.repeat(43)}=', new Uint8Array(), new Uint8Array(64))];
+    for (const use of uses) await use().catch(({ code, message }) => console.log(code, /Lockdown Mode|Content-Security-Policy/.test(message)));`;
+  const run = (take) => execFileSync(process.execPath, ['--input-type=module', '-e', script(take)], { cwd: directory, encoding: 'utf8' });
+  assert.equal(run('delete globalThis.WebAssembly;'), 'no_webassembly true\n'.repeat(3));
+  // As Chromium and Firefox say it.
+  for (const words of ["Refused to compile because 'unsafe-eval' is not allowed", 'call to WebAssembly.compile() blocked by CSP']) {
+    const forbid = `WebAssembly.compile = async () => { throw new WebAssembly.CompileError(${JSON.stringify(words)}); };`;
+    assert.equal(run(forbid), 'wasm_blocked true\n'.repeat(3));
+  }
+});

@@ -44,10 +44,10 @@ test('the package holds what it needs and nothing else', () => {
     (name) => !entries.includes(name) && !/^(dist\/((?:embedded|shared)\.js|[\w-]+\.js\.map)|LICENSE-.+|README\.md)$/.test(name),
   );
   // biome-ignore format: a list of names, not one a line
-  assert.deepEqual(loose.map((name) => name.replace('dist/types/', '')).sort(), ['common/errors.d.ts',
+  assert.deepEqual(loose.map((name) => name.replace('dist/types/', '')).sort(), ['common/bytes.d.ts', 'common/errors.d.ts',
     'entries/shared.d.ts', 'entries/wallet-external-store.d.ts', 'keys/key-formats.d.ts', 'keys/key.d.ts', 'keys/open-key.d.ts',
     'keys/public-key.d.ts', 'keys/signer.d.ts', 'keys/verify.d.ts', 'keys/web-crypto-key.d.ts', 'messages/describe.d.ts',
-    'platform/platform.d.ts', 'platform/wasm.d.ts', 'policies/policies.d.ts', 'policies/policy.d.ts', 'requests/batch.d.ts',
+    'platform/platform.d.ts', 'platform/text-coding.d.ts', 'platform/wasm.d.ts', 'policies/policies.d.ts', 'policies/policy.d.ts', 'requests/batch.d.ts',
     'requests/request.d.ts', 'storage/policy-store.d.ts', 'storage/wallet-store.d.ts', 'wallet/events.d.ts', 'wallet/options.d.ts',
     'wallet/other-tabs.d.ts', 'wallet/wallet.d.ts']);
   assert.deepEqual(
@@ -72,6 +72,7 @@ test('the types stand on their own and show nothing of the inside', () => {
     } from 'countersign';
     import { describe, digest, MemoryPolicyStore, type ApprovedEvent, type Description, type EndedEvent, type Policy, type PolicyStore } from 'countersign';
     import { exportEncrypted, importEncrypted } from 'countersign/encrypted';
+    import { importKey, importWebCryptoKey } from 'countersign/import';
     import { keyFromMnemonic } from 'countersign/mnemonic';
     await init();
     using key: Key = await Key.fromSeed(new Uint8Array(32));
@@ -109,12 +110,14 @@ test('the types stand on their own and show nothing of the inside', () => {
     await ruled.policies.grant({ prefix: 'hello' });
     const signer: Signer = { publicKey: key.publicKey, storage: 'mine', sign: async (bytes) => key.sign(bytes) };
     new Wallet({ key: signer });
-    const jwk: JsonWebKey = (await Key.fromPkcs8(key.exportPkcs8())).exportJwk();
-    await Key.fromJwk(jwk);
+    const jwk: JsonWebKey = (await importKey(key.exportPkcs8())).exportJwk();
+    const imported: Key = await importKey(jwk);
+    await crypto.subtle.importKey('pkcs8', imported.exportPkcs8(), 'Ed25519', false, ['sign']);
     const kept: WebCryptoKey | Key = await openKey({ name: 'savings' });
     new Wallet({ key: kept });
     const where: 'webcrypto' | 'sealed' | 'memory' = kept.storage;
-    await (await WebCryptoKey.fromJwk(jwk, { name: where })).delete();
+    const taken: WebCryptoKey = await importWebCryptoKey(jwk, { name: where });
+    await taken.delete();
     await deleteKey({ name: 'savings' });
     const text: string = await exportEncrypted(key, 'correct horse', { memoryKib: 65_536 });
     const back: Key = await importEncrypted(text, 'correct horse');
@@ -124,13 +127,23 @@ test('the types stand on their own and show nothing of the inside', () => {
     // @ts-expect-error: opened or imported only
     new WebCryptoKey(x, x, x);
     const holds: boolean = await verify(key.publicKey, key.exportSeed(), '');
+    const own: boolean = await verify(kept.publicKey, new Uint8Array(), await kept.sign(new Uint8Array()));
+    // @ts-expect-error: no code of an error
+    const typo: boolean = new Set<CountersignError>().values().next().value.code === 'proof_invald';
+    // @ts-expect-error: no code of an error
+    wallet.on('error', ({ code }) => code === 'storage_faild');
+    wallet.on('state', (event) => {
+      if (event.state === 'reconnecting') console.log(event.retryInMs.toFixed(), event.error.code);
+      else if (event.state === 'connected') console.log(event.connectionId.length);
+    });
+    wallet.on('ended', ({ state, error }) => console.log(state === 'accepted' || state === 'declined' ? state : error.message));
     // @ts-expect-error: made by wallets only
     new SignRequest();
     // @ts-expect-error: made by Key.generate() and Key.fromSeed() only
     new Key();
     // @ts-expect-error: no such event
     wallet.on('requests', () => {});
-    export { off, holds };
+    export { off, holds, own, typo };
   `,
   );
   const options = [
@@ -343,15 +356,12 @@ test('verifies strictly', async () => {
   assert.equal(await verify(publicKey, bytes, signature), true);
   assert.equal(await verify((await Key.generate()).publicKey, bytes, signature), false);
   assert.equal(await verify(publicKey, Buffer.concat([bytes, Buffer.from('.')]), signature), false);
-  await assert.rejects(verify('AAAA', bytes, signature), code('invalid_public_key'));
-  await assert.rejects(verify(publicKey, bytes, 'AAAA'), code('invalid_signature'));
-  await assert.rejects(verify(publicKey, new Uint8Array(), signature), code('invalid_message'));
+  assert.equal(await verify(publicKey, bytes, Buffer.from(signature, 'base64')), true);
 });
 
 test('what the golden vectors refuse does not verify', { skip: !existsSync(vectors) }, async () => {
   for (const { name, public_key: publicKey, message, signature } of read('refused.json').signatures) {
-    const result = await verify(publicKey, Buffer.from(message, 'base64'), signature).catch((error) => error);
-    assert.ok(result === false || result.code === 'invalid_message', `${name}: ${result}`);
+    assert.equal(await verify(publicKey, Buffer.from(message, 'base64'), signature), false, name);
   }
 });
 

@@ -6,7 +6,7 @@ export type ErrorCode =
   | 'invalid_answer' | 'invalid_key' | 'invalid_policy' | 'insecure_context' | 'key_freed' | 'key_exists' | 'invalid_export'
   | 'invalid_mnemonic' | 'invalid_path' | 'invalid_passphrase' | 'wrong_passphrase' | 'no_memory'
   | 'no_webcrypto' | 'no_randomness' | 'no_websocket'
-  | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked' | 'wasm_not_loaded'
+  | 'no_webassembly' | 'wasm_not_found' | 'wasm_invalid' | 'wasm_blocked' | 'wasm_not_loaded'
   // Connecting
   | 'dial_refused' | 'connect_timeout' | 'heartbeat_timeout' | 'connection_lost' | 'refused' | 'superseded' | 'closed' | 'aborted'
   // Signing
@@ -25,8 +25,7 @@ export type ErrorCode =
   | 'bad_frame' | 'protocol_error'
   // About one request
   | 'not_open' | 'already_answered' | 'cancelled' | 'expired' | 'answered_elsewhere' | 'late' | 'bad_signature'
-  | 'message_mismatch' | 'unknown_request' | 'unconfirmed'
-  | (string & {});
+  | 'message_mismatch' | 'unknown_request' | 'unconfirmed';
 
 /** Every error of this package. Programs look at `code`; the message is for people, and says what to do where that is known. */
 export class CountersignError extends Error {
@@ -57,6 +56,6 @@ export function guarded<T>(call: () => T): T {
   } catch (error) {
     if (typeof error !== 'string') throw error;
     const end = error.indexOf(' ');
-    throw new CountersignError(error.slice(0, end), error.slice(end + 1));
+    throw new CountersignError(error.slice(0, end) as ErrorCode, error.slice(end + 1));
   }
 }

@@ -1,3 +1,4 @@
+export type { Bytes } from '../common/bytes.js';
 export type { ErrorCode } from '../common/errors.js';
 export type { PrivateJwk } from '../keys/key-formats.js';
 export type { PublicJwk, PublicKeyFormat } from '../keys/public-key.js';
@@ -8,10 +9,21 @@ export type { WebSocketConstructor } from '../platform/platform.js';
 export type { OtherSources, WasmSource } from '../platform/wasm.js';
 export type { Policies } from '../policies/policies.js';
 export type { Policy, PolicyRule } from '../policies/policy.js';
-export type { Approval, BatchPlace, Outcome, Rejection, RequestState } from '../requests/request.js';
+export type { Approval, BatchPlace, Outcome, Rejection, RequestState, Settled, Unused } from '../requests/request.js';
 export type { PolicyStore } from '../storage/policy-store.js';
 export type { StoredRequest, StoredWallet, WalletIdentity, WalletStore } from '../storage/wallet-store.js';
-export type { ApprovedEvent, ConnectionState, EndedEvent, FrameEvent, StateEvent, WalletEvents } from '../wallet/events.js';
+export type {
+  ApprovedEvent,
+  ClosedEvent,
+  ConnectedEvent,
+  ConnectionState,
+  EndedEvent,
+  FrameEvent,
+  OnTheWayEvent,
+  ReconnectingEvent,
+  StateEvent,
+  WalletEvents,
+} from '../wallet/events.js';
 export type { Device, WalletOptions } from '../wallet/options.js';
 export type { ElsewhereRequest } from '../wallet/other-tabs.js';
 export {

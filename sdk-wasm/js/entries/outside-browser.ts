@@ -26,7 +26,8 @@ export const outsideBrowser: Omit<Platform, 'label'> = {
   ed25519: async () => (await import('./embedded.js')).embedded.ed25519(),
   read,
   webSocket: () => globalThis.WebSocket,
-  origin: () => '',
+  // Where a unit test imitates a page, its WebSocket states that page's origin.
+  origin: () => (typeof document === 'undefined' ? '' : (globalThis.location?.origin ?? '')),
   store: undefined,
   onReturn: () => () => {},
   tabs: () => undefined,

@@ -1,6 +1,9 @@
 // What entries have in common, in dist one script: whatever a page imports of the package, each class, each set of what was made
 // and the platform are there once. One script is also smaller than many, since each is compressed by itself.
 
+// Before the others: they need it when they are loaded.
+import '../platform/text-coding.js';
+
 export { CountersignError } from '../common/errors.js';
 export { Key } from '../keys/key.js';
 export { deleteKey, openKey } from '../keys/open-key.js';
@@ -17,7 +20,7 @@ export { Wallet } from '../wallet/wallet.js';
 // For the package's other entries alone.
 
 /** @internal */
-export { fromBase64, toBase64 } from '../common/bytes.js';
+export { fromBase64, isBytes, toBase64 } from '../common/bytes.js';
 /** @internal */
 export { Emitter } from '../common/emitter.js';
 /** @internal */

@@ -1,6 +1,6 @@
 import type { Signer } from '../keys/signer.js';
 import { registerByEvents } from './register-event.js';
-import { CountersignError, checkSignable, Emitter, fromBase64, MOST_BYTES, publicKeyOf } from './shared.js';
+import { CountersignError, checkSignable, Emitter, fromBase64, isBytes, MOST_BYTES, publicKeyOf } from './shared.js';
 
 /** An account of a Wallet Standard wallet: the one key it has. */
 export interface StandardAccount {
@@ -201,7 +201,7 @@ function copyOf(message: Uint8Array): Uint8Array {
 
 async function signatureOver(key: Signer, message: Uint8Array): Promise<Uint8Array> {
   const signature: unknown = await key.sign(message);
-  if (!(signature instanceof Uint8Array) || signature.length !== 64) {
+  if (!isBytes(signature) || signature.length !== 64) {
     throw new CountersignError('signer_failed', 'what the signer gave is no signature of 64 bytes');
   }
   return signature;

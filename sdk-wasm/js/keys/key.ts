@@ -1,8 +1,8 @@
-import { toBase64 } from '../common/bytes.js';
+import { type Bytes, toBase64 } from '../common/bytes.js';
 import { CountersignError } from '../common/errors.js';
 import { init } from '../platform/wasm.js';
 import { CoreKey, loadEd25519 } from './ed25519.js';
-import { invalidKey, type PrivateJwk, readJwk, readPkcs8, readSeed, type Secret, toJwk, toPkcs8 } from './key-formats.js';
+import { invalidKey, type PrivateJwk, readSeed, type Secret, toJwk, toPkcs8 } from './key-formats.js';
 import { checkSignable, type Signer } from './signer.js';
 
 const cores = new WeakMap<Signer, CoreKey>();
@@ -17,7 +17,7 @@ const cores = new WeakMap<Signer, CoreKey>();
  * const wallet = new Wallet({ key });
  * ```
  */
-export class Key implements Signer, Disposable {
+export class Key implements Signer {
   /** The public key: 32 bytes in base64. */
   readonly publicKey: string;
 
@@ -32,6 +32,11 @@ export class Key implements Signer, Disposable {
     this.publicKey = toBase64(core.public_key());
     this.storage = storage;
     this.created = created;
+  }
+
+  /** Vue, and what has its reactivity from it, makes no proxy of what has a tag of its own: private members do not work through one. @internal */
+  get [Symbol.toStringTag](): string {
+    return 'Key';
   }
 
   /** Makes a new key of 32 bytes from `crypto.getRandomValues`. */
@@ -52,24 +57,6 @@ export class Key implements Signer, Disposable {
    */
   static async fromSeed(seed: Uint8Array): Promise<Key> {
     return Key.of(readSeed(seed));
-  }
-
-  /**
-   * The key in PKCS#8 (RFC 8410), version 1 or 2: DER, or a text of PEM, as `openssl genpkey -algorithm ed25519` writes it.
-   *
-   * @throws {CountersignError} `invalid_key` for anything else, and where a public key is in it that belongs to another key.
-   */
-  static async fromPkcs8(source: Uint8Array | string): Promise<Key> {
-    return Key.of(readPkcs8(source));
-  }
-
-  /**
-   * The key in a JSON Web Key (RFC 8037): `{ kty: 'OKP', crv: 'Ed25519', d, x }`; other members are ignored.
-   *
-   * @throws {CountersignError} `invalid_key` for anything else, and where `x` is not the public key of `d`.
-   */
-  static async fromJwk(jwk: { kty?: string; crv?: string; d?: string; x?: string }): Promise<Key> {
-    return Key.of(readJwk(jwk));
   }
 
   /** The key of a seed that is this function's to overwrite. @internal */
@@ -93,9 +80,9 @@ export class Key implements Signer, Disposable {
    * @throws {CountersignError} `invalid_message` for bytes that could stand for the protocol's own signatures, which start with
    *   0xFF and `countersign/`, unless it is the array a wallet asked a {@link Signer} to sign; `key_freed`.
    */
-  sign(bytes: Uint8Array): Uint8Array {
+  sign(bytes: Uint8Array): Bytes {
     checkSignable(bytes);
-    return coreOf(this).sign(bytes) ?? freed();
+    return (coreOf(this).sign(bytes) as Bytes | undefined) ?? freed();
   }
 
   /**
@@ -103,8 +90,8 @@ export class Key implements Signer, Disposable {
    *
    * @throws {CountersignError} `key_freed`
    */
-  exportSeed(): Uint8Array<ArrayBuffer> {
-    return (coreOf(this).export_seed() as Uint8Array<ArrayBuffer> | undefined) ?? freed();
+  exportSeed(): Bytes {
+    return (coreOf(this).export_seed() as Bytes | undefined) ?? freed();
   }
 
   /**
@@ -112,7 +99,7 @@ export class Key implements Signer, Disposable {
    *
    * @throws {CountersignError} `key_freed`
    */
-  exportPkcs8(): Uint8Array<ArrayBuffer> {
+  exportPkcs8(): Bytes {
     return this.#withSeed(toPkcs8);
   }
 

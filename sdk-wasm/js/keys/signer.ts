@@ -1,3 +1,4 @@
+import { isBytes } from '../common/bytes.js';
 import { CountersignError } from '../common/errors.js';
 
 /**
@@ -52,7 +53,7 @@ export function isReserved(bytes: Uint8Array): boolean {
 
 /** Refuses what could stand for the protocol's own signatures, unless it comes from a wallet. @internal */
 export function checkSignable(bytes: Uint8Array): void {
-  if (!(bytes instanceof Uint8Array)) throw new CountersignError('invalid_message', 'what is to be signed is a Uint8Array');
+  if (!isBytes(bytes)) throw new CountersignError('invalid_message', 'what is to be signed is a Uint8Array');
   if (!asked.has(bytes) && isReserved(bytes)) {
     throw new CountersignError(
       'invalid_message',
@@ -65,7 +66,7 @@ export function checkSignable(bytes: Uint8Array): void {
 export async function ask(signer: Signer, bytes: Uint8Array): Promise<Uint8Array> {
   asked.add(bytes);
   const signature: unknown = await signer.sign(bytes);
-  if (!(signature instanceof Uint8Array)) throw new TypeError('what it gave is no Uint8Array');
+  if (!isBytes(signature)) throw new TypeError('what it gave is no Uint8Array');
   return new Uint8Array(signature);
 }
 

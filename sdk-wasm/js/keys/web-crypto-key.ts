@@ -1,9 +1,9 @@
-import { toBase64 } from '../common/bytes.js';
+import { type Bytes, toBase64 } from '../common/bytes.js';
 import { CountersignError } from '../common/errors.js';
 import { persistently } from '../common/persistently.js';
 import { init } from '../platform/wasm.js';
 import { Key } from './key.js';
-import { invalidKey, readJwk, readPkcs8, readSeed, type Secret, toPkcs8 } from './key-formats.js';
+import { invalidKey, readSeed, type Secret, toPkcs8 } from './key-formats.js';
 import { checkName, DEFAULT_NAME, findKey, forgetKey, type KeyRecord, keepKey, type WebCryptoRecord } from './key-store.js';
 import { checkSignable, type Signer } from './signer.js';
 
@@ -46,6 +46,11 @@ export class WebCryptoKey implements Signer {
     this.created = created;
   }
 
+  /** Vue, and what has its reactivity from it, makes no proxy of what has a tag of its own: private members do not work through one. @internal */
+  get [Symbol.toStringTag](): string {
+    return 'WebCryptoKey';
+  }
+
   /** Whether there is Ed25519 in WebCrypto here: found by making a key and signing with it, at each call. */
   static async supported(): Promise<boolean> {
     try {
@@ -85,25 +90,7 @@ export class WebCryptoKey implements Signer {
    *   `storage_unavailable`.
    */
   static async fromSeed(seed: Uint8Array, options: KeyName = {}): Promise<WebCryptoKey> {
-    return WebCryptoKey.#import(readSeed(seed), options);
-  }
-
-  /**
-   * Takes a key in PKCS#8 in, as {@link Key.fromPkcs8} and {@link WebCryptoKey.fromSeed} do.
-   *
-   * @throws {CountersignError} as those.
-   */
-  static async fromPkcs8(source: Uint8Array | string, options: KeyName = {}): Promise<WebCryptoKey> {
-    return WebCryptoKey.#import(readPkcs8(source), options);
-  }
-
-  /**
-   * Takes a key in a JSON Web Key in, as {@link Key.fromJwk} and {@link WebCryptoKey.fromSeed} do.
-   *
-   * @throws {CountersignError} as those.
-   */
-  static async fromJwk(jwk: { kty?: string; crv?: string; d?: string; x?: string }, options: KeyName = {}): Promise<WebCryptoKey> {
-    return WebCryptoKey.#import(readJwk(jwk), options);
+    return WebCryptoKey.take(readSeed(seed), options);
   }
 
   /** The key of a record. @internal */
@@ -124,7 +111,7 @@ export class WebCryptoKey implements Signer {
    *
    * @throws {CountersignError} `invalid_message` as {@link Key.sign} does.
    */
-  async sign(bytes: Uint8Array): Promise<Uint8Array> {
+  async sign(bytes: Uint8Array): Promise<Bytes> {
     checkSignable(bytes);
     const copy = new Uint8Array(bytes);
     return new Uint8Array(await persistently(() => subtle().sign(ED25519, this.#privateKey, copy)));
@@ -151,7 +138,8 @@ export class WebCryptoKey implements Signer {
     return new WebCryptoKey(toBase64(new Uint8Array(raw)), privateKey, undefined, true);
   }
 
-  static async #import(secret: Secret, { name }: KeyName): Promise<WebCryptoKey> {
+  /** Takes in the key of a seed that is this function's to overwrite. @internal */
+  static async take(secret: Secret, { name }: KeyName): Promise<WebCryptoKey> {
     const der = toPkcs8(secret.seed);
     try {
       // WebCrypto does not check a public key beside the seed, and gives none out for a key that it is to keep to itself.

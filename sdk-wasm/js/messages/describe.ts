@@ -1,3 +1,4 @@
+import { isBytes } from '../common/bytes.js';
 import { CountersignError } from '../common/errors.js';
 import { hasGap, hasStrayMarks, isLong, isOneToken, mayReorder, mixesScripts } from './plain.js';
 import { prettyJson } from './pretty-json.js';
@@ -148,7 +149,7 @@ export async function digest(message: Uint8Array): Promise<string> {
 
 /** The text, with a byte order mark left in to be seen; undefined where it is no UTF-8. */
 function decode(message: Uint8Array): string | undefined {
-  if (!(message instanceof Uint8Array)) throw new CountersignError('invalid_message', 'a message is a Uint8Array');
+  if (!isBytes(message)) throw new CountersignError('invalid_message', 'a message is a Uint8Array');
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(message);
   } catch {

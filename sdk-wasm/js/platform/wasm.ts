@@ -1,6 +1,7 @@
 import { CountersignError } from '../common/errors.js';
 import { once } from '../common/once.js';
 import * as core from '../core.js';
+import { nodeModule } from './node-module.js';
 import { platform } from './platform.js';
 
 /** Where the WebAssembly comes from: an address, its bytes, or the compiled module. */
@@ -54,8 +55,9 @@ export function checkLoaded(): void {
 
 /** Gives wasm-bindgen's script of that name its WebAssembly. @internal */
 export async function instantiate(name: string, script: object, source: WasmSource): Promise<void> {
+  const module = await moduleOf(source);
   // They import what the script exports.
-  const { exports } = await WebAssembly.instantiate(await moduleOf(source), { [`./${name}_bg.js`]: script as WebAssembly.ModuleImports });
+  const { exports } = await WebAssembly.instantiate(module, { [`./${name}_bg.js`]: script as WebAssembly.ModuleImports });
   (script as Script).__wbg_set_wasm(exports);
   (exports as unknown as Start).__wbindgen_start();
 }
@@ -71,12 +73,19 @@ interface Start {
 
 /** Compiles what lies at an address, or what is given. */
 async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
+  if (typeof WebAssembly === 'undefined') {
+    throw new CountersignError(
+      'no_webassembly',
+      "No WebAssembly here: Lockdown Mode or a setting has taken it away. Allow it for this site in the browser's settings.",
+    );
+  }
   if (source instanceof WebAssembly.Module) return source;
-  return compile(typeof source === 'string' || source instanceof URL ? await platform().read(source) : source);
+  // Not by its class: where a DOM is imitated, that is another one.
+  return compile(typeof source === 'string' || 'href' in source ? await platform().read(source) : source);
 }
 
 /** What browsers say whose Content-Security-Policy forbids it, and what workerd says. */
-const FORBIDDEN = /unsafe-eval|disallowed by embedder/;
+const FORBIDDEN = /unsafe-eval|CSP|disallowed by embedder/;
 
 async function compile(source: BufferSource): Promise<WebAssembly.Module> {
   try {
@@ -98,7 +107,10 @@ const CURE =
   "Serve the file of that name in the package's dist there, or say where it is with init(url, { ed25519: url }). For Vite before 8, set optimizeDeps.exclude to ['countersign'].";
 
 /** @internal */
-export async function fetchWasm(url: string | URL): Promise<ArrayBuffer> {
+export async function fetchWasm(url: string | URL): Promise<BufferSource> {
+  // Nothing fetches a file in Node.js, where unit tests have this entry run.
+  const files = String(url).startsWith('file:') ? nodeModule<{ readFileSync(url: URL): Uint8Array<ArrayBuffer> }>('node:fs') : undefined;
+  if (files !== undefined) return files.readFileSync(new URL(url));
   let response: Response;
   try {
     response = await fetch(url);

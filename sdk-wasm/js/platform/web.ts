@@ -23,7 +23,8 @@ const SYSTEMS: [RegExp, string][] = [
 export const web: Omit<Platform, 'wasm' | 'ed25519'> = {
   read: fetchWasm,
   webSocket: () => globalThis.WebSocket,
-  origin: () => globalThis.origin,
+  // Imitated pages have the second alone.
+  origin: () => globalThis.origin ?? globalThis.location?.origin ?? '',
   label() {
     const agent = globalThis.navigator?.userAgent ?? '';
     const named = (names: [RegExp, string][], otherwise: string) => names.find(([pattern]) => pattern.test(agent))?.[1] ?? otherwise;

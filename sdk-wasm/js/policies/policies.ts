@@ -45,6 +45,11 @@ export class Policies {
     return new Policies(store, wallet, changed);
   }
 
+  /** Vue, and what has its reactivity from it, makes no proxy of what has a tag of its own: private members do not work through one. @internal */
+  get [Symbol.toStringTag](): string {
+    return 'Policies';
+  }
+
   /**
    * Those that can still approve something, in the order they were granted.
    *

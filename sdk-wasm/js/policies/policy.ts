@@ -1,3 +1,4 @@
+import { isBytes } from '../common/bytes.js';
 import { CountersignError } from '../common/errors.js';
 import type { MessageKind } from '../messages/describe.js';
 
@@ -164,7 +165,7 @@ export function isRequester(value: unknown): value is string {
 
 /** @internal */
 export function isPrefix(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array && value.length > 0 && value.length <= MOST.prefixBytes;
+  return isBytes(value) && value.length > 0 && value.length <= MOST.prefixBytes;
 }
 
 /** @internal */

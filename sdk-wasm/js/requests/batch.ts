@@ -40,6 +40,11 @@ export class SignBatch {
     return new SignBatch(id, requests);
   }
 
+  /** Vue, and what has its reactivity from it, makes no proxy of what has a tag of its own: private members do not work through one. @internal */
+  get [Symbol.toStringTag](): string {
+    return 'SignBatch';
+  }
+
   /** Who asks: the name that the server's operator gave the backend. */
   get requester(): { readonly name: string } {
     return this.requests[0]?.requester ?? { name: '' };

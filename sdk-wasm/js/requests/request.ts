@@ -1,3 +1,4 @@
+import type { Bytes } from '../common/bytes.js';
 import { Emitter } from '../common/emitter.js';
 import { type CountersignError, guarded } from '../common/errors.js';
 
@@ -18,15 +19,24 @@ export type RequestState =
   | 'failed';
 
 /** What became of a request, once that is certain. */
-export interface Outcome {
-  /** `accepted`: the signature was used. `declined`: this wallet declined. Any other: no signature of this wallet was used, or it is not known. */
-  readonly state: Exclude<RequestState, 'open' | 'answered'>;
+export type Outcome = Settled<'accepted'> | Settled<'declined'> | Unused;
+
+/** It ended as this wallet had answered. */
+export interface Settled<State extends 'accepted' | 'declined'> {
+  /** `accepted`: the signature was used. `declined`: this wallet declined. */
+  readonly state: State;
+  readonly error?: undefined;
+}
+
+/** No signature of this wallet was used, or it is not known. */
+export interface Unused {
+  readonly state: Exclude<RequestState, 'open' | 'answered' | 'accepted' | 'declined'>;
   /**
-   * Why; absent where it was accepted or declined. `late` (the requester had stopped waiting), `cancelled`, `expired`, `answered_elsewhere`;
-   * with `failed`: `bad_signature`, `message_mismatch`, `unknown_request`, `signer_failed`, `key_freed`, `closed`, or `unconfirmed` (the connection
-   * broke, or the server has forgotten the request, and whether the signature was used is not known).
+   * Why: `late` (the requester had stopped waiting), `cancelled`, `expired`, `answered_elsewhere`; with `failed`: `bad_signature`,
+   * `message_mismatch`, `unknown_request`, `signer_failed`, `key_freed`, `closed`, or `unconfirmed` (the connection broke, or the server has
+   * forgotten the request, and whether the signature was used is not known).
    */
-  readonly error?: CountersignError;
+  readonly error: CountersignError;
 }
 
 /** Why a wallet declines. */
@@ -65,7 +75,7 @@ export interface Actions {
 /** @internal */
 export interface Details {
   id: string;
-  message: Uint8Array;
+  message: Bytes;
   requester: string;
   purpose: string | undefined;
   attempt: number;
@@ -88,7 +98,7 @@ export class SignRequest {
   /** Names the request on every device and in the backend's log. */
   readonly id: string;
   /** A copy of the bytes to be signed; what is signed is the wallet's own copy. */
-  readonly message: Uint8Array;
+  readonly message: Bytes;
   /** Who asks: the name that the server's operator gave the backend. */
   readonly requester: { readonly name: string };
   /** Why, in the backend's own words: a claim, not a fact. */
@@ -138,6 +148,11 @@ export class SignRequest {
   /** @internal */
   static create(details: Details, actions: Actions): SignRequest {
     return new SignRequest(details, actions);
+  }
+
+  /** Vue, and what has its reactivity from it, makes no proxy of what has a tag of its own: private members do not work through one. @internal */
+  get [Symbol.toStringTag](): string {
+    return 'SignRequest';
   }
 
   /** 1 at first, one more each time the server delivers the request again. */

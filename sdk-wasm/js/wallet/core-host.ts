@@ -1,3 +1,4 @@
+import { type Bytes, isBytes } from '../common/bytes.js';
 import { type Emitter, report } from '../common/emitter.js';
 import { CountersignError, reasonOf } from '../common/errors.js';
 import type { CoreWallet } from '../core.js';
@@ -44,7 +45,7 @@ export function coreHost({ core, url, webSocket, key, publicKey, emitter, prompt
       const failed = (error: unknown) => core().sign_failed(task, error instanceof CountersignError ? error.code : '', reasonOf(error));
       try {
         const signature = signatureOf(key, publicKey, bytes);
-        if (signature instanceof Uint8Array) signed(signature);
+        if (isBytes(signature)) signed(signature);
         else void signature.then(signed, failed);
       } catch (error) {
         failed(error);
@@ -57,11 +58,11 @@ export function coreHost({ core, url, webSocket, key, publicKey, emitter, prompt
         ...(state === 'reconnecting' && { retryInMs }),
         ...(state === 'connected' && { connectionId }),
         ...(error !== undefined && { error }),
-      });
+      } as object as StateEvent);
     },
     request(
       id: string,
-      message: Uint8Array,
+      message: Bytes,
       requester: string,
       purpose: string,
       attempt: number,

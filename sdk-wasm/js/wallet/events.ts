@@ -11,14 +11,42 @@ import type { ElsewhereRequest } from './other-tabs.js';
 export type ConnectionState = 'idle' | 'standby' | 'connecting' | 'introducing' | 'connected' | 'reconnecting' | 'closed';
 
 /** A change of the connection's state. */
-export interface StateEvent {
-  state: ConnectionState;
-  /** With `reconnecting`: milliseconds until the next try. */
-  retryInMs?: number;
-  /** With `connected`: the server's name for the connection. */
-  connectionId?: string;
-  /** With `reconnecting` and `closed`: why; absent where `close()` was called. */
+export type StateEvent = ConnectedEvent | ReconnectingEvent | ClosedEvent | OnTheWayEvent;
+
+/** The server has welcomed the wallet. */
+export interface ConnectedEvent {
+  state: 'connected';
+  /** The server's name for the connection. */
+  connectionId: string;
+  retryInMs?: undefined;
+  error?: undefined;
+}
+
+/** The connection is lost, or was not made. */
+export interface ReconnectingEvent {
+  state: 'reconnecting';
+  /** Milliseconds until the next try. */
+  retryInMs: number;
+  /** Why. */
+  error: CountersignError;
+  connectionId?: undefined;
+}
+
+/** The wallet is closed, until `connect()` is called. */
+export interface ClosedEvent {
+  state: 'closed';
+  /** Why; absent where `close()` was called. */
   error?: CountersignError;
+  retryInMs?: undefined;
+  connectionId?: undefined;
+}
+
+/** Any other state. */
+export interface OnTheWayEvent {
+  state: Exclude<ConnectionState, 'connected' | 'reconnecting' | 'closed'>;
+  retryInMs?: undefined;
+  connectionId?: undefined;
+  error?: undefined;
 }
 
 /** A frame on the wire, for logs. */
@@ -30,15 +58,11 @@ export interface FrameEvent {
   text: string;
 }
 
-/** A request is over. */
-export interface EndedEvent {
+/** A request is over: how, and why. */
+export type EndedEvent = Outcome & {
   /** Names the request on every device and in the backend's log. */
-  requestId: string;
-  /** How it ended. */
-  state: Outcome['state'];
-  /** Why; absent where it was accepted or declined. */
-  error?: CountersignError;
-}
+  readonly requestId: string;
+};
 
 /** A policy has approved a request, and nobody was asked. */
 export interface ApprovedEvent {

@@ -55,7 +55,7 @@ export class Prompts {
   }
 
   ended(requestId: string, state: Outcome['state'], error: CountersignError | undefined): void {
-    const outcome: Outcome = { state, ...(error !== undefined && { error }) };
+    const outcome = { state, ...(error !== undefined && { error }) } as Outcome;
     const request = this.#requests.get(requestId);
     this.#requests.delete(requestId);
     if (request !== undefined) ended(request, outcome);

@@ -1,5 +1,5 @@
 import { Emitter, report } from '../common/emitter.js';
-import { CountersignError, guarded, reasonOf } from '../common/errors.js';
+import { CountersignError, type ErrorCode, guarded, reasonOf } from '../common/errors.js';
 import { randomId } from '../common/random-id.js';
 import { CoreWallet } from '../core.js';
 import { publicKeyOf } from '../keys/signer.js';
@@ -38,7 +38,7 @@ interface Waiter {
  * await wallet.connect();
  * ```
  */
-export class Wallet implements Disposable {
+export class Wallet {
   /** The public key it answers for, in base64. */
   readonly publicKey: string;
   /** What the human has allowed in advance. */
@@ -119,7 +119,7 @@ export class Wallet implements Disposable {
       explain: (code, message) =>
         this.#isHandingOver
           ? new CountersignError('superseded', 'another tab goes on with this wallet')
-          : explain(code, message, { audience, origin }, this.#state),
+          : explain(code as ErrorCode, message, { audience, origin }, this.#state),
     });
     const core = guarded(
       () =>
@@ -135,6 +135,11 @@ export class Wallet implements Disposable {
     );
     this.#core = core;
     this.#identify(this.#device.id);
+  }
+
+  /** Vue, and what has its reactivity from it, makes no proxy of what has a tag of its own: private members do not work through one. @internal */
+  get [Symbol.toStringTag](): string {
+    return 'Wallet';
   }
 
   /** The connection's state. */
