@@ -35,3 +35,7 @@ export { install } from '../platform/platform.js';
 export { fetchWasm, instantiate } from '../platform/wasm.js';
 /** @internal */
 export { web } from '../platform/web.js';
+/** @internal */
+export { answered, ended } from '../requests/request.js';
+/** @internal */
+export { substitutes } from '../wallet/substitute.js';

@@ -74,7 +74,7 @@ export function coreHost({ core, url, webSocket, key, publicKey, emitter, prompt
       size: number,
     ) {
       const batch = batchId === '' ? undefined : { id: batchId, index, size };
-      prompts.add({ id, message, requester, purpose: purpose || undefined, attempt, expiresInMs, resumed, batch }, more);
+      return prompts.add({ id, message, requester, purpose: purpose || undefined, attempt, expiresInMs, resumed, batch }, more);
     },
     repeated: (id: string, attempt: number, expiresInMs: number) => prompts.repeated(id, attempt, expiresInMs),
     answered: (id: string) => prompts.answered(id),

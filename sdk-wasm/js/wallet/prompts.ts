@@ -33,13 +33,16 @@ export class Prompts {
     return [...this.#requests.values()].filter((request) => !this.#considered.has(request));
   }
 
-  /** Takes in a request; `more` says that others of its prompt follow at once. */
-  add(details: Details, more: boolean): void {
+  /**
+   * Takes in a request; `more` says that others of its prompt follow at once. With the last of a prompt comes a promise that resolves when they
+   * were told.
+   */
+  add(details: Details, more: boolean): [SignRequest, Promise<void>?] {
     const request = SignRequest.create(details, this.#actions);
     this.#requests.set(request.id, request);
     this.#considered.add(request);
     this.#arriving.push(request);
-    if (!more) void this.#decide(this.#arriving.splice(0));
+    return more ? [request] : [request, this.#decide(this.#arriving.splice(0))];
   }
 
   repeated(id: string, attempt: number, expiresInMs: number): void {

@@ -16,6 +16,7 @@ import { explain } from './explain.js';
 import type { Device, WalletOptions } from './options.js';
 import type { ElsewhereRequest } from './other-tabs.js';
 import { Prompts } from './prompts.js';
+import { substitutes } from './substitute.js';
 import { Tabs } from './tabs.js';
 
 interface Waiter {
@@ -65,10 +66,11 @@ export class Wallet {
 
   /** @throws {CountersignError} `invalid_key`, `wasm_not_loaded`, `invalid_url`, `invalid_device`, `no_websocket` */
   constructor(options: WalletOptions) {
-    const { key, url: given, device, WebSocket, backoff, store, policyStore, tabs } = options ?? {};
+    const substitute = substitutes.get(options?.key);
+    const { key, url: given, device, WebSocket, backoff, store, policyStore, tabs } = { ...options, ...substitute?.options };
     const publicKey = publicKeyOf(key);
     // Node.js 20 gets its WebSocket along with the WebAssembly.
-    checkLoaded();
+    if (substitute === undefined) checkLoaded();
     const { url, audience } = address(given);
     const webSocket = WebSocket ?? platform().webSocket();
     if (webSocket === undefined) {
@@ -123,7 +125,7 @@ export class Wallet {
     });
     const core = guarded(
       () =>
-        new CoreWallet(
+        new (substitute?.Core ?? CoreWallet)(
           publicKey,
           audience,
           origin,
