@@ -17,6 +17,8 @@ const { flushSync } = await import('react-dom');
 const { createRoot } = await import('react-dom/client');
 const { renderToString } = await import('react-dom/server');
 const { useWallet } = await load('countersign/react');
+/** @type {typeof import('countersign/testing')} */
+const { endRequest, testWallet } = await load('countersign/testing');
 
 /** Mounts a component that uses the hook, in React's strict mode; `view()` is what it got last. */
 function mounted(options) {
@@ -162,6 +164,77 @@ test('what goes wrong is told in the view and breaks no rendering', async () => 
   peer.close(1008);
   const { error } = await until(({ state }) => state === 'closed');
   code('proof_invalid')(error);
+});
+
+test('two components with one key and server have one wallet, until the last is gone', async () => {
+  const { server, key, url } = await start();
+  const one = mounted({ key, url });
+  const other = mounted({ key: { publicKey: key.publicKey, storage: 'x', sign: (bytes) => key.sign(bytes) }, url: `${url}?token=1` });
+  const peer = await server.peer();
+  await peer.welcome();
+  await one.until(({ state }) => state === 'connected');
+  await other.until(({ state }) => state === 'connected');
+  assert.equal(one.view().wallet, other.view().wallet);
+  await peer.ask('hello');
+  for (const { until } of [one, other]) assert.equal((await until(({ requests }) => requests.length > 0)).requests.length, 1);
+  one.unmount();
+  assert.deepEqual(await untilPong(peer), []);
+  assert.deepEqual([other.view().state, other.view().requests.length, server.waitingPeers], ['connected', 1, 0]);
+  other.unmount();
+  assert.equal(await peer.closed, 1000);
+});
+
+test('one that comes when the last is going takes over, and another key object then makes another wallet', async () => {
+  const { server, key, url } = await start();
+  const one = mounted({ key, url });
+  const peer = await server.peer();
+  await peer.welcome();
+  const { wallet } = await one.until(({ state }) => state === 'connected');
+  one.unmount();
+  const two = mounted({ key, url });
+  assert.equal((await two.until(({ state }) => state === 'connected')).wallet, wallet);
+  two.render({ key: await Key.fromSeed(key.exportSeed()), url });
+  assert.equal(await peer.closed, 1000);
+  await (await server.peer()).welcome();
+  assert.notEqual((await two.until(({ state }) => state === 'connected')).wallet, wallet);
+});
+
+test('unmounting while it connects breaks nothing, and what is left connects', async () => {
+  const { server, key, url } = await start();
+  const one = mounted({ key, url });
+  const first = await server.peer();
+  one.unmount();
+  // However the socket is closed: it may not be open yet.
+  await first.closed;
+  const two = mounted({ key, url });
+  await (await server.peer()).welcome();
+  assert.equal((await two.until(({ state }) => state === 'connected')).error, undefined);
+});
+
+test('an answer is seen under way, and then what became of it', async () => {
+  const { key, ask, askBatch } = await testWallet();
+  const { until, view } = mounted({ key });
+  await until(({ state }) => state === 'connected');
+  const late = await ask('hello', { onAnswer: 'pending' });
+  await until(({ requests }) => requests.includes(late));
+  const answer = late.approve();
+  assert.deepEqual((await until(({ answered }) => answered.length > 0)).answered, [late]);
+  assert.deepEqual([view().requests, view().outcomes], [[], []]);
+  endRequest(late, 'late');
+  await answer;
+  const { outcomes, answered } = await until(({ outcomes }) => outcomes.length > 0);
+  assert.deepEqual([answered, outcomes[0].request === late, outcomes[0].state], [[], true, 'late']);
+  code('late')(outcomes[0].error);
+  const [one, two] = await askBatch(['one', 'two']);
+  endRequest(one, 'cancelled');
+  await two.approve();
+  assert.deepEqual(
+    (await until(({ outcomes }) => outcomes.length === 3)).outcomes.map(({ state }) => state),
+    ['late', 'cancelled', 'accepted'],
+  );
+  for (let count = 0; count < 20; count++) await (await ask('again')).approve();
+  await until(({ outcomes }) => outcomes.every(({ state }) => state === 'accepted'));
+  assert.equal(view().outcomes.length, 16);
 });
 
 test('on a server it is idle and connects nowhere', async () => {

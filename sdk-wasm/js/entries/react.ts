@@ -1,9 +1,10 @@
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { Signer } from '../keys/signer.js';
 import type { WalletOptions } from '../wallet/options.js';
-import { type WalletSnapshot, WalletSource } from './wallet-external-store.js';
+import type { WalletSnapshot } from './shared-wallet.js';
+import { WalletSource } from './wallet-source.js';
 
-export type { WalletSnapshot } from './wallet-external-store.js';
+export type { RequestOutcome, WalletSnapshot } from './shared-wallet.js';
 
 /** How {@link useWallet} sets its wallet up. */
 export interface UseWalletOptions extends Omit<WalletOptions, 'key'> {
@@ -17,13 +18,13 @@ export interface UseWalletOptions extends Omit<WalletOptions, 'key'> {
 export interface WalletView extends WalletSnapshot {
   /** Connects, as `wallet.connect()` does. What it throws is in `error` too. */
   connect(): Promise<void>;
-  /** Disconnects until `connect()` is called. */
+  /** Disconnects until `connect()` is called, for all components that share the wallet. */
   close(): void;
 }
 
 /**
- * A wallet for as long as the component is mounted. Another `key` or `url` makes another wallet; the other options count when it is
- * made. On a server it is `idle` and connects nowhere.
+ * A wallet for as long as a component is mounted that uses it. Components with the same public key and `url` share one, made with the
+ * options of the first; another `key` or `url` makes another. On a server it is `idle` and connects nowhere.
  *
  * @example
  * ```tsx
@@ -31,11 +32,14 @@ export interface WalletView extends WalletSnapshot {
  * import { useWallet } from 'countersign/react';
  *
  * function Prompts({ signer }: { signer: Signer | undefined }) {
- *   const { state, requests, error } = useWallet({ key: signer, url: 'wss://sign.example.com/ws' });
+ *   const { state, requests, answered, outcomes, error } = useWallet({ key: signer, url: 'wss://sign.example.com/ws' });
+ *   const last = outcomes.at(-1);
  *   return (
  *     <section aria-label={state}>
  *       {error && <p role="alert">{error.message}</p>}
  *       {requests.map((request) => <Prompt key={request.id} request={request} />)}
+ *       {answered.length > 0 && <p>Sending…</p>}
+ *       {last && <p role="status">{last.state === 'accepted' ? 'Signed.' : (last.error?.message ?? 'Declined.')}</p>}
  *     </section>
  *   );
  * }

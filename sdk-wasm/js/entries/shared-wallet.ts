@@ -1,9 +1,12 @@
 import type { SignBatch } from '../requests/batch.js';
-import type { SignRequest } from '../requests/request.js';
+import type { Outcome, SignRequest } from '../requests/request.js';
 import type { ConnectionState } from '../wallet/events.js';
 import type { WalletOptions } from '../wallet/options.js';
 import type { ElsewhereRequest } from '../wallet/other-tabs.js';
 import { CountersignError, reasonOf, Wallet } from './shared.js';
+
+/** What became of a request that was shown, and why. */
+export type RequestOutcome = Outcome & { readonly request: SignRequest };
 
 /** What a page shows of a wallet; a new object at each change. */
 export interface WalletSnapshot {
@@ -17,94 +20,110 @@ export interface WalletSnapshot {
   readonly requests: readonly SignRequest[];
   /** What waits for the human and came together. */
   readonly batches: readonly SignBatch[];
+  /** What was answered, and of which it is not certain yet what became. */
+  readonly answered: readonly SignRequest[];
+  /** What became of the last 16 that are over, answered or not, the latest last. */
+  readonly outcomes: readonly RequestOutcome[];
   /** What another tab has open, while that one is connected. */
   readonly elsewhere: readonly ElsewhereRequest[];
   /** What went wrong last; absent once it is connected. */
   readonly error: CountersignError | undefined;
 }
 
-/** One wallet as an external store: it lives while somebody retains it. @internal */
-export class WalletSource {
-  readonly #options: WalletOptions | undefined;
-  readonly #listeners = new Set<() => void>();
-  #holders = 0;
+const MOST_OUTCOMES = 16;
+
+const isOpen = ({ state }: SignRequest) => state === 'open';
+
+/** Of a wallet that is not there. @internal */
+export function idle(publicKey: string | undefined): WalletSnapshot {
+  return {
+    wallet: undefined,
+    publicKey,
+    state: 'idle',
+    requests: [],
+    batches: [],
+    answered: [],
+    outcomes: [],
+    elsewhere: [],
+    error: undefined,
+  };
+}
+
+/** One wallet, and what there is to be shown of it. @internal */
+export class SharedWallet {
+  /** How many components have it. */
+  holders = 0;
+  readonly options: WalletOptions;
+  readonly listeners = new Set<() => void>();
+  readonly #shown = new Map<string, SignRequest>();
   #snapshot: WalletSnapshot;
 
   /** Does nothing that would have to be undone. */
-  constructor(options: WalletOptions | undefined) {
-    this.#options = options;
-    this.#snapshot = {
-      wallet: undefined,
-      publicKey: options?.key.publicKey,
-      state: 'idle',
-      requests: [],
-      batches: [],
-      elsewhere: [],
-      error: undefined,
-    };
+  constructor(options: WalletOptions) {
+    this.options = options;
+    this.#snapshot = idle(options.key.publicKey);
   }
 
-  readonly snapshot = (): WalletSnapshot => this.#snapshot;
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  };
+  get snapshot(): WalletSnapshot {
+    return this.#snapshot;
+  }
 
   /** @throws {CountersignError} as `Wallet.connect` and `new Wallet` do */
-  readonly connect = async (): Promise<void> => {
+  async connect(): Promise<void> {
     try {
-      await this.#wallet()?.connect();
+      await this.#wallet().connect();
     } catch (cause) {
       const error = cause instanceof CountersignError ? cause : new CountersignError('invalid_key', reasonOf(cause), { cause });
       // Somebody has closed it, who knows.
       if (error.code !== 'closed') this.#show({ error });
       throw error;
     }
-  };
-
-  readonly close = (): void => this.#snapshot.wallet?.close();
-
-  /** Keeps the wallet until the function returned is called, and connects it if that is asked. */
-  retain(connects: boolean): () => void {
-    this.#holders += 1;
-    // What goes wrong is in the snapshot.
-    if (connects) void this.connect().catch(() => {});
-    return () => {
-      this.#holders -= 1;
-      // React's StrictMode lets go and retains at once.
-      queueMicrotask(() => this.#holders === 0 && this.close());
-    };
   }
 
-  #wallet(): Wallet | undefined {
-    if (this.#snapshot.wallet !== undefined || this.#options === undefined) return this.#snapshot.wallet;
-    const wallet = new Wallet(this.#options);
+  close(): void {
+    this.#snapshot.wallet?.close();
+  }
+
+  #wallet(): Wallet {
+    if (this.#snapshot.wallet !== undefined) return this.#snapshot.wallet;
+    const wallet = new Wallet(this.options);
     wallet.on('state', ({ state, error }) =>
       this.#show({ state, error: state === 'connected' ? undefined : (error ?? this.#snapshot.error) }),
     );
     wallet.on('error', (error) => this.#show({ error }));
     wallet.on('elsewhere', (elsewhere) => this.#show({ elsewhere }));
     wallet.on('request', (request) => {
-      request.on('change', () => this.#show());
+      this.#watch(request);
       this.#show({ requests: [...this.#snapshot.requests, request] });
     });
     wallet.on('batch', (batch) => {
-      batch.on('change', () => this.#show());
+      batch.requests.forEach((request) => this.#watch(request));
       this.#show({ batches: [...this.#snapshot.batches, batch] });
+    });
+    wallet.on('ended', ({ requestId, ...outcome }) => {
+      const request = this.#shown.get(requestId);
+      // Nobody was shown what a policy has approved, or what is only sent again.
+      if (request === undefined) return;
+      this.#shown.delete(requestId);
+      this.#show({ outcomes: [...this.#snapshot.outcomes, { request, ...outcome }].slice(-MOST_OUTCOMES) });
     });
     this.#show({ wallet });
     return wallet;
   }
 
+  #watch(request: SignRequest): void {
+    this.#shown.set(request.id, request);
+    request.on('change', () => this.#show());
+  }
+
   #show(changed: Partial<WalletSnapshot> = {}): void {
     const next = { ...this.#snapshot, ...changed };
-    const isOpen = ({ state }: SignRequest) => state === 'open';
     this.#snapshot = {
       ...next,
       requests: next.requests.filter(isOpen),
       batches: next.batches.filter(({ requests }) => requests.some(isOpen)),
+      answered: [...this.#shown.values()].filter(({ state }) => state === 'answered'),
     };
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.listeners) listener();
   }
 }
