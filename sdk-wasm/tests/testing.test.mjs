@@ -1,7 +1,7 @@
 // countersign/testing: that it does as a wallet does with a server, and leaves nothing behind.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { code, connected, event } from './bench.mjs';
@@ -236,4 +236,15 @@ test('it loads no WebAssembly, dials nothing and leaves no timer', () => {
   // It ends by itself, though no wallet was closed.
   const output = execFileSync(process.execPath, ['unit.mjs'], { cwd: directory, encoding: 'utf8', timeout: 30_000 });
   assert.equal(output, 'connected accepted 0\n');
+});
+
+test('the example of the README does what it says', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const [, example] = /```js\n(import \{[^}]*\} from 'countersign\/testing';\n.*?)```/s.exec(readme) ?? [];
+  assert.ok(example);
+  writeFileSync(join(directory, 'readme.mjs'), example);
+  const output = execFileSync(process.execPath, ['readme.mjs'], { cwd: directory, encoding: 'utf8', timeout: 30_000 });
+  const said = ["accepted { approvedBy: 'human' }", 'late', 'true'];
+  assert.deepEqual(output.split('\n').slice(0, 3), said);
+  for (const line of said) assert.ok(example.includes(`// ${line.replace(/^accepted/, "'accepted'").replace(/^late/, "'late'")}`), line);
 });

@@ -15,8 +15,8 @@ const ROOT = new URL('../../', import.meta.url);
 const inRepository = (path) => fileURLToPath(new URL(path, ROOT));
 
 const BINARY = process.env.COUNTERSIGN_BIN ?? inRepository('target/debug/countersign');
-const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
-const CHROMIUM_FLAGS = [
+export const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
+export const CHROMIUM_FLAGS = [
   '--headless=new',
   '--no-sandbox',
   '--disable-gpu',

@@ -1,8 +1,8 @@
 // A fresh folder for each environment, with nothing installed in it but the packed package.
 
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -36,4 +36,13 @@ export async function folder(name, app, { entry = 'countersign', type = 'module'
   await writeFile(join(path, 'package.json'), JSON.stringify({ private: true, type }));
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...npm, tarball], { cwd: path });
   return path;
+}
+
+/** Puts packages of this folder beside the installed one. */
+export async function link(path, names) {
+  for (const name of names) {
+    const at = join(path, 'node_modules', name);
+    await mkdir(dirname(at), { recursive: true });
+    await symlink(join(here, 'node_modules', name), at);
+  }
 }

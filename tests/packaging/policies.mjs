@@ -7,6 +7,12 @@ export const STRICTEST =
 /** The same for pages that start workers: a worker's address has to come from a policy of the page's own. */
 export const WITH_WORKERS = `${STRICTEST.replace("trusted-types 'none'", 'trusted-types workers')}; worker-src 'self'`;
 
+/** The same for pages of frameworks, which have policies of their own for Trusted Types. */
+export const WITH_FRAMEWORKS = STRICTEST.replace("trusted-types 'none'", 'trusted-types vue svelte-trusted-html');
+
+/** For bundlers that write a script into the page itself, such as an import map. */
+export const WITH_INLINE_SCRIPTS = STRICTEST.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'");
+
 /** For bundlers whose workers load their scripts by addresses that are strings, which no policy with Trusted Types takes. */
 export const WITHOUT_TRUSTED_TYPES = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'";
 

@@ -14,15 +14,17 @@ export { PATIENCE_MS };
  *
  * @param next  resolves with the next word of apps/serve.js
  * @param label what the wallet is to call its device: by this the right entry of the package runs
+ * @param approval who approves it, and what they do meanwhile
  */
-export async function signs(server, next, label) {
+export async function signs(server, next, label, { approvedBy = 'policy:packaging', act = async () => {} } = {}) {
   const { publicKey, label: said } = await word(next);
   assert.match(said, label);
   const text = `signed by ${said}`;
-  const { status, body } = await server.sendToSign({ public_key: publicKey, message: Buffer.from(text).toString('base64') });
+  const asked = server.sendToSign({ public_key: publicKey, message: Buffer.from(text).toString('base64') });
+  const [{ status, body }] = await Promise.all([asked, act()]);
   assert.equal(status, 200, JSON.stringify(body));
   assert.ok(verifies(body, text), 'the signature does not verify');
-  assert.equal(body.approved_by, 'policy:packaging');
+  assert.equal(body.approved_by, approvedBy);
   assert.deepEqual(await word(next), { state: 'accepted' });
   return `signed by ${said}`;
 }
@@ -66,9 +68,9 @@ export async function programSigns(server, [command, ...args], cwd, label) {
  * @param {import('../browser/harness.mjs').Server} server
  * @param {import('../browser/harness.mjs').Browser} browser
  * @param {string} url
- * @param {{ label?: RegExp, context?: import('../browser/harness.mjs').BrowserContextOptions, prepare?(context: import('../browser/harness.mjs').BrowserContext): unknown }} options
+ * @param {{ label?: RegExp, context?: import('../browser/harness.mjs').BrowserContextOptions, prepare?(context: import('../browser/harness.mjs').BrowserContext): unknown, approvedBy?: string, act?(page: any): Promise<void> }} options
  */
-export async function pageSigns(server, browser, url, { label = /^Chrom\w+ on Linux$/, context: options, prepare } = {}) {
+export async function pageSigns(server, browser, url, { label = /^Chrom\w+ on Linux$/, context: options, prepare, approvedBy, act } = {}) {
   const context = await browser.newContext(options);
   const problems = [];
   context.on('console', (message) => {
@@ -80,7 +82,7 @@ export async function pageSigns(server, browser, url, { label = /^Chrom\w+ on Li
     await prepare?.(context);
     const page = await context.newPage();
     await page.goto(url);
-    const said = await signs(server, wordsOf(page), label);
+    const said = await signs(server, wordsOf(page), label, { approvedBy, act: act && (() => act(page)) });
     assert.deepEqual(problems, []);
     return said;
   } catch (error) {

@@ -26,8 +26,7 @@ export const outsideBrowser: Omit<Platform, 'label'> = {
   ed25519: async () => (await import('./embedded.js')).embedded.ed25519(),
   read,
   webSocket: () => globalThis.WebSocket,
-  // Where a unit test imitates a page, its WebSocket states that page's origin.
-  origin: () => (typeof document === 'undefined' ? '' : (globalThis.location?.origin ?? '')),
+  origin: () => '',
   store: undefined,
   onReturn: () => () => {},
   tabs: () => undefined,

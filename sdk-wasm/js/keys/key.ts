@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type Bytes, toBase64 } from '../common/bytes.js';
 import { CountersignError } from '../common/errors.js';
 import { init } from '../platform/wasm.js';

@@ -5,7 +5,10 @@ import { nodeModule } from './node-module.js';
 import { platform } from './platform.js';
 
 /** Where the WebAssembly comes from: an address, its bytes, or the compiled module. */
-export type WasmSource = string | URL | BufferSource | WebAssembly.Module;
+export type WasmSource = string | URL | ArrayBuffer | ArrayBufferView | WasmModule;
+
+/** `WebAssembly.Module`, where the types of the platform have it: those of Node.js do not. */
+export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } } ? Module : never;
 
 /** Where WebAssembly lies that is loaded when it is first needed. */
 export interface OtherSources {
@@ -81,7 +84,7 @@ async function moduleOf(source: WasmSource): Promise<WebAssembly.Module> {
   }
   if (source instanceof WebAssembly.Module) return source;
   // Not by its class: where a DOM is imitated, that is another one.
-  return compile(typeof source === 'string' || 'href' in source ? await platform().read(source) : source);
+  return compile(typeof source === 'string' || 'href' in source ? await platform().read(source) : (source as BufferSource));
 }
 
 /** What browsers say whose Content-Security-Policy forbids it, and what workerd says. */

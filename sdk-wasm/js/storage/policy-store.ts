@@ -30,6 +30,11 @@ export interface PolicyStore {
 export class MemoryPolicyStore implements PolicyStore {
   readonly #kept = new Map<string, string>();
 
+  /** Vue, and what has its reactivity from it, makes no proxy of what has a tag of its own: private members do not work through one. @internal */
+  get [Symbol.toStringTag](): string {
+    return 'MemoryPolicyStore';
+  }
+
   async updatePolicies({ publicKey, audience }: WalletIdentity, change: (kept: string | undefined) => string | undefined): Promise<void> {
     const wallet = `${publicKey} ${audience}`;
     const changed = change(this.#kept.get(wallet));

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { Emitter, report } from '../common/emitter.js';
 import { CountersignError, type ErrorCode, guarded, reasonOf } from '../common/errors.js';
 import { randomId } from '../common/random-id.js';

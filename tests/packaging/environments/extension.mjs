@@ -3,7 +3,7 @@ import { folder } from '../folder.mjs';
 import { PATIENCE_MS, signs } from '../signing.mjs';
 
 /** Chromium takes no extension from its command line otherwise. */
-const flags = (path) => [
+export const flags = (path) => [
   `--load-extension=${path}`,
   `--disable-extensions-except=${path}`,
   '--disable-features=DisableLoadExtensionCommandLineSwitch',

@@ -1,13 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { symlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { folder, run, tool } from '../folder.mjs';
+import { folder, link, run, tool } from '../folder.mjs';
 import { pageSigns } from '../signing.mjs';
 
-const modules = fileURLToPath(new URL('../node_modules/', import.meta.url));
 const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1' };
 
 /** The address that a starting `next start` tells. */
@@ -24,7 +20,7 @@ const environment = (name, ...flags) => ({
   name,
   async test({ browser, server, wallets }) {
     const path = await folder(name.replace(/\W+/g, '-'), 'next');
-    for (const module of ['next', 'react', 'react-dom']) await symlink(join(modules, module), join(path, 'node_modules', module));
+    await link(path, ['next', 'react', 'react-dom']);
     await run(tool('next'), ['build', ...flags], { cwd: path, env });
     const child = spawn(tool('next'), ['start', '--port', '0', '--hostname', '127.0.0.1'], {
       cwd: path,

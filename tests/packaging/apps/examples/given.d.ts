@@ -30,3 +30,12 @@ declare const passphrase: string;
 declare const phrase: string;
 /** What the user chose. */
 declare const file: File;
+/** Of an extension. */
+declare const chrome: {
+  alarms: { create(name: string, options: { periodInMinutes: number }): void; onAlarm: { addListener(listener: () => void): void } };
+};
+/** What is used of Vue, whose own types are not here. */
+declare module 'vue' {
+  export function shallowRef<T>(value: T): { value: T };
+  export function onUnmounted(hook: () => void): void;
+}
