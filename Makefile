@@ -1,9 +1,9 @@
 # Three commands to know: `make demo`, `make test` and `make bench`. Each line is one a person could type.
-# Needed beforehand: Rust (rustup), Node.js 20 or later, and apt where Chromium has to be installed for the tests.
+# Needed beforehand: Rust (rustup), Node.js 20 or later, and apt where browsers have to be installed for the tests.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test chaos fuzz accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos fuzz accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -23,14 +23,14 @@ endef
 
 help:
 	@echo "make demo   build everything, start the server, print the address of the demo page"
-	@echo "make test   check and test everything, in real Chromium too"
+	@echo "make test   check and test everything, in real browsers too"
 	@echo "make bench  measure the server against what people would use instead; needs two idle cores"
 	@echo "make sdk-bench  measure the npm package beside other libraries"
 
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
-test: lint tested-build rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests sdk-bench-tests load-test outage-test chaos accepts
+test: lint tested-build rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos accepts
 	@echo "all tests passed"
 
 build:
@@ -58,7 +58,7 @@ lint: lint-js
 lint-js: sdk
 	$(call npm_ci,scripts/lint)
 	scripts/lint/node_modules/.bin/biome check --error-on-warnings
-	for tests in browser openapi packaging sdk-bench bench/peers; do ( $(call npm_ci,tests/$$tests) ) || exit; done
+	for tests in browser engines openapi packaging sdk-bench bench/peers; do ( $(call npm_ci,tests/$$tests) ) || exit; done
 	for project in web-demo tests sdk-wasm/tests; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
 
 rust-tests: tested-build
@@ -103,6 +103,17 @@ browser-tests: tested-build page
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
 	$(call npm_ci,tests/browser)
 	npm test --prefix tests/browser
+
+# One table of cases in Chromium, Firefox and WebKitGTK: what a human was shown, and how the backend's requests ended.
+engine-tests: tested-build page
+	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium
+	scripts/ensure-program.sh chromedriver chromium-driver
+	scripts/ensure-program.sh firefox-esr firefox-esr
+	scripts/ensure-program.sh WebKitWebDriver webkit2gtk-driver python3-gi gir1.2-webkit2-4.1
+	scripts/ensure-program.sh Xvfb xvfb
+	$(call npm_ci,tests/browser)
+	$(call npm_ci,tests/engines)
+	npm test --prefix tests/engines
 
 # What is compared does the same work; how fast is for `make sdk-bench`.
 sdk-bench-tests: sdk sdk-bench-programs

@@ -5,8 +5,13 @@ export class Prompts {
 
   /** Counts from now on, in every page of the context. */
   async attach(context) {
-    await context.exposeFunction('__prompted', (prompt) => this.#seen.push(prompt));
+    await context.exposeFunction('__prompted', (prompt) => this.saw(prompt));
     await context.addInitScript(watchCards);
+  }
+
+  /** Counts one that was told in another way. */
+  saw(prompt) {
+    this.#seen.push(prompt);
   }
 
   /** `new` or `resumed` for each prompt, in order; only those that asked for this request, if it is given. */
@@ -22,8 +27,8 @@ export class Prompts {
   }
 }
 
-/** Runs in the page. A card in a hidden part of it asks nobody. */
-function watchCards() {
+/** Runs in the page, and tells `window.__prompted`. A card in a hidden part of it asks nobody. */
+export function watchCards() {
   window.__prompts = 0;
   new MutationObserver((changes) => {
     for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {

@@ -1,0 +1,128 @@
+// What a case is played on: a server, the path to it, a site, and browsers with tabs of that site.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Server, withDirectory } from '../browser/harness.mjs';
+import { until } from '../browser/until.mjs';
+import { durableRequest, waitingRequest } from './backend-request.mjs';
+import { Path } from './path.mjs';
+import { Site } from './site.mjs';
+import { WalletTab } from './wallet-tab.mjs';
+
+export class Stage {
+  #engine;
+  #shared;
+  #directory = withDirectory();
+  #browsers = new Set();
+  #tabs = new Set();
+  #profiles = 0;
+  /** @type {any} */
+  #site;
+  /** @type {any} A {@link Path}. */
+  path;
+  /** @type {any} A {@link Server}. */
+  server;
+
+  constructor(engine, shared) {
+    this.#engine = engine;
+    this.#shared = shared;
+  }
+
+  /**
+   * Plays a case, and ends all that it has started, whatever becomes of it: gives how requests ended and what humans saw.
+   *
+   * @param {typeof import('./engines.mjs').ENGINES[number]} engine
+   * @param {import('./shared-browser.mjs').SharedBrowser} shared
+   * @param {(stage: Stage) => Promise<string>} run
+   */
+  static async play(engine, shared, run) {
+    const stage = new Stage(engine, shared);
+    try {
+      mkdirSync(stage.#directory.path);
+      stage.path = await Path.open();
+      stage.#site = await Site.open();
+      await stage.startServer();
+      const end = await run(stage);
+      await stage.server.untilIdle();
+      for (const tab of stage.#tabs) await tab.close();
+      return { end, prompts: stage.#site.prompts.seen() };
+    } catch (error) {
+      // Who knows in which state it is.
+      await shared.kill();
+      if (error instanceof Error) error.message += stage.server?.report() ?? '';
+      throw error;
+    } finally {
+      await stage.#close();
+    }
+  }
+
+  /** A profile of its own: another device. */
+  newProfile() {
+    this.#profiles += 1;
+    const profile = join(this.#directory.path, `profile-${this.#profiles}`);
+    mkdirSync(profile);
+    return profile;
+  }
+
+  /** Starts a browser. */
+  async browser(profile = this.newProfile()) {
+    const browser = await this.#engine.start(profile);
+    this.#browsers.add(browser);
+    return browser;
+  }
+
+  /**
+   * Opens the wallet in a tab.
+   *
+   * @param {{ browser?: { open(url: string): Promise<any> }, seed?: number[] }} [options] with `seed` its key is that one's, else the
+   *   browser's own; the browser is one that other cases use too, unless given
+   */
+  async open({ browser, seed } = {}) {
+    const settings = new URLSearchParams({ url: this.path.url, ...(seed && { seed: seed.join() }) });
+    const url = `${this.#site.url}/index.html#${settings}`;
+    if (browser !== undefined) return new WalletTab(await browser.open(url));
+    const tab = new WalletTab(await (await this.#shared.running()).open(url));
+    this.#tabs.add(tab);
+    return tab;
+  }
+
+  /** Opens it, and waits until the wallet is connected. */
+  async wallet(options = {}) {
+    const tab = await this.open(options);
+    const { publicKey } = await tab.connected();
+    return { tab, publicKey };
+  }
+
+  /** Another page of the site. */
+  get elsewhere() {
+    return `${this.#site.url}/elsewhere.html`;
+  }
+
+  /** Has a backend ask and wait. */
+  ask(publicKey, text) {
+    return waitingRequest(this.server, publicKey, text);
+  }
+
+  /** Has a backend ask, to look at it later. */
+  askDurably(publicKey, text) {
+    return durableRequest(this, publicKey, text);
+  }
+
+  /** Waits until all is counted that this tab has shown. */
+  untilTold(tab) {
+    return this.#site.untilTold(tab);
+  }
+
+  async startServer() {
+    const args = ['--data-dir', join(this.#directory.path, 'server'), '--audience', this.path.url];
+    this.server = await until('the server starts', () => Server.start({ args }));
+    this.path.leadTo(this.server.port);
+  }
+
+  async #close() {
+    await Promise.all([...this.#browsers].map((browser) => browser.kill()));
+    await this.server?.stop('SIGKILL');
+    await Promise.all([this.path?.close(), this.#site?.close()]);
+    this.#directory.remove();
+  }
+}
