@@ -15,6 +15,8 @@ const ROOT = new URL('../../', import.meta.url);
 const inRepository = (path) => fileURLToPath(new URL(path, ROOT));
 
 const BINARY = process.env.COUNTERSIGN_BIN ?? inRepository('target/debug/countersign');
+// A test's process that is killed, as by the runner when its time is up, cannot end its servers.
+const WITH_US = process.platform === 'linux' ? ['setpriv', '--pdeathsig', 'KILL'] : [];
 export const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
 export const CHROMIUM_FLAGS = [
   '--headless=new',
@@ -54,9 +56,8 @@ export class Server {
    * @param {{ port?: number, webRoot?: string, args?: string[] }} options `port` 0 has the system choose; `args` are further arguments
    */
   static async start({ port = 0, webRoot = WEB_ROOT, args = [] } = {}) {
-    const child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, '--web-root', webRoot, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const command = [...WITH_US, BINARY, '--listen', `127.0.0.1:${port}`, '--web-root', webRoot, ...args];
+    const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     const server = new Server(child);
     const url = await Promise.race([listening(child.stdout), once(child, 'error').then(([error]) => Promise.reject(error))]);
     if (!url) throw new Error(`${BINARY} did not start`, { cause: server.report() });
