@@ -2,19 +2,24 @@
 
 import { once } from 'node:events';
 import WebSocket from 'ws';
+import { PATIENCE_MS } from '../browser/until.mjs';
 
 /** A browser that is told what to do over a WebSocket. */
 export class BiDi {
   #socket;
   #last = 0;
-  /** @type {Map<number, { resolve(result: any): void, reject(error: Error): void }>} */
+  /** @type {Map<number, { resolve(result: any): void, reject(error: Error): void, timer: NodeJS.Timeout }>} */
   #waiting = new Map();
+  version = '';
 
   constructor(socket) {
     this.#socket = socket;
     socket.on('message', (text) => this.#handle(JSON.parse(text)));
     socket.on('close', () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error('the browser is gone'));
+      for (const { reject, timer } of this.#waiting.values()) {
+        clearTimeout(timer);
+        reject(new Error('the browser is gone'));
+      }
       this.#waiting.clear();
     });
   }
@@ -24,13 +29,14 @@ export class BiDi {
     const socket = new WebSocket(`${url}/session`);
     await once(socket, 'open');
     const browser = new BiDi(socket);
-    await browser.command('session.new', { capabilities: {} });
+    const { capabilities } = await browser.command('session.new', { capabilities: {} });
+    browser.version = capabilities.browserVersion;
     return browser;
   }
 
-  /** Opens a tab. The first, in which the browser started, stays: with the last one a browser closes too. */
-  async open(url) {
-    const { context } = await this.command('browsingContext.create', { type: 'tab' });
+  /** Opens a tab, or a window with one. The first, in which the browser started, stays: with the last one a browser closes too. */
+  async open(url, type = 'tab') {
+    const { context } = await this.command('browsingContext.create', { type });
     const tab = new Tab(this, context);
     await tab.go(url);
     return tab;
@@ -48,7 +54,8 @@ export class BiDi {
     const id = this.#last;
     return new Promise((resolve, reject) => {
       if (this.#socket.readyState !== WebSocket.OPEN) return reject(new Error('the browser is gone'));
-      this.#waiting.set(id, { resolve, reject });
+      const timer = setTimeout(() => reject(new Error(`${method} was not answered`)), PATIENCE_MS);
+      this.#waiting.set(id, { resolve, reject, timer });
       this.#socket.send(JSON.stringify({ id, method, params }));
     });
   }
@@ -56,6 +63,7 @@ export class BiDi {
   #handle({ type, id, result, error, message }) {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
+    clearTimeout(waiting?.timer);
     if (type === 'success') waiting?.resolve(result);
     else waiting?.reject(new Error(`${error}: ${message}`));
   }

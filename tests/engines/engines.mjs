@@ -22,9 +22,16 @@ class Running {
     this.#programs = programs;
   }
 
-  /** Opens a tab. */
-  open(url) {
-    return this.#remote.open(url);
+  get version() {
+    return this.#remote.version;
+  }
+
+  /**
+   * @param {string} url
+   * @param {'tab' | 'window'} [type] a tab of the last window, in front of the others, or a window of its own
+   */
+  open(url, type) {
+    return this.#remote.open(url, type);
   }
 
   /** As a person quits it. */

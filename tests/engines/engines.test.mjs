@@ -1,8 +1,7 @@
 // All cases in all engines: what a human was shown, and how the backend's request ended.
 
 import assert from 'node:assert/strict';
-import { after, describe, test } from 'node:test';
-import { PATIENCE_MS } from '../browser/until.mjs';
+import { after, before, describe, test } from 'node:test';
 import { CASES } from './cases.mjs';
 import { ENGINES } from './engines.mjs';
 import { SharedBrowser } from './shared-browser.mjs';
@@ -11,14 +10,17 @@ import { expected, table } from './table.mjs';
 
 /** @type {import('./table.mjs').Outcomes} */
 const outcomes = new Map(ENGINES.map(({ name }) => [name, new Map()]));
-after(() => console.log(table(CASES, outcomes)));
+/** @type {Map<string, string>} */
+const versions = new Map();
+after(() => console.log(table(CASES, outcomes, versions)));
 
 for (const engine of ENGINES) {
   describe(engine.name, () => {
     const shared = new SharedBrowser(engine);
+    before(async () => versions.set(engine.name, (await shared.running()).version));
     after(() => shared.kill());
     for (const given of CASES) {
-      test(given.name, { timeout: 2 * PATIENCE_MS }, async () => {
+      test(given.name, async () => {
         const outcome = await Stage.play(engine, shared, given.play);
         outcomes.get(engine.name)?.set(given.name, outcome);
         assert.deepEqual(outcome, expected(given, engine.name));

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { PATIENCE_MS } from '../browser/until.mjs';
 
 // The shell and all that it starts are one process group. Its standard input closes when this process lets go of it or is gone,
 // whatever the reason, and then the whole group is killed. The output is the program's alone, and so ends with it.
@@ -31,6 +32,7 @@ export class Program {
         const found = this.#said.match(pattern)?.[1];
         if (found !== undefined) resolve(found);
       };
+      setTimeout(() => reject(new Error(`it did not say ${pattern}, but: ${this.#said}`)), PATIENCE_MS).unref();
       this.#shell.stdout.on('data', look);
       this.#shell.stdout.on('end', () => reject(new Error(`it ended without saying ${pattern}, but: ${this.#said}`)));
       look();

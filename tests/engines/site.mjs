@@ -3,12 +3,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WEB_ROOT } from '../browser/harness.mjs';
+import { withoutEd25519 } from '../browser/keys-page.mjs';
 import { Prompts, watchCards } from '../browser/prompts.mjs';
 import { until } from '../browser/until.mjs';
 import { serve } from '../sdk-bench/serve.mjs';
 
 const PACKAGE = join(WEB_ROOT, 'countersign');
-const HTML = `<!doctype html><link rel="icon" href="data:,"><title>wallet</title><body>
+const html = (...scripts) => `<!doctype html><link rel="icon" href="data:,"><title>wallet</title><body>${scripts.join('')}
   <script type="module" src="witness.js"></script><script type="module" src="main.js"></script>`;
 // One after the other, so that what is told last says that all before has arrived.
 const WITNESS = `let told = Promise.resolve();
@@ -19,7 +20,8 @@ const WITNESS = `let told = Promise.resolve();
 
 /** @type {Map<string, string | Buffer>} */
 const FILES = new Map();
-FILES.set('/index.html', HTML);
+FILES.set('/index.html', html());
+FILES.set('/without-ed25519.html', html(`<script>(${withoutEd25519})()</script>`));
 FILES.set('/elsewhere.html', '<!doctype html><link rel="icon" href="data:,"><title>another page</title>');
 FILES.set('/witness.js', WITNESS);
 FILES.set('/main.js', readFileSync(new URL('page/main.js', import.meta.url)));

@@ -14,6 +14,7 @@ export class Stage {
   #shared;
   #directory = withDirectory();
   #browsers = new Set();
+  /** @type {Set<WalletTab>} */
   #tabs = new Set();
   #profiles = 0;
   /** @type {any} */
@@ -45,11 +46,12 @@ export class Stage {
       const end = await run(stage);
       await stage.server.untilIdle();
       for (const tab of stage.#tabs) await tab.close();
-      return { end, prompts: stage.#site.prompts.seen() };
+      // Of two tabs the later may be the first to be heard.
+      return { end, prompts: stage.#site.prompts.seen().sort() };
     } catch (error) {
+      if (error instanceof Error) error.message += await stage.#report();
       // Who knows in which state it is.
       await shared.kill();
-      if (error instanceof Error) error.message += stage.server?.report() ?? '';
       throw error;
     } finally {
       await stage.#close();
@@ -72,25 +74,34 @@ export class Stage {
   }
 
   /**
-   * Opens the wallet in a tab.
+   * Opens the wallet.
    *
-   * @param {{ browser?: { open(url: string): Promise<any> }, seed?: number[] }} [options] with `seed` its key is that one's, else the
-   *   browser's own; the browser is one that other cases use too, unless given
+   * @typedef {object} Options
+   * @property {{ open(url: string, type?: string): Promise<any> }} [browser] one that other cases use too, unless given
+   * @property {'tab' | 'window'} [type]
+   * @property {string} [page] which page of the site
+   * @property {number[]} [seed] of the wallet's key; the one that the browser keeps, unless given
+   *
+   * @param {Options} [options]
    */
-  async open({ browser, seed } = {}) {
+  async open({ browser, type, page = 'index', seed } = {}) {
     const settings = new URLSearchParams({ url: this.path.url, ...(seed && { seed: seed.join() }) });
-    const url = `${this.#site.url}/index.html#${settings}`;
-    if (browser !== undefined) return new WalletTab(await browser.open(url));
-    const tab = new WalletTab(await (await this.#shared.running()).open(url));
+    const url = `${this.#site.url}/${page}.html#${settings}`;
+    if (browser !== undefined) return new WalletTab(await browser.open(url, type));
+    const tab = new WalletTab(await (await this.#shared.running()).open(url, type));
     this.#tabs.add(tab);
     return tab;
   }
 
-  /** Opens it, and waits until the wallet is connected. */
-  async wallet(options = {}) {
+  /**
+   * Opens it, and waits until the wallet is connected.
+   *
+   * @param {Options} [options]
+   */
+  async wallet(options) {
     const tab = await this.open(options);
-    const { publicKey } = await tab.connected();
-    return { tab, publicKey };
+    const { publicKey, storage } = await tab.connected();
+    return { tab, publicKey, storage };
   }
 
   /** Another page of the site. */
@@ -117,6 +128,12 @@ export class Stage {
     const args = ['--data-dir', join(this.#directory.path, 'server'), '--audience', this.path.url];
     this.server = await until('the server starts', () => Server.start({ args }));
     this.path.leadTo(this.server.port);
+  }
+
+  /** What wallets and server say, as an addition to an error. */
+  async #report() {
+    const facts = await Promise.all([...this.#tabs].map((tab) => tab.facts().catch(String)));
+    return `${facts.map((told) => `\n  ${JSON.stringify(told)}`).join('')}${this.server?.report() ?? ''}`;
   }
 
   async #close() {

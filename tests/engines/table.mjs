@@ -18,11 +18,12 @@ export function expected({ prompts, end, except }, engine) {
 /**
  * @param {import('./cases.mjs').Case[]} cases
  * @param {Outcomes} outcomes
+ * @param {Map<string, string>} versions of the engines
  */
-export function table(cases, outcomes) {
+export function table(cases, outcomes, versions) {
   const engines = [...outcomes.keys()];
   const rows = cases.map(({ name }) => [name, ...engines.map((engine) => cell(outcomes.get(engine)?.get(name)))]);
-  const lines = [['prompts, end', ...engines], ...rows];
+  const lines = [['prompts, end', ...engines.map((engine) => `${engine} ${versions.get(engine)}`)], ...rows];
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
   const notes = cases.flatMap(({ name, except = {} }) =>
     Object.entries(except).map(([engine, { because }]) => `${engine}, ${name}: ${because}`),

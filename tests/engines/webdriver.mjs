@@ -14,9 +14,10 @@ export class WebDriver {
    */
   #turn = Promise.resolve();
 
-  constructor(session, home) {
+  constructor(session, home, version) {
     this.#session = session;
     this.#home = home;
+    this.version = version;
   }
 
   /**
@@ -24,14 +25,16 @@ export class WebDriver {
    * @param {object} capabilities of https://www.w3.org/TR/webdriver2/#capabilities
    */
   static async start(driver, capabilities) {
-    const { sessionId } = await command(`${driver}/session`, 'POST', { capabilities: { alwaysMatch: capabilities } });
+    const { sessionId, capabilities: found } = await command(`${driver}/session`, 'POST', {
+      capabilities: { alwaysMatch: capabilities },
+    });
     const session = `${driver}/session/${sessionId}`;
-    return new WebDriver(session, await command(`${session}/window`, 'GET'));
+    return new WebDriver(session, await command(`${session}/window`, 'GET'), found.browserVersion);
   }
 
-  /** Opens a tab. */
-  async open(url) {
-    const { handle } = await this.#inTurn(() => this.#in(this.#home, 'window/new', { type: 'tab' }, 'POST'));
+  /** Opens a tab, or a window with one. */
+  async open(url, type = 'tab') {
+    const { handle } = await this.#inTurn(() => this.#in(this.#home, 'window/new', { type }, 'POST'));
     const tab = new Tab((path, body, method) => this.#inTurn(() => this.#in(handle, path, body, method)));
     await tab.go(url);
     return tab;
