@@ -59,6 +59,7 @@ async function running(start) {
     return new Running(await start(run), programs);
   } catch (error) {
     await Promise.all(programs.map((program) => program.end()));
+    if (error instanceof Error) error.message += programs.map(({ said }) => `\n  ${said}`).join('');
     throw error;
   }
 }

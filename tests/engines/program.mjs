@@ -32,11 +32,16 @@ export class Program {
         const found = this.#said.match(pattern)?.[1];
         if (found !== undefined) resolve(found);
       };
-      setTimeout(() => reject(new Error(`it did not say ${pattern}, but: ${this.#said}`)), PATIENCE_MS).unref();
+      setTimeout(() => reject(new Error(`it did not say ${pattern}`)), PATIENCE_MS).unref();
       this.#shell.stdout.on('data', look);
-      this.#shell.stdout.on('end', () => reject(new Error(`it ended without saying ${pattern}, but: ${this.#said}`)));
+      this.#shell.stdout.on('end', () => reject(new Error(`it ended without saying ${pattern}`)));
       look();
     });
+  }
+
+  /** All that it has written so far. */
+  get said() {
+    return this.#said;
   }
 
   /** Kills the program and what it has started, and waits until they are told. */
