@@ -7,12 +7,12 @@ use super::{
     },
     config::HttpConfig,
     listen::Peer,
-    ops::{confine, healthz, jwk_set, metrics, openapi, readyz},
+    ops::{healthz, jwk_set, metrics, openapi, readyz, web_root},
 };
 use bytes::Buf;
 use futures_util::Stream;
 use hyper::upgrade::OnUpgrade;
-use std::{convert::Infallible, path::Path, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 use warp::{
     Filter, Rejection, Reply,
     filters::BoxedFilter,
@@ -72,21 +72,9 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
     let own = own.or(health).unify().or(ready).unify().or(metrics).unify().or(keys).unify().or(description).unify();
     let own = own.or(demo(app, config.demo.as_ref())).unify();
     match &config.web_root {
-        Some(root) => own
-            .or(page(root).map(|file: warp::fs::File| confine(file.into_response())))
-            .unify()
-            .recover(no_route)
-            .unify()
-            .boxed(),
+        Some(root) => own.or(web_root(root)).unify().recover(no_route).unify().boxed(),
         None => own.recover(no_route).unify().boxed(),
     }
-}
-
-/// The files below `root`. A path that names none of them is not found, whatever else may be odd about it.
-fn page(root: &Path) -> impl Filter<Extract = (warp::fs::File,), Error = Rejection> + Clone + use<> {
-    warp::fs::dir(root.to_path_buf()).or_else(|rejection: Rejection| async {
-        Err(if rejection.find::<MethodNotAllowed>().is_some() { rejection } else { warp::reject::not_found() })
-    })
 }
 
 async fn post_send_to_sign<B: Buf>(

@@ -1,13 +1,15 @@
-//! What the server does for its operator and itself: health, metrics, background tasks, the page's headers.
+//! What the server does for its operator and itself: health, metrics, background tasks, the page's files and headers.
 
 mod background;
 mod demo;
 mod log;
 mod operations;
 mod security_headers;
+mod web_root;
 
 pub(super) use background::start;
 pub use demo::Demo;
 pub use log::LogWriter;
 pub(super) use operations::{healthz, jwk_set, metrics, openapi, readyz};
-pub(super) use security_headers::{confine, harden};
+pub(super) use security_headers::harden;
+pub(super) use web_root::web_root;

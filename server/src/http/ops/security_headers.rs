@@ -19,7 +19,7 @@ pub(in crate::http) fn harden(response: &mut Response) {
 }
 
 /// Of the page and its files.
-pub(in crate::http) fn confine(mut response: Response) -> Response {
+pub(super) fn confine(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
