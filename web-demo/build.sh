@@ -9,7 +9,8 @@ if [ -z "$package" ]; then
   exit 1
 fi
 
-rm -rf dist
-mkdir -p dist/countersign
-cp -R src/. dist/
-tar -xzf "$package" -C dist/countersign --strip-components=2 package/dist
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund
+rm -rf build
+mkdir build
+tar -xzf "$package" -C build
+node build.mjs

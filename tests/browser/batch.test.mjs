@@ -110,6 +110,7 @@ scenario(
         .map(({ className }) => className);
     });
     assert.deepEqual(wide, []);
+    await tab.readOn();
     await tab.wallet.button('Approve rest').click();
     await tab.backend.sees('1 of 2 signed and verified');
     assert.deepEqual(prompts.seen(), ['new']);

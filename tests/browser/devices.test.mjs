@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { backendAsks } from './backend.mjs';
+import { openedPage } from './bare-page.mjs';
 import { world as newWorld } from './harness.mjs';
 import { verifies } from './keys.mjs';
 import { Prompts } from './prompts.mjs';
 import { openTab, scenario } from './visit.mjs';
 
-const world = newWorld();
+const world = newWorld({ webRoot: openedPage() });
 
 const SEED = Array.from({ length: 32 }, (_, index) => index + 1);
 

@@ -17,6 +17,30 @@ const steps = (tab) => tab.backend.locator.locator('.phase[data-reached="true"] 
 
 scenario(
   world,
+  'an answer that is lost is asked for again, and nobody is asked twice',
+  async ({ tab, context, prompts }) => {
+    const keys = [];
+    // The server takes the request, and the connection breaks before its answer is there.
+    await context.route('**/v1/send_to_sign', async (route) => {
+      keys.push(route.request().headers()['idempotency-key']);
+      if (keys.length === 1) await route.fetch();
+      if (keys.length <= 2) await route.abort();
+      else await route.continue();
+    });
+    await tab.ask({ durable: true, message: 'once only' });
+    await tab.backend.sees('whether the server has written the request down is not known');
+    await tab.backend.sees('Shown to the person');
+    await tab.approve();
+    await tab.backend.sees('Signature verified');
+    assert.deepEqual(prompts.seen(), ['new']);
+    assert.equal(keys.length, 3);
+    assert.equal(new Set(keys).size, 1);
+  },
+  { tolerated: [/net::ERR_FAILED/] },
+);
+
+scenario(
+  world,
   'a server that is killed while its request is asked about loses nothing',
   async ({ tab, prompts }) => {
     await tab.ask({ message: 'on disk', durable: true });

@@ -12,7 +12,8 @@ import { chromium } from 'playwright-core';
 import { PATIENCE_MS, until } from './until.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
-const inRepository = (path) => fileURLToPath(new URL(path, ROOT));
+/** @param {string} path */
+export const inRepository = (path) => fileURLToPath(new URL(path, ROOT));
 
 const BINARY = process.env.COUNTERSIGN_BIN ?? inRepository('target/debug/countersign');
 // A test's process that is killed, as by the runner when its time is up, cannot end its servers.

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fromBase64, fromHex, toBase64 } from '../../web-demo/src/js/bytes.js';
 import { curlCommand, shellQuote } from '../../web-demo/src/js/curl.js';
 import { eventsOf } from '../../web-demo/src/js/event-stream.js';
-import { byteCount, duration, elapsed, sentence, shortKey, timeLeft } from '../../web-demo/src/js/format.js';
+import { byteCount, duration, elapsed, groupsOf, sentence, timeLeft } from '../../web-demo/src/js/format.js';
 
 test('hex and base64 are read or refused', () => {
   assert.deepEqual(fromHex(' DE ad\nbe ef '), Uint8Array.of(0xde, 0xad, 0xbe, 0xef));
@@ -30,7 +30,16 @@ test('times and sizes are said in a human way', () => {
   assert.deepEqual([1, 0, 65_536].map(byteCount), ['1 byte', '0 bytes', '65,536 bytes']);
   assert.deepEqual([12.4, 2_345].map(duration), ['12 ms', '2.3 s']);
   assert.deepEqual([0, 2_345, 75_000].map(elapsed), ['+0 ms', '+2.3 s', '+1:15']);
-  assert.equal(shortKey('11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo='), '11qYAY…cHURo=');
+  assert.deepEqual(groupsOf('11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=', 11), [
+    '11qYAYKxCrf',
+    'VS/7TyWQHOg',
+    '7hcvPapiMlr',
+    'wIaaPcHURo=',
+  ]);
+  assert.deepEqual(
+    ['', 'ab', 'abc'].map((text) => groupsOf(text, 2)),
+    [[], ['ab'], ['ab', 'c']],
+  );
   assert.equal(sentence('no wallet is connected'), 'No wallet is connected.');
 });
 

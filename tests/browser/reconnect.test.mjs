@@ -38,8 +38,10 @@ scenario(
     await tab.ask();
     await tab.wallet.button('Approve').waitFor();
     await world.server.stop('SIGKILL');
-    await tab.backend.sees('No answer');
-    await tab.backend.sees('The server could not be reached.');
+    await tab.backend.sees('No answer: the outcome is not known');
+    await tab.backend.sees('The connection broke while the wallet had the request, and the backend was told nothing.');
+    await tab.page.getByText('The backend got no answer, and cannot know why.').waitFor();
+    await tab.backend.locator.locator('.phase-name').last().getByText('Not known').waitFor();
     await tab.wallet.sees('Reconnecting…');
 
     await tab.approve();

@@ -57,10 +57,28 @@ scenario(world, 'what makes no rule is refused with its reason', async ({ tab })
   assert.equal(await rule(tab).count(), 0);
 });
 
-scenario(world, 'a rule like the last request is at hand', async ({ tab }) => {
-  await tab.ask({ message: 'Release 1.4.2 of payments' });
+scenario(world, 'only a sign-in at this very server is suggested, and a rule says what it would sign', async ({ tab, prompts }) => {
+  const { host } = new URL(world.server.url);
+  // Whatever was asked for before.
+  await tab.ask({ message: 'Transfer 25 EUR' });
   await tab.approve();
   await tab.wallet.sees('Signed and delivered.');
   await tab.wallet.locator.getByText('Approve without being asked').click();
-  assert.equal(await tab.wallet.field('Message starts with').inputValue(), 'Release ');
+  assert.equal(await tab.wallet.field('Message starts with').inputValue(), `Sign in to ${host}, challenge `);
+  await tab.wallet.sees(
+    `up to 5 messages of “local backend” without showing them to you: all that begin with “Sign in to ${host}, challenge ”`,
+  );
+  await tab.wallet.sees('That can only be a sign-in here');
+
+  await tab.wallet.field('Message starts with').fill('Transfer ');
+  await tab.wallet.sees('Whatever follows may be any amount, any name, any promise.');
+  await tab.wallet.field('How often').fill('1');
+  await tab.wallet.sees('signs one message of');
+  await tab.wallet.field('Message starts with').fill(`Sign in to ${host}, challenge `);
+  await tab.wallet.button('Allow for an hour').click();
+  await rule(tab).getByText('1 left, until').waitFor();
+  await tab.wallet.button('Have the backend ask for such a sign-in').click();
+  await tab.backend.button('Ask for a signature').click();
+  await tab.backend.sees('a rule of theirs approved it');
+  assert.deepEqual(prompts.seen(), ['new']);
 });

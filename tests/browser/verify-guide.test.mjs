@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { openedPage } from './bare-page.mjs';
 import { world as newWorld } from './harness.mjs';
 import { until } from './until.mjs';
 import { scenario } from './visit.mjs';
 
-const world = newWorld();
+const world = newWorld({ webRoot: openedPage() });
 const run = promisify(execFile);
 
 const panel = (tab) => tab.page.getByRole('region', { name: 'Verify it yourself' });

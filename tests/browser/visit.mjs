@@ -72,9 +72,18 @@ export class Tab {
     return JSON.parse(await this.page.locator('#answer-json').textContent());
   }
 
-  /** Presses Approve as soon as the wallet takes it. */
-  approve() {
-    return this.wallet.button('Approve').click();
+  /** Reads what is to be signed to its end. */
+  async readOn() {
+    const more = this.wallet.button('Read on to approve').first();
+    const approve = this.wallet.locator.locator('.decide > [data-part=approve]:not([aria-disabled])');
+    await approve.or(more).first().waitFor();
+    while (await more.isVisible()) await more.click();
+  }
+
+  /** Reads to the end, and presses Approve as soon as the wallet takes it. */
+  async approve() {
+    await this.readOn();
+    await this.wallet.button('Approve').click();
   }
 
   /** Presses Tab until `locator` has the focus, and checks at each stop that the focus can be seen. */

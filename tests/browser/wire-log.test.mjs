@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { backendAsks } from './backend.mjs';
+import { openedPage } from './bare-page.mjs';
 import { world as newWorld } from './harness.mjs';
 import { until } from './until.mjs';
 import { scenario } from './visit.mjs';
 
-const world = newWorld({ args: ['--heartbeat-ms', '5000'] });
+const world = newWorld({ webRoot: openedPage(), args: ['--heartbeat-ms', '5000'] });
 
 const log = (tab) => tab.page.getByRole('region', { name: 'On the wire' });
 const types = (tab) => tab.page.locator('.frame:visible [data-part=type]').allInnerTexts();

@@ -179,7 +179,7 @@ interface RuleFields extends HTMLFormControlsCollection {
 /** A card of the wallet: one request, or several that came together. */
 interface Card {
   root: HTMLElement;
-  requests: readonly import('./countersign/browser.js').SignRequest[];
+  requests: readonly import('countersign').SignRequest[];
   arm(): void;
   outcomes(): (RequestOutcome | null)[];
   /** Offers a way to the answer that the other half of the page got for this request. */

@@ -26,6 +26,17 @@ export function showWaiting() {
   placeLink();
 }
 
+/** Shows that there was no answer to a request that is to be written down, and that it is asked for again. */
+export function showRetrying() {
+  render({
+    state: 'waiting',
+    icon: 'clock',
+    title: 'No answer yet',
+    text: 'The connection broke: whether the server has written the request down is not known. It is asked again under the same idempotency key, so that nobody is asked twice.',
+  });
+  placeLink();
+}
+
 /**
  * Shows how far requests have come that were written down.
  *
@@ -65,9 +76,10 @@ export function offerRequest(waits) {
  *
  * @param {Exclude<Outcome, { kind: 'ended' | 'accepted' }>} outcome
  * @param {Asked} asked what was asked for
+ * @param {boolean} wasDelivered whether the wallet on this page was seen to get it
  * @returns {Promise<Signed[]>} the signatures that verify
  */
-export async function showAnswer(outcome, asked) {
+export async function showAnswer(outcome, asked, wasDelivered) {
   switch (outcome.kind) {
     case 'signed':
       return showSigned(outcome, asked);
@@ -79,7 +91,9 @@ export async function showAnswer(outcome, asked) {
         state: 'calm',
         icon: 'back',
         title: 'Cancelled',
-        text: 'You stopped waiting, so the server withdrew the request from the wallet.',
+        text: asked.durable
+          ? 'You stopped waiting before the server had answered. If it has written the request down, that stays until its time is over.'
+          : 'You stopped waiting. The server withdraws such a request when it sees the call gone.',
         ms: outcome.ms,
       });
       return [];
@@ -87,8 +101,8 @@ export async function showAnswer(outcome, asked) {
       render({
         state: 'bad',
         icon: 'alert',
-        title: 'No answer',
-        text: 'The server could not be reached. See that it is running, then ask again.',
+        title: 'No answer: the outcome is not known',
+        text: `${wasDelivered ? 'The connection broke while the wallet had the request' : 'The connection broke, or there was none'}, and the backend was told nothing. What is not written down ends with its server; with “Let it wait for the wallet” the end is found afterwards.`,
         ms: outcome.ms,
       });
       return [];

@@ -1,21 +1,27 @@
+import { toHex } from './bytes.js';
+import { pause } from './pause.js';
+
 /** Where the page sends its requests: the API of the server it came from. */
 export const ENDPOINT = new URL('/v1/send_to_sign', location.href).href;
 
 /** Has a request written down, and the call answered before its end (RFC 7240). */
 export const RESPOND_ASYNC = 'respond-async';
 
+const RETRY_MS = 1_000;
+
 /**
  * Asks for a signature, or several, and waits for what comes of it. Never throws.
  *
  * @param {CallBody} body the request as the API takes it
- * @param {{ durable?: boolean, token: string, signal: AbortSignal }} options whether it is to be written down; the bearer token, or
- *   empty; abort the signal to stop waiting, and the server withdraws a request that is not written down
+ * @param {{ durableAs?: string, token: string, signal: AbortSignal }} options the idempotency key under which it is to be written down, if it
+ *   is; the bearer token, or empty; abort the signal to stop waiting, and the server withdraws a request that is not written down
  * @returns {Promise<Outcome>}
  */
-export async function sendToSign(body, { durable, token, signal }) {
+export async function sendToSign(body, { durableAs, token, signal }) {
   const started = performance.now();
   const took = () => performance.now() - started;
-  const headers = { 'content-type': 'application/json', ...(durable && { prefer: RESPOND_ASYNC }), ...authorization(token) };
+  const durable = durableAs !== undefined && { prefer: RESPOND_ASYNC, 'idempotency-key': durableAs };
+  const headers = { 'content-type': 'application/json', ...durable, ...authorization(token) };
   try {
     const response = await fetch(ENDPOINT, { method: 'POST', headers, body: JSON.stringify(body), signal });
     const { status } = response;
@@ -28,6 +34,28 @@ export async function sendToSign(body, { durable, token, signal }) {
     return { kind: signal.aborted ? 'cancelled' : 'unreachable', ms: took() };
   }
 }
+
+/**
+ * The same for what is to be written down, asked again under its key as long as there is no answer: whether the server had taken it when a
+ * connection broke is then found out, and nobody is asked twice.
+ *
+ * @param {CallBody} body
+ * @param {{ token: string, signal: AbortSignal, onLost(): void }} options `onLost` is called each time there was no answer
+ * @returns {Promise<Outcome>}
+ */
+export async function sendDurably(body, { token, signal, onLost }) {
+  const durableAs = randomKey();
+  for (;;) {
+    const outcome = await sendToSign(body, { durableAs, token, signal });
+    if (outcome.kind !== 'unreachable') return outcome;
+    onLost();
+    // Given up meanwhile: the next turn says so.
+    await pause(RETRY_MS, signal).catch(() => {});
+  }
+}
+
+/** Not `randomUUID()`, which only pages from https or this machine have. */
+const randomKey = () => toHex(crypto.getRandomValues(new Uint8Array(16))).join('');
 
 /** Whether the server writes requests down; null where it cannot be asked. */
 export async function keepsRequests() {

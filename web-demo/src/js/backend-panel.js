@@ -1,5 +1,5 @@
-import { offerRequest, showAnswer, showEnds, showWaiting } from './answer-view.js';
-import { ENDPOINT, RESPOND_ASYNC, sendToSign } from './api.js';
+import { offerRequest, showAnswer, showEnds, showRetrying, showWaiting } from './answer-view.js';
+import { ENDPOINT, RESPOND_ASYNC, sendDurably, sendToSign } from './api.js';
 import { markFields, readForm } from './ask-form.js';
 import { copyButton } from './copy.js';
 import { curlCommand } from './curl.js';
@@ -15,7 +15,8 @@ import { watched } from './watched.js';
  * @param {object} options
  * @param {() => void} options.onAsk called when the visitor asks
  * @param {(id: string) => void} options.onAnswer called with the request id of each answer that names one
- * @param {(signed: Signed[]) => void} options.onEnd called at the end of what was asked with the signatures that verify
+ * @param {(end: { signed: Signed[], isKnown: boolean }) => void} options.onEnd called at the end of what was asked with the signatures that verify,
+ *   and whether it is known how it ended
  */
 export function backendPanel({ onAsk, onAnswer, onEnd }) {
   const form = byId('ask');
@@ -72,8 +73,9 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
     offerRequest(requestsOpen > 0);
     watching = asked.durable ? null : watched(asked.body, Date.now());
     progress.start(watching?.requests ?? []);
-    const outcome = await sendToSign(asked.body, { durable: asked.durable, token: token.value, signal: waiting.signal });
-    onEnd(await showOutcome(outcome, asked));
+    const options = { token: token.value, signal: waiting.signal };
+    const outcome = await (asked.durable ? sendDurably(asked.body, { ...options, onLost: showRetrying }) : sendToSign(asked.body, options));
+    onEnd({ signed: await showOutcome(outcome, asked), isKnown: outcome.kind !== 'unreachable' });
     waiting = watching = null;
     showBusy(false);
     if ('status' in outcome && outcome.status === 401) askForToken();
@@ -93,8 +95,9 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
       progress.start(outcome.requests);
       return showEnds(outcome.requests, progress, { durable: false });
     }
+    const wasDelivered = watching?.requests.some(({ times }) => times.delivered_ms !== undefined) ?? false;
     if (watching) progress.show(watching.end(outcome, Date.now()));
-    return showAnswer(outcome, asked);
+    return showAnswer(outcome, asked, wasDelivered);
   }
 
   /** @param {ApiRequest[]} requests */
@@ -113,7 +116,7 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
     if (left.length === 0) return;
     waiting = new AbortController();
     showBusy(true);
-    onEnd(await follow(left));
+    onEnd({ signed: await follow(left), isKnown: true });
     waiting = null;
     showBusy(false);
   }
@@ -153,6 +156,19 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
       walletKey = publicKey;
       if (following) followWallet();
       else refresh();
+    },
+    /**
+     * Writes a message into the form, for the visitor to ask for.
+     *
+     * @param {string} text
+     */
+    suggest(text) {
+      form.elements.encoding.value = 'text';
+      form.elements.message.value = text;
+      form.elements.purpose.value = 'Sign in';
+      form.elements.several.checked = false;
+      refresh();
+      submit.focus();
     },
     token: () => token.value,
     /**

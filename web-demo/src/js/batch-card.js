@@ -8,7 +8,7 @@ import { hasEnded, summaryOf } from './outcome.js';
 /**
  * Several requests that belong together as one card: decided all at once, or one by one where the human wants.
  *
- * @param {import('../../types/countersign/browser.js').SignBatch} batch
+ * @param {import('countersign').SignBatch} batch
  * @param {(summary: RequestOutcome) => void} onEnd called with the outcome of all when nothing more can happen
  * @returns {Card}
  */
@@ -30,16 +30,17 @@ export function batchCard(batch, onEnd) {
     onDecline: (reason) => decide(open(), batch.reject(reason)),
   });
   const messages = requests.map((request, index) =>
-    batchMessage(request, { number: index + 1, count: requests.length }, (failure) => changed(failure)),
+    batchMessage(request, { number: index + 1, count: requests.length }, { onChange: changed, onSeen: () => seen(request) }),
   );
+  const unseen = new Set(requests);
   const outcomes = () => messages.map((message) => message.outcome());
   let told = '';
 
   /**
    * Those decided before have their own outcome already.
    *
-   * @param {import('../../types/countersign/browser.js').SignRequest[]} decided
-   * @param {Promise<import('../../types/countersign/browser.js').Outcome[]>} answers
+   * @param {import('countersign').SignRequest[]} decided
+   * @param {Promise<import('countersign').Outcome[]>} answers
    */
   async function decide(decided, answers) {
     try {
@@ -47,13 +48,23 @@ export function batchCard(batch, onEnd) {
         if (error && decided.includes(requests[index])) messages[index].failed(error);
       });
     } catch (error) {
-      choice.complain(/** @type {import('../../types/countersign/browser.js').CountersignError} */ (error));
+      choice.complain(/** @type {import('countersign').CountersignError} */ (error));
     }
   }
 
-  /** @param {import('../../types/countersign/browser.js').CountersignError} [failure] */
+  /**
+   * One approval stands for all that are open, so that all of these are read before.
+   *
+   * @param {import('countersign').SignRequest} request
+   */
+  function seen(request) {
+    if (unseen.delete(request) && unseen.size === 0) choice.allow();
+  }
+
+  /** @param {import('countersign').CountersignError} [failure] */
   function changed(failure) {
     const left = open().length;
+    for (const request of requests) if (request.state !== 'open') seen(request);
     if (failure && left > 0) choice.complain(failure);
     parts.approve.textContent = left < requests.length ? 'Approve rest' : 'Approve all';
     parts.decline.textContent = parts['decline-all'].textContent = left < requests.length ? 'Decline rest' : 'Decline all';

@@ -1,25 +1,27 @@
 import { showOutcome } from './card-parts.js';
-import { armedButtons } from './decision.js';
+import { armedButtons, isEnabled } from './decision.js';
 import { fromTemplate } from './dom.js';
 import { showMessage } from './message-view.js';
 import { outcomeOf } from './outcome.js';
-import { whenSeen } from './seen.js';
+import { readToEnd } from './reading.js';
 
 /**
  * One message of a batch, as an item of its card.
  *
- * @param {import('../../types/countersign/browser.js').SignRequest} request
+ * @param {import('countersign').SignRequest} request
  * @param {{ number: number, count: number }} place from 1
- * @param {(failure?: import('../../types/countersign/browser.js').CountersignError) => void} onChange called when there is news of it
+ * @param {object} told
+ * @param {(failure?: import('countersign').CountersignError) => void} told.onChange called when there is news of it
+ * @param {() => void} told.onSeen called when it was seen from its beginning to its end
  */
-export function batchMessage(request, { number, count }, onChange) {
+export function batchMessage(request, { number, count }, { onChange, onSeen }) {
   const { root, parts } = fromTemplate('batch-message');
-  const buttons = armedButtons([parts.approve, parts.decline]);
+  const buttons = armedButtons(parts);
   const outcome = () => outcomeOf(request, failure ?? request.signal.reason);
-  /** @type {import('../../types/countersign/browser.js').CountersignError | undefined} */
+  /** @type {import('countersign').CountersignError | undefined} */
   let failure;
 
-  /** @param {() => Promise<import('../../types/countersign/browser.js').Outcome>} answer */
+  /** @param {() => Promise<import('countersign').Outcome>} answer */
   async function decide(answer) {
     const hadFocus = parts.decide.contains(document.activeElement);
     try {
@@ -28,7 +30,7 @@ export function batchMessage(request, { number, count }, onChange) {
       if (hadFocus) parts.outcome.focus();
       failure = (await sent).error;
     } catch (error) {
-      failure = /** @type {import('../../types/countersign/browser.js').CountersignError} */ (error);
+      failure = /** @type {import('countersign').CountersignError} */ (error);
     }
     show();
     if (request.state === 'open' && failure) onChange(failure);
@@ -50,10 +52,14 @@ export function batchMessage(request, { number, count }, onChange) {
   parts.approve.setAttribute('aria-label', `Approve message ${number}`);
   parts.decline.setAttribute('aria-label', `Decline message ${number}`);
   showMessage(parts, request.message);
-  parts.approve.addEventListener('click', () => buttons.isArmed() && decide(() => request.approve()));
-  parts.decline.addEventListener('click', () => buttons.isArmed() && decide(() => request.reject()));
+  parts.approve.addEventListener('click', () => isEnabled(parts.approve) && decide(() => request.approve()));
+  parts.decline.addEventListener('click', () => isEnabled(parts.decline) && decide(() => request.reject()));
   request.on('change', show);
-  whenSeen(parts.message, () => request.displayed());
+  readToEnd(parts, () => {
+    request.displayed();
+    buttons.allow();
+    onSeen();
+  });
 
   return {
     root,
@@ -62,7 +68,7 @@ export function batchMessage(request, { number, count }, onChange) {
     /**
      * Learns what became of an answer that was given for all.
      *
-     * @param {import('../../types/countersign/browser.js').CountersignError} error
+     * @param {import('countersign').CountersignError} error
      */
     failed(error) {
       failure = error;

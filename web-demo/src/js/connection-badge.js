@@ -14,7 +14,7 @@ const TEXT = {
 /**
  * Shows the wallet's connection state, and why it was closed if the server refused it.
  *
- * @param {import('../../types/countersign/browser.js').StateEvent} event
+ * @param {import('countersign').StateEvent} event
  */
 export function showConnection({ state, error }) {
   const badge = byId('connection');

@@ -10,7 +10,7 @@ const ARMING_MS = 400;
  * @param {{ onApprove(): void, onDecline(reason: string | undefined): void }} handlers
  */
 export function decision(parts, { onApprove, onDecline }) {
-  const armed = armedButtons([parts.approve, parts.decline]);
+  const armed = armedButtons(parts);
 
   /** @param {boolean} asking */
   function askForReason(asking) {
@@ -19,18 +19,23 @@ export function decision(parts, { onApprove, onDecline }) {
     (asking ? parts.reason : parts.decline).focus();
   }
 
-  parts.approve.addEventListener('click', () => armed.isArmed() && onApprove());
-  parts.decline.addEventListener('click', () => armed.isArmed() && askForReason(true));
+  parts.approve.addEventListener('click', () => isEnabled(parts.approve) && onApprove());
+  parts.decline.addEventListener('click', () => isEnabled(parts.decline) && askForReason(true));
   parts.reason.addEventListener('input', () => parts.reason.setCustomValidity(''));
   parts.back.addEventListener('click', () => askForReason(false));
-  parts.declining.addEventListener('keydown', (event) => event.key === 'Escape' && askForReason(false));
+  parts.declining.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    // One step back at a time.
+    event.preventDefault();
+    askForReason(false);
+  });
   parts.declining.addEventListener('submit', (event) => {
     event.preventDefault();
     onDecline(parts.reason.value.trim() || undefined);
   });
 
   return {
-    arm: armed.arm,
+    ...armed,
     /**
      * Nothing was sent: says why, and leaves the decision open.
      *
@@ -51,20 +56,52 @@ export function decision(parts, { onApprove, onDecline }) {
 }
 
 /**
- * Buttons that take no click for the first moments after `arm()`.
+ * Approve and Decline, which take no click for the first moments after `arm()`; Approve none before `allow()` either.
  *
- * @param {HTMLElement[]} buttons
+ * @param {Parts} parts approve, decline
  */
-export function armedButtons(buttons) {
+export function armedButtons({ approve, decline }) {
   let arming = 0;
+  let isAllowed = false;
+  let isArmed = false;
+
+  function show() {
+    enable(approve, isArmed && isAllowed);
+    if (isAllowed) approve.removeAttribute('aria-description');
+    else approve.setAttribute('aria-description', 'Possible when the message was read to its end');
+    enable(decline, isArmed);
+  }
+
+  function arm() {
+    isArmed = false;
+    show();
+    clearTimeout(arming);
+    arming = setTimeout(() => {
+      isArmed = true;
+      show();
+    }, ARMING_MS);
+  }
+
   return {
-    isArmed: () => buttons.every((button) => button.getAttribute('aria-disabled') !== 'true'),
-    arm() {
-      for (const button of buttons) button.setAttribute('aria-disabled', 'true');
-      clearTimeout(arming);
-      arming = setTimeout(() => {
-        for (const button of buttons) button.removeAttribute('aria-disabled');
-      }, ARMING_MS);
+    arm,
+    /** Whatever had to be seen was seen. */
+    allow() {
+      isAllowed = true;
+      arm();
     },
   };
+}
+
+/** @param {HTMLElement} button */
+export const isEnabled = (button) => button.getAttribute('aria-disabled') !== 'true';
+
+/**
+ * A button that cannot be pressed yet stays where the keyboard finds it.
+ *
+ * @param {HTMLElement} button
+ * @param {boolean} isPossible
+ */
+function enable(button, isPossible) {
+  if (isPossible) button.removeAttribute('aria-disabled');
+  else button.setAttribute('aria-disabled', 'true');
 }

@@ -48,6 +48,17 @@ export function element(tag, className, text = '') {
 }
 
 /**
+ * Pieces of a text set apart by style alone, so that it is copied as it is.
+ *
+ * @param {string[]} pieces
+ */
+export function grouped(pieces) {
+  const made = element('span', 'groups');
+  made.append(...pieces.map((piece) => element('span', '', piece)));
+  return made;
+}
+
+/**
  * A new drawing of the icon `icon-<name>`.
  *
  * @param {IconName} name

@@ -1,5 +1,6 @@
 import { authorization, parse } from './api.js';
 import { eventsOf } from './event-stream.js';
+import { pause } from './pause.js';
 
 const RETRY_MS = 1_000;
 
@@ -84,23 +85,4 @@ async function followOnce(id, { token, signal, onNews }) {
     if (request.times.ended_ms !== undefined) return request;
   }
   return undefined;
-}
-
-/**
- * @param {number} ms
- * @param {AbortSignal} signal
- * @returns {Promise<void>}
- */
-function pause(ms, signal) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      },
-      { once: true },
-    );
-  });
 }

@@ -5,7 +5,7 @@ import { excerpt } from './message-view.js';
 /**
  * A request that has ended, as one line.
  *
- * @param {import('../../types/countersign/browser.js').SignRequest} request
+ * @param {import('countersign').SignRequest} request
  * @param {RequestOutcome} outcome
  */
 export function earlierRow({ id, requester, message }, outcome) {
@@ -22,7 +22,7 @@ const NOT_SHOWN = ['expired', 'cancelled', 'answered_elsewhere'];
  * The same of one that this page has not shown: what it said is not known here.
  *
  * @param {string} id
- * @param {import('../../types/countersign/browser.js').RequestState} state
+ * @param {import('countersign').RequestState} state
  * @param {RequestOutcome} outcome
  */
 export function unseenRow(id, state, outcome) {

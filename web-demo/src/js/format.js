@@ -1,9 +1,10 @@
 /**
- * A public key short enough to compare at a glance: both ends of its base64.
+ * A long text in pieces that an eye can hold. Never shortened: whoever makes one to deceive makes its ends alike.
  *
- * @param {string} base64
+ * @param {string} text
+ * @param {number} size in characters
  */
-export const shortKey = (base64) => `${base64.slice(0, 6)}…${base64.slice(-6)}`;
+export const groupsOf = (text, size) => text.match(new RegExp(`.{1,${size}}`, 'g')) ?? [];
 
 /**
  * `1 byte`, `2,048 bytes`.

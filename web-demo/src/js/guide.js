@@ -63,14 +63,16 @@ export function guide() {
     /** The visitor has asked. */
     asked: () => reach('ask', true),
     /**
-     * It came to an end: whether with a signature.
+     * It came to an end.
      *
-     * @param {boolean} signed
+     * @param {boolean} signed whether with a signature
+     * @param {boolean} isKnown whether the backend was told how
      */
-    ended(signed) {
+    ended(signed, isKnown) {
       if (signed) return reach('approve', true);
       done.delete('ask');
-      return reach('approve', false, 'No signature this time, and the backend was told why. Ask again.');
+      const words = isKnown ? 'No signature this time, and the backend was told why.' : 'The backend got no answer, and cannot know why.';
+      return reach('approve', false, `${words} Ask again.`);
     },
     /** The visitor has tried whether a changed byte is noticed. */
     flipped: () => done.has('approve') && reach('verify', true),

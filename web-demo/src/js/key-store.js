@@ -26,7 +26,7 @@ export async function newKey() {
 /**
  * Calls `then` with the key that another tab has put in place of the kept one.
  *
- * @param {(key: import('../../types/countersign/browser.js').Key | import('../../types/countersign/browser.js').WebCryptoKey) => void} then
+ * @param {(key: import('countersign').Key | import('countersign').WebCryptoKey) => void} then
  */
 export function onKeyReplaced(then) {
   tabs.onmessage = async () => then(await loadKey());

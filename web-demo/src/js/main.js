@@ -11,14 +11,15 @@ const check = verifyPanel({ onFlip: way.flipped });
 const backend = backendPanel({
   onAsk: way.asked,
   onAnswer: (id) => wallet.cardOf(id)?.linkToAnswer(),
-  onEnd(signed) {
-    way.ended(signed.length > 0);
+  onEnd({ signed, isKnown }) {
+    way.ended(signed.length > 0, isKnown);
     if (signed.length > 0) void check.show(signed[0]);
   },
 });
 const wallet = walletPanel({
   onKey: backend.useWalletKey,
   onOpen: backend.requestsWait,
+  onExample: backend.suggest,
   onFrame(frame) {
     log.add(frame);
     backend.hear(frame);

@@ -1,10 +1,12 @@
-import { element, icon } from './dom.js';
-import { byteCount } from './format.js';
+import { element, grouped, icon } from './dom.js';
+import { byteCount, groupsOf } from './format.js';
 import { describe, digest } from './sdk.js';
 
 const EXCERPT_CHARACTERS = 80;
+/** Four bytes of a digest in hexadecimal. */
+const DIGEST_GROUP = 8;
 const UNREADABLE = 'Not readable text. Approve only if you expect exactly these bytes.';
-/** @type {Record<import('../../types/countersign/browser.js').MessageKind, (size: string) => string>} */
+/** @type {Record<import('countersign').MessageKind, (size: string) => string>} */
 const SIZES = {
   text: (size) => `${size} of text`,
   json: (size) => `${size} of JSON`,
@@ -32,7 +34,7 @@ export function showMessage(parts, bytes) {
   if (isHex)
     digest(bytes).then(
       (hex) => {
-        parts.digest.textContent = `SHA-256 ${hex}`;
+        parts.digest.replaceChildren('SHA-256 ', grouped(groupsOf(hex, DIGEST_GROUP)));
       },
       () => {
         parts.digest.hidden = true;

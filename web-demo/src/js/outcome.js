@@ -3,8 +3,8 @@ import { sentence } from './format.js';
 /**
  * How a request stands, as one honest sentence, an icon and a tone; null while it waits for a decision.
  *
- * @param {{ state: import('../../types/countersign/browser.js').RequestState }} request
- * @param {import('../../types/countersign/browser.js').CountersignError | undefined} failure the error that ended it, where there was one
+ * @param {{ state: import('countersign').RequestState }} request
+ * @param {import('countersign').CountersignError | undefined} failure the error that ended it, where there was one
  * @returns {RequestOutcome | null}
  */
 export function outcomeOf(request, failure) {
@@ -43,7 +43,7 @@ const UNCONFIRMED = {
 /**
  * How requests that were decided together stand, in one sentence.
  *
- * @param {readonly import('../../types/countersign/browser.js').SignRequest[]} requests
+ * @param {readonly import('countersign').SignRequest[]} requests
  * @param {RequestOutcome[]} outcomes
  * @returns {RequestOutcome}
  */
@@ -59,6 +59,6 @@ export function summaryOf(requests, outcomes) {
 /**
  * Whether nothing more can happen to it.
  *
- * @param {{ state: import('../../types/countersign/browser.js').RequestState }} request
+ * @param {{ state: import('countersign').RequestState }} request
  */
 export const hasEnded = (request) => request.state !== 'open' && request.state !== 'answered';

@@ -10,7 +10,7 @@ const PHASES = [
   ['displayed', 'Shown'],
 ];
 /** @type {Record<string, string>} */
-const ENDS = { signed: 'Signed', rejected: 'Declined', expired: 'Expired', cancelled: 'Cancelled', failed: 'Refused', lost: 'Lost' };
+const ENDS = { signed: 'Signed', rejected: 'Declined', expired: 'Expired', cancelled: 'Cancelled', failed: 'Refused', lost: 'Not known' };
 const SECOND_MS = 1_000;
 // What is not asked yet: the phases are there to be read.
 /** @type {ApiRequest} */

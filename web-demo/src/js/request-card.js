@@ -4,12 +4,12 @@ import { decision } from './decision.js';
 import { fromTemplate } from './dom.js';
 import { showMessage } from './message-view.js';
 import { hasEnded, outcomeOf } from './outcome.js';
-import { whenSeen } from './seen.js';
+import { readToEnd } from './reading.js';
 
 /**
  * One request as a card.
  *
- * @param {import('../../types/countersign/browser.js').SignRequest} request
+ * @param {import('countersign').SignRequest} request
  * @param {(outcome: RequestOutcome) => void} onEnd called with the outcome when nothing more can happen, and again should more become known of it
  * @returns {Card}
  */
@@ -21,18 +21,18 @@ export function requestCard(request, onEnd) {
     onApprove: () => decide(request.approve()),
     onDecline: (reason) => decide(request.reject(reason)),
   });
-  /** @type {import('../../types/countersign/browser.js').CountersignError | undefined} */
+  /** @type {import('countersign').CountersignError | undefined} */
   let failure;
   let told = '';
 
   const outcomeNow = () => outcomeOf(request, failure ?? request.signal.reason);
 
-  /** @param {Promise<import('../../types/countersign/browser.js').Outcome>} answer */
+  /** @param {Promise<import('countersign').Outcome>} answer */
   async function decide(answer) {
     try {
       failure = (await answer).error;
     } catch (error) {
-      failure = /** @type {import('../../types/countersign/browser.js').CountersignError} */ (error);
+      failure = /** @type {import('countersign').CountersignError} */ (error);
     }
     show();
     if (request.state === 'open' && failure) choice.complain(failure);
@@ -44,7 +44,7 @@ export function requestCard(request, onEnd) {
     if (!outcome) return;
     stopCountdown();
     const hadFocus = choice.remove();
-    parts.resumed.hidden = true;
+    parts.resumed.hidden = parts.more.hidden = true;
     showOutcome(parts, outcome);
     if (hadFocus) parts.outcome.focus();
     if (hasEnded(request) && told !== outcome.sentence) {
@@ -59,7 +59,10 @@ export function requestCard(request, onEnd) {
   showRequester(parts, request);
   showMessage(parts, request.message);
   request.on('change', show);
-  whenSeen(parts.message, () => request.displayed());
+  readToEnd(parts, () => {
+    request.displayed();
+    choice.allow();
+  });
   choice.arm();
   show();
 

@@ -4,6 +4,7 @@ import { byId } from './dom.js';
 import { earlierRow, unseenRow } from './earlier-row.js';
 import { excerpt } from './message-view.js';
 import { hasEnded, outcomeOf } from './outcome.js';
+import { promptSheet } from './prompt-sheet.js';
 import { requestCard } from './request-card.js';
 
 const EARLIER_KEPT = 20;
@@ -18,6 +19,7 @@ export function requestList(onOpen) {
   const shown = byId('open-requests');
   const earlier = byId('earlier-requests');
   const title = document.title;
+  const sheet = promptSheet(() => cards.forEach((card) => card.arm()));
   /**
    * The requests that were told of, until they are over.
    *
@@ -34,6 +36,7 @@ export function requestList(onOpen) {
   function count() {
     const waiting = open().length;
     document.title = waiting > 0 ? `(${waiting}) ${title}` : title;
+    byId('requests').dataset.waiting = String(waiting > 0);
     onOpen(waiting);
   }
 
@@ -51,10 +54,15 @@ export function requestList(onOpen) {
     byId('earlier').hidden = false;
   }
 
-  function clear() {
+  function putAwayOver() {
     cards.filter(isOver).forEach(putAway);
     cards = cards.filter((card) => !isOver(card));
+  }
+
+  function clear() {
+    putAwayOver();
     byId('no-requests').hidden = cards.length > 0;
+    if (cards.length === 0) sheet.close();
   }
 
   /**
@@ -62,12 +70,13 @@ export function requestList(onOpen) {
    * @param {string} announcement
    */
   function show(card, announcement) {
-    clear();
+    putAwayOver();
     cards.forEach((other) => other.arm());
     cards.push(card);
     card.requests.forEach(({ id }) => known.add(id));
     shown.append(card.root);
     byId('no-requests').hidden = true;
+    sheet.offer(card.root);
     // What was shown before is there again; it is no news.
     if (!card.requests.every((request) => request.resumed)) announce(announcement);
     for (const request of card.requests) request.on('change', count);
@@ -81,7 +90,7 @@ export function requestList(onOpen) {
     /**
      * Puts a request before the human.
      *
-     * @param {import('../../types/countersign/browser.js').SignRequest} request
+     * @param {import('countersign').SignRequest} request
      */
     add(request) {
       show(requestCard(request, tell), `${request.requester.name} asks for your signature: ${excerpt(request.message)}`);
@@ -89,7 +98,7 @@ export function requestList(onOpen) {
     /**
      * Puts several requests before the human at once.
      *
-     * @param {import('../../types/countersign/browser.js').SignBatch} batch
+     * @param {import('countersign').SignBatch} batch
      */
     addBatch(batch) {
       show(batchCard(batch, tell), `${batch.requester.name} asks for ${batch.requests.length} signatures at once`);
@@ -97,7 +106,7 @@ export function requestList(onOpen) {
     /**
      * Notes a request that a rule has approved, once it is over.
      *
-     * @param {import('../../types/countersign/browser.js').SignRequest} request
+     * @param {import('countersign').SignRequest} request
      */
     addApproved(request) {
       known.add(request.id);
@@ -115,7 +124,7 @@ export function requestList(onOpen) {
     /**
      * Notes the end of a request that nobody has seen here: it was answered before the page was loaded anew, or over at once.
      *
-     * @param {import('../../types/countersign/browser.js').EndedEvent} event
+     * @param {import('countersign').EndedEvent} event
      */
     addEnded({ requestId, state, error }) {
       if (known.delete(requestId)) return;
@@ -140,7 +149,7 @@ export function requestList(onOpen) {
 }
 
 /**
- * @param {import('../../types/countersign/browser.js').SignRequest} request
+ * @param {import('countersign').SignRequest} request
  * @param {RequestOutcome | null | undefined} outcome
  */
 const rowOf = (request, outcome) => (outcome ? [earlierRow(request, outcome)] : []);

@@ -1,2 +1,2 @@
-/** The one place that knows where the package lies. */
-export { CountersignError, deleteKey, describe, digest, Key, openKey, verify, Wallet } from '../countersign/browser.js';
+/** The one place that imports the package. */
+export { CountersignError, deleteKey, describe, digest, Key, openKey, verify, Wallet } from 'countersign';

@@ -7,7 +7,7 @@ const SECOND_MS = 1_000;
 export function standbyNotice() {
   const notice = byId('standby');
   const list = byId('elsewhere');
-  /** @type {readonly import('../../types/countersign/browser.js').ElsewhereRequest[]} */
+  /** @type {readonly import('countersign').ElsewhereRequest[]} */
   let requests = [];
   let timer = 0;
 
@@ -33,7 +33,7 @@ export function standbyNotice() {
     /**
      * What is open in the other tab.
      *
-     * @param {readonly import('../../types/countersign/browser.js').ElsewhereRequest[]} elsewhere
+     * @param {readonly import('countersign').ElsewhereRequest[]} elsewhere
      */
     list(elsewhere) {
       requests = elsewhere;
@@ -42,7 +42,7 @@ export function standbyNotice() {
   };
 }
 
-/** @param {import('../../types/countersign/browser.js').ElsewhereRequest} request */
+/** @param {import('countersign').ElsewhereRequest} request */
 function line({ id, requester, purpose, expiresAt, state }) {
   const item = element('li', 'elsewhere-row');
   item.dataset.requestId = id;

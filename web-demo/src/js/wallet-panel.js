@@ -1,13 +1,16 @@
 import { showConnection, showProblem } from './connection-badge.js';
 import { copyButton } from './copy.js';
-import { byId } from './dom.js';
-import { sentence, shortKey } from './format.js';
+import { byId, grouped } from './dom.js';
+import { groupsOf, sentence } from './format.js';
 import { loadKey, newKey, onKeyReplaced } from './key-store.js';
 import { requestList } from './request-list.js';
 import { rules } from './rules.js';
 import { Wallet } from './sdk.js';
 import { standbyNotice } from './standby.js';
 import { showStorage } from './storage-badge.js';
+
+/** Four groups of a key's 44 characters of base64. */
+const KEY_GROUP = 11;
 
 /**
  * The left half of the page.
@@ -16,11 +19,12 @@ import { showStorage } from './storage-badge.js';
  * @param {(publicKey: string) => void} options.onKey called with the public key whenever it changes
  * @param {(count: number) => void} options.onOpen called with the number of requests that wait for a decision
  * @param {(frame: FrameSeen) => void} options.onFrame called with each frame of the wallet
+ * @param {(text: string) => void} options.onExample called with a message that the backend could ask for
  */
-export function walletPanel({ onKey, onOpen, onFrame }) {
+export function walletPanel({ onKey, onOpen, onFrame, onExample }) {
   const requests = requestList(onOpen);
   const standby = standbyNotice();
-  const allowed = rules();
+  const allowed = rules(onExample);
   const shown = byId('public-key');
   const change = byId('new-key');
   /** @type {PageKey | undefined} */
@@ -47,22 +51,18 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
     mine.on('elsewhere', told(standby.list));
     mine.on('error', told(showMemory));
     mine.on('frame', told(onFrame));
-    mine.on('request', (request) => {
-      allowed.suggest(request);
-      requests.add(request);
-    });
+    mine.on('request', requests.add);
     mine.on('batch', requests.addBatch);
     mine.on('approved', ({ request }) => requests.addApproved(request));
     mine.on('ended', told(requests.addEnded));
     allowed.of(mine);
     mine.connect().catch(told(showProblem));
-    shown.textContent = shortKey(next.publicKey);
-    shown.title = next.publicKey;
+    shown.replaceChildren(grouped(groupsOf(next.publicKey, KEY_GROUP)));
     showStorage(next);
     onKey(next.publicKey);
   }
 
-  /** @param {import('../../types/countersign/browser.js').StateEvent} event */
+  /** @param {import('countersign').StateEvent} event */
   function showState(event) {
     showConnection(event);
     const standsBy = event.state === 'standby';
@@ -97,7 +97,7 @@ export function walletPanel({ onKey, onOpen, onFrame }) {
   return { cardOf: requests.cardOf };
 }
 
-/** @typedef {import('../../types/countersign/browser.js').Key | import('../../types/countersign/browser.js').WebCryptoKey} PageKey */
+/** @typedef {import('countersign').Key | import('countersign').WebCryptoKey} PageKey */
 
 /**
  * Overwrites the secret of a key that is in memory; the browser itself holds the others.
@@ -111,7 +111,7 @@ function free(key) {
 /**
  * Says what a browser that keeps nothing means for the person: the wallet works, but may ask twice.
  *
- * @param {import('../../types/countersign/browser.js').CountersignError} error
+ * @param {import('countersign').CountersignError} error
  */
 function showMemory({ code, message }) {
   if (code !== 'storage_unavailable' && code !== 'storage_failed') return;

@@ -11,7 +11,7 @@ export const replay = {
   summary: 'Somebody has kept an answer of yours, and sends it again for the next request.',
   why: 'An answer counts for one request only, and its signature for that request’s message only.',
   async run(scene) {
-    /** @type {import('../../../types/countersign/browser.js').SignRequest | undefined} */
+    /** @type {import('countersign').SignRequest | undefined} */
     let undecided;
     const victim = await scene.wallet('wallet', {
       async onRequest(request) {

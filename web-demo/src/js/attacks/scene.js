@@ -1,4 +1,4 @@
-import { sendToSign } from '../api.js';
+import { sendDurably, sendToSign } from '../api.js';
 import { fromText, toBase64 } from '../bytes.js';
 import { followRequest } from '../durable.js';
 import { checkSignature } from '../verify.js';
@@ -127,7 +127,7 @@ export function scene({ token, onStep, onFrame }) {
      */
     async askDurably(wallet, text) {
       const asked = call(wallet, text);
-      const outcome = await sendToSign({ ...asked.body, queue: true }, { durable: true, token, signal: ended.signal });
+      const outcome = await sendDurably({ ...asked.body, queue: true }, { token, signal: ended.signal, onLost: stir });
       if (outcome.kind !== 'accepted') return { refused: await judged(asked, single(outcome)) };
       const id = outcome.requests[0]?.request_id ?? '';
       const follow = async () => {

@@ -11,7 +11,7 @@ const BACKOFF = { initialMs: 300, maxMs: 2_000 };
  * @typedef {Awaited<ReturnType<typeof standIn>>} StandIn
  * @typedef {object} StandInOptions
  * @property {Rewrite} [rewrite] of `tap`
- * @property {(request: import('../../../types/countersign/browser.js').SignRequest) => Promise<unknown>} [onRequest] what its human does; approves unless given
+ * @property {(request: import('countersign').SignRequest) => Promise<unknown>} [onRequest] what its human does; approves unless given
  * @property {'one' | 'each'} [tabs] of the SDK
  * @property {boolean} [connects] whether to wait until it is connected
  * @typedef {object} Told what is told: see `scene`
@@ -46,12 +46,12 @@ export async function standIn(
   });
   const wallet = new Wallet({ key: own, store: false, tabs, WebSocket: wire.WebSocket, backoff: BACKOFF });
   wallet.on('state', onState);
-  wallet.on('request', async (request) => {
+  wallet.on('request', (request) => {
     say(name, `is asked to sign “${new TextDecoder().decode(request.message)}”, ${nameOf(request.id)}.`);
     onPrompt(request.id);
     request.displayed();
     // Where an answer is not taken, the server's own words say so.
-    await onRequest(request);
+    return onRequest(request);
   });
   const connecting = wallet.connect({ signal: AbortSignal.timeout(CONNECT_MS) });
   if (connects) await connecting;
