@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { documents } from './documents.mjs';
 
 // The one that the SDK is built with.
 const { build } = createRequire(new URL('../sdk-wasm/package.json', import.meta.url))('esbuild');
@@ -65,7 +66,27 @@ function write(path, contents) {
   writeFileSync(join('dist', `${path}.gz`), gzipSync(bytes, { level: 9 }));
 }
 
+/**
+ * What a page shows as code, and tests run: a file, or the first block of a document in a language with some words in it.
+ *
+ * @param {string} path
+ * @param {string} language empty for a file
+ * @param {string} words
+ */
+function code(path, language, words) {
+  const text = readFileSync(path, 'utf8');
+  const blocks = [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map(([, block]) => block);
+  const found = language === '' ? text : blocks.find((block) => block.includes(words));
+  if (found === undefined) throw new Error(`${path} has no block in ${language} with ${words}`);
+  return found.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+}
+
+/** @param {string} html */
+const withCode = (html) => html.replace(/\{\{(\S+) ?(\S*) ?(.*?)\}\}/g, (_, path, language, words) => code(path, language, words));
+
 rmSync('dist', { recursive: true, force: true });
 mkdirSync(join('dist', directory), { recursive: true });
+mkdirSync('dist/docs');
 for (const { name, contents } of assets) write(join(directory, name), contents);
-for (const page of PAGES) write(page, readFileSync(join('src', page), 'utf8').replace(ASSETS, `${directory}/`));
+for (const page of PAGES) write(page, withCode(readFileSync(join('src', page), 'utf8')).replace(ASSETS, `${directory}/`));
+for (const { path, html } of documents(`../${directory}`)) write(path, html);

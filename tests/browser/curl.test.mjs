@@ -19,7 +19,7 @@ scenario(world, 'the curl line gets a signature over exactly what the form says'
   await tab.backend.button('Copy the curl command').click();
   await tab.backend.sees('Copied');
   const copied = await tab.page.evaluate(() => navigator.clipboard.readText());
-  assert.equal(copied, await tab.backend.locator.getByRole('group', { name: 'The same from a terminal' }).innerText());
+  assert.equal(copied, await tab.backend.locator.getByRole('group', { name: 'The curl command' }).innerText());
 
   const answer = run('sh', ['-c', copied]);
   await tab.wallet.sees(`it's "for" $HOME`);

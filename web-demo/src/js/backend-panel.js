@@ -1,11 +1,12 @@
 import { offerRequest, showAnswer, showEnds, showRetrying, showWaiting } from './answer-view.js';
 import { ENDPOINT, RESPOND_ASYNC, sendDurably, sendToSign } from './api.js';
 import { markFields, readForm } from './ask-form.js';
-import { copyButton } from './copy.js';
+import { copyShown } from './copy.js';
 import { curlCommand } from './curl.js';
 import { byId, partsOf } from './dom.js';
 import { durableOption } from './durable-option.js';
 import { followed } from './followed.js';
+import { nodeCall } from './node-call.js';
 import { progressView } from './progress-view.js';
 import { watched } from './watched.js';
 
@@ -39,7 +40,9 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
     byId('second-field').hidden = !several.checked;
     if ('body' in read) {
       const prefer = read.durable ? RESPOND_ASYNC : undefined;
-      byId('curl').textContent = curlCommand(ENDPOINT, read.body, { withToken: token.value !== '', prefer });
+      const options = { withToken: token.value !== '', prefer };
+      byId('curl').textContent = curlCommand(ENDPOINT, read.body, options);
+      byId('node-call').textContent = nodeCall(ENDPOINT, read.body, options);
     }
     byId('follow-wallet').hidden = !walletKey || signer.value.trim() === walletKey;
   }
@@ -140,7 +143,7 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
     followWallet();
     signer.focus();
   });
-  copyButton(byId('copy-curl'), () => byId('curl').textContent, byId('curl'));
+  for (const id of ['curl', 'node-call', 'rust-call']) copyShown(id);
   durableOption(refresh);
   refresh();
   void resume();

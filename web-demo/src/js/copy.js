@@ -1,6 +1,16 @@
-import { partsOf } from './dom.js';
+import { byId, partsOf } from './dom.js';
 
 const CONFIRM_MS = 1600;
+
+/**
+ * Has the button `copy-<id>` copy what the element of that id shows.
+ *
+ * @param {string} id
+ */
+export function copyShown(id) {
+  const source = byId(id);
+  copyButton(byId(`copy-${id}`), () => source.textContent ?? '', source);
+}
 
 /**
  * Has `button` copy what `text()` gives; where the browser forbids it, `source` is selected for the reader to copy.

@@ -1,5 +1,6 @@
 import { attackPanel } from './attacks/panel.js';
 import { backendPanel } from './backend-panel.js';
+import { codeTabs } from './code-tabs.js';
 import { guide } from './guide.js';
 import { verifyPanel } from './verify/panel.js';
 import { walletPanel } from './wallet-panel.js';
@@ -26,3 +27,4 @@ const wallet = walletPanel({
   },
 });
 attackPanel({ token: backend.token, onFrame: log.add });
+codeTabs();

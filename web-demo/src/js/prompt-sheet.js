@@ -7,7 +7,8 @@ const TEXT_FIELDS = 'textarea, input:not([type=checkbox], [type=radio])';
 
 /**
  * Brings the prompt to where the human is: where its own place in the page is out of sight, it stands as a sheet at the bottom of the window. It is
- * moved by style alone, so that it stays the same element, and never under somebody's hands: only when a prompt comes, or when it is put away.
+ * moved by style alone, so that it stays the same element, and never under somebody's hands: only when a prompt comes or was scrolled out of sight,
+ * or when it is put away, and then it stays there until the next comes.
  *
  * @param {() => void} onMove called after it has moved
  */
@@ -16,6 +17,8 @@ export function promptSheet(onMove) {
   const place = byId('requests-place');
   /** @type {HTMLElement | null} */
   let cameFrom = null;
+  /** @type {HTMLElement | undefined} */
+  let latest;
 
   const isSheet = () => stage.dataset.sheet === 'true';
 
@@ -35,9 +38,26 @@ export function promptSheet(onMove) {
     cameFrom = null;
   }
 
-  byId('close-sheet').addEventListener('click', close);
+  function follow() {
+    if (!latest || isSheet() || stage.dataset.waiting !== 'true' || isInSight(latest)) return;
+    const focused = document.activeElement;
+    move(true);
+    // Whoever has just asked goes on there; to the sheet itself, since a key that is still on its way must not press a button in it.
+    const isFree = focused === document.body || (byId('ask').contains(focused) && !focused?.matches(TEXT_FIELDS));
+    if (!isFree) return;
+    cameFrom = /** @type {HTMLElement} */ (focused);
+    stage.focus({ preventScroll: true });
+  }
+
+  function putAway() {
+    latest = undefined;
+    close();
+  }
+
+  byId('close-sheet').addEventListener('click', putAway);
+  document.addEventListener('scrollend', follow);
   stage.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape' && !event.defaultPrevented) close();
+    if (event.key === 'Escape' && !event.defaultPrevented) putAway();
   });
   stage.addEventListener('click', ({ target }) => {
     if (target instanceof Element && target.closest('[data-part=see-answer]')) close();
@@ -50,16 +70,15 @@ export function promptSheet(onMove) {
      * @param {HTMLElement} card
      */
     offer(card) {
-      const { top, bottom } = card.getBoundingClientRect();
-      if (isSheet() || (top >= 0 && (bottom <= innerHeight || top < innerHeight * LOWEST_START))) return;
-      const focused = document.activeElement;
-      move(true);
-      // Whoever has just asked goes on there; to the sheet itself, since a key that is still on its way must not press a button in it.
-      const isFree = focused === document.body || (byId('ask').contains(focused) && !focused?.matches(TEXT_FIELDS));
-      if (!isFree) return;
-      cameFrom = /** @type {HTMLElement} */ (focused);
-      stage.focus({ preventScroll: true });
+      latest = card;
+      follow();
     },
     close,
   };
+}
+
+/** @param {HTMLElement} card */
+function isInSight(card) {
+  const { top, bottom } = card.getBoundingClientRect();
+  return top >= 0 && (bottom <= innerHeight || top < innerHeight * LOWEST_START);
 }

@@ -76,11 +76,11 @@ export function requestList(onOpen) {
     card.requests.forEach(({ id }) => known.add(id));
     shown.append(card.root);
     byId('no-requests').hidden = true;
-    sheet.offer(card.root);
     // What was shown before is there again; it is no news.
     if (!card.requests.every((request) => request.resumed)) announce(announcement);
     for (const request of card.requests) request.on('change', count);
     count();
+    sheet.offer(card.root);
   }
 
   /** @param {RequestOutcome} outcome */

@@ -1,5 +1,5 @@
 import { showConnection, showProblem } from './connection-badge.js';
-import { copyButton } from './copy.js';
+import { copyButton, copyShown } from './copy.js';
 import { byId, grouped } from './dom.js';
 import { groupsOf, sentence } from './format.js';
 import { loadKey, newKey, onKeyReplaced } from './key-store.js';
@@ -91,6 +91,8 @@ export function walletPanel({ onKey, onOpen, onFrame, onExample }) {
 
   copyButton(byId('copy-key'), () => key?.publicKey ?? '', shown);
   change.addEventListener('click', () => replace(newKey));
+  showAddress(byId('node-wallet'));
+  for (const id of ['page-wallet', 'node-wallet']) copyShown(id);
   onKeyReplaced((other) => (other.publicKey === key?.publicKey ? free(other) : replace(() => other)));
   loadKey().then(use).catch(showProblem);
 
@@ -120,4 +122,13 @@ function showMemory({ code, message }) {
   if (!problem.hidden) return;
   problem.hidden = false;
   problem.textContent = `This browser does not keep what was decided, so a reload may ask again. ${sentence(message)}`;
+}
+
+/**
+ * Has a program name this server where it names the one of the documents.
+ *
+ * @param {HTMLElement} program
+ */
+function showAddress(program) {
+  program.textContent = (program.textContent ?? '').replace('ws://127.0.0.1:8080', location.origin.replace('http', 'ws'));
 }

@@ -1,9 +1,9 @@
 import { fromBase64, toBase64 } from '../bytes.js';
-import { copyButton } from '../copy.js';
+import { copyButton, copyShown } from '../copy.js';
 import { byId } from '../dom.js';
 import { checkSignature } from '../verify.js';
 import { byteGrid } from './byte-grid.js';
-import { checkSnippet } from './snippet.js';
+import { checkSnippet, nodeCheck } from './snippet.js';
 
 /**
  * Checks the last signature in this page, and again with any byte that the visitor flips.
@@ -41,6 +41,7 @@ export function verifyPanel({ onFlip }) {
     byId('verify-by').textContent = `${changes(flips())} Checked by ${by}.`;
     byId('restore-bytes').hidden = flips() === 0;
     byId('verify-snippet').textContent = checkSnippet(shown());
+    byId('verify-node').textContent = nodeCheck(shown());
   }
 
   function flipped() {
@@ -64,6 +65,7 @@ export function verifyPanel({ onFlip }) {
     byId('verify').focus();
   });
   copyButton(byId('copy-snippet'), () => byId('verify-snippet').textContent ?? '', byId('verify-snippet'));
+  for (const id of ['verify-node', 'verify-rust']) copyShown(id);
 
   return { show };
 }

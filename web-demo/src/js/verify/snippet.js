@@ -1,5 +1,21 @@
 /**
- * A check of these values that runs as it is in any browser's console and in Node.js, without a line of Countersign.
+ * The same for Node.js 20, whose WebCrypto may not know the curve, from its older module.
+ *
+ * @param {Signed} signed
+ */
+export function nodeCheck({ publicKey, message, signature }) {
+  return `import { createPublicKey, verify } from 'node:crypto';
+const bytes = (base64) => Buffer.from(base64, 'base64');
+const x = bytes('${publicKey}').toString('base64url');
+const key = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } });
+const signature = bytes('${signature}');
+const message = bytes('${message}');
+console.log(verify(null, message, key, signature));
+`;
+}
+
+/**
+ * A check of these values that runs as it is in any browser's console, without a line of Countersign.
  *
  * @param {Signed} signed
  */
