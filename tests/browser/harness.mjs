@@ -135,7 +135,7 @@ export class Server {
 /** The address that a starting server names on its standard output; null if it ends without one. */
 async function listening(stdout) {
   for await (const line of createInterface({ input: stdout })) {
-    const url = line.match(/^listening on (http:\/\/\S+)/)?.[1];
+    const url = line.match(/^listening on (https?:\/\/\S+)/)?.[1];
     if (url) return url;
   }
   return null;
@@ -148,7 +148,7 @@ export function withDirectory() {
 }
 
 /** A real Chromium. */
-export const launchChromium = () => chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+export const launchChromium = (...flags) => chromium.launch({ executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, ...flags] });
 
 /** A real Chromium with a profile, which extensions need. */
 export const launchProfile = (...flags) =>

@@ -154,6 +154,7 @@ interface PageElements {
   cancel: HTMLButtonElement;
   durable: HTMLInputElement;
   'new-key': HTMLButtonElement;
+  'second-device': HTMLDetailsElement;
   'show-heartbeats': HTMLInputElement;
   submit: HTMLButtonElement;
 }

@@ -8,6 +8,7 @@ import { durableOption } from './durable-option.js';
 import { followed } from './followed.js';
 import { nodeCall } from './node-call.js';
 import { progressView } from './progress-view.js';
+import { signerFromAddress } from './second-device.js';
 import { watched } from './watched.js';
 
 /**
@@ -145,6 +146,7 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
   });
   for (const id of ['curl', 'node-call', 'rust-call']) copyShown(id);
   durableOption(refresh);
+  signer.value = signerFromAddress();
   refresh();
   void resume();
 

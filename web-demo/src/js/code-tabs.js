@@ -36,7 +36,7 @@ function tabList(list, onChoose) {
   });
   list.addEventListener('keydown', (event) => {
     const step = event instanceof KeyboardEvent ? STEPS.get(event.key) : undefined;
-    const at = tabs.findIndex((tab) => tab === document.activeElement);
+    const at = tabs.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     if (step === undefined || at < 0) return;
     event.preventDefault();
     // Round at the ends, as the pattern has it.

@@ -2,6 +2,7 @@ import { attackPanel } from './attacks/panel.js';
 import { backendPanel } from './backend-panel.js';
 import { codeTabs } from './code-tabs.js';
 import { guide } from './guide.js';
+import { secondDevice } from './second-device.js';
 import { verifyPanel } from './verify/panel.js';
 import { walletPanel } from './wallet-panel.js';
 import { frameLog } from './wire/frame-log.js';
@@ -17,8 +18,12 @@ const backend = backendPanel({
     if (signed.length > 0) void check.show(signed[0]);
   },
 });
+const device = secondDevice();
 const wallet = walletPanel({
-  onKey: backend.useWalletKey,
+  onKey(publicKey) {
+    backend.useWalletKey(publicKey);
+    void device.useKey(publicKey);
+  },
   onOpen: backend.requestsWait,
   onExample: backend.suggest,
   onFrame(frame) {

@@ -1,3 +1,5 @@
+const AUTHORIZATION = ['`', 'Bearer ', '$', '{process.env.COUNTERSIGN_TOKEN}', '`'].join('');
+
 /**
  * The program for Node.js that sends exactly this request. A token is named, not shown: programs end up in repositories.
  *
@@ -6,11 +8,14 @@
  * @param {{ withToken: boolean, prefer: string | undefined }} options
  */
 export function nodeCall(url, body, { withToken, prefer }) {
+  const headers = [
+    `'content-type': 'application/json'`,
+    ...(prefer ? [`prefer: '${prefer}'`] : []),
+    ...(withToken ? [`authorization: ${AUTHORIZATION}`] : []),
+  ];
   return `const response = await fetch(${JSON.stringify(url)}, {
   method: 'POST',
-  headers: {
-    'content-type': 'application/json',${prefer ? `\n    prefer: ${JSON.stringify(prefer)},` : ''}${withToken ? '\n    authorization: `Bearer ${process.env.COUNTERSIGN_TOKEN}`,' : ''}
-  },
+  headers: { ${headers.join(', ')} },
   body: JSON.stringify(${JSON.stringify(body, null, 2).replaceAll('\n', '\n  ')}),
 });
 console.log(await response.json());
