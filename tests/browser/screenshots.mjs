@@ -7,7 +7,7 @@ import { launchChromium, Server, withDirectory } from './harness.mjs';
 import { openTab } from './visit.mjs';
 
 const DOCS = new URL('../../docs/', import.meta.url);
-const WIDTHS = [390, 820, 1440];
+const WIDTHS = [390, 768, 1440];
 const THEMES = ['light', 'dark'];
 // Enough for flat colours and the edges of letters.
 const COLOURS = 24;
