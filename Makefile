@@ -59,6 +59,7 @@ lint-js: sdk
 	$(call npm_ci,scripts/lint)
 	scripts/lint/node_modules/.bin/biome check --error-on-warnings
 	for tests in browser engines openapi packaging sdk-bench bench/peers; do ( $(call npm_ci,tests/$$tests) ) || exit; done
+	$(call npm_ci,web-demo)
 	for project in web-demo tests sdk-wasm/tests; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
 
 rust-tests: tested-build

@@ -7,8 +7,8 @@ const TEXT_FIELDS = 'textarea, input:not([type=checkbox], [type=radio])';
 
 /**
  * Brings the prompt to where the human is: where its own place in the page is out of sight, it stands as a sheet at the bottom of the window. It is
- * moved by style alone, so that it stays the same element, and never under somebody's hands: only when a prompt comes or was scrolled out of sight,
- * or when it is put away, and then it stays there until the next comes.
+ * moved by style alone, so that it stays the same element, and never under somebody's hands: only when a prompt comes, when the page was scrolled to
+ * its place or away from it, or when it is put away, and then it stays there until the next comes.
  *
  * @param {() => void} onMove called after it has moved
  */
@@ -39,14 +39,15 @@ export function promptSheet(onMove) {
   }
 
   function follow() {
-    if (!latest || isSheet() || stage.dataset.waiting !== 'true' || isInSight(latest)) return;
+    if (isSheet() && isInSight(place)) return close();
+    if (!latest || isSheet() || stage.dataset.waiting !== 'true' || isInSight(latest)) return undefined;
     const focused = document.activeElement;
     move(true);
     // Whoever has just asked goes on there; to the sheet itself, since a key that is still on its way must not press a button in it.
     const isFree = focused === document.body || (byId('ask').contains(focused) && !focused?.matches(TEXT_FIELDS));
-    if (!isFree) return;
+    if (!isFree) return undefined;
     cameFrom = /** @type {HTMLElement} */ (focused);
-    stage.focus({ preventScroll: true });
+    return stage.focus({ preventScroll: true });
   }
 
   function putAway() {
@@ -77,8 +78,8 @@ export function promptSheet(onMove) {
   };
 }
 
-/** @param {HTMLElement} card */
-function isInSight(card) {
-  const { top, bottom } = card.getBoundingClientRect();
+/** @param {HTMLElement} element */
+function isInSight(element) {
+  const { top, bottom } = element.getBoundingClientRect();
   return top >= 0 && (bottom <= innerHeight || top < innerHeight * LOWEST_START);
 }

@@ -48,7 +48,7 @@ pub(in crate::http) fn web_root(root: &Path) -> impl Filter<Extract = (Response,
                 let below = file.path().strip_prefix(&base).unwrap_or(Path::new(""));
                 let is_immutable = below.iter().any(|part| part == IMMUTABLE_DIRECTORY);
                 let mut response = best(file, &headers).await;
-                if is_immutable {
+                if is_immutable && !response.status().is_client_error() {
                     response.headers_mut().insert(header::CACHE_CONTROL, IMMUTABLE);
                 }
                 confine(response)
