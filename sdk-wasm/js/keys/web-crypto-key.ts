@@ -3,7 +3,7 @@ import { CountersignError } from '../common/errors.js';
 import { persistently } from '../common/persistently.js';
 import { init } from '../platform/wasm.js';
 import { Key } from './key.js';
-import { invalidKey, readSeed, type Secret, toPkcs8 } from './key-formats.js';
+import { invalidKey, readSeed, type Secret, toJwk, toPkcs8 } from './key-formats.js';
 import { checkName, DEFAULT_NAME, findKey, forgetKey, type KeyRecord, keepKey, type WebCryptoRecord } from './key-store.js';
 import { checkSignable, type Signer } from './signer.js';
 
@@ -145,7 +145,10 @@ export class WebCryptoKey implements Signer {
       // WebCrypto does not check a public key beside the seed, and gives none out for a key that it is to keep to itself.
       const key = await Key.of(secret);
       key.free();
-      const privateKey = await persistently(() => subtle().importKey('pkcs8', der, ED25519, false, ['sign'])).catch(unsupported);
+      const privateKey = await persistently(() => subtle().importKey('pkcs8', der, ED25519, false, ['sign']))
+        // WebKitGTK takes no seed so that begins with a zero byte, and takes it so.
+        .catch(() => subtle().importKey('jwk', { ...toJwk(der.subarray(-32), key.publicKey) }, ED25519, false, ['sign']))
+        .catch(unsupported);
       return await new WebCryptoKey(key.publicKey, privateKey, undefined, true).#keep(name);
     } finally {
       der.fill(0);
