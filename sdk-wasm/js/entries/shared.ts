@@ -30,7 +30,7 @@ export { once } from '../common/once.js';
 /** @internal */
 export { checkSignable, MOST_BYTES, publicKeyOf } from '../keys/signer.js';
 /** @internal */
-export { install } from '../platform/platform.js';
+export { install, platform } from '../platform/platform.js';
 /** @internal */
 export { fetchWasm, instantiate } from '../platform/wasm.js';
 /** @internal */
