@@ -84,6 +84,8 @@ foreign-tests: tested-build
 	node --test tests/foreign/
 
 sdk-tests: sdk
+	scripts/ensure-program.sh openssl openssl
+	scripts/ensure-program.sh ssh-keygen openssh-client
 	npm test --prefix sdk-wasm
 
 # The packed package, run wherever it claims to run. `node tests/packaging/run.mjs Next Deno` runs these two.
