@@ -108,7 +108,7 @@ browser-tests: tested-build page
 	npm test --prefix tests/browser
 
 # One table of cases in Chromium, Firefox and WebKitGTK: what a human was shown, and how the backend's requests ended.
-engine-tests: tested-build page
+engine-tests: tested-build sdk
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium
 	scripts/ensure-program.sh chromedriver chromium-driver
 	scripts/ensure-program.sh firefox-esr firefox-esr

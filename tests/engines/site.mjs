@@ -1,14 +1,13 @@
 // The site of somebody's wallet, and what its visitors saw there.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { WEB_ROOT } from '../browser/harness.mjs';
 import { withoutEd25519 } from '../browser/keys-page.mjs';
 import { Prompts, watchCards } from '../browser/prompts.mjs';
 import { until } from '../browser/until.mjs';
 import { serve } from '../sdk-bench/serve.mjs';
 
-const PACKAGE = join(WEB_ROOT, 'countersign');
+/** What is packed. */
+const PACKAGE = new URL('../../sdk-wasm/dist/', import.meta.url);
 const html = (...scripts) => `<!doctype html><link rel="icon" href="data:,"><title>wallet</title><body>${scripts.join('')}
   <script type="module" src="witness.js"></script><script type="module" src="main.js"></script>`;
 // One after the other, so that what is told last says that all before has arrived.
@@ -26,7 +25,7 @@ FILES.set('/elsewhere.html', '<!doctype html><link rel="icon" href="data:,"><tit
 FILES.set('/witness.js', WITNESS);
 FILES.set('/main.js', readFileSync(new URL('page/main.js', import.meta.url)));
 for (const name of readdirSync(PACKAGE).filter((name) => /\.(js|wasm)$/.test(name))) {
-  FILES.set(`/countersign/${name}`, readFileSync(join(PACKAGE, name)));
+  FILES.set(`/countersign/${name}`, readFileSync(new URL(name, PACKAGE)));
 }
 
 /** The page at an address of its own, for which a browser has nothing in store. */

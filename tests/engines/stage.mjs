@@ -126,7 +126,7 @@ export class Stage {
 
   async startServer() {
     const args = ['--data-dir', join(this.#directory.path, 'server'), '--audience', this.path.url];
-    this.server = await until('the server starts', () => Server.start({ args }));
+    this.server = await until('the server starts', () => Server.start({ args, webRoot: this.#directory.path }));
     this.path.leadTo(this.server.port);
   }
 
