@@ -61,34 +61,33 @@ export function decision(parts, { onApprove, onDecline }) {
  * @param {Parts} parts approve, decline
  */
 export function armedButtons({ approve, decline }) {
-  let arming = 0;
+  const armApprove = arming(approve);
+  const armDecline = arming(decline);
   let isAllowed = false;
-  let isArmed = false;
-
-  function show() {
-    enable(approve, isArmed && isAllowed);
-    if (isAllowed) approve.removeAttribute('aria-description');
-    else approve.setAttribute('aria-description', 'Possible when the message was read to its end');
-    enable(decline, isArmed);
-  }
-
-  function arm() {
-    isArmed = false;
-    show();
-    clearTimeout(arming);
-    arming = setTimeout(() => {
-      isArmed = true;
-      show();
-    }, ARMING_MS);
-  }
+  enable(approve, false);
+  approve.setAttribute('aria-description', 'Possible when the message was read to its end');
 
   return {
-    arm,
+    arm() {
+      if (isAllowed) armApprove();
+      armDecline();
+    },
     /** Whatever had to be seen was seen. */
     allow() {
       isAllowed = true;
-      arm();
+      approve.removeAttribute('aria-description');
+      armApprove();
     },
+  };
+}
+
+/** @param {HTMLElement} button */
+function arming(button) {
+  let timer = 0;
+  return () => {
+    enable(button, false);
+    clearTimeout(timer);
+    timer = setTimeout(() => enable(button, true), ARMING_MS);
   };
 }
 

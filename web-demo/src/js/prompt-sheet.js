@@ -1,7 +1,7 @@
 import { byId } from './dom.js';
 
-/** How far down the window a prompt may begin and still be one that is seen at once. */
-const LOWEST_START = 0.55;
+/** How much of the window the prompt's place has to take, if it is not in it whole, to be seen there. */
+const ENOUGH = 0.4;
 /** Where somebody may be typing: what they type must not end up elsewhere. */
 const TEXT_FIELDS = 'textarea, input:not([type=checkbox], [type=radio])';
 
@@ -17,8 +17,8 @@ export function promptSheet(onMove) {
   const place = byId('requests-place');
   /** @type {HTMLElement | null} */
   let cameFrom = null;
-  /** @type {HTMLElement | undefined} */
-  let latest;
+  /** Nobody has put it away since the last prompt came. */
+  let isWanted = false;
 
   const isSheet = () => stage.dataset.sheet === 'true';
 
@@ -40,7 +40,7 @@ export function promptSheet(onMove) {
 
   function follow() {
     if (isSheet() && isInSight(place)) return close();
-    if (!latest || isSheet() || stage.dataset.waiting !== 'true' || isInSight(latest)) return undefined;
+    if (!isWanted || isSheet() || stage.dataset.waiting !== 'true' || isInSight(place)) return undefined;
     const focused = document.activeElement;
     move(true);
     // Whoever has just asked goes on there; to the sheet itself, since a key that is still on its way must not press a button in it.
@@ -51,7 +51,7 @@ export function promptSheet(onMove) {
   }
 
   function putAway() {
-    latest = undefined;
+    isWanted = false;
     close();
   }
 
@@ -65,13 +65,9 @@ export function promptSheet(onMove) {
   });
 
   return {
-    /**
-     * A prompt has come.
-     *
-     * @param {HTMLElement} card
-     */
-    offer(card) {
-      latest = card;
+    /** A prompt has come. */
+    offer() {
+      isWanted = true;
       follow();
     },
     close,
@@ -80,6 +76,7 @@ export function promptSheet(onMove) {
 
 /** @param {HTMLElement} element */
 function isInSight(element) {
-  const { top, bottom } = element.getBoundingClientRect();
-  return top >= 0 && (bottom <= innerHeight || top < innerHeight * LOWEST_START);
+  const { top, bottom, height } = element.getBoundingClientRect();
+  const seen = Math.min(bottom, innerHeight) - Math.max(top, 0);
+  return seen >= Math.min(height, innerHeight * ENOUGH);
 }

@@ -80,7 +80,7 @@ export function requestList(onOpen) {
     if (!card.requests.every((request) => request.resumed)) announce(announcement);
     for (const request of card.requests) request.on('change', count);
     count();
-    sheet.offer(card.root);
+    sheet.offer();
   }
 
   /** @param {RequestOutcome} outcome */
