@@ -115,5 +115,6 @@ scenario(
     await tab.backend.sees('1 of 2 signed and verified');
     assert.deepEqual(prompts.seen(), ['new']);
   },
-  { viewport: { width: 760, height: 900 } },
+  // High enough for the prompt to stay in its place.
+  { viewport: { width: 760, height: 1600 } },
 );

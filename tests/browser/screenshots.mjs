@@ -22,6 +22,8 @@ async function pageFull(browser, server, { width, colorScheme }) {
   await tab.backend.sees('Signature verified');
   await tab.page.getByRole('button', { name: /^Replay/ }).click();
   await tab.page.locator('#report-verdict').waitFor();
+  // Where its place is in sight.
+  await tab.page.evaluate(() => scrollTo({ top: 0, behavior: 'instant' }));
   const body = { public_key: await tab.publicKey(), message: Buffer.from(NEXT).toString('base64'), purpose: 'Quarterly audit' };
   const pending = server.sendToSign(body);
   await tab.wallet.sees('Quarterly audit');

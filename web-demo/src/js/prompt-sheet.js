@@ -2,13 +2,14 @@ import { byId } from './dom.js';
 
 /** How much of the window the prompt's place has to take, if it is not in it whole, to be seen there. */
 const ENOUGH = 0.4;
+/** How long a scroll may go on that was under way when the prompt came, in milliseconds. */
+const SCROLLING_MS = 1_000;
 /** Where somebody may be typing: what they type must not end up elsewhere. */
 const TEXT_FIELDS = 'textarea, input:not([type=checkbox], [type=radio])';
 
 /**
  * Brings the prompt to where the human is: where its own place in the page is out of sight, it stands as a sheet at the bottom of the window. It is
- * moved by style alone, so that it stays the same element, and never under somebody's hands: only when a prompt comes, when the page was scrolled to
- * its place or away from it, or when it is put away, and then it stays there until the next comes.
+ * moved by style alone, so that it stays the same element, and never under somebody's hands: only when a prompt comes, or when it is put away.
  *
  * @param {() => void} onMove called after it has moved
  */
@@ -17,8 +18,6 @@ export function promptSheet(onMove) {
   const place = byId('requests-place');
   /** @type {HTMLElement | null} */
   let cameFrom = null;
-  /** Nobody has put it away since the last prompt came. */
-  let isWanted = false;
 
   const isSheet = () => stage.dataset.sheet === 'true';
 
@@ -39,26 +38,19 @@ export function promptSheet(onMove) {
   }
 
   function follow() {
-    if (isSheet() && isInSight(place)) return close();
-    if (!isWanted || isSheet() || stage.dataset.waiting !== 'true' || isInSight(place)) return undefined;
+    if (isSheet() || stage.dataset.waiting !== 'true' || isInSight(place)) return;
     const focused = document.activeElement;
     move(true);
     // Whoever has just asked goes on there; to the sheet itself, since a key that is still on its way must not press a button in it.
     const isFree = focused === document.body || (byId('ask').contains(focused) && !focused?.matches(TEXT_FIELDS));
-    if (!isFree) return undefined;
+    if (!isFree) return;
     cameFrom = /** @type {HTMLElement} */ (focused);
-    return stage.focus({ preventScroll: true });
+    stage.focus({ preventScroll: true });
   }
 
-  function putAway() {
-    isWanted = false;
-    close();
-  }
-
-  byId('close-sheet').addEventListener('click', putAway);
-  document.addEventListener('scrollend', follow);
+  byId('close-sheet').addEventListener('click', close);
   stage.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape' && !event.defaultPrevented) putAway();
+    if (event.key === 'Escape' && !event.defaultPrevented) close();
   });
   stage.addEventListener('click', ({ target }) => {
     if (target instanceof Element && target.closest('[data-part=see-answer]')) close();
@@ -67,8 +59,8 @@ export function promptSheet(onMove) {
   return {
     /** A prompt has come. */
     offer() {
-      isWanted = true;
       follow();
+      document.addEventListener('scrollend', follow, { once: true, signal: AbortSignal.timeout(SCROLLING_MS) });
     },
     close,
   };
