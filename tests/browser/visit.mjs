@@ -77,7 +77,8 @@ export class Tab {
     const more = this.wallet.button('Read on to approve').first();
     const approve = this.wallet.locator.locator('.decide > [data-part=approve]:not([aria-disabled])');
     await approve.or(more).first().waitFor();
-    while (await more.isVisible()) await more.click();
+    // It goes as soon as the end is seen, which may be before the click.
+    while (await more.isVisible()) await more.click({ timeout: 1_000 }).catch(() => {});
   }
 
   /** Reads to the end, and presses Approve as soon as the wallet takes it. */
