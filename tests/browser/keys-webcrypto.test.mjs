@@ -140,10 +140,9 @@ profile(world, 'an engine that takes no PKCS#8 of some seeds takes them otherwis
   const page = await open(() => {
     const original = SubtleCrypto.prototype.importKey;
     // As WebKitGTK 2.50 does where the seed begins with a zero byte.
-    SubtleCrypto.prototype.importKey = function (...args) {
-      const [format, data] = args;
+    SubtleCrypto.prototype.importKey = function (format, data, algorithm, extractable, usages) {
       if (format === 'pkcs8' && new Uint8Array(data)[16] === 0) return Promise.reject(new DOMException('', 'DataError'));
-      return original.apply(this, args);
+      return original.call(this, format, data, algorithm, extractable, usages);
     };
   });
   const same = await page.evaluate(async () => {
