@@ -29,7 +29,8 @@ pub enum Write {
         /// How often it has been handed to wallets.
         attempt: u32,
     },
-    /// How a request ended. Where its record has a webhook, the event is enqueued with it.
+    /// How a request ended, unless it has another end already: the first one stands. Where its record has a webhook, the event is enqueued
+    /// with it.
     End {
         /// The request.
         id: RequestId,
@@ -93,6 +94,8 @@ pub enum Written {
     Reused,
     /// Nothing was written: this requester has as much in the store as one may.
     OverShare,
+    /// Nothing was written: the request had ended before, by whomever, and this is how. It is this end that is to be told.
+    Ended(Box<Record>),
 }
 
 /// Why a write or a read came to nothing.

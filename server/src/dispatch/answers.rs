@@ -79,7 +79,7 @@ impl<T, W> Dispatcher<T, W> {
         if open.is_decided() {
             let wins = signature.is_some() && open.winner() == signature;
             let outcome = if wins { AckOutcome::Accepted } else { AckOutcome::Late };
-            return self.acknowledge_later(connection, id, outcome);
+            return self.acknowledge_later(connection, id, signature, outcome);
         }
         match open.has_answered(connection) {
             true => Check::Acknowledge(AckOutcome::Duplicate),
@@ -121,7 +121,7 @@ impl<T, W> Dispatcher<T, W> {
         self.decide(id, end, now);
         match self.open_requests.get(id) {
             // Durable: it is being written, and the wallet is told with everybody else.
-            Some(_) => match self.acknowledge_later(connection, id, outcome) {
+            Some(_) => match self.acknowledge_later(connection, id, signature.as_ref(), outcome) {
                 Check::Acknowledge(outcome) => Some(outcome),
                 Check::Later | Check::Judge(_) => None,
             },
@@ -129,8 +129,14 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
-    fn acknowledge_later(&mut self, connection: ConnectionId, id: RequestId, outcome: AckOutcome) -> Check {
-        let is_kept = self.open_requests.update(id, |open| open.acknowledge_later(connection, outcome));
+    fn acknowledge_later(
+        &mut self,
+        connection: ConnectionId,
+        id: RequestId,
+        signature: Option<&Signature>,
+        outcome: AckOutcome,
+    ) -> Check {
+        let is_kept = self.open_requests.update(id, |open| open.acknowledge_later(connection, signature, outcome));
         if is_kept == Some(true) { Check::Later } else { Check::Acknowledge(AckOutcome::Duplicate) }
     }
 }

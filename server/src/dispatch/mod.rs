@@ -38,8 +38,9 @@ use crate::{
 use accepting::Accepting;
 use account::Account;
 use countersign_protocol::{
-    AckOutcome, CancelCause, ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS,
+    CancelCause, ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS,
 };
+use open_request::HeldAck;
 use open_requests::OpenRequests;
 use recently_ended::RecentlyEnded;
 use registry::Registry;
@@ -60,7 +61,7 @@ struct Abandoned {
     key: PublicKeyBytes,
     end: Option<End>,
     /// Whose answers it would be acknowledged with.
-    acks: Vec<(ConnectionId, AckOutcome)>,
+    acks: Vec<HeldAck>,
     /// Connections that show it, and those that are done with it.
     silent: SmallVec<[ConnectionId; 1]>,
     answered: SmallVec<[ConnectionId; 1]>,
@@ -125,10 +126,10 @@ impl<T, W> Dispatcher<T, W> {
                 continue;
             };
             self.withdraw(record.id, record.end.as_ref().map_or(CancelCause::Expired, End::cause), &silent);
-            for (to, outcome) in acks {
+            for ack in acks {
                 // The end that nobody could be sure of is there, or one that somebody else has put there.
-                let outcome = if end == record.end { outcome } else { AckOutcome::Late };
-                self.effects.push_back(Effect::Acknowledge { to, request_id: record.id, outcome });
+                let outcome = ack.outcome(end.as_ref(), record.end.as_ref());
+                self.effects.push_back(Effect::Acknowledge { to: ack.to, request_id: record.id, outcome });
             }
             concerned.extend(silent);
             self.recently_ended.remember(&record, answered);
@@ -285,7 +286,7 @@ impl<T, W> Dispatcher<T, W> {
         let decided = self.open_requests.update(id, |open| open.decide(end, now).then_some(open.durable));
         match decided.flatten() {
             None => {}
-            Some(false) => self.settle(id, now),
+            Some(false) => self.settle(id, None, now),
             Some(true) => {
                 let write = self.open_requests.get(id).and_then(|open| {
                     let (end, at) = open.decision()?;
@@ -298,11 +299,11 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
-    /// Tells everybody the end that was decided, and forgets the request.
-    fn settle(&mut self, id: RequestId, now: Timestamp) {
+    /// Tells everybody the end that was decided, or the one that `stands` where the store had one before, and forgets the request.
+    fn settle(&mut self, id: RequestId, stands: Option<&Record>, now: Timestamp) {
         let Some(mut open) = self.open_requests.remove(id) else { return };
         self.account.remove(&self.capacity, &open.record);
-        let acks = open.conclude();
+        let acks = open.conclude(stands);
         let (silent, answered) = open.connections();
         if let Some(end) = &open.record.end {
             self.withdraw(id, end.cause(), &silent);

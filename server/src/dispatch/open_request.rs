@@ -68,7 +68,29 @@ struct Decided {
     end: End,
     at: Timestamp,
     /// Whose answers are to be acknowledged once it is.
-    acks: Vec<(ConnectionId, AckOutcome)>,
+    acks: Vec<HeldAck>,
+}
+
+/// An acknowledgement that waits for an end to be on disk.
+#[derive(Debug)]
+pub(crate) struct HeldAck {
+    pub(crate) to: ConnectionId,
+    /// The signature in the answer, if it has one.
+    signature: Option<Signature>,
+    outcome: AckOutcome,
+}
+
+impl HeldAck {
+    /// What the wallet is told: what was kept for it, unless another end stands than the one that was decided.
+    pub(crate) fn outcome(&self, decided: Option<&End>, stands: Option<&End>) -> AckOutcome {
+        if decided == stands {
+            self.outcome
+        } else if self.signature.is_some() && self.signature.as_ref() == winner(stands) {
+            AckOutcome::Accepted
+        } else {
+            AckOutcome::Late
+        }
+    }
 }
 
 /// A request from when a wallet may answer it until everybody knows its end.
@@ -200,7 +222,7 @@ impl<W> OpenRequest<W> {
             asked.here || asked.answered || asked.device.is_some()
         });
         if let Some(decided) = &mut self.decided {
-            decided.acks.retain(|(other, _)| *other != connection);
+            decided.acks.retain(|ack| ack.to != connection);
         }
         self.refusal_of_all()
     }
@@ -220,11 +242,16 @@ impl<W> OpenRequest<W> {
     }
 
     /// Keeps an acknowledgement until the end is on disk, one for each connection; false if one is being kept.
-    pub(crate) fn acknowledge_later(&mut self, connection: ConnectionId, outcome: AckOutcome) -> bool {
+    pub(crate) fn acknowledge_later(
+        &mut self,
+        to: ConnectionId,
+        signature: Option<&Signature>,
+        outcome: AckOutcome,
+    ) -> bool {
         let Some(decided) = &mut self.decided else { return false };
-        let is_new = !decided.acks.iter().any(|(other, _)| *other == connection);
+        let is_new = !decided.acks.iter().any(|ack| ack.to == to);
         if is_new {
-            decided.acks.push((connection, outcome));
+            decided.acks.push(HeldAck { to, signature: signature.copied(), outcome });
         }
         is_new
     }
@@ -239,16 +266,25 @@ impl<W> OpenRequest<W> {
         self.decided.as_ref().map(|decided| (&decided.end, decided.at))
     }
 
-    /// Puts the end into the record, and gives the acknowledgements that waited for that.
-    pub(crate) fn conclude(&mut self) -> Vec<(ConnectionId, AckOutcome)> {
+    /// Puts the end into the record, the one that `stands` if there was one before it, and gives what each is told who waited for that.
+    pub(crate) fn conclude(&mut self, stands: Option<&Record>) -> Vec<(ConnectionId, AckOutcome)> {
         let Some(Decided { end, at, acks }) = self.decided.take() else { return Vec::new() };
-        self.record.end = Some(end);
-        self.record.times.ended = Some(at);
-        acks
+        let decided = Some(end);
+        match stands {
+            Some(Record { end, times, .. }) => {
+                self.record.end.clone_from(end);
+                self.record.times = *times;
+            }
+            None => {
+                self.record.end.clone_from(&decided);
+                self.record.times.ended = Some(at);
+            }
+        }
+        acks.iter().map(|ack| (ack.to, ack.outcome(decided.as_ref(), self.record.end.as_ref()))).collect()
     }
 
     /// The end that could not be written, and the acknowledgements that wait for it. It is not told.
-    pub(crate) fn let_go(&mut self) -> (Option<End>, Vec<(ConnectionId, AckOutcome)>) {
+    pub(crate) fn let_go(&mut self) -> (Option<End>, Vec<HeldAck>) {
         self.decided.take().map_or((None, Vec::new()), |Decided { end, acks, .. }| (Some(end), acks))
     }
 

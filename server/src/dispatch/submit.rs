@@ -76,7 +76,10 @@ impl<T, W> Dispatcher<T, W> {
     pub(crate) fn handle_written(&mut self, ticket: Ticket, written: Result<Written, StoreError>, now: Timestamp) {
         match ticket {
             Ticket::End(id) => match written {
-                Ok(Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare) => self.settle(id, now),
+                Ok(Written::Ended(stands)) => self.settle(id, Some(&stands), now),
+                Ok(Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare) => {
+                    self.settle(id, None, now);
+                }
                 Err(StoreError::Full | StoreError::Failed) => self.abandon(id),
             },
             Ticket::Accept(id) => {
@@ -99,7 +102,10 @@ impl<T, W> Dispatcher<T, W> {
                     (Ok(Written::Existing(request_ids)), _) => Ok(Accepted { request_ids, replayed: true }),
                     (Ok(Written::Reused), _) => Err(SigningError::IdempotencyKeyReused),
                     (Ok(Written::OverShare), _) => Err(SigningError::RequesterLimit),
-                    (Err(StoreError::Full | StoreError::Failed), _) => Err(SigningError::StorageUnavailable),
+                    // No store says of what is being taken in that it has ended.
+                    (Ok(Written::Ended(_)) | Err(StoreError::Full | StoreError::Failed), _) => {
+                        Err(SigningError::StorageUnavailable)
+                    }
                 };
                 self.effects.push_back(Effect::Accepted { first: id, accepted });
             }

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     SigningError,
-    record::{End, Phase, Record},
+    record::{End, Phase, PhaseTimes, Record},
     session::Close,
     storage::{Idempotency, Loaded, StoreError, Write, Written},
     time::Timestamp,
@@ -575,6 +575,33 @@ fn what_a_failed_store_left_open_goes_on_when_it_works_again() {
     world.answer(1, signed(9));
     world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Done), world.now);
     assert_eq!(acks(&world.effects()), [(1, AckOutcome::Accepted)]);
+}
+
+#[test]
+fn the_end_that_stands_is_the_one_that_is_told() {
+    let signed_elsewhere = End::Signed { signature: [9; 64].into(), approved_by: None, device: None };
+    for (stands, expected) in [
+        (End::Cancelled, [(1, AckOutcome::Late), (2, AckOutcome::Late)]),
+        // What was about to end it is called late, and what would have been late has ended it.
+        (signed_elsewhere, [(1, AckOutcome::Late), (2, AckOutcome::Accepted)]),
+    ] {
+        let mut world = World::connected(&[1, 2]);
+        world.accept(vec![record(1)], false);
+        assert_eq!(world.answer(1, signed(8)), None);
+        assert!(matches!(world.check(2, [9; 64]), Check::Later));
+        world.effects();
+        let times = PhaseTimes { ended: Some(START.after(SECOND)), ..record(1).times };
+        let before = Record { end: Some(stands.clone()), times, ..record(1) };
+        world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Ended(Box::new(before))), world.now);
+        let effects = world.effects();
+        assert_eq!(acks(&effects), expected);
+        let told = effects.iter().find_map(|effect| match effect {
+            Effect::Ended(open) => Some((open.record.end.clone(), open.record.times)),
+            _ => None,
+        });
+        assert_eq!(told, Some((Some(stands), times)));
+        world.assert_empty();
+    }
 }
 
 #[test]

@@ -123,7 +123,10 @@ impl SigningService {
     }
 
     /// Takes the outcome of a write, which a store may tell from any thread, or at once from within the submission.
-    fn take_written(&self, ticket: Ticket, written: Result<Written, StoreError>) {
+    fn take_written(&self, ticket: Ticket, mut written: Result<Written, StoreError>) {
+        if let Ok(Written::Ended(record)) = &mut written {
+            record.move_by(self.0.clock.ahead().saturating_neg());
+        }
         let Some(written) = self.0.told_at_once.defer((ticket, written)) else { return };
         self.apply(|dispatcher, now| dispatcher.handle_written(written.0, written.1, now));
         self.0.changed.notify_waiters();

@@ -6,6 +6,7 @@ use super::{
     end_row::EndRow,
     error::{DbError, Severity},
     quota::Quota,
+    reads,
     rows::{self, ended_at},
 };
 use crate::{
@@ -177,11 +178,13 @@ fn conclude(
             end.reject_code,
             end.reason,
         ])?;
-    // An end that is written again, after a rollback that was none, must not be told twice.
-    if ended > 0 {
-        quota.release();
-        enqueue_event(connection, id)?;
+    // The end that is there may also be this very one, after a rollback that was none: its event must not be told twice.
+    if ended == 0 {
+        let stands = reads::request(connection, id)?;
+        return Ok(Ok(stands.map_or(Written::Done, |record| Written::Ended(Box::new(record)))));
     }
+    quota.release();
+    enqueue_event(connection, id)?;
     Ok(Ok(Written::Done))
 }
 

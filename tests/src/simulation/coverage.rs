@@ -67,9 +67,11 @@ pub enum Seen {
     DiskRecovered,
     Slept,
     DeviceClockSet,
+    EndedElsewhere,
+    EndOverruled,
 }
 
-const ALL: [Seen; 61] = [
+const ALL: [Seen; 63] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -131,6 +133,8 @@ const ALL: [Seen; 61] = [
     Seen::DiskRecovered,
     Seen::Slept,
     Seen::DeviceClockSet,
+    Seen::EndedElsewhere,
+    Seen::EndOverruled,
 ];
 
 /// How often each was seen.

@@ -84,6 +84,8 @@ pub(super) enum Event {
     DiskFails,
     /// A disk that has failed works again.
     DiskRecovers,
+    /// Somebody else ends a request in the store.
+    EndedElsewhere,
     /// Somebody sets the clock of the server's machine, by so many milliseconds.
     ClockSet(i64),
 

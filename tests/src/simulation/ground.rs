@@ -32,6 +32,8 @@ pub enum Fault {
     DiskForgetsKeys,
     /// The disk gives other bytes for a signature than it was given.
     DiskSpoilsSignatures,
+    /// The disk does not say that a request had another end before.
+    DiskConcealsEnds,
     /// Nobody looks at the clock for the service.
     ClockStands,
     /// The disk leaves deadlines where they are when the clock is set.

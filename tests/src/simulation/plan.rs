@@ -115,6 +115,10 @@ impl Plan {
             let end = if ground.chance(60) { Event::DiskRecovers } else { Event::ServerStops(Stop::Crash) };
             ground.after(at + wait, end);
         }
+        for _ in 0..ground.pick(&[0, 0, 0, 0, 2, 5]) {
+            let at = ground.between(1_000, HEALED_AFTER);
+            ground.after(at, Event::EndedElsewhere);
+        }
         for _ in 0..ground.pick(&[0, 0, 0, 1, 2]) {
             let by_ms = ground.pick(&[1_500, -1_500, 20_000, -20_000, 3_600_000, -3_600_000, 40_000_000_000]);
             let at = ground.between(1_000, HEALED_AFTER);

@@ -141,6 +141,9 @@ impl<'a> Server<'a> {
         if synced.kept {
             ground.see(Seen::EndWaitedForRoom);
         }
+        if synced.overruled {
+            ground.see(Seen::EndOverruled);
+        }
         synced.tell();
     }
 

@@ -3,7 +3,7 @@
 use super::ground::Fault;
 use countersign_protocol::{RequestId, Signature};
 use countersign_server::{
-    End, Record,
+    End, Record, Timestamp,
     storage::{Completion, Loaded, Recovered, Storage, StoreError, Write, Written},
 };
 use std::{
@@ -22,7 +22,9 @@ pub(super) struct Disk {
     keys: BTreeMap<(String, String), ([u8; 32], Vec<RequestId>)>,
     /// Requests whose end was ever submitted, whether or not that got here.
     ending: BTreeSet<RequestId>,
-    /// A second end for a request that had one: something nobody may ever ask for.
+    /// Requests that somebody else has ended, of whom the service does not know.
+    elsewhere: BTreeSet<RequestId>,
+    /// A second end for a request that had one of the service's own: something nobody may ever ask for.
     pub(super) contradiction: Option<RequestId>,
     pub(super) fault: Option<Fault>,
 }
@@ -43,6 +45,15 @@ impl Disk {
     /// The requests an idempotency key stands for.
     pub(super) fn of_key(&self, requester: &str, key: &str) -> Option<&([u8; 32], Vec<RequestId>)> {
         self.keys.get(&(requester.into(), key.into()))
+    }
+
+    /// Somebody else ends a request.
+    pub(super) fn end_elsewhere(&mut self, id: RequestId, end: End, at: Timestamp) {
+        let Some(record) = self.records.get_mut(&id) else { return };
+        (record.end, record.times.ended) = (Some(end), Some(at));
+        self.ended.push(id);
+        self.ending.insert(id);
+        self.elsewhere.insert(id);
     }
 
     pub(super) fn loaded(&self) -> Loaded {
@@ -82,7 +93,11 @@ impl Disk {
             Write::End { id, end, times } if self.fault != Some(Fault::DiskForgetsEnds) => {
                 if let Some(record) = self.records.get_mut(&id) {
                     if record.end.is_some() {
-                        self.contradiction = Some(id);
+                        if !self.elsewhere.contains(&id) {
+                            self.contradiction = Some(id);
+                        }
+                        let conceals = self.fault == Some(Fault::DiskConcealsEnds);
+                        return if conceals { Written::Done } else { Written::Ended(Box::new(record.clone())) };
                     }
                     let end = if self.fault == Some(Fault::DiskSpoilsSignatures) { spoil(end) } else { end };
                     (record.times, record.end) = (times, Some(end));
@@ -144,6 +159,8 @@ pub(super) struct Synced {
     told: Vec<(Completion<Written>, Result<Written, StoreError>)>,
     pub(super) refused: bool,
     pub(super) kept: bool,
+    /// An end was not the first.
+    pub(super) overruled: bool,
 }
 
 impl Synced {
@@ -223,6 +240,7 @@ impl Store {
                 (_, false, false) => Ok(disk.commit(write)),
             };
             synced.refused |= outcome.is_err();
+            synced.overruled |= matches!(outcome, Ok(Written::Ended(_)));
             synced.told.push((then, outcome));
         }
         synced

@@ -7,13 +7,13 @@ use super::{
     ground::{Ground, Options},
     invariants::Violation,
     network::{Network, Wire},
-    plan::{AUDIENCE, Kind, Plan},
+    plan::{AUDIENCE, KEYS, Kind, Plan},
     server::{Server, WRITE_TIMEOUT},
     storage::{Store, disk},
     wallets::Device,
 };
-use countersign_protocol::Audience;
-use countersign_server::simulation;
+use countersign_protocol::{Audience, Signable};
+use countersign_server::{End, Record, simulation};
 use countersign_wasm::wallet::Closed;
 use std::sync::{Arc, LazyLock, atomic::Ordering};
 
@@ -207,6 +207,7 @@ impl World {
                     server.store.recover();
                 }
             }
+            Event::EndedElsewhere => end_elsewhere(&mut self.ground),
             Event::ClockSet(by_ms) => {
                 // By how much a clock was set while there was no server, or none that could write it down, nobody can tell.
                 if let Some(server) = server.filter(|server| !self.is_full && !server.store.is_failed()) {
@@ -429,6 +430,26 @@ impl World {
         let kept = Arc::clone(&self.ground.disk);
         self.ground.checker.finished(&disk(&kept));
     }
+}
+
+/// Another who writes to the same store ends a request: by its wallet's signature, which is the same wherever it is given, or otherwise.
+fn end_elsewhere(ground: &mut Ground) {
+    let kept = Arc::clone(&ground.disk);
+    let mut disk = disk(&kept);
+    let now = ground.server_time();
+    let is_open = |record: &&Record| record.end.is_none() && record.expires_at > now;
+    let open: Vec<_> = disk.records().filter(is_open).cloned().collect();
+    let Some(record) = open.get(ground.rng.usize(..open.len().max(1))) else { return };
+    let key = KEYS.iter().find(|(_, public)| public.to_bytes() == record.public_key);
+    let end = match key.filter(|_| ground.chance(50)) {
+        Some((key, _)) => {
+            End::Signed { signature: Signable::Message(&record.message).sign(key), approved_by: None, device: None }
+        }
+        None => End::Cancelled,
+    };
+    ground.see(Seen::EndedElsewhere);
+    ground.note(("ended elsewhere", record.id), || format!("store: {} is ended by another: {end:?}", record.id));
+    disk.end_elsewhere(record.id, end, now);
 }
 
 /// A connection that stalls towards the wallet keeps the server from writing, once its buffers are full.
