@@ -1,7 +1,10 @@
 //! The connection: its settings, its transactions, its log.
 
-use super::error::DbError;
-use rusqlite::{Connection, OpenFlags, config::DbConfig, hooks::Wal};
+use super::{
+    columns::{Columns, Unreadable},
+    error::DbError,
+};
+use rusqlite::{Connection, OpenFlags, Row, config::DbConfig, hooks::Wal, types::FromSql};
 use std::{
     path::Path,
     sync::{
@@ -19,6 +22,24 @@ const LOG_BYTES: u32 = 16 * 1024 * 1024;
 const BUSY_TIMEOUT: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5000 });
 /// More statements than there are.
 const CACHED_STATEMENTS: usize = 64;
+
+impl Columns for Row<'_> {
+    fn integer(&self, column: &'static str) -> Result<Option<i64>, Unreadable> {
+        column_of(self, column)
+    }
+
+    fn text(&self, column: &'static str) -> Result<Option<String>, Unreadable> {
+        column_of(self, column)
+    }
+
+    fn bytes(&self, column: &'static str) -> Result<Option<Vec<u8>>, Unreadable> {
+        column_of(self, column)
+    }
+}
+
+fn column_of<T: FromSql>(row: &Row<'_>, column: &'static str) -> Result<Option<T>, Unreadable> {
+    row.get(column).map_err(|_| Unreadable(column))
+}
 
 /// An open database that nobody else writes.
 #[derive(Debug)]

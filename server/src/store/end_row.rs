@@ -1,9 +1,8 @@
 //! How a request ended, as columns.
 
-use super::{columns::optional, error::DbError};
+use super::columns::{Columns, Unreadable, array, optional, text};
 use crate::record::{End, Phase, end_code};
 use countersign_protocol::{ApprovedBy, Device, RejectCode, WireName as _};
-use rusqlite::Row;
 use std::sync::Arc;
 
 /// The columns of an end, all null while there is none.
@@ -40,11 +39,11 @@ impl<'a> From<&'a End> for EndRow<'a> {
 }
 
 /// Reads the end back.
-pub(super) fn end(row: &Row<'_>) -> Result<Option<End>, DbError> {
-    let Some(kind) = row.get::<_, Option<Box<str>>>("end_kind")? else { return Ok(None) };
+pub(super) fn end(row: &impl Columns) -> Result<Option<End>, Unreadable> {
+    let Some(kind) = row.text("end_kind")? else { return Ok(None) };
     let end = match &*kind {
         end_code::SIGNED => End::Signed {
-            signature: row.get::<_, [u8; 64]>("signature")?.into(),
+            signature: array::<64>(row, "signature")?.into(),
             approved_by: optional(row, "approved_by")?,
             device: device(row)?,
         },
@@ -56,23 +55,22 @@ pub(super) fn end(row: &Row<'_>) -> Result<Option<End>, DbError> {
         end_code::SIGNER_DISCONNECTED => End::Disconnected(phase(row)?),
         end_code::CANCELLED => End::Cancelled,
         end_code::DRAINING => End::Draining,
-        _ => return Err(DbError::Column("end_kind")),
+        _ => return Err(Unreadable("end_kind")),
     };
     Ok(Some(end))
 }
 
-fn device(row: &Row<'_>) -> Result<Option<Arc<Device>>, DbError> {
+fn device(row: &impl Columns) -> Result<Option<Arc<Device>>, Unreadable> {
     let (id, label) = (optional(row, "device_id")?, optional(row, "device_label")?);
     Ok(id.zip(label).map(|(id, label)| Arc::new(Device { id, label })))
 }
 
-fn reject_code(row: &Row<'_>) -> Result<RejectCode, DbError> {
-    let text: Box<str> = row.get("reject_code")?;
-    RejectCode::from_name(&text).map_err(|_| DbError::Column("reject_code"))
+fn reject_code(row: &impl Columns) -> Result<RejectCode, Unreadable> {
+    RejectCode::from_name(&text(row, "reject_code")?).map_err(|_| Unreadable("reject_code"))
 }
 
-fn phase(row: &Row<'_>) -> Result<Phase, DbError> {
-    let text: Box<str> = row.get("end_phase")?;
+fn phase(row: &impl Columns) -> Result<Phase, Unreadable> {
+    let text = text(row, "end_phase")?;
     let phases = [Phase::Queued, Phase::Delivered, Phase::Received, Phase::Displayed];
-    phases.into_iter().find(|phase| phase.as_str() == &*text).ok_or(DbError::Column("end_phase"))
+    phases.into_iter().find(|phase| phase.as_str() == text).ok_or(Unreadable("end_phase"))
 }

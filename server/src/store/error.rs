@@ -1,5 +1,6 @@
 //! What can go wrong with the database, and what it means for the store.
 
+use super::columns::Unreadable;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
@@ -10,8 +11,8 @@ pub(super) enum DbError {
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     /// A value that this program would not have written.
-    #[error("column {0} has a value that cannot be read")]
-    Column(&'static str),
+    #[error(transparent)]
+    Column(#[from] Unreadable),
     /// Somebody reads what was there before the last writes, so that these cannot be taken over into the database.
     #[error("another process reads an earlier state of it")]
     Unsettled,

@@ -11,6 +11,8 @@ mod durable;
 mod end_row;
 mod error;
 mod files;
+mod handle;
+mod insert;
 mod key;
 mod open;
 mod quota;
@@ -19,7 +21,6 @@ mod receipt;
 mod reserve;
 mod rows;
 mod schema;
-mod sqlite;
 mod times;
 mod worker;
 mod writes;
@@ -35,12 +36,12 @@ use crate::{
 pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
 pub use backup::{BackedUp, BackupError, backup};
 pub use durable::DurableStore;
+pub use handle::Store;
 pub use key::{KeyFileError, ServerKey};
 #[cfg(feature = "http")]
 pub(crate) use open::MIN_MAX_BYTES;
 pub use open::{OpenError, StoreConfig};
 pub use receipt::receipt;
-pub use sqlite::Store;
 pub(crate) use times::Times;
 
 /// An end that has to be told to a webhook; named by its request's id.

@@ -2,6 +2,7 @@
 
 use super::{
     KeyFileError, Loaded,
+    columns::Unreadable,
     database::Database,
     error::DbError,
     files::{private_directory, private_file, sync_directory},
@@ -175,7 +176,7 @@ fn database(path: &Path, max_bytes: u64) -> Result<Database, OpenError> {
             return Err(OpenError::NewerSchema { path: path.to_owned(), found: version, known: schema::VERSION });
         }
         Some(version) => version,
-        None => return Err(classify(DbError::Column("user_version"))),
+        None => return Err(classify(Unreadable("user_version").into())),
     };
     database.configure(max_bytes).map_err(classify)?;
     schema::migrate(&database.connection, found).map_err(classify)?;

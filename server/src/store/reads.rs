@@ -4,7 +4,7 @@ use super::{
     Event,
     columns::{millis, timestamp},
     error::DbError,
-    rows::{COLUMNS, record},
+    rows::{self, COLUMNS},
 };
 use crate::{record::Record, time::Timestamp};
 use countersign_protocol::RequestId;
@@ -58,16 +58,10 @@ pub(super) fn due_events(
         .collect::<Result<_, _>>()?;
     let next = connection
         .prepare_cached("SELECT next_at FROM events WHERE target = ?2 ORDER BY next_at, request LIMIT 1 OFFSET ?1")?
-        .query_and_then(params![count(events.len()), target], |row| timestamp(row, "next_at"))?
+        .query_and_then(params![count(events.len()), target], |row| Ok::<_, DbError>(timestamp(row, "next_at")?))?
         .next()
         .transpose()?;
     Ok((events, next))
-}
-
-fn event(row: &Row<'_>) -> Result<Event, DbError> {
-    let record = record(row)?;
-    let url = record.webhook.clone().ok_or(DbError::Column("webhook"))?;
-    Ok(Event { url, attempts: row.get("attempts")?, next_at: timestamp(row, "next_at")?, record })
 }
 
 /// Forgets some of the requests that ended before `before` and have nothing to be told any more, or are so old that nobody will tell it.
@@ -90,4 +84,12 @@ pub(super) fn forget_some(connection: &Connection, before: Timestamp) -> Result<
 
 fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn record(row: &Row<'_>) -> Result<Record, DbError> {
+    Ok(rows::record(row)?)
+}
+
+fn event(row: &Row<'_>) -> Result<Event, DbError> {
+    Ok(rows::event(row)?)
 }

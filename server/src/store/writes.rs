@@ -2,12 +2,13 @@
 
 use super::{
     Idempotency, StoreError, Write, Written,
-    columns::millis,
+    columns::{Unreadable, millis},
     end_row::EndRow,
     error::{DbError, Severity},
+    insert,
     quota::Quota,
     reads,
-    rows::{self, ended_at},
+    rows::ended_at,
 };
 use crate::{
     record::{End, PhaseTimes, Record},
@@ -84,7 +85,7 @@ fn accept(
         remember(connection, idempotency, records)?;
     }
     for record in records {
-        rows::insert(connection, record, idempotency.map(|idempotency| &idempotency.key))?;
+        insert::insert(connection, record, idempotency.map(|idempotency| &idempotency.key))?;
         if record.end.is_some() {
             enqueue_event(connection, record.id)?;
         }
@@ -98,7 +99,7 @@ fn taken(connection: &Connection, requester: &RequesterId) -> Result<u64, DbErro
         .prepare_cached("SELECT bytes FROM shares WHERE requester_id = ?1")?
         .query_row([requester.as_str()], |row| row.get(0))
         .optional()?;
-    u64::try_from(bytes.unwrap_or(0)).map_err(|_| DbError::Column("bytes"))
+    u64::try_from(bytes.unwrap_or(0)).map_err(|_| Unreadable("bytes").into())
 }
 
 /// What this requester has asked under the key before.
@@ -113,7 +114,7 @@ fn earlier(connection: &Connection, idempotency: &Idempotency) -> Result<Option<
     if fingerprint != idempotency.fingerprint {
         return Ok(Some(Written::Reused));
     }
-    let (ids, []) = requests.as_chunks() else { return Err(DbError::Column("requests")) };
+    let (ids, []) = requests.as_chunks() else { return Err(Unreadable("requests").into()) };
     Ok(Some(Written::Existing(ids.iter().copied().map(RequestId::from_bytes).collect())))
 }
 
