@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos fuzz accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos fuzz accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -30,7 +30,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
-test: lint tested-build rust-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos accepts
 	@echo "all tests passed"
 
 build:
@@ -64,6 +64,11 @@ lint-js: sdk
 
 rust-tests: tested-build
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen
+
+# Both stores pass the same tests; those on PostgreSQL have one of their own, which is gone afterwards.
+postgres-tests: tested-build
+	scripts/ensure-program.sh /usr/lib/postgresql/15/bin/postgres postgresql-15
+	target/debug/with_postgres cargo test -p countersign-server --lib postgres -- --ignored
 
 # The documented configurations: of proxies in front of the real server, and of Prometheus.
 proxy-tests: tested-build

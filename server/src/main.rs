@@ -203,7 +203,10 @@ fn start_log(settings: &Settings) -> Result<LogWriter, Box<dyn Error>> {
 
 #[allow(clippy::print_stdout)]
 fn back_up(settings: &Settings, target: &Path) -> Result<(), Box<dyn Error>> {
-    let data_dir = settings.data_dir.as_ref().ok_or("backup: which --data-dir?")?;
+    let data_dir = settings.data_dir.as_ref().ok_or(match settings.database_url {
+        Some(_) => "backup: PostgreSQL has its own, pg_dump or a base backup",
+        None => "backup: which --data-dir?",
+    })?;
     let copied = backup(data_dir, target)?;
     println!(
         "{} requests, {} of them open, {} bytes, in {}",

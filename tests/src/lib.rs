@@ -7,6 +7,7 @@ pub mod documents;
 pub mod fuzz;
 pub mod hook;
 pub mod outage;
+pub mod postgres;
 pub mod process;
 pub mod proxied;
 pub mod server;

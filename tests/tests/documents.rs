@@ -15,6 +15,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The environment variable in a flag's help; the value of one that is secret is not shown there.
+fn variable(help: &str) -> String {
+    let name = between(help, "[env: ", "]").unwrap();
+    name.split('=').next().unwrap().to_owned()
+}
+
 /// The rows of the table with this head, each as its cells without code marks.
 fn table(document: &str, head: &str) -> Vec<Vec<String>> {
     let text = read(document);
@@ -38,7 +44,7 @@ async fn the_settings_are_those_of_the_help() {
         .map(|text| {
             let (head, rest) = text.split_once('\n').unwrap();
             let default = between(rest, "[default: ", "]").map(str::to_owned);
-            (format!("--{}", head.replace(['<', '>'], "")), (between(rest, "[env: ", "=").unwrap().to_owned(), default))
+            (format!("--{}", head.replace(['<', '>'], "")), (variable(rest), default))
         })
         .collect();
     let rows = table("docs/operating.md", "| flag | environment |");
@@ -65,7 +71,8 @@ fn the_example_file_has_every_setting_and_is_read() {
     let set: BTreeSet<_> = example
         .lines()
         .take_while(|line| *line != "[[token]]")
-        .filter_map(|line| line.split_once(" = ").map(|(key, _)| key.trim().to_owned()))
+        // What excludes another stands there as a comment.
+        .filter_map(|line| line.trim_start_matches("# ").split_once(" = ").map(|(key, _)| key.trim().to_owned()))
         .collect();
     let rows = table("docs/operating.md", "| flag | environment |");
     let keys: BTreeSet<_> = rows.iter().map(|row| row[2].clone()).filter(|key| !key.is_empty()).collect();

@@ -7,6 +7,8 @@ use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError},
     time::{Duration, Instant},
 };
+#[cfg(feature = "postgres")]
+use tokio::sync::mpsc::{UnboundedReceiver, error};
 
 /// The most writes that share a commit.
 const MAX_WRITES: usize = 1024;
@@ -26,6 +28,8 @@ pub(super) enum Question {
     Read(RequestId, Completion<Option<Record>>),
     DueEvents(Box<str>, Timestamp, usize, Completion<(Vec<Event>, Option<Timestamp>)>),
     Forget(Timestamp, Completion<usize>),
+    /// Notes that this key is in use, and asks for those of other servers that have been within this time.
+    Keys([u8; 32], Duration, Completion<Vec<[u8; 32]>>),
     OnRecovery(Recovered),
     /// Makes a store that has failed open its database now: in tests it does so by itself much later.
     #[cfg(test)]
@@ -87,7 +91,32 @@ impl Batch {
         Some(batch)
     }
 
-    fn push(&mut self, command: Command) {
+    /// As [`Batch::next`], for a task: what it waits for is another queue, and whoever drops the future loses nothing of it.
+    #[cfg(feature = "postgres")]
+    pub(super) async fn next_async(commands: &mut UnboundedReceiver<Command>, wake: Instant) -> Option<Self> {
+        let mut batch = Self::default();
+        match by(wake, commands.recv()).await {
+            Some(Some(command)) => batch.push(command),
+            Some(None) => return None,
+            None => return Some(batch),
+        }
+        let wait_until = Instant::now() + MAX_PROGRESS_DELAY;
+        let wait_until = wake.min(wait_until);
+        while !batch.is_full() {
+            match commands.try_recv() {
+                Ok(command) => batch.push(command),
+                Err(error::TryRecvError::Disconnected) => break,
+                Err(error::TryRecvError::Empty) if batch.urgent => break,
+                Err(error::TryRecvError::Empty) => match by(wait_until, commands.recv()).await {
+                    Some(Some(command)) => batch.push(command),
+                    Some(None) | None => break,
+                },
+            }
+        }
+        Some(batch)
+    }
+
+    pub(super) fn push(&mut self, command: Command) {
         match command {
             Command::Write(job) => {
                 self.message_bytes += message_bytes(&job.write);
@@ -101,9 +130,19 @@ impl Batch {
         }
     }
 
+    #[cfg(feature = "postgres")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.questions.is_empty()
+    }
+
     fn is_full(&self) -> bool {
         self.jobs.len() + self.questions.len() >= MAX_WRITES || self.message_bytes >= MAX_MESSAGE_BYTES
     }
+}
+
+#[cfg(feature = "postgres")]
+async fn by<T>(wake: Instant, wanted: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout_at(wake.into(), wanted).await.ok()
 }
 
 fn receive(commands: &Receiver<Command>, wake: Wake) -> Result<Command, RecvTimeoutError> {

@@ -1,5 +1,7 @@
 //! A store and the server's key beside it, as the reference server uses them.
 
+#[cfg(feature = "postgres")]
+use super::{ConnectError, PostgresConfig};
 use super::{Event, OpenError, ServerKey, Store, StoreConfig, receipt};
 use crate::{
     random,
@@ -8,14 +10,19 @@ use crate::{
     time::{Clock, Timestamp},
 };
 use countersign_protocol::{Audience, RequestId};
+use serde_json::Value;
+#[cfg(feature = "postgres")]
+use std::path::Path;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 use tokio::sync::Notify;
+#[cfg(feature = "postgres")]
+use zeroize::Zeroizing;
 
 /// A store that is open, and the server's key beside it. Clones share both.
 #[derive(Debug, Clone)]
@@ -24,6 +31,8 @@ pub struct DurableStore(Arc<Inner>);
 struct Inner {
     store: Store,
     key: ServerKey,
+    /// The public keys of others who use the same database, and of those who have.
+    other_keys: Arc<Mutex<Vec<[u8; 32]>>>,
     /// Who signs receipts: the server's URL, as its first audience has it.
     issuer: Option<String>,
     /// Told when a request has ended, which may have made a webhook event.
@@ -43,8 +52,55 @@ impl DurableStore {
         let (store, loaded) = Store::open(store, Clock::new().now())?;
         // Behind the store's lock, so that no two processes make a key.
         let key = ServerKey::load_or_create(&dir, random::bytes)?;
-        let inner = Inner { store, key, issuer: audience.map(issuer), ended: Arc::default(), failures: Arc::default() };
-        Ok((Self(Arc::new(inner)), loaded))
+        Ok((Self::of(store, key, audience), loaded))
+    }
+
+    /// Connects to the database, likewise. Receipts are signed with the key in `key_file`, which is made where there is none; without such
+    /// a file with one that ends with the process. Blocks.
+    ///
+    /// # Errors
+    /// [`ConnectError`], which says what to do, and [`KeyFileError`](super::KeyFileError) within it.
+    #[cfg(feature = "postgres")]
+    pub fn connect(
+        config: PostgresConfig,
+        key_file: Option<&Path>,
+        audience: Option<&Audience>,
+    ) -> Result<(Self, Loaded), ConnectError> {
+        let key = match key_file {
+            Some(path) => ServerKey::in_file(path, random::bytes)?,
+            None => ServerKey::of_seed(&Zeroizing::new(random::bytes())),
+        };
+        let (store, loaded) = Store::connect(config, Clock::new().now())?;
+        let durable = Self::of(store, key, audience);
+        durable.exchange_keys();
+        Ok((durable, loaded))
+    }
+
+    fn of(store: Store, key: ServerKey, audience: Option<&Audience>) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            key,
+            other_keys: Arc::default(),
+            issuer: audience.map(issuer),
+            ended: Arc::default(),
+            failures: Arc::default(),
+        }))
+    }
+
+    /// Says which key receipts are signed with, and learns those of others. What is not learned now is an hour later.
+    fn exchange_keys(&self) {
+        let others = Arc::clone(&self.0.other_keys);
+        let then = Completion::new(move |keys: Result<Vec<_>, StoreError>| {
+            if let Ok(keys) = keys {
+                *others.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+            }
+        });
+        self.0.store.server_keys(self.0.key.public_key(), then);
+    }
+
+    /// The keys that receipts and webhooks verify with, this server's first.
+    pub(crate) fn jwk_set(&self) -> Value {
+        self.0.key.jwk_set(&self.0.other_keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads at most `limit` webhook events of one target that are due, and when the next one after these is.
@@ -86,6 +142,7 @@ impl DurableStore {
 impl Storage for DurableStore {
     fn forget(&self, now: Timestamp) {
         self.0.store.forget(now);
+        self.exchange_keys();
     }
 
     fn write(&self, write: Write, then: Completion<Written>) {

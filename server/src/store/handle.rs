@@ -1,10 +1,14 @@
 //! The store as the service sees it: a handle that never blocks.
 
+#[cfg(feature = "postgres")]
+use super::postgres::{self, ConnectError, PostgresConfig};
 use super::{
     Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write, Written,
     batch::{Command, Job, Question},
     open::{self, Opened},
-    worker::{Reopening, Shared, Worker},
+    retention::before,
+    shared::Shared,
+    worker::{Reopening, Worker},
 };
 use crate::{
     record::Record,
@@ -14,16 +18,15 @@ use crate::{
 use countersign_protocol::RequestId;
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::Ordering,
-        mpsc::{self, Sender},
-    },
+    fmt,
+    sync::{Arc, atomic::Ordering, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
+#[cfg(feature = "postgres")]
+use tokio::sync::mpsc::unbounded_channel;
 
-/// Keeps requests on the disk. Clones are handles to the same store.
+/// Keeps requests on the disk, or in PostgreSQL. Clones are handles to the same store.
 ///
 /// What is submitted is done in that order, on one thread. How much may queue up there is not bounded here: it is by the
 /// service's own limits, since no open request has more than a few writes under way.
@@ -32,11 +35,13 @@ use std::{
 #[derive(Debug, Clone)]
 pub struct Store(Arc<Handle>);
 
-#[derive(Debug)]
+/// Only a thread that has panicked receives nothing; what is not sent is dropped, and so answered.
+type Submit = Box<dyn Fn(Command) + Send + Sync>;
+
 struct Handle {
     retention: Duration,
-    /// None while it is being dropped.
-    commands: Option<Sender<Command>>,
+    /// Puts something into the queue. None while it is being dropped.
+    submit: Option<Submit>,
     thread: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
 }
@@ -69,15 +74,34 @@ impl Store {
             .name("store".into())
             .spawn(|| worker.run())
             .map_err(|source| OpenError::Io { path: config.dir, source: source.into() })?;
-        Ok((
-            Self(Arc::new(Handle {
-                retention: config.retention,
-                commands: Some(sender),
-                thread: Some(thread),
-                shared,
-            })),
-            loaded,
-        ))
+        Ok((Self::of(thread, move |command| drop(sender.send(command)), config.retention, shared), loaded))
+    }
+
+    /// Connects to a database, makes the tables where there are none, and goes on with what is in them. Blocks.
+    ///
+    /// # Errors
+    /// [`ConnectError`], which says what to do; no error shows the URL.
+    #[cfg(feature = "postgres")]
+    pub fn connect(config: PostgresConfig, now: Timestamp) -> Result<(Self, Loaded), ConnectError> {
+        let (sender, commands) = unbounded_channel();
+        let shared = Arc::<Shared>::default();
+        let retention = config.retention;
+        let (thread, loaded) = postgres::start(config, now, commands, Arc::clone(&shared))?;
+        Ok((Self::of(thread, move |command| drop(sender.send(command)), retention, shared), loaded))
+    }
+
+    fn of(
+        thread: JoinHandle<()>,
+        submit: impl Fn(Command) + Send + Sync + 'static,
+        retention: Duration,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self(Arc::new(Handle { retention, submit: Some(Box::new(submit)), thread: Some(thread), shared }))
+    }
+
+    /// Notes that a server's key is in use, and asks for those of other servers whose receipts may still be asked for.
+    pub(super) fn server_keys(&self, own: [u8; 32], then: Completion<Vec<[u8; 32]>>) {
+        self.ask(Question::Keys(own, self.0.retention, then));
     }
 
     /// Reads at most `limit` webhook events of one target that are due, the longest due first, and when the next one after these is.
@@ -133,17 +157,16 @@ impl Store {
         self.submit(Command::Ask(question));
     }
 
-    /// Only a thread that has panicked receives nothing; what is not sent is dropped, and so answered.
     fn submit(&self, command: Command) {
-        if let Some(commands) = &self.0.commands {
-            drop(commands.send(command));
+        if let Some(submit) = &self.0.submit {
+            submit(command);
         }
     }
 }
 
 impl Storage for Store {
     fn forget(&self, now: Timestamp) {
-        self.forget_ended_before(open::before(now, self.0.retention), |forgotten| match forgotten {
+        self.forget_ended_before(before(now, self.0.retention), |forgotten| match forgotten {
             Ok(0) => {}
             Ok(forgotten) => tracing::info!(forgotten, "requests forgotten whose time to be kept is over"),
             Err(error) => tracing::warn!(%error, "requests could not be forgotten"),
@@ -163,9 +186,15 @@ impl Storage for Store {
     }
 }
 
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.commands = None;
+        self.submit = None;
         // A completion may hold the last handle, and the thread cannot wait for itself.
         if let Some(thread) = self.thread.take().filter(|handle| handle.thread().id() != thread::current().id()) {
             // Its panic has been reported, and has failed the store.

@@ -65,17 +65,29 @@ impl ServerKey {
     /// # Errors
     /// [`KeyFileError`] if it can neither be read nor made, is no such key, or may be read by anybody else.
     pub fn load_or_create(dir: &Path, seed: impl FnOnce() -> [u8; 32]) -> Result<Self, KeyFileError> {
-        let path = dir.join(FILE);
-        let failed = |source| KeyFileError::Io { path: path.clone(), source };
-        match File::open(&path) {
-            Ok(file) => load(file, &path),
+        Self::in_file(&dir.join(FILE), seed)
+    }
+
+    /// Likewise, in a file of any name.
+    ///
+    /// # Errors
+    /// As of [`ServerKey::load_or_create`].
+    pub fn in_file(path: &Path, seed: impl FnOnce() -> [u8; 32]) -> Result<Self, KeyFileError> {
+        let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
+        match File::open(path) {
+            Ok(file) => load(file, path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create(dir, &path, &Zeroizing::new(seed())).map_err(failed)?;
+                create(directory_of(path), path, &Zeroizing::new(seed())).map_err(failed)?;
                 // Read back, so that a key made by somebody else at the same time is the one that is used.
-                load(File::open(&path).map_err(failed)?, &path)
+                load(File::open(path).map_err(failed)?, path)
             }
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// One that is kept nowhere: it ends with the process.
+    pub fn of_seed(seed: &Zeroizing<[u8; 32]>) -> Self {
+        Self::new(SigningKey::from_bytes(seed))
     }
 
     /// The public key, as RFC 8032 §5.1.5 encodes it.
@@ -88,17 +100,12 @@ impl ServerKey {
         &self.key_id
     }
 
-    /// The public key as a JWK Set (RFC 7517 §5, RFC 8037 §2), and as those who verify Standard Webhooks want it.
-    pub fn jwk_set(&self) -> Value {
+    /// The public key as a JWK Set (RFC 7517 §5, RFC 8037 §2), and as those who verify Standard Webhooks want it. It comes first; `others`
+    /// follow, under which there are receipts too.
+    pub fn jwk_set(&self, others: &[[u8; 32]]) -> Value {
+        let keys: Vec<_> = [self.public_key()].iter().chain(others).map(jwk).collect();
         json!({
-            "keys": [{
-                "kty": "OKP",
-                "crv": "Ed25519",
-                "x": URL_SAFE_NO_PAD.encode(self.public_key()),
-                "alg": "EdDSA",
-                "use": "sig",
-                "kid": self.key_id,
-            }],
+            "keys": keys,
             "webhook_public_key": format!("whpk_{}", STANDARD.encode(self.public_key())),
         })
     }
@@ -118,6 +125,22 @@ impl fmt::Debug for ServerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerKey").finish_non_exhaustive()
     }
+}
+
+fn jwk(public_key: &[u8; 32]) -> Value {
+    json!({
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": URL_SAFE_NO_PAD.encode(public_key),
+        "alg": "EdDSA",
+        "use": "sig",
+        "kid": thumbprint(public_key),
+    })
+}
+
+/// The directory that a file is in.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// RFC 7638 §3: the hash of the required members alone, in alphabetical order.
@@ -253,7 +276,7 @@ mod tests {
     #[test]
     fn signs_as_its_jwk_says() {
         let key = ServerKey::new(SigningKey::from_bytes(&[7; 32]));
-        let set = key.jwk_set();
+        let set = key.jwk_set(&[]);
         let jwk = &set["keys"][0];
         assert_eq!((&jwk["kty"], &jwk["crv"], &jwk["kid"]), (&json!("OKP"), &json!("Ed25519"), &json!(key.key_id())));
         let x = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();

@@ -1,6 +1,6 @@
 //! What outlives the process: durable requests, their ends, the webhook events still to be delivered, and the server's key.
 //!
-//! One thread owns the database and writes in groups: whatever queues up while one commit is on its way to the disk shares
+//! They are kept in SQLite, in a directory of one's own, or in PostgreSQL. One thread owns the database and writes in groups: whatever queues up while one commit is on its way to the disk shares
 //! the next. A completion runs on that thread once the outcome is certain, in the order in which the writes were submitted.
 
 mod backup;
@@ -15,12 +15,16 @@ mod handle;
 mod insert;
 mod key;
 mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod quota;
 mod reads;
 mod receipt;
 mod reserve;
+mod retention;
 mod rows;
 mod schema;
+mod shared;
 mod times;
 mod worker;
 mod writes;
@@ -41,6 +45,8 @@ pub use key::{KeyFileError, ServerKey};
 #[cfg(feature = "http")]
 pub(crate) use open::MIN_MAX_BYTES;
 pub use open::{OpenError, StoreConfig};
+#[cfg(feature = "postgres")]
+pub use postgres::{ConnectError, DatabaseUrl, DatabaseUrlError, PostgresConfig};
 pub use receipt::receipt;
 pub(crate) use times::Times;
 

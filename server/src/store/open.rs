@@ -10,6 +10,7 @@ use super::{
     quota::Limits,
     reads,
     reserve::Reserve,
+    retention::{DEFAULT_MAX_BYTES, DEFAULT_RETENTION, LATE, MAX_LATE, before},
     schema,
 };
 use crate::time::Timestamp;
@@ -26,16 +27,8 @@ use thiserror::Error;
 pub(super) const DATABASE: &str = "countersign.db";
 const LOCK: &str = "countersign.lock";
 
-/// How long a request is kept after its end, if nothing else is said.
-const DEFAULT_RETENTION: Duration = Duration::from_hours(7 * 24);
-/// How large the database may become, if nothing else is said, in bytes.
-const DEFAULT_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 /// The least a store can do anything in, in bytes.
 pub(crate) const MIN_MAX_BYTES: u64 = 256 * 1024;
-/// A wallet may answer late to a request that ended this long ago.
-const LATE: Duration = Duration::from_hours(1);
-/// The most ended requests that late answers are looked up in.
-const MAX_LATE: usize = 16_384;
 
 /// Where a store is, and how much it keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,10 +183,6 @@ fn load(database: &Database, now: Timestamp) -> Result<Loaded, DbError> {
         open: reads::open_requests(connection)?,
         ended: reads::ended_since(connection, before(now, LATE), MAX_LATE)?,
     })
-}
-
-pub(super) fn before(now: Timestamp, span: Duration) -> Timestamp {
-    Timestamp::from_millis(now.as_millis().saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
 }
 
 fn classify(path: &Path, error: DbError) -> OpenError {

@@ -30,16 +30,20 @@ pub(super) struct Quota {
 }
 
 impl Quota {
-    /// What is left now, with so many requests open.
+    /// What is left now of SQLite's file, with so many requests open.
     pub(super) fn measure(database: &Database, limits: Limits, open: u64) -> Result<Self, DbError> {
-        let Limits { max_bytes, max_share_percent } = limits;
         let used = database.used_pages()?.saturating_mul(database.page_bytes()?);
         let used = used.saturating_add(database.overgrown_bytes()?);
-        let reserved = open.saturating_mul(END_BYTES).saturating_add(SPARE_BYTES);
+        Ok(Self::new(limits, used.saturating_add(open.saturating_mul(END_BYTES))))
+    }
+
+    /// What is left where so much is taken, the ends of what is open included.
+    pub(super) fn new(limits: Limits, used: u64) -> Self {
+        let Limits { max_bytes, max_share_percent } = limits;
         // Divided first: nothing that is configured may overflow.
         let percent = u64::from(max_share_percent);
         let share = if percent < 100 { max_bytes / 100 * percent + max_bytes % 100 * percent / 100 } else { u64::MAX };
-        Ok(Self { left: max_bytes.saturating_sub(used).saturating_sub(reserved), share, opened: 0 })
+        Self { left: max_bytes.saturating_sub(used).saturating_sub(SPARE_BYTES), share, opened: 0 }
     }
 
     /// Whether one requester may have these besides what it has `taken`.
@@ -74,7 +78,7 @@ fn needed(records: &[Record]) -> u64 {
 }
 
 /// A generous estimate, the same as in the table `shares`: a page that a row does not fill may be left half empty.
-fn bytes(record: &Record) -> u64 {
+pub(super) fn bytes(record: &Record) -> u64 {
     // The URL stands in the request's row, and in its event's and in the index of that.
     let texts = record.message.len() + 3 * record.webhook.as_ref().map_or(0, |url| url.len());
     u64::try_from(texts).unwrap_or(u64::MAX).saturating_add(ROW_BYTES).saturating_mul(2).saturating_add(END_BYTES)

@@ -4,16 +4,13 @@ use super::{
     Event,
     columns::{millis, timestamp},
     error::DbError,
+    retention::UNTOLD,
     rows::{self, COLUMNS},
 };
 use crate::{record::Record, time::Timestamp};
 use countersign_protocol::RequestId;
 use rusqlite::{Connection, Row, params};
-use std::time::Duration;
 
-/// How long beyond its time an ended request is kept while its webhook has not been told: longer than the reference server tries. Where
-/// nobody delivers webhooks, as in a service that is embedded, nothing is kept for ever.
-const UNTOLD: Duration = Duration::from_hours(7 * 24);
 /// How many requests are forgotten in one transaction, so that nobody who wants to write waits long.
 const FORGOTTEN_AT_ONCE: usize = 500;
 

@@ -147,6 +147,7 @@ impl Event {
             | Self::DiskFails
             | Self::DiskRecovers
             | Self::ClockSet(_)
+            | Self::EndedElsewhere
             | Self::WalletCrashes(_)
             | Self::Ask(..)
             | Self::HangUp(_)

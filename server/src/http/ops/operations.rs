@@ -24,7 +24,7 @@ pub(in crate::http) fn readyz(app: &App) -> Response {
             .into_response();
     }
     if app.store.as_ref().is_some_and(DurableStore::is_failed) {
-        let detail = "nothing durable can be taken: the store has failed";
+        let detail = "nothing durable can be taken: the store has failed, is full or cannot be reached";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", detail).into_response();
     }
     "ready\n".into_response()
@@ -40,10 +40,10 @@ pub(in crate::http) fn metrics(app: &App) -> Response {
     with_header(app.service.metrics().to_text(), header::CONTENT_TYPE, content_type).into_response()
 }
 
-/// The key that receipts and webhooks are signed with.
+/// The keys that receipts and webhooks are signed with.
 pub(in crate::http) fn jwk_set(app: &App) -> Response {
     let Some(store) = &app.store else { return Problem::from(SigningError::NoStore).into_response() };
-    let keys = warp::reply::json(&store.key().jwk_set());
+    let keys = warp::reply::json(&store.jwk_set());
     with_header(keys, header::CONTENT_TYPE, "application/jwk-set+json").into_response()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     http::{TlsError, TokenError, WebhookTargetError, error_chain::error_chain},
-    store::OpenError,
+    store::{ConnectError, OpenError},
 };
 use countersign_protocol::AudienceError;
 use std::{io, net::SocketAddr, path::PathBuf};
@@ -21,11 +21,13 @@ pub enum SettingsError {
         source: io::Error,
     },
     /// The file is not TOML, or has a key that is no setting.
-    #[error("{path}: {source}")]
+    #[error("{path}, line {line}: {source}")]
     Toml {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// Where.
+        line: usize,
+        /// Why.
         source: Box<toml::de::Error>,
     },
     /// An audience is not a serialised WebSocket URL.
@@ -84,11 +86,20 @@ pub enum SettingsError {
         source: WebhookTargetError,
     },
     /// Without a store nothing outlives its call, so that there is nothing to be told.
-    #[error("--webhook-target needs --data-dir")]
+    #[error("--webhook-target needs --data-dir or --database-url")]
     WebhookWithoutStore,
     /// The data directory cannot be used.
     #[error("--data-dir: {}", error_chain(.0))]
     Store(#[from] OpenError),
+    /// The database cannot be used.
+    #[error("--database-url: {0}")]
+    Database(#[from] ConnectError),
+    /// There is one place for what is kept.
+    #[error("--data-dir and --database-url exclude each other")]
+    TwoPlaces,
+    /// In a data directory the key has its place.
+    #[error("--server-key goes with --database-url; in --data-dir it is server.key")]
+    ServerKeyElsewhere,
     /// The directory of the page is not there.
     #[error("--web-root {0}: not a directory")]
     WebRoot(PathBuf),

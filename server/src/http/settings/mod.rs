@@ -14,10 +14,11 @@ pub use log_filter::{LogFilter, LogFilterError};
 use crate::{
     SigningService,
     http::{HttpConfig, Network, TokenEntry},
-    store::DurableStore,
+    store::{DatabaseUrl, DurableStore},
 };
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
+use server::Place;
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -49,11 +50,19 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
+    /// PostgreSQL database for the same, in place of --data-dir: postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full
+    #[arg(long, env = "COUNTERSIGN_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<DatabaseUrl>,
+
+    /// File of the Ed25519 key that signs receipts and webhooks, made where there is none; with --database-url only [default: a key that ends with the process]
+    #[arg(long, env = "COUNTERSIGN_SERVER_KEY", value_name = "FILE")]
+    pub server_key: Option<PathBuf>,
+
     /// Time in hours for which a request is kept after its end [default: 168]
     #[arg(long, env = "COUNTERSIGN_RETENTION_HOURS", value_name = "HOURS")]
     pub retention_hours: Option<u64>,
 
-    /// Most bytes that the kept requests take on disk [default: 1073741824]
+    /// Most bytes that the kept requests take [default: 1073741824]
     #[arg(long, env = "COUNTERSIGN_MAX_STORE_BYTES", value_name = "BYTES")]
     pub max_store_bytes: Option<u64>,
 
@@ -192,7 +201,13 @@ impl Settings {
     pub fn from_file(path: &Path) -> Result<Self, SettingsError> {
         let text =
             fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.into(), source })?;
-        toml::from_str(&text).map_err(|source| SettingsError::Toml { path: path.into(), source: Box::new(source) })
+        toml::from_str(&text).map_err(|mut source| {
+            // Without the line itself, which may have the database's password in it.
+            let line =
+                source.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.lines().count().max(1));
+            source.set_input(None);
+            SettingsError::Toml { path: path.into(), line, source: Box::new(source) }
+        })
     }
 
     /// The address to listen on.
@@ -211,13 +226,13 @@ impl Settings {
     /// [`SettingsError`], which names the setting.
     pub fn assemble(&self, bound: SocketAddr) -> Result<(SigningService, HttpConfig), SettingsError> {
         let (config, http) = (self.service(bound)?, self.http(bound)?);
-        match self.store()? {
-            Some(store) => {
-                let (durable, loaded) = DurableStore::open(store, config.audiences.first())?;
-                let service = SigningService::with_storage(config, Arc::new(durable.clone()), loaded);
-                Ok((service, HttpConfig { store: Some(durable), ..http }))
-            }
-            None => Ok((SigningService::new(config), http)),
-        }
+        let audience = config.audiences.first();
+        let (durable, loaded) = match self.place()? {
+            Place::Nowhere => return Ok((SigningService::new(config), http)),
+            Place::Directory(store) => DurableStore::open(store, audience)?,
+            Place::Database(store) => DurableStore::connect(store, self.server_key.as_deref(), audience)?,
+        };
+        let service = SigningService::with_storage(config, Arc::new(durable.clone()), loaded);
+        Ok((service, HttpConfig { store: Some(durable), ..http }))
     }
 }

@@ -6,12 +6,20 @@ use super::{
 };
 use crate::{
     http::{Demo, HttpConfig, Tokens, WebhookTarget, listen::acceptor},
-    store::{MIN_MAX_BYTES, StoreConfig},
+    store::{MIN_MAX_BYTES, PostgresConfig, StoreConfig},
 };
 use std::{net::SocketAddr, time::Duration};
 
 /// A hundred years.
 const MAX_RETENTION_HOURS: u64 = 100 * 366 * 24;
+
+/// Where durable requests are kept.
+#[derive(Debug)]
+pub(super) enum Place {
+    Nowhere,
+    Directory(StoreConfig),
+    Database(PostgresConfig),
+}
 
 impl Settings {
     /// The reference server's rules.
@@ -67,16 +75,37 @@ impl Settings {
         })
     }
 
-    pub(super) fn store(&self) -> Result<Option<StoreConfig>, SettingsError> {
-        let Some(dir) = &self.data_dir else { return Ok(None) };
-        let defaults = StoreConfig::new(dir);
+    /// Where durable requests are kept.
+    pub(super) fn place(&self) -> Result<Place, SettingsError> {
+        if self.server_key.is_some() && self.database_url.is_none() {
+            return Err(SettingsError::ServerKeyElsewhere);
+        }
+        match (&self.data_dir, &self.database_url) {
+            (None, None) => Ok(Place::Nowhere),
+            (Some(dir), None) => {
+                let defaults = StoreConfig::new(dir);
+                let (retention, max_bytes) = self.kept(defaults.retention, defaults.max_bytes)?;
+                let max_share_percent = self.max_share_percent()?;
+                Ok(Place::Directory(StoreConfig { retention, max_bytes, max_share_percent, ..defaults }))
+            }
+            (None, Some(url)) => {
+                let defaults = PostgresConfig::new(url.clone());
+                let (retention, max_bytes) = self.kept(defaults.retention, defaults.max_bytes)?;
+                let max_share_percent = self.max_share_percent()?;
+                Ok(Place::Database(PostgresConfig { retention, max_bytes, max_share_percent, ..defaults }))
+            }
+            (Some(_), Some(_)) => Err(SettingsError::TwoPlaces),
+        }
+    }
+
+    /// For how long, and how much.
+    fn kept(&self, retention: Duration, max_bytes: u64) -> Result<(Duration, u64), SettingsError> {
         let retention = match self.retention_hours {
             Some(hours) => Duration::from_hours(within("retention-hours", hours, 1, MAX_RETENTION_HOURS)?),
-            None => defaults.retention,
+            None => retention,
         };
-        let max_bytes = self.max_store_bytes.unwrap_or(defaults.max_bytes);
-        let max_bytes = within("max-store-bytes", max_bytes, MIN_MAX_BYTES, i64::MAX as u64)?;
-        Ok(Some(StoreConfig { retention, max_bytes, max_share_percent: self.max_share_percent()?, ..defaults }))
+        let max_bytes = self.max_store_bytes.unwrap_or(max_bytes);
+        Ok((retention, within("max-store-bytes", max_bytes, MIN_MAX_BYTES, i64::MAX as u64)?))
     }
 
     fn demo(&self, bound: SocketAddr) -> Result<Option<Demo>, SettingsError> {
@@ -93,7 +122,7 @@ impl Settings {
     }
 
     fn webhook_targets(&self) -> Result<Vec<WebhookTarget>, SettingsError> {
-        if !self.webhook_target.is_empty() && self.data_dir.is_none() {
+        if !self.webhook_target.is_empty() && self.data_dir.is_none() && self.database_url.is_none() {
             return Err(SettingsError::WebhookWithoutStore);
         }
         let target =

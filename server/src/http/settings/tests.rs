@@ -98,11 +98,22 @@ fn what_is_kept_has_a_range_too() {
     let opened = |change: fn(&mut Settings)| {
         let mut settings = Settings { data_dir: Some("data".into()), ..Settings::default() };
         change(&mut settings);
-        settings.store()
+        settings.place()
     };
-    let store = opened(|settings| settings.retention_hours = Some(2)).unwrap().unwrap();
-    assert_eq!(store, StoreConfig { retention: Duration::from_secs(7200), ..StoreConfig::new("data") });
-    assert!(opened(|settings| settings.data_dir = None).unwrap().is_none());
+    let expected = StoreConfig { retention: Duration::from_secs(7200), ..StoreConfig::new("data") };
+    let place = opened(|settings| settings.retention_hours = Some(2)).unwrap();
+    assert!(matches!(place, Place::Directory(store) if store == expected));
+    assert!(matches!(opened(|settings| settings.data_dir = None), Ok(Place::Nowhere)));
+    let database = |settings: &mut Settings| {
+        settings.data_dir = None;
+        settings.database_url = Some("postgres://localhost/x".parse().unwrap());
+        settings.max_store_bytes = Some(MIN_MAX_BYTES);
+    };
+    assert!(matches!(opened(database), Ok(Place::Database(store)) if store.max_bytes == MIN_MAX_BYTES));
+    let both = |settings: &mut Settings| settings.database_url = Some("postgres://localhost/x".parse().unwrap());
+    assert!(matches!(opened(both), Err(SettingsError::TwoPlaces)));
+    let key = |settings: &mut Settings| settings.server_key = Some("key".into());
+    assert!(matches!(opened(key), Err(SettingsError::ServerKeyElsewhere)));
     let wrong: [fn(&mut Settings); 3] = [
         |settings| settings.retention_hours = Some(0),
         |settings| settings.retention_hours = Some(u64::MAX),
@@ -111,6 +122,27 @@ fn what_is_kept_has_a_range_too() {
     for change in wrong {
         assert!(matches!(opened(change), Err(SettingsError::OutOfRange { .. })));
     }
+}
+
+#[test]
+fn the_database_s_password_is_shown_to_nobody() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for broken in [
+        "database_url = 'postgres://u:secret@h/d",
+        "\nlisten = 1\ndatabase_url = 'postgres://u:secret@h/d'",
+        "\nsecret = 1",
+    ] {
+        fs::write(file.path(), broken).unwrap();
+        let error = Settings::from_file(file.path()).unwrap_err().to_string();
+        assert!(error.contains(", line "), "{error}");
+        assert!(!error.contains("u:secret"), "{error}");
+    }
+    let flags = ["countersign", "--database-url", "postgres://u:secret@h/d?sslmode=prefer"];
+    let flags = Settings::augment_args(Command::new("countersign")).get_matches_from(flags);
+    let settings = Settings::from_arg_matches(&flags).unwrap();
+    let error = settings.assemble(bound("127.0.0.1:1")).map(drop).unwrap_err();
+    assert!(error.to_string().starts_with("--database-url: sslmode has to be"), "{error}");
+    assert!(!format!("{settings:?} {error} {error:?}").contains("secret"));
 }
 
 #[test]

@@ -1,12 +1,21 @@
 //! Ends that webhooks have to be told.
 
-use super::{MINUTE, NOW, Store, StoreError, Write, end, ended_at, forget, id, open, read, record, wait, write};
+use super::{
+    MINUTE, NOW, Place, Store, StoreError, Write, end, ended_at, forget, id, on_both, read, record, wait, write,
+};
 use crate::{
     record::{End, Record},
     store::Event,
     time::Timestamp,
 };
 use std::{sync::mpsc::channel, time::Duration};
+
+on_both!(
+    an_end_with_a_webhook_is_an_event_once,
+    events_come_the_longest_due_first_and_say_when_the_next_is,
+    nothing_is_forgotten_before_it_is_told,
+    what_nobody_ever_told_is_forgotten_too,
+);
 
 const URL: &str = "https://example.com/hook";
 
@@ -32,10 +41,8 @@ fn end_at(n: u32, time: Timestamp) -> Write {
     Write::End { id: id(n), end: End::Cancelled, times: ended_at(time) }
 }
 
-#[test]
-fn an_end_with_a_webhook_is_an_event_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn an_end_with_a_webhook_is_an_event_once(place: &Place) {
+    let (store, _) = place.open();
     let at_once = Record { end: Some(End::Draining), times: ended_at(after(1)), ..with_webhook(3) };
     write(&store, accept(vec![with_webhook(1), record(2), at_once.clone()])).unwrap();
     assert_eq!(due(&store, NOW, 10), Ok((vec![], Some(after(1)))), "an open one is none");
@@ -47,7 +54,7 @@ fn an_end_with_a_webhook_is_an_event_once() {
     assert_eq!(due(&store, NOW, 10), Ok((vec![event(ended.clone(), NOW)], Some(after(1)))));
     drop(store);
 
-    let (store, _) = open(dir.path());
+    let (store, _) = place.open();
     let events = vec![event(ended, NOW), event(at_once, after(1))];
     assert_eq!(due(&store, after(1), 10), Ok((events, None)));
     write(&store, Write::EventDone { id: id(1) }).unwrap();
@@ -55,10 +62,8 @@ fn an_end_with_a_webhook_is_an_event_once() {
     assert_eq!(due(&store, NOW, 10), Ok((vec![], Some(after(1)))));
 }
 
-#[test]
-fn events_come_the_longest_due_first_and_say_when_the_next_is() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn events_come_the_longest_due_first_and_say_when_the_next_is(place: &Place) {
+    let (store, _) = place.open();
     write(&store, accept((1..=4).map(with_webhook).collect())).unwrap();
     for (n, time) in [(1, after(3)), (2, after(1)), (3, after(2)), (4, after(1))] {
         write(&store, end_at(n, time)).unwrap();
@@ -78,10 +83,8 @@ fn events_come_the_longest_due_first_and_say_when_the_next_is() {
     assert_eq!((last.record.id, last.attempts, last.next_at, next), (id(2), 1, after(60), None));
 }
 
-#[test]
-fn nothing_is_forgotten_before_it_is_told() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn nothing_is_forgotten_before_it_is_told(place: &Place) {
+    let (store, _) = place.open();
     write(&store, accept(vec![with_webhook(1), record(2)])).unwrap();
     write(&store, end(1)).unwrap();
     write(&store, end(2)).unwrap();
@@ -94,10 +97,8 @@ fn nothing_is_forgotten_before_it_is_told() {
 }
 
 /// Where nobody delivers webhooks, what has one is not kept for ever.
-#[test]
-fn what_nobody_ever_told_is_forgotten_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn what_nobody_ever_told_is_forgotten_too(place: &Place) {
+    let (store, _) = place.open();
     write(&store, accept(vec![with_webhook(1)])).unwrap();
     write(&store, end(1)).unwrap();
     let week = MINUTE * 60 * 24 * 7;

@@ -1,8 +1,8 @@
 //! A store without quota.
 
 use super::{
-    MINUTE, NOW, Store, StoreConfig, StoreError, Write, Written, accept, end, ended_at, forget, hold, id, ids, open,
-    read, record, submit, wait, write,
+    Kept, MINUTE, NOW, Place, Store, StoreConfig, StoreError, Write, Written, accept, end, ended_at, forget, hold, id,
+    ids, on_both, open, read, record, submit, wait, write,
 };
 use crate::record::{End, PhaseTimes, Record};
 use crate::storage::{Completion, Storage as _};
@@ -12,6 +12,8 @@ use std::{
     path::Path,
     sync::{Arc, mpsc::channel},
 };
+
+on_both!(a_share_is_counted_as_its_requests_come_and_go,);
 
 const MAX_BYTES: u64 = 512 * 1024;
 
@@ -149,11 +151,9 @@ fn what_is_kept_has_a_last_chance_and_is_not_lied_about() {
     assert_eq!(ids(&open(dir.path()).1.open), [id(1)]);
 }
 
-#[test]
-fn a_share_is_counted_as_its_requests_come_and_go() {
-    let dir = tempfile::tempdir().unwrap();
-    let config = StoreConfig { max_bytes: MAX_BYTES, max_share_percent: 25, ..StoreConfig::new(dir.path()) };
-    let (store, _) = Store::open(config.clone(), NOW).unwrap();
+fn a_share_is_counted_as_its_requests_come_and_go(place: &Place) {
+    let open = || place.open_with(Kept { max_bytes: MAX_BYTES, max_share_percent: 25, ..Kept::default() }, NOW);
+    let (store, _) = open();
     let ask = |store: &Store, n, requester: &str| {
         let message = Arc::new(vec![1; 10_000].try_into().unwrap());
         let records = vec![Record { message, requester_id: requester.parse().unwrap(), ..record(n) }];
@@ -168,7 +168,7 @@ fn a_share_is_counted_as_its_requests_come_and_go() {
     write(&store, end(0)).unwrap();
     assert_eq!(ask(&store, 5, "Greedy"), Written::OverShare, "an ended one is still kept");
     drop(store);
-    let (store, _) = Store::open(config, NOW).unwrap();
+    let (store, _) = open();
     assert_eq!(ask(&store, 5, "Greedy"), Written::OverShare);
     assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(1));
     assert_eq!(ask(&store, 5, "Greedy"), Written::Done);

@@ -1,10 +1,18 @@
 //! Asking twice under one name is asking once.
 
 use super::{
-    Idempotency, MINUTE, NOW, StoreError, Write, Written, end, forget, hold, id, ids, open, read, record, submit, wait,
-    write,
+    Idempotency, MINUTE, NOW, Place, StoreError, Write, Written, end, forget, hold, id, ids, on_both, read, record,
+    submit, wait, write,
 };
 use crate::record::Record;
+
+on_both!(
+    the_same_again_is_the_first_and_something_else_is_refused,
+    a_key_can_be_looked_up_without_asking_anything,
+    holds_within_one_transaction,
+    a_refused_request_leaves_its_key_unused,
+    a_key_is_forgotten_with_the_last_of_its_requests,
+);
 
 fn asked(records: Vec<Record>, key: &str, fingerprint: u8) -> Write {
     let requester = records.first().map_or_else(|| record(0).requester_id, |record| record.requester_id.clone());
@@ -12,10 +20,8 @@ fn asked(records: Vec<Record>, key: &str, fingerprint: u8) -> Write {
     Write::Accept { records, idempotency: Some(idempotency) }
 }
 
-#[test]
-fn the_same_again_is_the_first_and_something_else_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn the_same_again_is_the_first_and_something_else_is_refused(place: &Place) {
+    let (store, _) = place.open();
     assert_eq!(write(&store, asked(vec![record(1), record(2)], "key", 1)), Ok(Written::Done));
     for again in [3, 4] {
         let outcome = write(&store, asked(vec![record(again)], "key", 1));
@@ -28,26 +34,22 @@ fn the_same_again_is_the_first_and_something_else_is_refused() {
     assert_eq!(write(&store, asked(vec![other], "key", 3)), Ok(Written::Done), "a key is its requester's own");
 
     drop(store);
-    let (store, loaded) = open(dir.path());
+    let (store, loaded) = place.open();
     assert_eq!(ids(&loaded.open), [id(1), id(2), id(3), id(4)]);
     assert_eq!(write(&store, asked(vec![record(5)], "key", 1)), Ok(Written::Existing(vec![id(1), id(2)])));
     assert_eq!(write(&store, asked(vec![record(5)], "key", 9)), Ok(Written::Reused));
 }
 
-#[test]
-fn a_key_can_be_looked_up_without_asking_anything() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn a_key_can_be_looked_up_without_asking_anything(place: &Place) {
+    let (store, _) = place.open();
     assert_eq!(write(&store, asked(Vec::new(), "key", 1)), Ok(Written::Done));
     assert_eq!(write(&store, asked(vec![record(1)], "key", 1)), Ok(Written::Done), "the look-up has not used it");
     assert_eq!(write(&store, asked(Vec::new(), "key", 1)), Ok(Written::Existing(vec![id(1)])));
     assert_eq!(write(&store, asked(Vec::new(), "key", 2)), Ok(Written::Reused));
 }
 
-#[test]
-fn holds_within_one_transaction() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn holds_within_one_transaction(place: &Place) {
+    let (store, _) = place.open();
     let held = hold(&store);
     let before = store.commits();
     let outcomes: Vec<_> = [(1, 1), (2, 1), (3, 2)]
@@ -60,10 +62,8 @@ fn holds_within_one_transaction() {
     assert_eq!(store.commits() - before, 1);
 }
 
-#[test]
-fn a_refused_request_leaves_its_key_unused() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn a_refused_request_leaves_its_key_unused(place: &Place) {
+    let (store, _) = place.open();
     write(&store, asked(vec![record(1)], "first", 1)).unwrap();
     // The second of them contradicts what is there.
     assert_eq!(write(&store, asked(vec![record(2), record(1)], "key", 1)), Err(StoreError::Failed));
@@ -72,10 +72,8 @@ fn a_refused_request_leaves_its_key_unused() {
     assert!(!store.is_failed());
 }
 
-#[test]
-fn a_key_is_forgotten_with_the_last_of_its_requests() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn a_key_is_forgotten_with_the_last_of_its_requests(place: &Place) {
+    let (store, _) = place.open();
     write(&store, asked(vec![record(1), record(2)], "key", 1)).unwrap();
     write(&store, end(1)).unwrap();
     assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(1));

@@ -9,7 +9,12 @@ mod full;
 mod grouping;
 mod idempotency;
 mod opening;
+mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod round_trip;
+
+use place::{Kept, Place, on_both};
 
 use super::{Completion, Idempotency, Loaded, Store, StoreConfig, StoreError, Write, Written};
 use crate::{

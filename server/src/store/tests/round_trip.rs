@@ -1,14 +1,21 @@
 //! What is read is what was written.
 
-use super::{MINUTE, NOW, accept, ended_at, forget, id, ids, open, read, record, write};
+use super::{Kept, MINUTE, NOW, Place, accept, ended_at, forget, id, ids, on_both, read, record, write};
 use crate::storage::{Completion, Storage as _};
 use crate::{
     record::{End, Phase, PhaseTimes, Record},
-    store::{Store, StoreConfig, Write, Written},
+    store::{Write, Written},
     time::Timestamp,
 };
 use countersign_protocol::{ApprovedBy, Batch, BatchId, Device, RejectCode, limits::MAX_MESSAGE_BYTES};
 use std::{sync::Arc, time::Duration};
+
+on_both!(
+    every_shape_of_a_record_and_of_an_end,
+    progress_is_kept_and_nothing_follows_an_end,
+    open_ones_come_back_in_order_and_ended_ones_of_the_last_hour,
+    what_ended_is_forgotten_after_its_time_and_what_is_open_never,
+);
 
 fn device() -> Arc<Device> {
     Arc::new(Device { id: "d-1".parse().unwrap(), label: "🦊 laptop".parse().unwrap() })
@@ -54,10 +61,8 @@ fn full_record(n: u32) -> Record {
     }
 }
 
-#[test]
-fn every_shape_of_a_record_and_of_an_end() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn every_shape_of_a_record_and_of_an_end(place: &Place) {
+    let (store, _) = place.open();
     let mut expected = Vec::new();
     for (n, end) in (0..).zip(ends()) {
         let (before, at_once) = (full_record(2 * n), record(2 * n + 1));
@@ -74,13 +79,11 @@ fn every_shape_of_a_record_and_of_an_end() {
     }
     assert_eq!(read(&store, id(1_000_000)), Ok(None));
     drop(store);
-    assert_eq!(open(dir.path()).1.ended, expected);
+    assert_eq!(place.open().1.ended, expected);
 }
 
-#[test]
-fn progress_is_kept_and_nothing_follows_an_end() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn progress_is_kept_and_nothing_follows_an_end(place: &Place) {
+    let (store, _) = place.open();
     write(&store, accept(1)).unwrap();
     let times = PhaseTimes { delivered: later(5), received: later(6), displayed: None, ..record(1).times };
     assert_eq!(write(&store, Write::Progress { id: id(1), times, attempt: 2 }), Ok(Written::Done));
@@ -95,10 +98,8 @@ fn progress_is_kept_and_nothing_follows_an_end() {
     assert_eq!(read(&store, id(1)), Ok(Some(kept)));
 }
 
-#[test]
-fn open_ones_come_back_in_order_and_ended_ones_of_the_last_hour() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, loaded) = open(dir.path());
+fn open_ones_come_back_in_order_and_ended_ones_of_the_last_hour(place: &Place) {
+    let (store, loaded) = place.open();
     assert!(loaded.open.is_empty() && loaded.ended.is_empty());
     for n in [9, 3, 7, 1, 5] {
         write(&store, accept(n)).unwrap();
@@ -108,15 +109,13 @@ fn open_ones_come_back_in_order_and_ended_ones_of_the_last_hour() {
         write(&store, Write::End { id: id(n), end: End::Cancelled, times: ended_at(time) }).unwrap();
     }
     drop(store);
-    let (_store, loaded) = open(dir.path());
+    let (_store, loaded) = place.open();
     assert_eq!(ids(&loaded.open), [id(3), id(5)]);
     assert_eq!(ids(&loaded.ended), [id(9), id(7)], "the oldest first");
 }
 
-#[test]
-fn what_ended_is_forgotten_after_its_time_and_what_is_open_never() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = open(dir.path());
+fn what_ended_is_forgotten_after_its_time_and_what_is_open_never(place: &Place) {
+    let (store, _) = place.open();
     // More than are forgotten in one transaction.
     let records: Vec<_> = (0..1201).map(record).collect();
     write(&store, Write::Accept { records, idempotency: None }).unwrap();
@@ -131,8 +130,8 @@ fn what_ended_is_forgotten_after_its_time_and_what_is_open_never() {
     write(&store, accept(5000)).unwrap();
     write(&store, super::end(5000)).unwrap();
     drop(store);
-    let config = StoreConfig { retention: MINUTE, ..StoreConfig::new(dir.path()) };
-    let (store, loaded) = Store::open(config, NOW.after(MINUTE * 2)).unwrap();
+    let kept = Kept { retention: MINUTE, ..Kept::default() };
+    let (store, loaded) = place.open_with(kept, NOW.after(MINUTE * 2));
     // A start forgets nothing, whatever the clock shows then.
     assert_eq!((ids(&loaded.open), ids(&loaded.ended)), (vec![id(1200)], vec![id(5000)]));
     store.forget(NOW.after(MINUTE));

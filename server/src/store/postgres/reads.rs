@@ -1,0 +1,110 @@
+//! Each question that is asked of the database, and the forgetting of what nobody asks for any more.
+
+use super::{error::DbError, row::Id, session::Session};
+use crate::{
+    record::Record,
+    store::{
+        Event, Loaded,
+        columns::{array, millis, timestamp},
+        retention::UNTOLD,
+        rows::{COLUMNS, event, record},
+    },
+    time::Timestamp,
+};
+use countersign_protocol::RequestId;
+use std::time::Duration;
+
+/// How many requests are forgotten in one transaction, so that nobody who wants to write waits long.
+const FORGOTTEN_AT_ONCE: i64 = 500;
+
+/// The events of what nobody will tell any more.
+const FORGET_EVENTS: &str = "DELETE FROM events WHERE request IN \
+    (SELECT id FROM requests WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)";
+
+/// Requests, and with them what was counted of them. Several servers may be about it: each takes what no other has.
+const FORGET: &str = "WITH old AS (SELECT id FROM requests WHERE ended_at < $1 \
+    AND NOT EXISTS (SELECT FROM events WHERE request = requests.id) ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED), \
+    gone AS (DELETE FROM requests USING old WHERE requests.id = old.id RETURNING requester_id, idempotency_key, kept_bytes), \
+    counted AS (INSERT INTO shares (requester_id, part, bytes) \
+    SELECT requester_id, $3, -sum(kept_bytes) FROM gone GROUP BY requester_id ORDER BY requester_id \
+    ON CONFLICT (requester_id, part) DO UPDATE SET bytes = shares.bytes + excluded.bytes), \
+    keys AS (SELECT requester_id, idempotency_key AS key, count(*) AS fewer FROM gone WHERE idempotency_key IS NOT NULL GROUP BY 1, 2), \
+    ended_keys AS (DELETE FROM idempotency USING keys WHERE idempotency.requester_id = keys.requester_id \
+    AND idempotency.key = keys.key AND kept <= fewer), \
+    other_keys AS (UPDATE idempotency SET kept = kept - fewer FROM keys WHERE idempotency.requester_id = keys.requester_id \
+    AND idempotency.key = keys.key AND kept > fewer) \
+    SELECT count(*) FROM gone";
+
+/// Corrections of the clock that nobody is about to repeat.
+const FORGET_MOVES: &str = "DELETE FROM clock_moves WHERE moved_at < now() - interval '1 day'";
+
+/// One request.
+pub(super) async fn request(session: &Session, id: RequestId) -> Result<Option<Record>, DbError> {
+    let row = session.client().query_opt(&session.statements.request, &[&Id::from(id)]).await?;
+    Ok(row.as_ref().map(record).transpose()?)
+}
+
+/// What is open, in the order in which it was accepted, and the last that ended since `since`, at most `limit` of those, oldest first.
+pub(super) async fn load(session: &Session, since: Timestamp, limit: usize) -> Result<Loaded, DbError> {
+    let open = format!("SELECT {COLUMNS} FROM requests WHERE ended_at IS NULL ORDER BY seq");
+    let open = session.client().query(&open, &[]).await?;
+    let ended =
+        format!("SELECT {COLUMNS} FROM requests WHERE ended_at >= $1 ORDER BY ended_at DESC, seq DESC LIMIT $2");
+    let ended = session.client().query(&ended, &[&millis(since), &count(limit)]).await?;
+    Ok(Loaded {
+        open: open.iter().map(record).collect::<Result<_, _>>()?,
+        ended: ended.iter().rev().map(record).collect::<Result<_, _>>()?,
+    })
+}
+
+/// The webhook events that are due, at most `limit` of them, and when the next after these is.
+pub(super) async fn due_events(
+    session: &Session,
+    target: &str,
+    now: Timestamp,
+    limit: usize,
+) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
+    let due = format!(
+        "SELECT events.attempts AS attempts, next_at, {} FROM events JOIN requests ON requests.id = request \
+         WHERE target = $3 AND next_at <= $1 ORDER BY next_at, seq LIMIT $2",
+        COLUMNS.replacen(" attempt,", " requests.attempt,", 1)
+    );
+    let rows = session.client().query(&due, &[&millis(now), &count(limit), &target]).await?;
+    let events: Vec<_> = rows.iter().map(event).collect::<Result<_, _>>()?;
+    let next = "SELECT next_at FROM events WHERE target = $2 ORDER BY next_at LIMIT 1 OFFSET $1";
+    let row = session.client().query_opt(next, &[&count(events.len()), &target]).await?;
+    Ok((events, row.as_ref().map(|row| timestamp(row, "next_at")).transpose()?))
+}
+
+/// Forgets some of the requests that ended before `before` and have nothing to be told any more, or are so old that nobody will tell it.
+/// Returns how many, and whether there may be others.
+pub(super) async fn forget_some(session: &Session, before: Timestamp) -> Result<(usize, bool), DbError> {
+    let never_told = millis(before).saturating_sub(i64::try_from(UNTOLD.as_millis()).unwrap_or(i64::MAX));
+    let client = session.client();
+    client.execute(FORGET_EVENTS, &[&never_told, &FORGOTTEN_AT_ONCE]).await?;
+    client.execute(FORGET_MOVES, &[]).await?;
+    let row = client.query_one(FORGET, &[&millis(before), &FORGOTTEN_AT_ONCE, &session.part()]).await?;
+    let forgotten: i64 = row.try_get(0)?;
+    Ok((usize::try_from(forgotten).unwrap_or(0), forgotten == FORGOTTEN_AT_ONCE))
+}
+
+/// Notes that a key is in use, forgets those whose receipts nobody can ask for any more, and gives all others.
+pub(super) async fn server_keys(
+    session: &Session,
+    own: [u8; 32],
+    retention: Duration,
+) -> Result<Vec<[u8; 32]>, DbError> {
+    let client = session.client();
+    let use_own =
+        "INSERT INTO server_keys (public_key) VALUES ($1) ON CONFLICT (public_key) DO UPDATE SET last_used_at = now()";
+    client.execute(use_own, &[&&own[..]]).await?;
+    let forget = "DELETE FROM server_keys WHERE last_used_at < now() - $1 * interval '1 second'";
+    client.execute(forget, &[&retention.as_secs_f64()]).await?;
+    let others = "SELECT public_key FROM server_keys WHERE public_key <> $1 ORDER BY last_used_at DESC";
+    let rows = client.query(others, &[&&own[..]]).await?;
+    Ok(rows.iter().map(|row| array(row, "public_key")).collect::<Result<_, _>>()?)
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,408 @@
+//! The task that owns the connection, and everything that waits for it.
+//!
+//! A connection that breaks while a transaction is being committed leaves an outcome that nobody knows. Whoever waits for it goes on
+//! waiting while another connection is made, which looks by id and makes again what is not there. Only where that takes too long are they
+//! told that the store has failed; what is there then is read anew, as after a restart, once it can be.
+
+use super::{
+    error::{DbError, Severity},
+    reads,
+    session::{Connector, Session},
+    write::{Group, transact},
+};
+use crate::{
+    random,
+    storage::{Completion, Recovered, StoreError, Write},
+    store::{
+        batch::{Batch, Command, Job, Question},
+        quota::Limits,
+        retention::{LATE, MAX_LATE, before},
+        shared::Shared,
+    },
+    time::Timestamp,
+};
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{sleep, sleep_until, timeout_at},
+};
+
+/// How long whoever waits for the store is kept waiting while the database does not answer, or is looked for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long writes that found no room wait before they are tried again, unless others come by.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long a connection is left in peace before it is asked whether it is still there.
+const IDLE: Duration = Duration::from_secs(2);
+/// How long after a failure, and then how often at first and at last, another connection is tried.
+const FIRST_RECONNECT: Duration = Duration::from_millis(50);
+const LAST_RECONNECT: Duration = Duration::from_secs(2);
+
+/// What the task works with.
+pub(in crate::store) struct Worker {
+    commands: UnboundedReceiver<Command>,
+    connector: Connector,
+    /// None while there is none.
+    session: Option<Session>,
+    limits: Limits,
+    /// Writes that a transaction was begun for whose outcome nobody knows. They are made by themselves before all others.
+    unresolved: Option<Group>,
+    /// What waits for a connection.
+    waiting: Batch,
+    /// Writes that have to be made and found no room.
+    postponed: Vec<Job>,
+    forgetting: VecDeque<Forgetting>,
+    on_recovery: Option<Recovered>,
+    /// Until when whoever waits is kept waiting, while the database gives no answer.
+    deadline: Option<Instant>,
+    /// Whoever waited has been told that the store has failed.
+    has_given_up: bool,
+    shared: Arc<Shared>,
+}
+
+/// Retention under way, a few requests at a time.
+struct Forgetting {
+    before: Timestamp,
+    forgotten: usize,
+    then: Completion<usize>,
+}
+
+impl Worker {
+    pub(in crate::store) fn new(
+        commands: UnboundedReceiver<Command>,
+        connector: Connector,
+        session: Session,
+        limits: Limits,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            commands,
+            connector,
+            session: Some(session),
+            limits,
+            unresolved: None,
+            waiting: Batch::default(),
+            postponed: Vec::new(),
+            forgetting: VecDeque::new(),
+            on_recovery: None,
+            deadline: None,
+            has_given_up: false,
+            shared,
+        }
+    }
+
+    /// Runs until the last handle is gone and everything that had been submitted is done.
+    pub(in crate::store) async fn run(mut self) {
+        loop {
+            if self.session.is_none() && self.reconnect().await.is_break() {
+                break;
+            }
+            if self.waiting.is_empty() {
+                let wake = self.wake();
+                match Batch::next_async(&mut self.commands, wake).await {
+                    Some(batch) => self.waiting = batch,
+                    None => break,
+                }
+            }
+            self.work().await;
+        }
+        self.finish().await;
+    }
+
+    fn wake(&self) -> Instant {
+        if self.unresolved.is_some() || !self.forgetting.is_empty() {
+            Instant::now()
+        } else if self.postponed.is_empty() {
+            Instant::now() + IDLE
+        } else {
+            Instant::now() + RETRY
+        }
+    }
+
+    /// Does what waits, as far as the connection lasts.
+    async fn work(&mut self) {
+        let is_idle = self.waiting.is_empty() && self.postponed.is_empty() && self.unresolved.is_none();
+        if let Some(group) = self.unresolved.take() {
+            self.write(group).await;
+        }
+        if self.session.is_some() {
+            let jobs = mem::take(&mut self.postponed).into_iter().chain(mem::take(&mut self.waiting.jobs));
+            self.write(Group { jobs: jobs.collect(), token: u128::from_ne_bytes(random::bytes()), is_repeated: false })
+                .await;
+        }
+        let mut questions = VecDeque::from(mem::take(&mut self.waiting.questions));
+        while self.session.is_some()
+            && let Some(question) = questions.pop_front()
+        {
+            self.answer(question).await;
+        }
+        // Those that wait for another connection, before what has come since.
+        self.waiting.questions.extend(questions);
+        if self.session.is_some() {
+            self.forget_some().await;
+        }
+        if is_idle {
+            let _ = self.ask(async |session| session.check().await).await;
+        }
+        if self.session.is_some() {
+            self.deadline = None;
+        }
+    }
+
+    /// Makes writes. Whoever submitted one is told once its outcome is certain.
+    async fn write(&mut self, mut group: Group) {
+        while !group.jobs.is_empty() {
+            let deadline = self.deadline();
+            let Some(session) = &self.session else { break };
+            let result = timeout_at(deadline.into(), transact(session, &group, self.limits)).await;
+            match result.unwrap_or(Err(DbError::Late)) {
+                Ok(outcomes) => {
+                    self.shared.commits.fetch_add(1, Ordering::Relaxed);
+                    self.note_full(outcomes.contains(&Err(StoreError::Full)));
+                    for (job, outcome) in group.jobs.into_iter().zip(outcomes) {
+                        job.then.complete(outcome);
+                    }
+                    return;
+                }
+                Err(error) => match error.severity() {
+                    Severity::Full | Severity::Refused | Severity::Again => {
+                        self.note_full(true);
+                        // What is kept may well fit without the rest.
+                        if !self.keep(&mut group) {
+                            return;
+                        }
+                    }
+                    Severity::Lost => {
+                        group.is_repeated = true;
+                        self.lose(&error);
+                        break;
+                    }
+                },
+            }
+        }
+        if !group.jobs.is_empty() {
+            self.unresolved = Some(group);
+        }
+    }
+
+    /// Refuses what may be refused and leaves the rest in the group; where that is all there was, it waits for room, and there is nothing
+    /// to be tried now.
+    fn keep(&mut self, group: &mut Group) -> bool {
+        let (refused, kept): (Vec<_>, Vec<_>) =
+            mem::take(&mut group.jobs).into_iter().partition(|job| match job.write {
+                Write::Accept { .. } | Write::Progress { .. } => true,
+                Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } | Write::ClockSet { .. } => {
+                    false
+                }
+            });
+        let is_smaller = !refused.is_empty();
+        for job in refused {
+            job.then.complete(Err(StoreError::Full));
+        }
+        if is_smaller {
+            group.jobs = kept;
+        } else {
+            self.postponed.splice(..0, kept);
+        }
+        is_smaller
+    }
+
+    async fn answer(&mut self, question: Question) {
+        match question {
+            Question::Read(id, then) => {
+                if let Some(then) = self.told(then, async |session| reads::request(session, id).await).await {
+                    self.waiting.questions.push(Question::Read(id, then));
+                }
+            }
+            Question::DueEvents(target, now, limit, then) => {
+                let due = async |session: &Session| reads::due_events(session, &target, now, limit).await;
+                if let Some(then) = self.told(then, due).await {
+                    self.waiting.questions.push(Question::DueEvents(target, now, limit, then));
+                }
+            }
+            Question::OnRecovery(then) => self.on_recovery = Some(then),
+            Question::Keys(own, retention, then) => {
+                let keys = async |session: &Session| reads::server_keys(session, own, retention).await;
+                if let Some(then) = self.told(then, keys).await {
+                    self.waiting.questions.push(Question::Keys(own, retention, then));
+                }
+            }
+            Question::Forget(before, then) => self.forgetting.push_back(Forgetting { before, forgotten: 0, then }),
+            #[cfg(test)]
+            Question::Reopen | Question::Fault(_) => {}
+        }
+    }
+
+    /// Asks and tells; gives back whom to tell where the connection did not last.
+    async fn told<T>(
+        &mut self,
+        then: Completion<T>,
+        ask: impl AsyncFnOnce(&Session) -> Result<T, DbError>,
+    ) -> Option<Completion<T>> {
+        match self.ask(ask).await {
+            Some(answer) => {
+                then.complete(Ok(answer));
+                None
+            }
+            None => Some(then),
+        }
+    }
+
+    /// Asks something; none where the connection did not last.
+    async fn ask<T>(&mut self, ask: impl AsyncFnOnce(&Session) -> Result<T, DbError>) -> Option<T> {
+        let deadline = self.deadline();
+        let session = self.session.as_ref()?;
+        match timeout_at(deadline.into(), ask(session)).await.unwrap_or(Err(DbError::Late)) {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.lose(&error);
+                None
+            }
+        }
+    }
+
+    /// Forgets a few requests, if any are to be; others may have their turn in between.
+    async fn forget_some(&mut self) {
+        let Some(mut forgetting) = self.forgetting.pop_front() else { return };
+        let before = forgetting.before;
+        match self.ask(async |session| reads::forget_some(session, before).await).await {
+            Some((forgotten, more)) => {
+                forgetting.forgotten += forgotten;
+                if more {
+                    self.forgetting.push_front(forgetting);
+                } else {
+                    forgetting.then.complete(Ok(forgetting.forgotten));
+                }
+            }
+            None => forgetting.then.complete(Err(StoreError::Failed)),
+        }
+    }
+
+    fn deadline(&mut self) -> Instant {
+        *self.deadline.get_or_insert_with(|| Instant::now() + PATIENCE)
+    }
+
+    /// Lets go of the connection.
+    fn lose(&mut self, error: &DbError) {
+        tracing::warn!(%error, "the connection to the database is lost; another one is being made");
+        self.session = None;
+        self.shared.failed.store(true, Ordering::Release);
+    }
+
+    /// Makes another connection, as often as it takes; breaks off where nobody is there any more to use it.
+    async fn reconnect(&mut self) -> std::ops::ControlFlow<()> {
+        let mut pause = Duration::ZERO;
+        loop {
+            let deadline = self.deadline();
+            let connector = &self.connector;
+            let mut connecting = Box::pin(async {
+                sleep(pause).await;
+                connector.connect().await
+            });
+            let connected = loop {
+                tokio::select! {
+                    biased;
+                    connected = &mut connecting => break connected,
+                    () = sleep_until(deadline.into()), if !self.has_given_up => {
+                        self.has_given_up = true;
+                        give_up(&mut self.unresolved, &mut self.postponed, &mut self.waiting, &mut self.on_recovery);
+                    }
+                    command = self.commands.recv() => match command {
+                        None => return std::ops::ControlFlow::Break(()),
+                        Some(command) => {
+                            self.waiting.push(command);
+                            if self.has_given_up {
+                                give_up(&mut self.unresolved, &mut self.postponed, &mut self.waiting, &mut self.on_recovery);
+                            }
+                        }
+                    }
+                }
+            };
+            drop(connecting);
+            match connected {
+                Ok(session) => {
+                    self.session = Some(session);
+                    if self.recover().await {
+                        return std::ops::ControlFlow::Continue(());
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the database cannot be used"),
+            }
+            pause = (2 * pause).clamp(FIRST_RECONNECT, LAST_RECONNECT);
+        }
+    }
+
+    /// What is there is told to whoever was told that the store has failed; false where the connection did not last.
+    async fn recover(&mut self) -> bool {
+        self.deadline = None;
+        if self.has_given_up {
+            let since = before(Timestamp::of_the_system(), LATE);
+            let Some(loaded) = self.ask(async |session| reads::load(session, since, MAX_LATE).await).await else {
+                return false;
+            };
+            tracing::warn!(open = loaded.open.len(), "the store works again");
+            self.has_given_up = false;
+            self.shared.failed.store(false, Ordering::Release);
+            if let Some(then) = &self.on_recovery {
+                then(loaded);
+            }
+        } else {
+            tracing::info!("connected to the database again");
+            self.shared.failed.store(false, Ordering::Release);
+        }
+        true
+    }
+
+    fn note_full(&self, full: bool) {
+        // Said once.
+        if full != self.shared.full.swap(full, Ordering::AcqRel) && full {
+            tracing::warn!("the store finds no room and takes nothing in until there is some");
+        }
+    }
+
+    /// The last chance for what was postponed. Retention goes on at the next start.
+    async fn finish(&mut self) {
+        if self.session.is_some() {
+            self.work().await;
+        }
+        for job in mem::take(&mut self.postponed) {
+            job.then.complete(Err(StoreError::Full));
+        }
+        for forgetting in mem::take(&mut self.forgetting) {
+            forgetting.then.complete(Ok(forgetting.forgotten));
+        }
+        give_up(&mut self.unresolved, &mut self.postponed, &mut self.waiting, &mut self.on_recovery);
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+    }
+}
+
+/// Tells whoever waits that the store has failed. What became of their writes shows when it works again.
+fn give_up(
+    unresolved: &mut Option<Group>,
+    postponed: &mut Vec<Job>,
+    waiting: &mut Batch,
+    on_recovery: &mut Option<Recovered>,
+) {
+    let unresolved = unresolved.take().map(|group| group.jobs).unwrap_or_default();
+    let Batch { jobs, questions, .. } = mem::take(waiting);
+    for job in unresolved.into_iter().chain(mem::take(postponed)).chain(jobs) {
+        job.then.complete(Err(StoreError::Failed));
+    }
+    for question in questions {
+        match question {
+            Question::OnRecovery(then) => *on_recovery = Some(then),
+            Question::Read(_, then) => then.complete(Err(StoreError::Failed)),
+            Question::DueEvents(_, _, _, then) => then.complete(Err(StoreError::Failed)),
+            Question::Forget(_, then) => then.complete(Err(StoreError::Failed)),
+            Question::Keys(_, _, then) => then.complete(Err(StoreError::Failed)),
+            #[cfg(test)]
+            Question::Reopen | Question::Fault(_) => {}
+        }
+    }
+}

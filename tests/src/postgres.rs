@@ -1,0 +1,183 @@
+//! A PostgreSQL of the tests' own: Debian's programs, a directory that is thrown away, a socket in it, no system service.
+
+use crate::within;
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+/// A cluster of databases, stopped when dropped.
+#[derive(Debug)]
+pub struct Cluster {
+    programs: PathBuf,
+    /// Whom it runs as: PostgreSQL refuses to run as root.
+    user: Option<(u32, u32)>,
+    options: Vec<String>,
+    server: Child,
+    /// Removed last.
+    dir: TempDir,
+}
+
+impl Cluster {
+    /// Makes one and starts it, with these settings besides: `fsync=off` where nothing has to outlive the machine.
+    pub async fn start(settings: &[&str]) -> Self {
+        let programs = programs();
+        // Not in TMPDIR: the path of a socket may have 107 bytes.
+        let dir = tempfile::Builder::new().prefix("cs-pg-").tempdir_in("/tmp").unwrap();
+        let user = unprivileged(dir.path());
+        let mut initdb = run_as(&programs.join("initdb"), user);
+        initdb.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D"]).arg(dir.path().join("data"));
+        let output = within("initdb", initdb.output()).await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let own = ["listen_addresses=", "max_connections=200", "shared_buffers=32MB"];
+        let options: Vec<_> = own.iter().chain(settings).map(|setting| format!("-c{setting}")).collect();
+        let server = spawn(&programs, user, dir.path(), &options);
+        let cluster = Self { programs, user, options, server, dir };
+        cluster.ready().await;
+        cluster
+    }
+
+    /// Where a database is, by its name.
+    pub fn url(&self, database: &str) -> String {
+        format!("{}{database}", self.prefix())
+    }
+
+    /// What all of those begin with.
+    pub fn prefix(&self) -> String {
+        format!("postgres://postgres@{}/", self.dir.path().display().to_string().replace('/', "%2F"))
+    }
+
+    /// The socket it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join(".s.PGSQL.5432")
+    }
+
+    /// Runs statements in a database; what they give, a row a line.
+    pub async fn execute(&self, database: &str, sql: &str) -> String {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h"])
+            .arg(self.dir.path())
+            .args(["-d", database]);
+        let output = within("psql", psql.args(["-c", sql]).kill_on_drop(true).output()).await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Kills it as a power failure of its process would: without a word, all of its processes at once.
+    pub async fn kill(&mut self) {
+        self.signal("KILL");
+        within("the end of PostgreSQL", self.server.wait()).await.unwrap();
+    }
+
+    /// Starts it again after that.
+    pub async fn restart(&mut self) {
+        // The processes of the earlier one may take a moment to notice.
+        loop {
+            self.server = spawn(&self.programs, self.user, self.dir.path(), &self.options);
+            if self.is_ready().await {
+                return;
+            }
+        }
+    }
+
+    /// Stops all of its processes, and has them go on.
+    pub fn signal(&self, name: &str) {
+        let Some(id) = self.server.id() else { return };
+        // It leads a group of its own; the shell's kill, since not every machine has one as a program.
+        let status =
+            std::process::Command::new("sh").args(["-c", &format!("kill -s {name} -- -{id}")]).status().unwrap();
+        assert!(status.success());
+    }
+
+    async fn ready(&self) {
+        within("PostgreSQL", async {
+            while !self.answers().await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+
+    /// Whether it comes up rather than ending at once.
+    async fn is_ready(&mut self) -> bool {
+        within("PostgreSQL", async {
+            loop {
+                if self.answers().await {
+                    return true;
+                }
+                if self.server.try_wait().unwrap().is_some() {
+                    return false;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+    }
+
+    async fn answers(&self) -> bool {
+        let mut ask = Command::new(self.programs.join("pg_isready"));
+        ask.args(["-q", "-h"]).arg(self.dir.path()).status().await.unwrap().success()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.server.id().is_some() {
+            // Stopped ones do not hear anything else.
+            self.signal("KILL");
+        }
+        remains_of_none(&self.dir);
+    }
+}
+
+/// Processes that are being killed may still write into their directory.
+fn remains_of_none(dir: &TempDir) {
+    let _ = fs::remove_file(dir.path().join(".s.PGSQL.5432"));
+}
+
+fn spawn(programs: &Path, user: Option<(u32, u32)>, dir: &Path, options: &[String]) -> Child {
+    let log = fs::File::create(dir.join("log")).unwrap();
+    let mut server = run_as(&programs.join("postgres"), user);
+    server.arg("-D").arg(dir.join("data")).arg("-k").arg(dir).args(options).process_group(0);
+    server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+}
+
+fn run_as(program: &Path, user: Option<(u32, u32)>) -> Command {
+    let mut command = Command::new(program);
+    command.kill_on_drop(true).current_dir("/tmp");
+    if let Some((user, group)) = user {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+/// Another user where this one is root, who gets the directory.
+fn unprivileged(dir: &Path) -> Option<(u32, u32)> {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return None;
+    }
+    let passwd = fs::read_to_string("/etc/passwd").unwrap();
+    let of = |name: &str| {
+        let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut ids = line.split(':').skip(2).map(|id| id.parse().ok());
+        Some((ids.next()??, ids.next()??))
+    };
+    let (user, group) = of("postgres").or_else(|| of("nobody")).unwrap();
+    chown(dir, Some(user), Some(group)).unwrap();
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+    Some((user, group))
+}
+
+/// Debian has each version in a directory of its own, and none on the path.
+fn programs() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed: apt-get install postgresql");
+    let mut found: Vec<_> = versions.map(|version| version.unwrap().path().join("bin")).collect();
+    found.retain(|programs| programs.join("postgres").exists());
+    found.sort();
+    found.pop().expect("PostgreSQL's server is installed: apt-get install postgresql")
+}
