@@ -104,8 +104,9 @@ scenario(
     await tab.wallet.button('Decline message 2').click();
     await tab.wallet.button('Approve rest').waitFor();
     const wide = await tab.page.evaluate(() => {
-      const edge = document.querySelector('#wallet')?.getBoundingClientRect().right ?? 0;
-      return [...document.querySelectorAll('#wallet *')]
+      // The prompt's own edge, wherever it stands.
+      const edge = document.querySelector('#requests')?.getBoundingClientRect().right ?? 0;
+      return [...document.querySelectorAll('#requests *')]
         .filter((part) => part.getBoundingClientRect().right > edge)
         .map(({ className }) => className);
     });

@@ -2,6 +2,7 @@
 
 mod error;
 mod log_filter;
+mod place;
 mod range;
 mod server;
 mod service;
@@ -17,8 +18,8 @@ use crate::{
     store::{DatabaseUrl, DurableStore},
 };
 use clap::{Args, ValueEnum};
+use place::Place;
 use serde::Deserialize;
-use server::Place;
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},

@@ -13,14 +13,6 @@ use std::{net::SocketAddr, time::Duration};
 /// A hundred years.
 const MAX_RETENTION_HOURS: u64 = 100 * 366 * 24;
 
-/// Where durable requests are kept.
-#[derive(Debug)]
-pub(super) enum Place {
-    Nowhere,
-    Directory(StoreConfig),
-    Database(PostgresConfig),
-}
-
 impl Settings {
     /// The reference server's rules.
     ///

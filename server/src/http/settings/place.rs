@@ -1,0 +1,11 @@
+//! Where durable requests go.
+
+use crate::store::{PostgresConfig, StoreConfig};
+
+/// Where durable requests are kept.
+#[derive(Debug)]
+pub(super) enum Place {
+    Nowhere,
+    Directory(StoreConfig),
+    Database(PostgresConfig),
+}
