@@ -67,8 +67,12 @@ rust-tests: tested-build
 
 # Both stores pass the same tests; those on PostgreSQL have one of their own, which is gone afterwards.
 postgres-tests: tested-build
-	scripts/ensure-program.sh /usr/lib/postgresql/15/bin/postgres postgresql-15
-	target/debug/with_postgres cargo test -p countersign-server --lib postgres -- --ignored
+	scripts/ensure-program.sh pg_ctlcluster postgresql
+	scripts/ensure-program.sh pgbouncer pgbouncer
+	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --lib postgres -- --ignored
+	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test durable --test webhooks
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test postgres -- --ignored
+	target/debug/outage --rounds 100 --database postgres
 
 # The documented configurations: of proxies in front of the real server, and of Prometheus.
 proxy-tests: tested-build

@@ -19,5 +19,6 @@ done
 for crate in warp hyper tokio-tungstenite actix-web; do
   refuse countersign-server "$crate" --no-default-features
 done
+refuse countersign-server tokio-postgres --no-default-features --features store
 refuse countersign-server countersign-wasm
 refuse countersign-wasm countersign-server

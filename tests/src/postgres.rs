@@ -6,10 +6,23 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+
+/// A database of a test's own, where `with_postgres` says where PostgreSQL is.
+pub async fn fresh_database() -> Option<String> {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let prefix = std::env::var("COUNTERSIGN_TEST_POSTGRES").ok()?;
+    let name = format!("tests_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let mut psql = Command::new(programs().join("psql"));
+    psql.args(["-XAtq", "-c", &format!("CREATE DATABASE {name}")]).arg(format!("{prefix}postgres"));
+    let output = within("psql", psql.output()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(format!("{prefix}{name}"))
+}
 
 /// A cluster of databases, stopped when dropped.
 #[derive(Debug)]
@@ -18,6 +31,7 @@ pub struct Cluster {
     /// Whom it runs as: PostgreSQL refuses to run as root.
     user: Option<(u32, u32)>,
     options: Vec<String>,
+    port: u16,
     server: Child,
     /// Removed last.
     dir: TempDir,
@@ -26,6 +40,11 @@ pub struct Cluster {
 impl Cluster {
     /// Makes one and starts it, with these settings besides: `fsync=off` where nothing has to outlive the machine.
     pub async fn start(settings: &[&str]) -> Self {
+        Self::start_with(settings, &[]).await
+    }
+
+    /// Likewise, with files of its own in its directory.
+    pub async fn start_with(settings: &[&str], files: &[(&str, &str)]) -> Self {
         let programs = programs();
         // Not in TMPDIR: the path of a socket may have 107 bytes.
         let dir = tempfile::Builder::new().prefix("cs-pg-").tempdir_in("/tmp").unwrap();
@@ -34,12 +53,43 @@ impl Cluster {
         initdb.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D"]).arg(dir.path().join("data"));
         let output = within("initdb", initdb.output()).await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        for (name, contents) in files {
+            let path = dir.path().join("data").join(name);
+            fs::write(&path, contents).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = user {
+                chown(&path, Some(user), Some(group)).unwrap();
+            }
+        }
         let own = ["listen_addresses=", "max_connections=200", "shared_buffers=32MB"];
         let options: Vec<_> = own.iter().chain(settings).map(|setting| format!("-c{setting}")).collect();
+        let port = settings.iter().find_map(|setting| setting.strip_prefix("port=")?.parse().ok()).unwrap_or(5432);
         let server = spawn(&programs, user, dir.path(), &options);
-        let cluster = Self { programs, user, options, server, dir };
+        let cluster = Self { programs, user, options, port, server, dir };
         cluster.ready().await;
         cluster
+    }
+
+    /// A standby of it, which follows it by streaming replication.
+    pub async fn standby(&self) -> Self {
+        let dir = tempfile::Builder::new().prefix("cs-pg-").tempdir_in("/tmp").unwrap();
+        let user = unprivileged(dir.path());
+        let mut copy = run_as(&self.programs.join("pg_basebackup"), user);
+        copy.args(["-U", "postgres", "-c", "fast", "-R", "--no-sync", "-p", &self.port.to_string(), "-h"]);
+        let output = within("a copy", copy.arg(self.dir.path()).arg("-D").arg(dir.path().join("data")).output()).await;
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (programs, options, port) = (self.programs.clone(), self.options.clone(), self.port);
+        let server = spawn(&programs, user, dir.path(), &options);
+        let standby = Self { programs, user, options, port, server, dir };
+        standby.ready().await;
+        standby
+    }
+
+    /// Where a database is, on this cluster or, where that takes no writes, on another.
+    pub fn url_with(&self, other: &Self, database: &str) -> String {
+        let host = other.dir.path().display().to_string().replace('/', "%2F");
+        format!("{},{host}/{database}", self.prefix().trim_end_matches('/'))
     }
 
     /// Where a database is, by its name.
@@ -54,13 +104,18 @@ impl Cluster {
 
     /// The socket it listens on.
     pub fn socket(&self) -> PathBuf {
-        self.dir.path().join(".s.PGSQL.5432")
+        self.dir.path().join(format!(".s.PGSQL.{}", self.port))
+    }
+
+    /// Whom it runs as, where that is somebody else.
+    pub fn user(&self) -> Option<(u32, u32)> {
+        self.user
     }
 
     /// Runs statements in a database; what they give, a row a line.
     pub async fn execute(&self, database: &str, sql: &str) -> String {
         let mut psql = Command::new(self.programs.join("psql"));
-        psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h"])
+        psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-p", &self.port.to_string(), "-h"])
             .arg(self.dir.path())
             .args(["-d", database]);
         let output = within("psql", psql.args(["-c", sql]).kill_on_drop(true).output()).await.unwrap();
@@ -85,13 +140,13 @@ impl Cluster {
         }
     }
 
-    /// Stops all of its processes, and has them go on.
+    /// Sends a signal to all of its processes: each connection has one, in a group of its own.
     pub fn signal(&self, name: &str) {
         let Some(id) = self.server.id() else { return };
-        // It leads a group of its own; the shell's kill, since not every machine has one as a program.
-        let status =
-            std::process::Command::new("sh").args(["-c", &format!("kill -s {name} -- -{id}")]).status().unwrap();
-        assert!(status.success());
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        // The shell's kill, since not every machine has one as a program. Some may have ended by themselves meanwhile.
+        let kill = format!("kill -s {name} {id} {children} 2>/dev/null || true");
+        assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     async fn ready(&self) {
@@ -121,7 +176,7 @@ impl Cluster {
 
     async fn answers(&self) -> bool {
         let mut ask = Command::new(self.programs.join("pg_isready"));
-        ask.args(["-q", "-h"]).arg(self.dir.path()).status().await.unwrap().success()
+        ask.args(["-q", "-p", &self.port.to_string(), "-h"]).arg(self.dir.path()).status().await.unwrap().success()
     }
 }
 
@@ -131,19 +186,13 @@ impl Drop for Cluster {
             // Stopped ones do not hear anything else.
             self.signal("KILL");
         }
-        remains_of_none(&self.dir);
     }
-}
-
-/// Processes that are being killed may still write into their directory.
-fn remains_of_none(dir: &TempDir) {
-    let _ = fs::remove_file(dir.path().join(".s.PGSQL.5432"));
 }
 
 fn spawn(programs: &Path, user: Option<(u32, u32)>, dir: &Path, options: &[String]) -> Child {
     let log = fs::File::create(dir.join("log")).unwrap();
     let mut server = run_as(&programs.join("postgres"), user);
-    server.arg("-D").arg(dir.join("data")).arg("-k").arg(dir).args(options).process_group(0);
+    server.arg("-D").arg(dir.join("data")).arg("-k").arg(dir).args(options);
     server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 

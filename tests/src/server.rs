@@ -1,10 +1,10 @@
 //! The reference server inside the test's process.
 
-use crate::{Backend, TestWallet, eventually, within};
+use crate::{Backend, TestWallet, eventually, postgres::fresh_database, within};
 use countersign_server::{
     SigningService,
     http::{HttpConfig, Settings, SettingsError, serve},
-    store::OpenError,
+    store::{ConnectError, OpenError},
 };
 use std::{net::SocketAddr, path::Path, time::Duration};
 use tempfile::TempDir;
@@ -56,7 +56,11 @@ impl TestServer {
     ) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
-        settings.data_dir = Some(data_dir.path().into());
+        // The same tests hold for both stores.
+        match fresh_database().await {
+            Some(url) => settings.database_url = Some(url.parse().unwrap()),
+            None => settings.data_dir = Some(data_dir.path().into()),
+        }
         change(&mut settings);
         Self::set_up(Setup { settings, webhook_retries: webhook_retries.into(), data_dir: Some(data_dir) }).await
     }
@@ -127,14 +131,14 @@ impl TestServer {
     }
 }
 
-/// An earlier server lets go of its directory when the last of its tasks has ended, which may be a moment after the server.
+/// An earlier server lets go of its directory or database when the last of its tasks has ended, which may be a moment after the server.
 async fn assemble(settings: &Settings, address: SocketAddr) -> (SigningService, HttpConfig) {
     within("the data directory", async {
         loop {
             match settings.assemble(address) {
-                Err(SettingsError::Store(OpenError::InUse { .. })) => {
-                    tokio::time::sleep(Duration::from_millis(1)).await
-                }
+                Err(
+                    SettingsError::Store(OpenError::InUse { .. }) | SettingsError::Database(ConnectError::InUse { .. }),
+                ) => tokio::time::sleep(Duration::from_millis(1)).await,
                 assembled => return assembled.unwrap(),
             }
         }

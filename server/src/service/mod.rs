@@ -119,6 +119,21 @@ impl SigningService {
         Ok(Self::assemble(config, clock, Some(Arc::new(store)), loaded))
     }
 
+    /// A service that keeps durable requests in PostgreSQL, and goes on with those it finds there. Blocks while it connects and reads them. Run
+    /// [`SigningService::maintain`] beside it.
+    ///
+    /// # Errors
+    /// [`ConnectError`](crate::store::ConnectError), which says what to do.
+    #[cfg(feature = "postgres")]
+    pub fn open_postgres(
+        config: Config,
+        store: crate::store::PostgresConfig,
+    ) -> Result<Self, crate::store::ConnectError> {
+        let clock = Clock::new();
+        let (store, loaded) = crate::store::Store::connect(store, clock.now())?;
+        Ok(Self::assemble(config, clock, Some(Arc::new(store)), loaded))
+    }
+
     pub(crate) fn assemble(config: Config, clock: Clock, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> Self {
         let dispatcher = Dispatcher::new(config.capacity(), loaded, clock.now());
         let metrics = Metrics::default();

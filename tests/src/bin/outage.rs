@@ -1,12 +1,14 @@
-//! Kills the real server with SIGKILL, over and over, while durable requests are under way; then counts what was lost or doubled.
+//! Kills the real server with SIGKILL, over and over, while durable requests are under way, and PostgreSQL by turns where that keeps them;
+//! then counts what was lost or doubled.
 //!
 //! `cargo run -p countersign-tests --bin outage -- --help`
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use countersign_protocol::{PublicKey, PublicKeyBytes};
 use countersign_tests::{
     ServerProcess,
     outage::{caller::ask_on, http::call, ledger::Ledger, wallet::Wallet},
+    postgres::Cluster,
 };
 use ed25519_dalek::SigningKey;
 use futures_util::future::join_all;
@@ -14,7 +16,14 @@ use hyper::Method;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-/// Kills a server that is at work, starts it again on the same directory, and checks that nothing accepted is lost or doubled.
+/// What keeps the requests.
+#[derive(Clone, Copy, ValueEnum)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// Kills a server that is at work, starts it again with the same database, and checks that nothing accepted is lost or doubled.
 #[derive(Parser)]
 struct Arguments {
     /// How often it is killed
@@ -26,13 +35,23 @@ struct Arguments {
     /// Wallets, each with a key of its own
     #[arg(long, default_value_t = 4)]
     wallets: u8,
+    /// What keeps the requests; PostgreSQL is killed in every other round in place of the server
+    #[arg(long, value_enum, default_value = "sqlite")]
+    database: Database,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let folder = Folder::new();
-    let data_dir = format!("--data-dir={}", folder.0.display());
+    let mut cluster = match arguments.database {
+        Database::Sqlite => None,
+        Database::Postgres => Some(Cluster::start(&[]).await),
+    };
+    let store = match &cluster {
+        None => format!("--data-dir={}", folder.0.display()),
+        Some(cluster) => format!("--database-url={}", cluster.url("postgres")),
+    };
     let ledger = Arc::new(Ledger::default());
     let (tell_address, address) = watch::channel(None);
     let (tell_stop, stop) = watch::channel(false);
@@ -47,17 +66,33 @@ async fn main() -> ExitCode {
         .map(|n| tokio::spawn(ask_on(n, Arc::clone(&public), Arc::clone(&ledger), address.clone(), stop.clone())))
         .collect();
 
-    let flags = [data_dir.as_str(), "--no-rate-limit", "--log=warn"];
+    let flags = [store.as_str(), "--no-rate-limit", "--log=error"];
+    let mut survivor = None;
     for round in 1..=arguments.rounds {
-        let server = ServerProcess::start(&flags).await;
+        let server = match survivor.take() {
+            Some(server) => server,
+            None => ServerProcess::start(&flags).await,
+        };
         tell_address.send_replace(Some(server.address));
         look(&ledger, server.address, &ledger.open()).await;
         // The moment of the blow, which nothing waits for: somewhere in what the server does all the time.
         tokio::time::sleep(Duration::from_millis(20 + u64::from(round) * 37 % 100)).await;
-        tell_address.send_replace(None);
-        server.kill().await;
+        match &mut cluster {
+            Some(cluster) if round % 2 == 0 => {
+                cluster.kill().await;
+                cluster.restart().await;
+                survivor = Some(server);
+            }
+            Some(_) | None => {
+                tell_address.send_replace(None);
+                server.kill().await;
+            }
+        }
     }
-    let server = ServerProcess::start(&flags).await;
+    let server = match survivor.take() {
+        Some(server) => server,
+        None => ServerProcess::start(&flags).await,
+    };
     tell_stop.send_replace(true);
     tell_address.send_replace(Some(server.address));
     join_all(callers).await.into_iter().for_each(Result::unwrap);

@@ -1,4 +1,4 @@
-//! Where durable requests go.
+//! Where durable requests are kept.
 
 use crate::store::{PostgresConfig, StoreConfig};
 

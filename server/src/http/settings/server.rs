@@ -2,6 +2,7 @@
 
 use super::{
     Settings, SettingsError,
+    place::Place,
     range::{in_range, milliseconds, within},
 };
 use crate::{

@@ -28,7 +28,7 @@ pub(super) enum DbError {
 /// What an error means for the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
-    /// No room now. Nothing of the transaction is there.
+    /// No room now, or somebody's lock. Nothing of the transaction is there.
     Full,
     /// This one write contradicts what is there; others are not concerned.
     Refused,
@@ -47,10 +47,15 @@ impl DbError {
             };
         };
         match error.code() {
-            Some(&SqlState::DISK_FULL | &SqlState::OUT_OF_MEMORY | &SqlState::CONFIGURATION_LIMIT_EXCEEDED) => {
-                Severity::Full
-            }
-            Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => Severity::Again,
+            Some(
+                &SqlState::DISK_FULL
+                | &SqlState::OUT_OF_MEMORY
+                | &SqlState::CONFIGURATION_LIMIT_EXCEEDED
+                | &SqlState::LOCK_NOT_AVAILABLE,
+            ) => Severity::Full,
+            Some(
+                &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::QUERY_CANCELED,
+            ) => Severity::Again,
             // Data exceptions and violated constraints.
             Some(code) if code.code().starts_with("22") || code.code().starts_with("23") => Severity::Refused,
             Some(_) | None => Severity::Lost,
@@ -117,7 +122,7 @@ pub enum ConnectError {
     },
     /// Statements of one connection come to different sessions.
     #[error(
-        "behind a pooler in transaction mode, where no lock is kept from one transaction to the next: connect to PostgreSQL itself, or \
+        "behind a pooler in transaction or statement mode, where no lock is kept from one transaction to the next: connect to PostgreSQL itself, or \
          set the pooler to pool_mode = session for this database"
     )]
     Pooled,
@@ -172,8 +177,10 @@ impl From<tokio_postgres::Error> for ConnectError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
             Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Self::Privileges(described(&error)),
-            // What a statement that was prepared in one session says in another.
-            Some(&SqlState::INVALID_SQL_STATEMENT_NAME | &SqlState::DUPLICATE_PSTATEMENT) => Self::Pooled,
+            // What becomes of a statement that was prepared in another session; what PgBouncer says to a transaction in statement mode.
+            Some(
+                &SqlState::INVALID_SQL_STATEMENT_NAME | &SqlState::DUPLICATE_PSTATEMENT | &SqlState::PROTOCOL_VIOLATION,
+            ) => Self::Pooled,
             Some(_) | None => Self::Database(described(&error)),
         }
     }

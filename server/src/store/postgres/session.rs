@@ -23,11 +23,12 @@ const OLDEST_SERVER: u32 = 150_000;
 
 /// What is asked first, in a form that passes through any pooler.
 const WHO: &str = "SELECT pg_backend_pid(), pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, \
-    current_setting('server_version_num'), current_setting('server_encoding'), current_setting('server_version')";
+    current_setting('server_version_num'), current_setting('server_encoding'), current_setting('server_version'), \
+    pg_postmaster_start_time()";
 
 /// What a session begins with. There is no time limit on statements: where a standby has to confirm commits, cancelling one would have it
 /// pass for confirmed.
-const SETTINGS: &str = "SET lock_timeout = '3s'; SET idle_in_transaction_session_timeout = '30s'; \
+const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '3s'; SET idle_in_transaction_session_timeout = '30s'; \
     SET default_transaction_isolation = 'read committed'; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 2; \
     SET tcp_keepalives_count = 5; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
@@ -87,8 +88,8 @@ impl Connector {
 
     async fn session(&self, host: &str, config: &Config) -> Result<Session, ConnectError> {
         let link = self.link(host, config).await?;
-        let pid = identify(host, &link.client).await?;
-        self.refuse_pooler(host, config, &link.client, pid).await?;
+        let identity = identify(host, &link.client).await?;
+        self.refuse_pooler(host, config, &link.client, &identity).await?;
         let client = &link.client;
         client.batch_execute(SETTINGS).await?;
         self.take_lock(client).await?;
@@ -98,7 +99,7 @@ impl Connector {
         }
         client.execute(COMMIT, &[]).await?;
         let statements = Statements::prepare(client).await?;
-        Ok(Session { link, statements, pid })
+        Ok(Session { link, statements, identity })
     }
 
     async fn link(&self, host: &str, config: &Config) -> Result<Link, ConnectError> {
@@ -118,12 +119,18 @@ impl Connector {
 
     /// Two connections that are each alone in their session stay so while both are there. A pooler in transaction mode has given the
     /// first one's session to the second.
-    async fn refuse_pooler(&self, host: &str, config: &Config, first: &Client, pid: i64) -> Result<(), ConnectError> {
+    async fn refuse_pooler(
+        &self,
+        host: &str,
+        config: &Config,
+        first: &Client,
+        known: &Identity,
+    ) -> Result<(), ConnectError> {
         // Where there is no place for another connection, there is no pooler that makes one of two.
         let Ok(second) = self.link(host, config).await else { return Ok(()) };
         second.client.simple_query("BEGIN").await?;
         let taken = identify(host, &second.client).await?;
-        let is_alone = taken != pid && identify(host, first).await? == pid;
+        let is_alone = taken != *known && identify(host, first).await? == *known;
         if is_alone { Ok(()) } else { Err(ConnectError::Pooled) }
     }
 
@@ -147,8 +154,16 @@ impl fmt::Debug for Connector {
     }
 }
 
-/// Which session of the server this is, if it is one that will do.
-async fn identify(host: &str, client: &Client) -> Result<i64, ConnectError> {
+/// Which session it is, of which server.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity {
+    pid: i64,
+    /// When the server was started, as it writes it.
+    server_started: String,
+}
+
+/// Which session this is, if it is one that will do.
+async fn identify(host: &str, client: &Client) -> Result<Identity, ConnectError> {
     let messages = client.simple_query(WHO).await?;
     let row = messages.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
@@ -164,7 +179,8 @@ async fn identify(host: &str, client: &Client) -> Result<i64, ConnectError> {
         let found = format!("PostgreSQL {} with a database in {}", column(4), column(3));
         return Err(ConnectError::Unsuitable { host: host.into(), found });
     }
-    column(0).parse().map_err(|_| ConnectError::Database("no process id".into()))
+    let pid = column(0).parse().map_err(|_| ConnectError::Database("no process id".into()))?;
+    Ok(Identity { pid, server_started: column(5).into() })
 }
 
 /// A connection, closed when dropped.
@@ -186,7 +202,7 @@ impl Drop for Driver {
 pub(super) struct Session {
     link: Link,
     pub(super) statements: Statements,
-    pid: i64,
+    identity: Identity,
 }
 
 impl Session {
@@ -196,13 +212,18 @@ impl Session {
 
     /// The part of the shares that this session counts in.
     pub(super) fn part(&self) -> i64 {
-        self.pid % 16
+        self.identity.pid % 16
+    }
+
+    /// By when it was started, which server this is.
+    pub(super) fn server_started(&self) -> &str {
+        &self.identity.server_started
     }
 
     /// Whether statements still come to the session that holds the lock.
     pub(super) async fn check(&self) -> Result<(), DbError> {
         let pid: i32 = self.client().query_one(&self.statements.pid, &[]).await?.try_get(0)?;
-        if i64::from(pid) == self.pid { Ok(()) } else { Err(DbError::Pooled) }
+        if i64::from(pid) == self.identity.pid { Ok(()) } else { Err(DbError::Pooled) }
     }
 
     /// Says goodbye, so that the lock is free at once.

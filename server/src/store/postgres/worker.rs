@@ -6,12 +6,14 @@
 
 use super::{
     error::{DbError, Severity},
+    pipeline::pipeline,
     reads,
     session::{Connector, Session},
     write::{Group, transact},
 };
 use crate::{
     random,
+    record::Record,
     storage::{Completion, Recovered, StoreError, Write},
     store::{
         batch::{Batch, Command, Job, Question},
@@ -21,6 +23,7 @@ use crate::{
     },
     time::Timestamp,
 };
+use countersign_protocol::RequestId;
 use std::{
     collections::VecDeque,
     mem,
@@ -61,6 +64,8 @@ pub(in crate::store) struct Worker {
     deadline: Option<Instant>,
     /// Whoever waited has been told that the store has failed.
     has_given_up: bool,
+    /// When the server was started whose state is known here.
+    server_started: String,
     shared: Arc<Shared>,
 }
 
@@ -82,6 +87,7 @@ impl Worker {
         Self {
             commands,
             connector,
+            server_started: session.server_started().to_owned(),
             session: Some(session),
             limits,
             unresolved: None,
@@ -134,7 +140,14 @@ impl Worker {
             self.write(Group { jobs: jobs.collect(), token: u128::from_ne_bytes(random::bytes()), is_repeated: false })
                 .await;
         }
-        let mut questions = VecDeque::from(mem::take(&mut self.waiting.questions));
+        let (mut reads, mut questions) = (Vec::new(), VecDeque::new());
+        for question in mem::take(&mut self.waiting.questions) {
+            match question {
+                Question::Read(id, then) => reads.push((id, then)),
+                question => questions.push_back(question),
+            }
+        }
+        self.read(reads).await;
         while self.session.is_some()
             && let Some(question) = questions.pop_front()
         {
@@ -148,9 +161,6 @@ impl Worker {
         if is_idle {
             let _ = self.ask(async |session| session.check().await).await;
         }
-        if self.session.is_some() {
-            self.deadline = None;
-        }
     }
 
     /// Makes writes. Whoever submitted one is told once its outcome is certain.
@@ -161,6 +171,7 @@ impl Worker {
             let result = timeout_at(deadline.into(), transact(session, &group, self.limits)).await;
             match result.unwrap_or(Err(DbError::Late)) {
                 Ok(outcomes) => {
+                    self.deadline = None;
                     self.shared.commits.fetch_add(1, Ordering::Relaxed);
                     self.note_full(outcomes.contains(&Err(StoreError::Full)));
                     for (job, outcome) in group.jobs.into_iter().zip(outcomes) {
@@ -170,6 +181,7 @@ impl Worker {
                 }
                 Err(error) => match error.severity() {
                     Severity::Full | Severity::Refused | Severity::Again => {
+                        self.deadline = None;
                         self.note_full(true);
                         // What is kept may well fit without the rest.
                         if !self.keep(&mut group) {
@@ -211,13 +223,30 @@ impl Worker {
         is_smaller
     }
 
-    async fn answer(&mut self, question: Question) {
-        match question {
-            Question::Read(id, then) => {
-                if let Some(then) = self.told(then, async |session| reads::request(session, id).await).await {
-                    self.waiting.questions.push(Question::Read(id, then));
+    /// Looks up all that is asked for on one journey there and back.
+    async fn read(&mut self, reads: Vec<(RequestId, Completion<Option<Record>>)>) {
+        if reads.is_empty() {
+            return;
+        }
+        let read = async |session: &Session| {
+            pipeline(reads.iter().map(|(id, _)| reads::request(session, *id)))
+                .await
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()
+        };
+        match self.ask(read).await {
+            Some(records) => {
+                for ((_, then), record) in reads.into_iter().zip(records) {
+                    then.complete(Ok(record));
                 }
             }
+            None => self.waiting.questions.extend(reads.into_iter().map(|(id, then)| Question::Read(id, then))),
+        }
+    }
+
+    async fn answer(&mut self, question: Question) {
+        match question {
+            Question::Read(id, then) => self.read(vec![(id, then)]).await,
             Question::DueEvents(target, now, limit, then) => {
                 let due = async |session: &Session| reads::due_events(session, &target, now, limit).await;
                 if let Some(then) = self.told(then, due).await {
@@ -257,7 +286,10 @@ impl Worker {
         let deadline = self.deadline();
         let session = self.session.as_ref()?;
         match timeout_at(deadline.into(), ask(session)).await.unwrap_or(Err(DbError::Late)) {
-            Ok(answer) => Some(answer),
+            Ok(answer) => {
+                self.deadline = None;
+                Some(answer)
+            }
             Err(error) => {
                 self.lose(&error);
                 None
@@ -336,16 +368,20 @@ impl Worker {
         }
     }
 
-    /// What is there is told to whoever was told that the store has failed; false where the connection did not last.
+    /// What is there is told where that may not be what is known here: the store has been given up, or this is another server, such as a
+    /// standby that has taken over and may lack the last commits. False where the connection did not last.
     async fn recover(&mut self) -> bool {
         self.deadline = None;
-        if self.has_given_up {
+        let server_started =
+            self.session.as_ref().map(|session| session.server_started().to_owned()).unwrap_or_default();
+        if self.has_given_up || server_started != self.server_started {
             let since = before(Timestamp::of_the_system(), LATE);
             let Some(loaded) = self.ask(async |session| reads::load(session, since, MAX_LATE).await).await else {
                 return false;
             };
             tracing::warn!(open = loaded.open.len(), "the store works again");
             self.has_given_up = false;
+            self.server_started = server_started;
             self.shared.failed.store(false, Ordering::Release);
             if let Some(then) = &self.on_recovery {
                 then(loaded);
