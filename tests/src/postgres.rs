@@ -3,20 +3,23 @@
 use crate::within;
 use std::{
     fs,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{self, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 /// A database of a test's own, where `with_postgres` says where PostgreSQL is.
 pub async fn fresh_database() -> Option<String> {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let prefix = std::env::var("COUNTERSIGN_TEST_POSTGRES").ok()?;
-    let name = format!("tests_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+    let name = format!("tests_{}_{}", process::id(), MADE.fetch_add(1, Ordering::Relaxed));
     let mut psql = Command::new(programs().join("psql"));
     psql.args(["-XAtq", "-c", &format!("CREATE DATABASE {name}")]).arg(format!("{prefix}postgres"));
     let output = within("psql", psql.output()).await.unwrap();
@@ -32,7 +35,7 @@ pub struct Cluster {
     user: Option<(u32, u32)>,
     options: Vec<String>,
     port: u16,
-    server: Child,
+    server: process::Child,
     /// Removed last.
     dir: TempDir,
 }
@@ -49,8 +52,11 @@ impl Cluster {
         // Not in TMPDIR: the path of a socket may have 107 bytes.
         let dir = tempfile::Builder::new().prefix("cs-pg-").tempdir_in("/tmp").unwrap();
         let user = unprivileged(dir.path());
-        let mut initdb = run_as(&programs.join("initdb"), user);
-        initdb.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D"]).arg(dir.path().join("data"));
+        let mut initdb = Command::from(run_as(&programs.join("initdb"), user));
+        initdb
+            .kill_on_drop(true)
+            .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync", "-D"])
+            .arg(dir.path().join("data"));
         let output = within("initdb", initdb.output()).await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         for (name, contents) in files {
@@ -74,8 +80,18 @@ impl Cluster {
     pub async fn standby(&self) -> Self {
         let dir = tempfile::Builder::new().prefix("cs-pg-").tempdir_in("/tmp").unwrap();
         let user = unprivileged(dir.path());
-        let mut copy = run_as(&self.programs.join("pg_basebackup"), user);
-        copy.args(["-U", "postgres", "-c", "fast", "-R", "--no-sync", "-p", &self.port.to_string(), "-h"]);
+        let mut copy = Command::from(run_as(&self.programs.join("pg_basebackup"), user));
+        copy.kill_on_drop(true).args([
+            "-U",
+            "postgres",
+            "-c",
+            "fast",
+            "-R",
+            "--no-sync",
+            "-p",
+            &self.port.to_string(),
+            "-h",
+        ]);
         let output = within("a copy", copy.arg(self.dir.path()).arg("-D").arg(dir.path().join("data")).output()).await;
         let output = output.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -124,9 +140,9 @@ impl Cluster {
     }
 
     /// Kills it as a power failure of its process would: without a word, all of its processes at once.
-    pub async fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.signal("KILL");
-        within("the end of PostgreSQL", self.server.wait()).await.unwrap();
+        self.server.wait().unwrap();
     }
 
     /// Starts it again after that.
@@ -142,11 +158,11 @@ impl Cluster {
 
     /// Sends a signal to all of its processes: each connection has one, in a group of its own.
     pub fn signal(&self, name: &str) {
-        let Some(id) = self.server.id() else { return };
+        let id = self.server.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         // The shell's kill, since not every machine has one as a program. Some may have ended by themselves meanwhile.
         let kill = format!("kill -s {name} {id} {children} 2>/dev/null || true");
-        assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        assert!(process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     async fn ready(&self) {
@@ -182,23 +198,26 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if self.server.id().is_some() {
-            // Stopped ones do not hear anything else.
-            self.signal("KILL");
+        // One that has been killed already has nobody to be told.
+        if self.server.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.signal("CONT");
+            // At once, but so that its shared memory is given back.
+            self.signal("QUIT");
+            let _ = self.server.wait();
         }
     }
 }
 
-fn spawn(programs: &Path, user: Option<(u32, u32)>, dir: &Path, options: &[String]) -> Child {
+fn spawn(programs: &Path, user: Option<(u32, u32)>, dir: &Path, options: &[String]) -> process::Child {
     let log = fs::File::create(dir.join("log")).unwrap();
     let mut server = run_as(&programs.join("postgres"), user);
     server.arg("-D").arg(dir.join("data")).arg("-k").arg(dir).args(options);
     server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
-fn run_as(program: &Path, user: Option<(u32, u32)>) -> Command {
-    let mut command = Command::new(program);
-    command.kill_on_drop(true).current_dir("/tmp");
+fn run_as(program: &Path, user: Option<(u32, u32)>) -> process::Command {
+    let mut command = process::Command::new(program);
+    command.current_dir("/tmp");
     if let Some((user, group)) = user {
         command.uid(user).gid(group);
     }

@@ -55,7 +55,7 @@ async fn a_database_that_is_away_costs_what_is_durable_and_nothing_else() {
     assert_eq!(accepted.status, 202);
     let request = wallet.expect_request().await;
 
-    cluster.kill().await;
+    cluster.kill();
     until_ready(&mut backend, false).await;
     let began = Instant::now();
     let refused = backend.post_with(&queued(&key), &ASYNC).await;
@@ -121,7 +121,7 @@ async fn a_standby_that_is_promoted_goes_on_with_all_that_was_confirmed() {
     wallet.send(&wallet.answer(&requests[0])).await;
     assert_eq!(wallet.expect_ack(requests[0].request_id).await, AckOutcome::Accepted);
 
-    primary.kill().await;
+    primary.kill();
     standby.execute("postgres", "SELECT pg_promote()").await;
     until_ready(&mut backend, true).await;
     for request in &requests[1..] {

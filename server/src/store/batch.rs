@@ -23,6 +23,16 @@ pub(super) struct Job {
     pub(super) then: Completion<Written>,
 }
 
+impl Job {
+    /// Whether it may come to nothing where there is no room; what else there is waits until there is some.
+    pub(super) fn may_be_refused(&self) -> bool {
+        match self.write {
+            Write::Accept { .. } | Write::Progress { .. } => true,
+            Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } | Write::ClockSet { .. } => false,
+        }
+    }
+}
+
 /// Something to be asked or done outside of the writes' transaction.
 pub(super) enum Question {
     Read(RequestId, Completion<Option<Record>>),

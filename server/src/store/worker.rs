@@ -126,10 +126,7 @@ impl Worker {
 
     /// Refuses what may be refused and keeps the rest, which may well fit without that, or in the space that is set aside for it.
     fn keep(&mut self, jobs: Vec<Job>) {
-        let (refused, postponed): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| match job.write {
-            Write::Accept { .. } | Write::Progress { .. } => true,
-            Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } | Write::ClockSet { .. } => false,
-        });
+        let (refused, postponed): (Vec<_>, Vec<_>) = jobs.into_iter().partition(Job::may_be_refused);
         let smaller = !refused.is_empty();
         for job in refused {
             job.then.complete(Err(StoreError::Full));

@@ -79,7 +79,7 @@ async fn main() -> ExitCode {
         tokio::time::sleep(Duration::from_millis(20 + u64::from(round) * 37 % 100)).await;
         match &mut cluster {
             Some(cluster) if round % 2 == 0 => {
-                cluster.kill().await;
+                cluster.kill();
                 cluster.restart().await;
                 survivor = Some(server);
             }

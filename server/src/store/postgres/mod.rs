@@ -1,5 +1,6 @@
 //! Requests kept in PostgreSQL, for one server. What it promises is what SQLite does on a disk of one's own.
 
+mod changes;
 mod config;
 mod error;
 mod pipeline;
@@ -12,6 +13,7 @@ mod start;
 mod statements;
 mod tls;
 mod url;
+mod waiting;
 mod worker;
 mod write;
 

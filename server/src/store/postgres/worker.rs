@@ -9,14 +9,15 @@ use super::{
     pipeline::pipeline,
     reads,
     session::{Connector, Session},
+    waiting::{Forgetting, Waiting},
     write::{Group, transact},
 };
 use crate::{
     random,
     record::Record,
-    storage::{Completion, Recovered, StoreError, Write},
+    storage::{Completion, StoreError},
     store::{
-        batch::{Batch, Command, Job, Question},
+        batch::{Batch, Command, Question},
         quota::Limits,
         retention::{LATE, MAX_LATE, before},
         shared::Shared,
@@ -52,14 +53,7 @@ pub(in crate::store) struct Worker {
     /// None while there is none.
     session: Option<Session>,
     limits: Limits,
-    /// Writes that a transaction was begun for whose outcome nobody knows. They are made by themselves before all others.
-    unresolved: Option<Group>,
-    /// What waits for a connection.
-    waiting: Batch,
-    /// Writes that have to be made and found no room.
-    postponed: Vec<Job>,
-    forgetting: VecDeque<Forgetting>,
-    on_recovery: Option<Recovered>,
+    waiting: Waiting,
     /// Until when whoever waits is kept waiting, while the database gives no answer.
     deadline: Option<Instant>,
     /// Whoever waited has been told that the store has failed.
@@ -67,13 +61,6 @@ pub(in crate::store) struct Worker {
     /// When the server was started whose state is known here.
     server_started: String,
     shared: Arc<Shared>,
-}
-
-/// Retention under way, a few requests at a time.
-struct Forgetting {
-    before: Timestamp,
-    forgotten: usize,
-    then: Completion<usize>,
 }
 
 impl Worker {
@@ -90,11 +77,7 @@ impl Worker {
             server_started: session.server_started().to_owned(),
             session: Some(session),
             limits,
-            unresolved: None,
-            waiting: Batch::default(),
-            postponed: Vec::new(),
-            forgetting: VecDeque::new(),
-            on_recovery: None,
+            waiting: Waiting::default(),
             deadline: None,
             has_given_up: false,
             shared,
@@ -107,10 +90,10 @@ impl Worker {
             if self.session.is_none() && self.reconnect().await.is_break() {
                 break;
             }
-            if self.waiting.is_empty() {
+            if self.waiting.batch.is_empty() {
                 let wake = self.wake();
                 match Batch::next_async(&mut self.commands, wake).await {
-                    Some(batch) => self.waiting = batch,
+                    Some(batch) => self.waiting.batch = batch,
                     None => break,
                 }
             }
@@ -120,9 +103,9 @@ impl Worker {
     }
 
     fn wake(&self) -> Instant {
-        if self.unresolved.is_some() || !self.forgetting.is_empty() {
+        if self.waiting.is_urgent() {
             Instant::now()
-        } else if self.postponed.is_empty() {
+        } else if self.waiting.postponed.is_empty() {
             Instant::now() + IDLE
         } else {
             Instant::now() + RETRY
@@ -131,17 +114,16 @@ impl Worker {
 
     /// Does what waits, as far as the connection lasts.
     async fn work(&mut self) {
-        let is_idle = self.waiting.is_empty() && self.postponed.is_empty() && self.unresolved.is_none();
-        if let Some(group) = self.unresolved.take() {
+        let is_idle = self.waiting.is_idle();
+        if let Some(group) = self.waiting.unresolved.take() {
             self.write(group).await;
         }
         if self.session.is_some() {
-            let jobs = mem::take(&mut self.postponed).into_iter().chain(mem::take(&mut self.waiting.jobs));
-            self.write(Group { jobs: jobs.collect(), token: u128::from_ne_bytes(random::bytes()), is_repeated: false })
-                .await;
+            let jobs = self.waiting.take_jobs();
+            self.write(Group { jobs, token: u128::from_ne_bytes(random::bytes()), is_repeated: false }).await;
         }
         let (mut reads, mut questions) = (Vec::new(), VecDeque::new());
-        for question in mem::take(&mut self.waiting.questions) {
+        for question in mem::take(&mut self.waiting.batch.questions) {
             match question {
                 Question::Read(id, then) => reads.push((id, then)),
                 question => questions.push_back(question),
@@ -154,7 +136,7 @@ impl Worker {
             self.answer(question).await;
         }
         // Those that wait for another connection, before what has come since.
-        self.waiting.questions.extend(questions);
+        self.waiting.batch.questions.extend(questions);
         if self.session.is_some() {
             self.forget_some().await;
         }
@@ -184,9 +166,7 @@ impl Worker {
                         self.deadline = None;
                         self.note_full(true);
                         // What is kept may well fit without the rest.
-                        if !self.keep(&mut group) {
-                            return;
-                        }
+                        self.waiting.keep(&mut group);
                     }
                     Severity::Lost => {
                         group.is_repeated = true;
@@ -197,30 +177,8 @@ impl Worker {
             }
         }
         if !group.jobs.is_empty() {
-            self.unresolved = Some(group);
+            self.waiting.unresolved = Some(group);
         }
-    }
-
-    /// Refuses what may be refused and leaves the rest in the group; where that is all there was, it waits for room, and there is nothing
-    /// to be tried now.
-    fn keep(&mut self, group: &mut Group) -> bool {
-        let (refused, kept): (Vec<_>, Vec<_>) =
-            mem::take(&mut group.jobs).into_iter().partition(|job| match job.write {
-                Write::Accept { .. } | Write::Progress { .. } => true,
-                Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } | Write::ClockSet { .. } => {
-                    false
-                }
-            });
-        let is_smaller = !refused.is_empty();
-        for job in refused {
-            job.then.complete(Err(StoreError::Full));
-        }
-        if is_smaller {
-            group.jobs = kept;
-        } else {
-            self.postponed.splice(..0, kept);
-        }
-        is_smaller
     }
 
     /// Looks up all that is asked for on one journey there and back.
@@ -240,7 +198,7 @@ impl Worker {
                     then.complete(Ok(record));
                 }
             }
-            None => self.waiting.questions.extend(reads.into_iter().map(|(id, then)| Question::Read(id, then))),
+            None => self.waiting.batch.questions.extend(reads.into_iter().map(|(id, then)| Question::Read(id, then))),
         }
     }
 
@@ -250,17 +208,19 @@ impl Worker {
             Question::DueEvents(target, now, limit, then) => {
                 let due = async |session: &Session| reads::due_events(session, &target, now, limit).await;
                 if let Some(then) = self.told(then, due).await {
-                    self.waiting.questions.push(Question::DueEvents(target, now, limit, then));
+                    self.waiting.batch.questions.push(Question::DueEvents(target, now, limit, then));
                 }
             }
-            Question::OnRecovery(then) => self.on_recovery = Some(then),
+            Question::OnRecovery(then) => self.waiting.on_recovery = Some(then),
             Question::Keys(own, retention, then) => {
                 let keys = async |session: &Session| reads::server_keys(session, own, retention).await;
                 if let Some(then) = self.told(then, keys).await {
-                    self.waiting.questions.push(Question::Keys(own, retention, then));
+                    self.waiting.batch.questions.push(Question::Keys(own, retention, then));
                 }
             }
-            Question::Forget(before, then) => self.forgetting.push_back(Forgetting { before, forgotten: 0, then }),
+            Question::Forget(before, then) => {
+                self.waiting.forgetting.push_back(Forgetting { before, forgotten: 0, then });
+            }
             #[cfg(test)]
             Question::Reopen | Question::Fault(_) => {}
         }
@@ -299,13 +259,13 @@ impl Worker {
 
     /// Forgets a few requests, if any are to be; others may have their turn in between.
     async fn forget_some(&mut self) {
-        let Some(mut forgetting) = self.forgetting.pop_front() else { return };
+        let Some(mut forgetting) = self.waiting.forgetting.pop_front() else { return };
         let before = forgetting.before;
         match self.ask(async |session| reads::forget_some(session, before).await).await {
             Some((forgotten, more)) => {
                 forgetting.forgotten += forgotten;
                 if more {
-                    self.forgetting.push_front(forgetting);
+                    self.waiting.forgetting.push_front(forgetting);
                 } else {
                     forgetting.then.complete(Ok(forgetting.forgotten));
                 }
@@ -327,7 +287,7 @@ impl Worker {
 
     /// Makes another connection, as often as it takes; breaks off where nobody is there any more to use it.
     async fn reconnect(&mut self) -> std::ops::ControlFlow<()> {
-        let mut pause = Duration::ZERO;
+        let (mut pause, mut said) = (Duration::ZERO, String::new());
         loop {
             let deadline = self.deadline();
             let connector = &self.connector;
@@ -341,14 +301,14 @@ impl Worker {
                     connected = &mut connecting => break connected,
                     () = sleep_until(deadline.into()), if !self.has_given_up => {
                         self.has_given_up = true;
-                        give_up(&mut self.unresolved, &mut self.postponed, &mut self.waiting, &mut self.on_recovery);
+                        self.waiting.give_up();
                     }
                     command = self.commands.recv() => match command {
                         None => return std::ops::ControlFlow::Break(()),
                         Some(command) => {
-                            self.waiting.push(command);
+                            self.waiting.batch.push(command);
                             if self.has_given_up {
-                                give_up(&mut self.unresolved, &mut self.postponed, &mut self.waiting, &mut self.on_recovery);
+                                self.waiting.give_up();
                             }
                         }
                     }
@@ -362,7 +322,12 @@ impl Worker {
                         return std::ops::ControlFlow::Continue(());
                     }
                 }
-                Err(error) => tracing::warn!(%error, "the database cannot be used"),
+                Err(error) => {
+                    // Said once for as long as it is the same.
+                    if mem::replace(&mut said, error.to_string()) != said {
+                        tracing::warn!(%error, "the database cannot be used");
+                    }
+                }
             }
             pause = (2 * pause).clamp(FIRST_RECONNECT, LAST_RECONNECT);
         }
@@ -383,7 +348,7 @@ impl Worker {
             self.has_given_up = false;
             self.server_started = server_started;
             self.shared.failed.store(false, Ordering::Release);
-            if let Some(then) = &self.on_recovery {
+            if let Some(then) = &self.waiting.on_recovery {
                 then(loaded);
             }
         } else {
@@ -400,45 +365,14 @@ impl Worker {
         }
     }
 
-    /// The last chance for what was postponed. Retention goes on at the next start.
+    /// The last chance for what was postponed.
     async fn finish(&mut self) {
         if self.session.is_some() {
             self.work().await;
         }
-        for job in mem::take(&mut self.postponed) {
-            job.then.complete(Err(StoreError::Full));
-        }
-        for forgetting in mem::take(&mut self.forgetting) {
-            forgetting.then.complete(Ok(forgetting.forgotten));
-        }
-        give_up(&mut self.unresolved, &mut self.postponed, &mut self.waiting, &mut self.on_recovery);
+        self.waiting.finish();
         if let Some(session) = self.session.take() {
             session.close().await;
-        }
-    }
-}
-
-/// Tells whoever waits that the store has failed. What became of their writes shows when it works again.
-fn give_up(
-    unresolved: &mut Option<Group>,
-    postponed: &mut Vec<Job>,
-    waiting: &mut Batch,
-    on_recovery: &mut Option<Recovered>,
-) {
-    let unresolved = unresolved.take().map(|group| group.jobs).unwrap_or_default();
-    let Batch { jobs, questions, .. } = mem::take(waiting);
-    for job in unresolved.into_iter().chain(mem::take(postponed)).chain(jobs) {
-        job.then.complete(Err(StoreError::Failed));
-    }
-    for question in questions {
-        match question {
-            Question::OnRecovery(then) => *on_recovery = Some(then),
-            Question::Read(_, then) => then.complete(Err(StoreError::Failed)),
-            Question::DueEvents(_, _, _, then) => then.complete(Err(StoreError::Failed)),
-            Question::Forget(_, then) => then.complete(Err(StoreError::Failed)),
-            Question::Keys(_, _, then) => then.complete(Err(StoreError::Failed)),
-            #[cfg(test)]
-            Question::Reopen | Question::Fault(_) => {}
         }
     }
 }
