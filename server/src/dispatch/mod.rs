@@ -123,6 +123,8 @@ impl<T, W> Dispatcher<T, W> {
         let mut concerned = BTreeSet::new();
         for record in loaded.ended {
             let Some(Abandoned { key: _, end, acks, silent, answered }) = self.abandoned.remove(&record.id) else {
+                // What is open here and over there was ended by somebody else.
+                self.settle(record.id, Some(&record), now);
                 continue;
             };
             self.withdraw(record.id, record.end.as_ref().map_or(CancelCause::Expired, End::cause), &silent);

@@ -268,8 +268,10 @@ impl<W> OpenRequest<W> {
 
     /// Puts the end into the record, the one that `stands` if there was one before it, and gives what each is told who waited for that.
     pub(crate) fn conclude(&mut self, stands: Option<&Record>) -> Vec<(ConnectionId, AckOutcome)> {
-        let Some(Decided { end, at, acks }) = self.decided.take() else { return Vec::new() };
-        let decided = Some(end);
+        let (decided, at, acks) = self
+            .decided
+            .take()
+            .map_or((None, None, Vec::new()), |Decided { end, at, acks }| (Some(end), Some(at), acks));
         match stands {
             Some(Record { end, times, .. }) => {
                 self.record.end.clone_from(end);
@@ -277,7 +279,7 @@ impl<W> OpenRequest<W> {
             }
             None => {
                 self.record.end.clone_from(&decided);
-                self.record.times.ended = Some(at);
+                self.record.times.ended = at;
             }
         }
         acks.iter().map(|ack| (ack.to, ack.outcome(decided.as_ref(), self.record.end.as_ref()))).collect()

@@ -254,8 +254,11 @@ fn check_acknowledgement(ground: &mut Ground, answers: &BTreeMap<RequestId, Opti
         return;
     };
     let Some(Some(signature)) = answers.get(&id) else { return };
-    let is_taken = match disk(&ground.disk).record(id).and_then(|record| record.end.as_ref()) {
-        Some(End::Signed { signature: taken, .. }) => taken == signature,
+    let kept = Arc::clone(&ground.disk);
+    let kept = disk(&kept);
+    let is_taken = match kept.record(id).and_then(|record| record.end.as_ref()) {
+        // The service acts on what it knows.
+        Some(End::Signed { signature: taken, .. }) => taken == signature && !kept.is_unheard(id),
         Some(_) | None => false,
     };
     if is_taken && outcome != AckOutcome::Accepted {

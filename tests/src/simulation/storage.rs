@@ -22,8 +22,8 @@ pub(super) struct Disk {
     keys: BTreeMap<(String, String), ([u8; 32], Vec<RequestId>)>,
     /// Requests whose end was ever submitted, whether or not that got here.
     ending: BTreeSet<RequestId>,
-    /// Requests that somebody else has ended, of whom the service does not know.
-    elsewhere: BTreeSet<RequestId>,
+    /// Requests that somebody else has ended, of which the service has not heard.
+    unheard: BTreeSet<RequestId>,
     /// A second end for a request that had one of the service's own: something nobody may ever ask for.
     pub(super) contradiction: Option<RequestId>,
     pub(super) fault: Option<Fault>,
@@ -47,16 +47,22 @@ impl Disk {
         self.keys.get(&(requester.into(), key.into()))
     }
 
+    /// Whether it was ended by somebody else, and the service does not know.
+    pub(super) fn is_unheard(&self, id: RequestId) -> bool {
+        self.unheard.contains(&id)
+    }
+
     /// Somebody else ends a request.
     pub(super) fn end_elsewhere(&mut self, id: RequestId, end: End, at: Timestamp) {
         let Some(record) = self.records.get_mut(&id) else { return };
         (record.end, record.times.ended) = (Some(end), Some(at));
         self.ended.push(id);
         self.ending.insert(id);
-        self.elsewhere.insert(id);
+        self.unheard.insert(id);
     }
 
-    pub(super) fn loaded(&self) -> Loaded {
+    pub(super) fn loaded(&mut self) -> Loaded {
+        self.unheard.clear();
         let of = |ids: &[RequestId]| ids.iter().filter_map(|id| self.records.get(id)).cloned().collect::<Vec<_>>();
         let open = of(&self.taken).into_iter().filter(|record| record.end.is_none()).collect();
         Loaded { open, ended: of(&self.ended) }
@@ -93,7 +99,7 @@ impl Disk {
             Write::End { id, end, times } if self.fault != Some(Fault::DiskForgetsEnds) => {
                 if let Some(record) = self.records.get_mut(&id) {
                     if record.end.is_some() {
-                        if !self.elsewhere.contains(&id) {
+                        if !self.unheard.remove(&id) {
                             self.contradiction = Some(id);
                         }
                         let conceals = self.fault == Some(Fault::DiskConcealsEnds);

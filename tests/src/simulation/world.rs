@@ -90,7 +90,7 @@ impl World {
         let store = Arc::new(Store::new(Arc::clone(&self.ground.disk)));
         store.set_full(self.is_full);
         let loaded = {
-            let disk = disk(&self.ground.disk);
+            let mut disk = disk(&self.ground.disk);
             self.ground.checker.started(&disk);
             disk.loaded()
         };
