@@ -130,6 +130,15 @@ export class Peer {
     return frame;
   }
 
+  /** Reads nothing more, as a server that paces a wallet does, until `resume()`. */
+  pause() {
+    this.#socket.pause();
+  }
+
+  resume() {
+    this.#socket.resume();
+  }
+
   /**
    * @param {number} [code]
    * @param {string} [reason]

@@ -547,3 +547,20 @@ test('frames that are none are dropped, and too many of them are enough', async 
   assert.equal(await peer.closed, 4002);
   await (await server.peer()).welcome();
 });
+
+test('a wallet that the server paces loses nothing', async () => {
+  const { peer, wallet, requests } = await connected({}, { maxInflight: 64 });
+  // More than the buffers in between hold: 64 answers with a message of 64 KiB in each.
+  const message = 'a'.repeat(65_536);
+  const ids = [];
+  for (let n = 0; n < 64; n += 1) ids.push(await peer.ask(message));
+  peer.pause();
+  const outcomes = requests.map((request) => request.approve());
+  peer.resume();
+  for (const id of ids) {
+    assert.equal((await peer.next('sign_response')).request_id, id);
+    peer.acknowledge(id, 'accepted');
+  }
+  assert.deepEqual(new Set((await Promise.all(outcomes)).map(({ state }) => state)), new Set(['accepted']));
+  assert.deepEqual([wallet.state, await untilPong(peer)], ['connected', []]);
+});
