@@ -131,6 +131,11 @@ impl Checker {
         }
     }
 
+    /// Whether a request has time left, and nobody was told of an end.
+    pub(super) fn is_open(&self, id: RequestId) -> bool {
+        self.requests.get(&id).is_some_and(|request| request.over_since.is_none() && self.now < request.expires_at)
+    }
+
     /// A device sends a signature.
     pub(super) fn signed_on(&mut self, device: DeviceId, id: RequestId) {
         if let Some(request) = self.requests.get_mut(&id) {

@@ -30,6 +30,8 @@ pub(super) struct Witness {
     pub(super) has_shown: bool,
     /// The record of a decision was ever written.
     pub(super) has_decided: bool,
+    /// The record of its having run out was ever written.
+    pub(super) has_run_out: bool,
     /// The device has lost its storage, or never had one, so that nothing can be asked of it.
     pub(super) is_waived: bool,
     pub(super) resumed: bool,
@@ -45,7 +47,7 @@ impl Prompts {
             _ if witness.is_waived => None,
             None if witness.resumed => Some("a request was shown as resumed that was never shown"),
             None => None,
-            Some(_) if prompt.is_over => Some("a request was shown again after its end"),
+            Some(_) if prompt.is_over || witness.has_run_out => Some("a request was shown again after its end"),
             // Where neither the disk nor the network has heard of the decision, it was never made.
             Some(_) if witness.has_decided || prompt.is_sent => Some("a request was shown again after its decision"),
             Some(life) if !witness.resumed && (witness.has_shown || life.0 == witness.life.0) => {

@@ -23,15 +23,24 @@ pub(super) struct Shelf {
     floor: Millis,
     /// It has once kept a wallet waiting for longer than that waits.
     pub(super) has_hung: bool,
-    /// What was ever written here of its having been shown, and of its having been decided.
+    /// What was ever written here of its having been shown, of its having been decided, and of its having run out.
     pub(super) shown: BTreeSet<RequestId>,
     pub(super) decided: BTreeSet<RequestId>,
+    pub(super) over: BTreeSet<RequestId>,
 }
 
 #[derive(Debug)]
 enum Change {
-    Keep { id: RequestId, json: String, until: f64, is_decided: bool },
+    Keep { id: RequestId, json: String, until: f64, written: Written },
     Forget(RequestId),
+}
+
+/// What a record says of its request beside its having been shown.
+#[derive(Debug)]
+enum Written {
+    Shown,
+    Decided,
+    Over,
 }
 
 impl Shelf {
@@ -46,9 +55,10 @@ impl Shelf {
                 id: record.request_id,
                 json: record.to_json(),
                 until: milliseconds(record.deadline.as_millis()) + zero,
-                is_decided: match record.stage {
-                    Stage::Shown | Stage::Over => false,
-                    Stage::Answered { .. } | Stage::Settled { .. } => true,
+                written: match record.stage {
+                    Stage::Shown => Written::Shown,
+                    Stage::Answered { .. } | Stage::Settled { .. } => Written::Decided,
+                    Stage::Over => Written::Over,
                 },
             },
             StoreAction::Forget(id) => Change::Forget(id),
@@ -77,11 +87,13 @@ impl Shelf {
     pub(super) fn step(&mut self) -> Option<StoreTaskId> {
         let (task, change) = self.queue.pop_front()?;
         match change {
-            Change::Keep { id, json, until, is_decided } => {
+            Change::Keep { id, json, until, written } => {
                 self.records.insert(id, (json, until));
                 self.shown.insert(id);
-                if is_decided {
-                    self.decided.insert(id);
+                match written {
+                    Written::Shown => {}
+                    Written::Decided => drop(self.decided.insert(id)),
+                    Written::Over => drop(self.over.insert(id)),
                 }
             }
             Change::Forget(id) => drop(self.records.remove(&id)),

@@ -433,6 +433,7 @@ impl Device {
             life: (self.life, self.closings),
             has_shown: self.shelf.shown.contains(&asked.request.request_id),
             has_decided: self.shelf.decided.contains(&asked.request.request_id),
+            has_run_out: self.shelf.over.contains(&asked.request.request_id),
             is_waived: self.is_waived || self.shelf.has_hung,
             resumed: asked.resumed,
         };
@@ -479,8 +480,9 @@ impl Device {
     fn ended(&mut self, ground: &mut Ground, id: RequestId, end: &End) {
         self.open.remove(&id);
         ground.note(("ended", self.id, end.as_str()), || format!("device {}: {id} ended: {end:?}", self.id));
-        // Closed by its owner, or without its key: until that is written or sent, a crash undoes it.
-        let is_own_doing = matches!(end, End::Failed(Error::Closed | Error::KeyFreed));
+        // Closed by its owner, without its key, or over by a clock that was set ahead: until that is written or sent, a crash undoes it.
+        let is_own_doing = matches!(end, End::Failed(Error::Closed | Error::KeyFreed))
+            || matches!(end, End::Expired) && ground.checker.is_open(id);
         if let Some(name) = ground.checker.prompts.ended(self.id, id, (self.life, self.closings), is_own_doing) {
             ground.checker.report(name, || format!("{id} on device {}: {end:?}", self.id));
         }
