@@ -19,7 +19,9 @@ approve.id = 'approve';
 approve.disabled = true;
 document.body.append(message, approve);
 const wallet = new Wallet({ key: await Key.generate(), store: false });
+{
 ${example}
+}
 await wallet.connect();
 console.log(wallet.publicKey);
 `;

@@ -142,7 +142,12 @@ impl<T, W> Dispatcher<T, W> {
             if self.open_requests.get(record.id).is_some() || self.accepting.values().any(is_accepting) {
                 continue;
             }
-            for connection in self.registry.holding(&record.public_key) {
+            let holding: Vec<_> = self.registry.holding(&record.public_key).collect();
+            if record.expires_at <= now {
+                // Whoever still shows it does so in vain, and may have no room for what comes next.
+                self.withdraw(record.id, CancelCause::Expired, &holding);
+            }
+            for connection in holding {
                 self.open_requests.release(connection, record.id);
                 concerned.insert(connection);
             }

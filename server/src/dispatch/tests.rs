@@ -587,6 +587,23 @@ fn what_a_failed_store_left_open_goes_on_when_it_works_again() {
 }
 
 #[test]
+fn what_ran_out_while_the_store_had_failed_is_taken_back_before_anything_else_is_asked() {
+    let mut world = World::connected(&[1, 2]);
+    world.accept(vec![record(1)], false);
+    world.answer(1, signed(9));
+    world.effects();
+    world.dispatcher.handle_written(Ticket::End(request(1)), Err(StoreError::Failed), world.now);
+    world.effects();
+    let overdue = Record { expires_at: world.now, ..record(1) };
+    world.dispatcher.recover(Loaded { open: vec![overdue, record(2)], ended: Vec::new() }, world.now);
+    let effects = world.effects();
+    assert_eq!(told(&effects).1, [(1, CancelCause::Expired), (2, CancelCause::Expired)]);
+    let last_taken_back = effects.iter().rposition(|effect| matches!(effect, Effect::Send { .. }));
+    let first_asked = effects.iter().position(|effect| matches!(effect, Effect::Deliver { .. }));
+    assert!(first_asked.is_some() && last_taken_back < first_asked);
+}
+
+#[test]
 fn the_end_that_stands_is_the_one_that_is_told() {
     let signed_elsewhere = End::Signed { signature: [9; 64].into(), approved_by: None, device: None };
     for (stands, expected) in [

@@ -38,7 +38,7 @@ pub(super) struct Device {
     keeps: bool,
     core: Option<Wallet>,
     pub(super) hostile: Hostile,
-    /// Counts the lives of the process, and the times its owner has closed it in this one.
+    /// Counts the lives of the process, and the times it was closed in this one, by its owner or by an error.
     life: u64,
     closings: u64,
     clocks: Clocks,
@@ -188,7 +188,6 @@ impl Device {
     pub(super) fn close(&mut self, ground: &mut Ground, network: &mut Network) {
         if self.core.is_some() {
             ground.see(Seen::OwnerClosed);
-            self.closings += 1;
             self.input(ground, network, |wallet, _| wallet.close());
         }
     }
@@ -409,6 +408,7 @@ impl Device {
             Told::State(State::Closed(error)) => {
                 let name = error.as_ref().map_or("owner", Error::code);
                 ground.note(("closed", self.id, name), || format!("device {}: is closed: {name}", self.id));
+                self.closings += 1;
                 let wait = ground.between(500, 8_000);
                 ground.after(wait, Event::OwnerConnects(self.id));
             }
@@ -481,7 +481,7 @@ impl Device {
         self.open.remove(&id);
         ground.note(("ended", self.id, end.as_str()), || format!("device {}: {id} ended: {end:?}", self.id));
         // Closed by its owner, without its key, or over by a clock that was set ahead: until that is written or sent, a crash undoes it.
-        let is_own_doing = matches!(end, End::Failed(Error::Closed | Error::KeyFreed))
+        let is_own_doing = matches!(end, End::Failed(Error::Closed | Error::KeyFreed | Error::Server { .. }))
             || matches!(end, End::Expired) && ground.checker.is_open(id);
         if let Some(name) = ground.checker.prompts.ended(self.id, id, (self.life, self.closings), is_own_doing) {
             ground.checker.report(name, || format!("{id} on device {}: {end:?}", self.id));
