@@ -83,7 +83,7 @@ scenario(
   async ({ tab }) => {
     const purpose = tab.backend.field('Purpose');
     await purpose.fill('');
-    await purpose.evaluate((field) => field.scrollIntoView({ block: 'start' }));
+    await purpose.evaluate((field) => field.scrollIntoView({ block: 'start', behavior: 'instant' }));
     const { answer, cancel } = backendAsks(world.server, await tab.publicKey(), 'while somebody types');
     await tab.page.keyboard.type('one ');
     await tab.wallet.button('Approve').waitFor();
