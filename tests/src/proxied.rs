@@ -98,7 +98,7 @@ impl Proxied {
             .map(|kind| format!("{kind}_temp_path {at}/{kind};\n"))
             .concat();
         let config = format!(
-            "daemon off;\npid {at}/nginx.pid;\nerror_log {at}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{own}\n}}\n"
+            "daemon off;\nmaster_process off;\npid {at}/nginx.pid;\nerror_log {at}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{own}\n}}\n"
         );
         let file = folder.join("nginx.conf");
         fs::write(&file, config).unwrap();

@@ -76,7 +76,7 @@ async fn a_token_is_made_put_into_the_file_and_known() {
         let command = here(documented(part).trim(), &[("countersign.toml", &file)]);
         let command = command.replace("--listen 127.0.0.1:8080 ", "");
         let mut shell = shell(&format!("{command} --listen 127.0.0.1:0"));
-        shell.stdout(Stdio::piped()).stderr(Stdio::null());
+        shell.stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         let mut child = shell.spawn().unwrap();
         let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(child.stdout.take().unwrap()));
         let line = within("the first line", lines.next_line()).await.unwrap().expect("it listens");
@@ -85,7 +85,11 @@ async fn a_token_is_made_put_into_the_file_and_known() {
         let path = "/v1/signers/11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
         assert_eq!(backend.get(path).await.code(), (401, "unauthorized"));
         assert_eq!(backend.with_token(&token).get(path).await.status, 200);
-        child.kill().await.unwrap();
+        // The shell's child as well.
+        let group = format!("-{}", child.id().unwrap());
+        let killed = Command::new("kill").args(["-KILL", "--", &group]).status().await.unwrap();
+        assert!(killed.success());
+        child.wait().await.unwrap();
     }
 }
 
