@@ -265,6 +265,20 @@ test('useHere has this tab connect, and what is open elsewhere is asked here', a
   assert.equal(first.requests.length, 1, 'what was decided in the other tab is not asked in this one');
 });
 
+test('a wallet that is closed while another tab takes over stays closed', async () => {
+  for (const closesAt of /** @type {const} */ (['ended', 'state'])) {
+    const { server, first, second } = await two();
+    await first.peer.ask('hello');
+    first.wallet.on(closesAt, () => first.wallet.close());
+    const connecting = second.wallet.useHere();
+    await (await server.peer()).welcome();
+    await connecting;
+    second.wallet.close();
+    await new Promise(setImmediate);
+    assert.deepEqual([first.wallet.state, server.waitingPeers], ['closed', 0], closesAt);
+  }
+});
+
 test('useHere is connect() where no other tab has the wallet', async () => {
   const { server, wallet } = await setUp(browser());
   const connecting = wallet.useHere();

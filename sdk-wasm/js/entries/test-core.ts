@@ -1,25 +1,9 @@
-import type { Bytes } from '../common/bytes.js';
-import type { SignRequest } from '../requests/request.js';
+import type { coreHost } from '../wallet/core-host.js';
 import type { ConnectionState } from '../wallet/events.js';
-import { type RequestsHost, TestRequests } from './test-requests.js';
+import { TestRequests } from './test-requests.js';
 
-/** What a wallet is told by its core, as `coreHost` takes it; there an empty text stands for one that is not there. */
-export interface Host extends RequestsHost {
-  state(state: ConnectionState, retryInMs: number, connectionId: string, code: string, message: string): void;
-  request(
-    id: string,
-    message: Bytes,
-    requester: string,
-    purpose: string,
-    attempt: number,
-    expiresInMs: number,
-    resumed: boolean,
-    more: boolean,
-    batchId: string,
-    index: number,
-    size: number,
-  ): [SignRequest, Promise<void>?];
-}
+/** What a wallet is told by its core. */
+export type Host = ReturnType<typeof coreHost>;
 
 const LOST = 'the connection was lost (close code 1006)';
 

@@ -8,7 +8,7 @@ import { type KeyName, subtle, WebCryptoKey } from './web-crypto-key.js';
  * The key that this browser keeps under a name, or a new one that it keeps from now on: what most wallets want. However many tabs
  * call this at once, they get the same.
  *
- * A new key is a {@link WebCryptoKey} where the browser has Ed25519. Elsewhere it is a {@link Key} whose seed is kept encrypted
+ * A new key is a {@link WebCryptoKey} where the browser has Ed25519 and gives back what it has stored of it. Elsewhere it is a {@link Key} whose seed is kept encrypted
  * (`storage` is `sealed`), under an AES-GCM key that the browser gives to nobody: that protects the files on disk, and not
  * against scripts of the same page. What a key is once, it stays: an update of the browser changes nobody's identity.
  *

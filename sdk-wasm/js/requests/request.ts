@@ -33,8 +33,8 @@ export interface Unused {
   readonly state: Exclude<RequestState, 'open' | 'answered' | 'accepted' | 'declined'>;
   /**
    * Why: `late` (the requester had stopped waiting), `cancelled`, `expired`, `answered_elsewhere`; with `failed`: `bad_signature`,
-   * `message_mismatch`, `unknown_request`, `signer_failed`, `key_freed`, `closed`, or `unconfirmed` (the connection broke, or the server has
-   * forgotten the request, and whether the signature was used is not known).
+   * `message_mismatch`, `unknown_request`, `signer_failed`, `key_freed`, `closed`, `superseded` (another tab goes on with it), or `unconfirmed` (the
+   * connection broke, or the server has forgotten the request, and whether the signature was used is not known).
    */
   readonly error: CountersignError;
 }

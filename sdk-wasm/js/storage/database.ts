@@ -24,7 +24,7 @@ export class Database {
     durability: IDBTransactionDurability,
     use: (transaction: IDBTransaction) => { readonly result: T },
   ): Promise<T> {
-    const act = async (): Promise<T> => {
+    const act = async () => {
       const transaction = (await this.#open()).transaction(stores, mode, { durability });
       const done = finished(transaction);
       const request = use(transaction);
@@ -32,6 +32,15 @@ export class Database {
       return request.result;
     };
     const isUsed = this.#opening !== undefined;
+    return this.#attempt(act).catch((error: unknown) => {
+      if (!isUsed) throw error;
+      // What a dead connection was to do has not been done; a new one may.
+      return this.#attempt(act);
+    });
+  }
+
+  /** Does something with the connection, which is let go where that fails. */
+  async #attempt<T>(act: () => Promise<T>): Promise<T> {
     const opening = this.#open();
     try {
       return await withTimeout(act(), PATIENCE_MS);
@@ -41,8 +50,6 @@ export class Database {
         (database) => database.close(),
         () => {},
       );
-      // What a dead connection was to do has not been done; a new one may.
-      if (isUsed) return this.transact(stores, mode, durability, use);
       throw error;
     }
   }

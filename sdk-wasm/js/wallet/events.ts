@@ -6,7 +6,7 @@ import type { ElsewhereRequest } from './other-tabs.js';
 
 /**
  * The name of a connection's state. `standby`: another tab has this wallet connected, and this one takes over when that one
- * closes.
+ * closes, does not answer, or has something open where nobody sees it.
  */
 export type ConnectionState = 'idle' | 'standby' | 'connecting' | 'introducing' | 'connected' | 'reconnecting' | 'closed';
 

@@ -116,8 +116,11 @@ export class Tabs {
   /** Sees whether the tab that leads is well, if somebody works with this one. */
   look(): void {
     if (this.#steal === undefined) return;
-    if (!this.#group.isFocused()) this.#unanswered = 0;
-    else if (this.#unanswered === MOST_UNANSWERED) this.take();
+    if (!this.#group.isFocused()) {
+      this.#unanswered = 0;
+      return;
+    }
+    if (this.#unanswered === MOST_UNANSWERED) this.take();
     else this.#unanswered += 1;
     this.#post({ ask: true });
   }
@@ -149,7 +152,8 @@ export class Tabs {
       endStandby();
       return hold();
     };
-    this.look();
+    this.#post({ ask: true });
+    this.#unanswered = 1;
     try {
       await locks.request(this.#name, { signal: waiting.signal }, take);
     } catch (error) {

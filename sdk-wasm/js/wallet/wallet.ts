@@ -215,6 +215,7 @@ export class Wallet {
    * what was not decided is then asked again, and an answer that was not acknowledged is sent.
    */
   close(): void {
+    this.#isHandingOver = false;
     this.#core.close();
     if (this.#connecting === undefined) return;
     // The core does not know of a tab that waited its turn.
@@ -262,10 +263,12 @@ export class Wallet {
   #standBy(): void {
     this.#isHandingOver = true;
     this.#core.close();
+    // Whoever was told of an end may have closed it for good.
+    if (!this.#isHandingOver) return;
     this.#isHandingOver = false;
     this.#finish();
-    this.#tell({ state: 'standby' });
     this.#start();
+    this.#tell({ state: 'standby' });
   }
 
   async #restore(storeQueue: StoreQueue, signal: AbortSignal): Promise<void> {
