@@ -10,6 +10,7 @@
 // What only the simulation reaches is public for it.
 #![cfg_attr(not(feature = "simulation"), allow(unreachable_pub))]
 
+pub mod cluster;
 pub mod config;
 pub mod connection;
 mod dispatch;

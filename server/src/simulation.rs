@@ -61,6 +61,7 @@ impl NewRequest {
             times: PhaseTimes::asked_at(now),
             attempt: 0,
             end: None,
+            node: None,
         }
     }
 }

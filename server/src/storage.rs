@@ -96,6 +96,8 @@ pub enum Written {
     OverShare,
     /// Nothing was written: the request had ended before, by whomever, and this is how. It is this end that is to be told.
     Ended(Box<Record>),
+    /// Nothing was written: the request is open, and another node owns it by now. Nobody here is to be told an end.
+    Elsewhere,
 }
 
 /// Why a write or a read came to nothing.

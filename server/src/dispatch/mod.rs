@@ -337,6 +337,19 @@ impl<T, W> Dispatcher<T, W> {
         self.effects.push_back(Effect::Ended(open));
     }
 
+    /// Lets go of a request that another node owns by now. What it comes to is told there; wallets that show it go on doing so.
+    fn let_go(&mut self, id: RequestId) {
+        let Some(mut open) = self.open_requests.remove(id) else { return };
+        self.account.remove(&self.capacity, &open.record);
+        let (silent, answered) = open.connections();
+        for connection in silent.into_iter().chain(answered) {
+            self.open_requests.release(connection, id);
+        }
+        // Who waits to be acknowledged says it again when the request is put to it again.
+        open.let_go();
+        self.effects.push_back(Effect::Ended(open));
+    }
+
     /// Notes on a key's requests that a connection has gone.
     fn leave(&mut self, connection: ConnectionId, key: &PublicKeyBytes, now: Timestamp) {
         for id in self.open_requests.of_key(key).iter().copied().collect::<SmallVec<[_; 1]>>() {

@@ -80,6 +80,7 @@ impl<T, W> Dispatcher<T, W> {
                 Ok(Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare) => {
                     self.settle(id, None, now);
                 }
+                Ok(Written::Elsewhere) => self.let_go(id),
                 Err(StoreError::Full | StoreError::Failed) => self.abandon(id),
             },
             Ticket::Accept(id) => {
@@ -102,8 +103,8 @@ impl<T, W> Dispatcher<T, W> {
                     (Ok(Written::Existing(request_ids)), _) => Ok(Accepted { request_ids, replayed: true }),
                     (Ok(Written::Reused), _) => Err(SigningError::IdempotencyKeyReused),
                     (Ok(Written::OverShare), _) => Err(SigningError::RequesterLimit),
-                    // No store says of what is being taken in that it has ended.
-                    (Ok(Written::Ended(_)) | Err(StoreError::Full | StoreError::Failed), _) => {
+                    // No store says of what is being taken in that it has ended, or is somebody else's.
+                    (Ok(Written::Ended(_) | Written::Elsewhere) | Err(StoreError::Full | StoreError::Failed), _) => {
                         Err(SigningError::StorageUnavailable)
                     }
                 };

@@ -39,6 +39,7 @@ pub(crate) fn record(n: u128) -> Record {
         times: PhaseTimes::asked_at(START),
         attempt: 0,
         end: None,
+        node: None,
     }
 }
 

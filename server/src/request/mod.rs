@@ -158,6 +158,7 @@ impl RequestParts<'_> {
                 times: PhaseTimes::asked_at(now),
                 attempt: 0,
                 end: None,
+                node: None,
             })
         };
         Ok((0..).zip(messages).map(record).collect())

@@ -134,6 +134,7 @@ mod tests {
             },
             attempt: 1,
             end,
+            node: None,
         }
     }
 

@@ -110,6 +110,7 @@ mod tests {
             times: PhaseTimes { delivered: Some(at(1_001)), ..PhaseTimes::asked_at(at(1_000)) },
             attempt: 1,
             end,
+            node: None,
         }
     }
 

@@ -60,6 +60,7 @@ fn record(n: u32) -> Record {
         times: PhaseTimes::asked_at(NOW),
         attempt: 0,
         end: None,
+        node: None,
     }
 }
 

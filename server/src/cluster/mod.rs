@@ -1,0 +1,14 @@
+//! Several nodes as one server: any of them takes a call, any of them has the wallet.
+//!
+//! A request lives on one node, its *owner*, which decides its end as a single server does. A wallet's connection lives on one node, its
+//! *host*. Where these are two, the host's connection is one more connection in the owner's registry, and what they say to each other
+//! goes by letter. A letter may be lost, as a socket may break; what was lost is made good by beginning anew, not by sending it again: the
+//! owner puts its open requests to the wallet once more, and the wallet says once more what it has answered.
+
+mod hub;
+mod letter;
+mod node;
+
+pub use hub::{Hub, Listener, Nodes, Presence};
+pub use letter::{Letter, Mail};
+pub use node::NodeId;
