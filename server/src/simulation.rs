@@ -11,6 +11,7 @@ pub use crate::{
 pub use crate::time::Simulated;
 use crate::{
     Accepted, Config, Record, SigningError, SigningService, Timestamp,
+    cluster::{Hub, NodeId},
     record::PhaseTimes,
     storage::{Idempotency, Loaded, Storage},
     time::Clock,
@@ -21,7 +22,18 @@ use tokio::sync::oneshot;
 
 /// A service that goes by these clocks.
 pub fn service(config: Config, clocks: Simulated, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> SigningService {
-    SigningService::assemble(config, Clock::simulated(clocks), store, loaded)
+    SigningService::assemble(config, Clock::simulated(clocks), store, None, loaded)
+}
+
+/// One of several nodes.
+pub fn clustered_service(
+    config: Config,
+    clocks: Simulated,
+    store: Arc<dyn Storage>,
+    hub: Arc<dyn Hub>,
+    loaded: Loaded,
+) -> SigningService {
+    SigningService::assemble(config, Clock::simulated(clocks), Some(store), Some(hub), loaded)
 }
 
 /// What a request is made of, but for its life.
@@ -91,6 +103,18 @@ impl SigningService {
         self.begin_durably(records, idempotency, queue)
     }
 
+    /// Has the connections of a key on other nodes looked for; none where there is nothing to wait for.
+    #[doc(hidden)]
+    pub fn simulate_seek(&self, key: &PublicKeyBytes) -> Option<oneshot::Receiver<bool>> {
+        self.seek(key)
+    }
+
+    /// Withdraws a request, whoever owns it.
+    #[doc(hidden)]
+    pub fn simulate_withdraw(&self, id: RequestId, owner: Option<NodeId>) {
+        self.withdraw_from(id, owner);
+    }
+
     /// What its clock shows.
     #[doc(hidden)]
     pub fn simulate_now(&self) -> Timestamp {
@@ -118,7 +142,7 @@ impl SigningService {
     /// When that is next due.
     #[doc(hidden)]
     pub fn simulate_deadline(&self) -> Option<Timestamp> {
-        self.next_deadline()
+        self.poll_timeout()
     }
 
     /// Takes nothing new from now on.

@@ -13,7 +13,7 @@ pub struct Letter {
     pub to: NodeId,
     /// Letters are numbered from 1 within an epoch. Another one begins when something was lost.
     pub epoch: u32,
-    /// Its number; that of the last one where it brings no mail.
+    /// Its number. One without mail that is not the first has the last one's, to ask whether that has come, or 0 where it asks nothing.
     pub number: u64,
     /// The last letter that has come from the receiver, by epoch and number.
     pub received: Option<(u32, u64)>,
@@ -57,7 +57,7 @@ pub enum Mail {
         /// A `request_status`, `sign_response` or `sign_reject`.
         frame: String,
     },
-    /// From the host to whoever may be the owner: a frame from the wallet about a request that the host has not heard of.
+    /// From the host to whoever may be the owner: the wallet says something about a request that the host has not heard of.
     WhoseIs {
         /// The wallet's connection.
         connection: ConnectionId,
@@ -67,10 +67,8 @@ pub enum Mail {
         device: Option<Arc<Device>>,
         /// The request.
         request_id: RequestId,
-        /// Such a frame.
-        frame: String,
     },
-    /// The answer to that: whether the sender is the owner, or was.
+    /// The answer to that, and to a frame about a request that is not the sender's: whether it owns it, or did when it ended.
     Mine {
         /// The wallet's connection.
         connection: ConnectionId,

@@ -5,9 +5,18 @@
 //! goes by letter. A letter may be lost, as a socket may break; what was lost is made good by beginning anew, not by sending it again: the
 //! owner puts its open requests to the wallet once more, and the wallet says once more what it has answered.
 
+mod guests;
 mod hub;
+mod inquiries;
 mod letter;
+mod links;
 mod node;
+mod watches;
+
+pub(crate) use guests::{Guest, Guests, Taken};
+pub(crate) use inquiries::{Exhausted, Inquiries, Step};
+pub(crate) use links::Links;
+pub(crate) use watches::{Knowledge, Watches};
 
 pub use hub::{Hub, Listener, Nodes, Presence};
 pub use letter::{Letter, Mail};

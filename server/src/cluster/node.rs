@@ -8,7 +8,7 @@ pub struct NodeId(u64);
 
 impl NodeId {
     /// That of these bits, which are chosen at random.
-    pub fn from_bits(bits: u64) -> Self {
+    pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 

@@ -8,6 +8,7 @@
 mod accepting;
 mod account;
 mod answers;
+mod cluster;
 mod delivery;
 mod effect;
 mod open_request;
@@ -26,6 +27,7 @@ pub(crate) use answers::Check;
 pub use effect::Accepted;
 pub(crate) use effect::{Effect, Ticket};
 pub(crate) use open_request::{OpenRequest, Verdict};
+use registry::Place;
 pub(crate) use registry::Refused;
 pub use sign_frame::SignFrame;
 
@@ -138,26 +140,25 @@ impl<T, W> Dispatcher<T, W> {
         }
         self.abandoned.clear();
         for record in loaded.open {
-            let is_accepting = |accepting: &Accepting| accepting.records.iter().any(|other| other.id == record.id);
-            if self.open_requests.get(record.id).is_some() || self.accepting.values().any(is_accepting) {
-                continue;
-            }
-            let holding: Vec<_> = self.registry.holding(&record.public_key).collect();
-            if record.expires_at <= now {
-                // Whoever still shows it does so in vain, and may have no room for what comes next.
-                self.withdraw(record.id, CancelCause::Expired, &holding);
-            }
-            for connection in holding {
-                self.open_requests.release(connection, record.id);
-                concerned.insert(connection);
-            }
-            self.take_back(record, now);
-        }
-        if !self.draining {
-            for connection in concerned {
-                self.deliver_to(connection, now);
+            if self.open_requests.get(record.id).is_none() && !self.is_accepting(record.id) {
+                concerned.append(&mut self.go_on_with(record, now));
             }
         }
+        self.deliver_to_all(concerned, now);
+    }
+
+    /// Goes on with an open request that connections may show already; gives those it concerns.
+    fn go_on_with(&mut self, record: Record, now: Timestamp) -> BTreeSet<ConnectionId> {
+        let holding: BTreeSet<_> = self.registry.holding(&record.public_key).collect();
+        if record.expires_at <= now {
+            // Whoever still shows it does so in vain, and may have no room for what comes next.
+            self.withdraw(record.id, CancelCause::Expired, &holding.iter().copied().collect::<SmallVec<[_; 4]>>());
+        }
+        for connection in &holding {
+            self.open_requests.release(*connection, record.id);
+        }
+        self.take_back(record, now);
+        holding
     }
 
     /// The next thing to be carried out.
@@ -224,9 +225,35 @@ impl<T, W> Dispatcher<T, W> {
     /// Takes in a connection that has not introduced itself; false while draining.
     pub(crate) fn connect(&mut self, id: ConnectionId, handle: T) -> bool {
         if !self.draining {
-            self.registry.add(id, handle);
+            self.registry.add(id, handle, Place::Here);
         }
         !self.draining
+    }
+
+    /// Takes in a connection of another node, which has introduced itself there, and sends it the key's open requests.
+    pub(crate) fn connect_elsewhere(
+        &mut self,
+        id: ConnectionId,
+        key: PublicKeyBytes,
+        device: Option<Arc<Device>>,
+        handle: T,
+        now: Timestamp,
+    ) {
+        self.registry.add(id, handle, Place::Elsewhere);
+        // A stranger that has proven its key, of which there may be as many as other nodes allow, is refused by nothing.
+        if self.registry.introduce(id, key, device, true, usize::MAX).is_ok() {
+            self.deliver_to(id, now);
+        }
+    }
+
+    /// The connections of this node that have introduced themselves.
+    pub(crate) fn introduced(&self) -> Vec<ConnectionId> {
+        self.registry.introduced()
+    }
+
+    /// The key that a connection has introduced itself with, and which device it is.
+    pub(crate) fn holder(&self, connection: ConnectionId) -> Option<(PublicKeyBytes, Option<Arc<Device>>)> {
+        self.registry.holder(connection).map(|(key, device)| (key, device.cloned()))
     }
 
     /// Registers a connection under a key and sends it the key's open requests. The connections it displaces are told `superseded`.

@@ -153,8 +153,10 @@ impl<W> OpenRequest<W> {
 
     /// Whether this connection is to be sent the request: its device has neither been asked on it nor answered.
     pub(crate) fn is_news_to(&self, connection: ConnectionId, device: Option<&Arc<Device>>) -> bool {
-        let known =
-            |asked: &AskedConnection| asked.connection == connection || (asked.answered && asked.is_device(device));
+        // One that was gone may be back: a connection of another node, by way of which letters were lost.
+        let known = |asked: &AskedConnection| {
+            (asked.connection == connection && asked.here) || (asked.answered && asked.is_device(device))
+        };
         !self.is_decided() && !self.asked.iter().any(known)
     }
 

@@ -58,6 +58,13 @@ impl<W> OpenRequests<W> {
         self.inflight.get(&connection).map_or(&[], SmallVec::as_slice)
     }
 
+    /// The keys they are of, in order.
+    pub(crate) fn keys(&self) -> Vec<PublicKeyBytes> {
+        let mut keys: Vec<_> = self.by_key.keys().copied().collect();
+        keys.sort_unstable();
+        keys
+    }
+
     /// All of them, in the order of their ids.
     pub(crate) fn ids(&self) -> Vec<RequestId> {
         let mut ids: Vec<_> = self.by_id.keys().copied().collect();

@@ -41,6 +41,11 @@ impl RecentlyEnded {
         }
     }
 
+    /// Whether it is remembered.
+    pub(super) fn has(&self, id: RequestId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
     /// How a request of this key ended, if that is known.
     pub(crate) fn cause(&self, key: &PublicKeyBytes, id: RequestId) -> Option<CancelCause> {
         self.by_id.get(&id).filter(|ended| ended.key == *key).map(|ended| ended.cause)

@@ -9,12 +9,23 @@ use std::{collections::HashMap, sync::Arc};
 struct Holder {
     connection: ConnectionId,
     proven: bool,
+    place: Place,
+}
+
+/// Where a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On this node.
+    Here,
+    /// On another one, which sees to how many there are.
+    Elsewhere,
 }
 
 /// A connection, introduced or not.
 #[derive(Debug)]
 struct Connection<T> {
     handle: T,
+    place: Place,
     key: Option<PublicKeyBytes>,
     device: Option<Arc<Device>>,
 }
@@ -23,6 +34,8 @@ struct Connection<T> {
 #[derive(Debug)]
 pub(crate) struct Registry<T> {
     connections: HashMap<ConnectionId, Connection<T>>,
+    /// How many of them are on this node.
+    here: usize,
     holders: HashMap<PublicKeyBytes, Vec<Holder>>,
 }
 
@@ -39,21 +52,39 @@ pub(crate) enum Refused {
 
 impl<T> Default for Registry<T> {
     fn default() -> Self {
-        Self { connections: HashMap::new(), holders: HashMap::new() }
+        Self { connections: HashMap::new(), here: 0, holders: HashMap::new() }
     }
 }
 
 impl<T> Registry<T> {
-    /// All connections, introduced or not.
+    /// All connections of this node, introduced or not.
     pub(crate) fn len(&self) -> usize {
-        self.connections.len()
+        self.here
     }
 
-    /// All connections, introduced or not, in the order of their ids.
+    /// All connections of this node, introduced or not, in the order of their ids.
     pub(crate) fn ids(&self) -> Vec<ConnectionId> {
-        let mut ids: Vec<_> = self.connections.keys().copied().collect();
+        let mut ids: Vec<_> = self.here().map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// Those of them that have introduced themselves.
+    pub(crate) fn introduced(&self) -> Vec<ConnectionId> {
+        let mut ids: Vec<_> = self.here().filter(|(_, held)| held.key.is_some()).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn here(&self) -> impl Iterator<Item = (&ConnectionId, &Connection<T>)> {
+        self.connections.iter().filter(|(_, held)| held.place == Place::Here)
+    }
+
+    /// How many connections of this node hold a key.
+    #[cfg(feature = "http")]
+    pub(crate) fn holding_here(&self, key: &PublicKeyBytes) -> usize {
+        let holders = self.holders.get(key).into_iter().flatten();
+        holders.filter(|holder| holder.place == Place::Here).count()
     }
 
     pub(crate) fn handle(&self, connection: ConnectionId) -> Option<&T> {
@@ -67,8 +98,13 @@ impl<T> Registry<T> {
     }
 
     /// Adds a connection that has not introduced itself yet.
-    pub(crate) fn add(&mut self, connection: ConnectionId, handle: T) {
-        self.connections.insert(connection, Connection { handle, key: None, device: None });
+    pub(crate) fn add(&mut self, connection: ConnectionId, handle: T, place: Place) {
+        self.here += usize::from(place == Place::Here);
+        if let Some(earlier) =
+            self.connections.insert(connection, Connection { handle, place, key: None, device: None })
+        {
+            self.here -= usize::from(earlier.place == Place::Here);
+        }
     }
 
     /// Registers a connection under a key, and names the unproven ones that a proven one displaces.
@@ -89,11 +125,13 @@ impl<T> Registry<T> {
         }
         let displaced: Vec<_> =
             holders.iter().filter(|holder| proven && !holder.proven).map(|h| h.connection).collect();
-        if holders.len() - displaced.len() >= most {
+        let place = stranger.place;
+        let beside = holders.iter().filter(|h| h.place == place && !displaced.contains(&h.connection)).count();
+        if place == Place::Here && beside >= most {
             return Err(Refused::TooMany);
         }
         holders.retain(|holder| !displaced.contains(&holder.connection));
-        holders.push(Holder { connection, proven });
+        holders.push(Holder { connection, proven, place });
         stranger.key = Some(key);
         stranger.device = device;
         for displaced in &displaced {
@@ -107,7 +145,9 @@ impl<T> Registry<T> {
     /// Removes a connection and, with its last one, its key.
     pub(crate) fn remove(&mut self, connection: ConnectionId) {
         self.retire(connection);
-        self.connections.remove(&connection);
+        if let Some(removed) = self.connections.remove(&connection) {
+            self.here -= usize::from(removed.place == Place::Here);
+        }
     }
 
     /// Takes its key from a connection, which stays connected.
@@ -141,7 +181,7 @@ mod tests {
     fn registry() -> Registry<u8> {
         let mut registry = Registry::default();
         for n in 1..=4 {
-            registry.add(id(n), n);
+            registry.add(id(n), n, Place::Here);
         }
         registry
     }

@@ -2,7 +2,10 @@
 
 use crate::{record::Record, time::Timestamp};
 use countersign_protocol::{Batch, Message, Purpose, RequestId, Requester, RequesterName, ServerFrame, SignRequest};
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 /// The `sign_request` of one delivery, for all connections that it goes to. It becomes text when it is about to be written, so that a
 /// wallet which takes nothing keeps no copy of a long message, and says how much time is left then; and it keeps no message alive
@@ -32,6 +35,17 @@ impl SignFrame {
             purpose: record.purpose.clone(),
             batch: record.batch.map(|batch| Batch { id: batch.id, index, size }),
         }
+    }
+
+    /// That of a request which another node has, with the message that it does not keep.
+    pub(crate) fn received(request: SignRequest, now: Timestamp) -> (Self, Arc<Message>) {
+        let SignRequest { request_id, message, expires_in_ms, attempt, requester, purpose, batch } = request;
+        let message = Arc::new(message);
+        let expires_at = now.after(Duration::from_millis(expires_in_ms));
+        let Requester { name: requester } = requester;
+        let frame =
+            Self { id: request_id, message: Arc::downgrade(&message), expires_at, attempt, requester, purpose, batch };
+        (frame, message)
     }
 
     /// The frame as it is to be sent at `now`; none once nobody waits for the signature any more.

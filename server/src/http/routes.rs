@@ -2,8 +2,8 @@
 
 use super::{
     api::{
-        App, Caller, OtherMethod, Preferences, Problem, READING, admit, body_limit, caller, demo, json, methods,
-        read_json, refused, reply, requests, send_to_sign, signer, upgrade, with_app,
+        App, Caller, OtherMethod, Preferences, Problem, READING, admit, body_limit, caller, demo, get_signer, methods,
+        read_json, refused, reply, requests, send_to_sign, upgrade, with_app,
     },
     config::HttpConfig,
     listen::Peer,
@@ -45,14 +45,7 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .and(methods(READING))
         .and(with_app(app))
         .and(caller())
-        .map(|key: Tail, app: Arc<App>, caller: Caller| {
-            reply(
-                &app,
-                admit(&app, &caller)
-                    .and_then(|_| signer(&app, key.as_str()).map_err(|problem| refused(&app, &caller, problem)))
-                    .map(|signer| json(&signer)),
-            )
-        });
+        .then(get_signer);
     let requests_api = warp::path!("v1" / "requests" / ..)
         .and(warp::path::tail())
         .and(warp::method())

@@ -10,7 +10,7 @@ use crate::{
     random,
     record::{End, PhaseTimes, Record},
     requester::RequesterId,
-    service::Signed,
+    service::{Signed, Waiting},
     storage::Idempotency,
     time::Timestamp,
 };
@@ -170,6 +170,10 @@ impl RequestParts<'_> {
         Ok((self.terms.requester_id.clone().unwrap_or_else(|| RequesterId::from(&name)), name))
     }
 
+    async fn ask(&self, messages: SmallVec<[Arc<Message>; 1]>) -> Result<SmallVec<[Waiting<'_>; 1]>, SigningError> {
+        self.service.ask_everywhere(self.records(messages)?).await
+    }
+
     async fn accept(&self, messages: SmallVec<[Arc<Message>; 1]>) -> Result<Accepted, SigningError> {
         let records = self.records(messages)?;
         let requester = records.first().map(|record| record.requester_id.clone());
@@ -217,7 +221,7 @@ impl SigningRequest<'_> {
             let id = accepted.request_ids.first().copied().unwrap_or(parts.id);
             return parts.end_of(id).await;
         }
-        let waiting = parts.counted(parts.records(messages).and_then(|records| parts.service.ask(records)))?;
+        let waiting = parts.counted(parts.ask(messages).await)?;
         match waiting.into_iter().next() {
             Some(waiting) => signed(*waiting.wait().await?),
             None => Err(SigningError::InvalidBatch(0)),
@@ -250,7 +254,7 @@ impl SigningRequest<'_, Vec<Message>> {
             let accepted = parts.counted(parts.accept(messages).await)?;
             return Ok(join_all(accepted.request_ids.into_iter().map(|id| parts.end_of(id))).await);
         }
-        let waiting = parts.counted(parts.records(messages).and_then(|records| parts.service.ask(records)))?;
+        let waiting = parts.counted(parts.ask(messages).await)?;
         Ok(join_all(waiting.into_iter().map(async |waiting| signed(*waiting.wait().await?))).await)
     }
 
@@ -259,7 +263,7 @@ impl SigningRequest<'_, Vec<Message>> {
     pub(crate) async fn send_for_records(self) -> Result<Vec<Record>, SigningError> {
         let Self { parts, messages } = self;
         let messages = messages.into_iter().map(Arc::new).collect();
-        let waiting = parts.counted(parts.records(messages).and_then(|records| parts.service.ask(records)))?;
+        let waiting = parts.counted(parts.ask(messages).await)?;
         try_join_all(waiting.into_iter().map(async |waiting| Ok(*waiting.wait().await?))).await
     }
 

@@ -2,15 +2,16 @@
 
 use super::{
     SigningService, gauge,
-    mailbox::{Inbox, Mailbox},
+    handle::Handle,
+    mailbox::{Inbox, Mail, Mailbox},
 };
 use crate::{
     dispatch::{Check, Refused, Verdict},
     session::{Close, Introduced, Rules, close_code},
 };
 use countersign_protocol::{
-    AckOutcome, ConnectionId, GoodbyeReason, PublicKey, RequestCancel, RequestId, RequestStatus, ServerFrame,
-    SignReject, SignResponse, Signable, Welcome, WelcomeLimits,
+    AckOutcome, ClientFrame, ConnectionId, GoodbyeReason, PublicKey, RequestCancel, RequestId, RequestStatus,
+    ServerFrame, SignReject, SignResponse, Signable, Welcome, WelcomeLimits,
 };
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ impl SigningService {
     pub(crate) fn connect(&self, id: ConnectionId) -> Option<(ConnectionGuard, Inbox)> {
         let (mailbox, inbox) = Mailbox::new(self.config().max_inflight);
         let mut state = self.state();
-        if !state.dispatcher.connect(id, mailbox) {
+        if !state.dispatcher.connect(id, Handle::Here(mailbox)) {
             return None;
         }
         self.metrics().connections.set(gauge(state.dispatcher.connections()));
@@ -35,26 +36,38 @@ impl SigningService {
         let config = self.config();
         let (key, device) = (introduced.key.to_bytes(), introduced.device.clone());
         let superseded = || Close::goodbye(GoodbyeReason::Superseded, config.reconnect_after, close_code::NORMAL);
-        self.apply(|dispatcher, now| {
-            dispatcher.introduce(id, key, device, introduced.proven, superseded, now)?;
-            Ok(Welcome {
-                connection_id: id,
-                heartbeat_ms: u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX),
-                limits: WelcomeLimits {
-                    max_message_bytes: config.max_message_bytes,
-                    max_inflight: config.max_inflight,
-                },
-            })
+        let now = self.now();
+        let mut state = self.state();
+        let result = state.dispatcher.introduce(id, key, device, introduced.proven, superseded, now);
+        if result.is_ok() {
+            self.announce(&state, id);
+        }
+        self.carry_out(state, now);
+        result.map(|()| Welcome {
+            connection_id: id,
+            heartbeat_ms: u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX),
+            limits: WelcomeLimits { max_message_bytes: config.max_message_bytes, max_inflight: config.max_inflight },
         })
     }
 
     /// Takes a connection that is being closed out of its key's.
     pub(crate) fn retire(&self, id: ConnectionId) {
-        self.apply(|dispatcher, now| dispatcher.retire(id, now));
+        let now = self.now();
+        let mut state = self.state();
+        self.depart(&mut state, id);
+        state.dispatcher.retire(id, now);
+        self.carry_out(state, now);
     }
 
     /// Takes note of how far a request has come; what the wallet is told, if it is over.
     pub(crate) fn handle_status(&self, id: ConnectionId, status: RequestStatus) -> Option<ServerFrame> {
+        if self.pass_on(id, status.request_id, || ClientFrame::RequestStatus(status)) {
+            return None;
+        }
+        self.note_status(id, status)
+    }
+
+    fn note_status(&self, id: ConnectionId, status: RequestStatus) -> Option<ServerFrame> {
         let request_id = status.request_id;
         let cause = self.apply(|dispatcher, now| dispatcher.handle_status(id, status, now))?;
         Some(ServerFrame::RequestCancel(RequestCancel { request_id, cause }))
@@ -67,6 +80,13 @@ impl SigningService {
         key: &PublicKey,
         response: SignResponse,
     ) -> Option<AckOutcome> {
+        if self.pass_on(id, response.request_id, || ClientFrame::SignResponse(response.clone())) {
+            return None;
+        }
+        self.judge_answer(id, key, response)
+    }
+
+    fn judge_answer(&self, id: ConnectionId, key: &PublicKey, response: SignResponse) -> Option<AckOutcome> {
         let SignResponse { request_id, message, signature, approved_by } = response;
         let check = self.apply(|dispatcher, _| dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature)));
         let stored = match check {
@@ -86,8 +106,47 @@ impl SigningService {
     }
 
     pub(crate) fn handle_reject(&self, id: ConnectionId, key: &PublicKey, reject: SignReject) -> Option<AckOutcome> {
+        if self.pass_on(id, reject.request_id, || ClientFrame::SignReject(reject.clone())) {
+            return None;
+        }
+        self.judge_reject(id, key, reject)
+    }
+
+    fn judge_reject(&self, id: ConnectionId, key: &PublicKey, reject: SignReject) -> Option<AckOutcome> {
         let SignReject { request_id, code, reason, scope } = reject;
         self.handle_verdict(id, key, request_id, Verdict::Rejected { code, reason, scope })
+    }
+
+    /// Answers what a wallet has said about a request of this node, or of none, by way of another node or some time ago.
+    pub(super) fn answer(&self, id: ConnectionId, frame: &str) {
+        let reply = match ClientFrame::parse(frame) {
+            Ok(ClientFrame::RequestStatus(status)) => self.note_status(id, status),
+            Ok(ClientFrame::SignResponse(response)) => self.key_of(id).and_then(|key| {
+                let request_id = response.request_id;
+                self.judge_answer(id, &key, response).map(|outcome| self.acknowledgement(request_id, outcome))
+            }),
+            Ok(ClientFrame::SignReject(reject)) => self.key_of(id).and_then(|key| {
+                let request_id = reject.request_id;
+                self.judge_reject(id, &key, reject).map(|outcome| self.acknowledgement(request_id, outcome))
+            }),
+            // Nobody passes such a frame on.
+            Ok(ClientFrame::Introduction(_) | ClientFrame::Ping(_) | ClientFrame::Pong(_)) | Err(_) => None,
+        };
+        if let Some(reply) = reply {
+            let now = self.now();
+            let mut state = self.state();
+            self.post(&mut state, id, Mail::Text(reply.to_json()), now);
+            self.carry_out(state, now);
+        }
+    }
+
+    fn key_of(&self, id: ConnectionId) -> Option<Arc<PublicKey>> {
+        let state = self.state();
+        let (key, _) = state.dispatcher.holder(id)?;
+        match state.dispatcher.handle(id)? {
+            Handle::Elsewhere(elsewhere) => elsewhere.key(key),
+            Handle::Here(_) => PublicKey::admit(key).ok().map(Arc::new),
+        }
     }
 
     fn handle_verdict(
@@ -110,7 +169,11 @@ pub(crate) struct ConnectionGuard {
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.service.apply(|dispatcher, now| dispatcher.disconnect(self.id, now));
+        let now = self.service.now();
+        let mut state = self.service.state();
+        self.service.depart(&mut state, self.id);
+        state.dispatcher.disconnect(self.id, now);
+        self.service.carry_out(state, now);
         self.service.metrics().connections.set(gauge(self.service.connections()));
         self.service.0.changed.notify_waiters();
     }

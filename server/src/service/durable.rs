@@ -3,8 +3,9 @@
 use super::SigningService;
 use crate::{
     SigningError,
+    cluster::{Mail, NodeId},
     dispatch::Accepted,
-    record::Record,
+    record::{PhaseTimes, Record},
     requester::RequesterId,
     storage::{Completion, Idempotency, Loaded, StoreError},
     time::Timestamp,
@@ -13,7 +14,7 @@ use countersign_protocol::{PublicKey, RequestId};
 use std::time::Duration;
 use tokio::{
     sync::{oneshot, watch},
-    time::{Instant, interval_at, sleep, sleep_until},
+    time::{Instant, interval, interval_at, sleep, sleep_until},
 };
 
 /// How long past a request's deadline its end may take to be on disk, before whoever waits is told that it cannot be had.
@@ -23,8 +24,18 @@ const STORE_GRACE: Duration = Duration::from_secs(1);
 const BEFORE_THE_FIRST_SWEEP: Duration = Duration::from_secs(5 * 60);
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(60 * 60);
 
+/// How exact the times are at which something is said to other nodes.
+const BETWEEN_LOOKS_AT_OTHERS: Duration = Duration::from_millis(100);
+
 /// How long a store has to look a request up.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a withdrawal may take, and after what time it is said to the request's owner again, who may be another one by then.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+const BETWEEN_CANCELS: Duration = Duration::from_secs(1);
+
+/// How long news of a request on another node may be late where the letter that brings it is lost.
+const BETWEEN_READS: Duration = Duration::from_secs(1);
 
 /// A timer that is so late tells that the process was stopped: a machine that is merely busy is not.
 const OVERSLEPT: Duration = Duration::from_secs(2);
@@ -43,13 +54,26 @@ impl SigningService {
         idempotency: Option<Idempotency>,
         queue: bool,
     ) -> Result<Accepted, SigningError> {
-        let expires_at = records.first().map(|record| record.expires_at);
-        let accepted = self.begin_durably(records, idempotency, queue)?;
+        let Some(Record { public_key, expires_at, .. }) = records.first() else {
+            return Err(SigningError::InvalidBatch(0));
+        };
+        let (key, expires_at) = (*public_key, *expires_at);
+        let is_located = self.locate(&key).await;
+        let accepted = self.begin_durably(records, idempotency, queue);
+        let accepted = accepted.map_err(|error| Self::unless_unknown(error, is_located))?;
         tokio::select! {
             biased;
-            accepted = accepted => accepted.unwrap_or(Err(SigningError::StorageUnavailable)),
+            accepted = accepted => {
+                let accepted = accepted.unwrap_or(Err(SigningError::StorageUnavailable));
+                accepted.map_err(|error| Self::unless_unknown(error, is_located))
+            }
             () = self.overdue(expires_at) => Err(SigningError::StorageUnavailable),
         }
+    }
+
+    /// That no wallet is connected can be said where that is known.
+    pub(crate) fn unless_unknown(error: SigningError, is_located: bool) -> SigningError {
+        if error == SigningError::SignerNotConnected && !is_located { SigningError::StorageUnavailable } else { error }
     }
 
     pub(crate) fn begin_durably(
@@ -98,8 +122,17 @@ impl SigningService {
     /// As of [`SigningService::record`].
     pub async fn subscribe(&self, requester: &RequesterId, id: RequestId) -> Result<Subscription, SigningError> {
         let (changes, requester) = (self.watch(id), requester.clone());
-        let mut subscription =
-            Subscription { service: self.clone(), requester, id, changes, news: None, stale: false, last: false };
+        let mut subscription = Subscription {
+            service: self.clone(),
+            requester,
+            id,
+            changes,
+            news: None,
+            stale: false,
+            last: false,
+            told: None,
+            owner: None,
+        };
         // Looked up after the watch has begun, so that nothing falls in between.
         subscription.news = Some(self.look_up(&subscription.requester, id).await?);
         Ok(subscription)
@@ -131,7 +164,7 @@ impl SigningService {
             biased;
             ended = ended => return ended,
             () = sleep(time_limit) => false,
-            () = self.overdue(expires_at) => true,
+            () = self.overdue(expires_at.unwrap_or_else(|| self.now())) => true,
         };
         let record = self.record(requester, id).await?;
         if record.end.is_none() && is_overdue {
@@ -142,8 +175,8 @@ impl SigningService {
 
     /// Resolves when the end of a request with this deadline should have been on disk: whoever waits for it is answered then, whatever
     /// the store does.
-    async fn overdue(&self, expires_at: Option<Timestamp>) {
-        self.due(expires_at.unwrap_or_else(|| self.now())).await;
+    async fn overdue(&self, expires_at: Timestamp) {
+        self.due(expires_at).await;
         sleep(STORE_GRACE).await;
     }
 
@@ -156,15 +189,39 @@ impl SigningService {
         if record.end.is_some() {
             return Ok(record);
         }
-        self.withdraw(id);
-        // It is over once that is on disk, which is a matter of milliseconds; a disk that hangs is not waited for.
-        self.wait(requester, id, Duration::from_secs(10)).await
+        if self.is_open_here(id) {
+            self.withdraw(id);
+            // It is over once that is on disk, which is a matter of milliseconds; a disk that hangs is not waited for.
+            return self.wait(requester, id, CANCEL_TIMEOUT).await;
+        }
+        self.cancel_elsewhere(requester, record).await
+    }
+
+    /// Has its owner withdraw a request, whoever that is meanwhile.
+    async fn cancel_elsewhere(&self, requester: &RequesterId, mut record: Record) -> Result<Record, SigningError> {
+        let (id, begun) = (record.id, Instant::now());
+        while record.end.is_none() && begun.elapsed() < CANCEL_TIMEOUT {
+            self.withdraw_from(id, record.node);
+            record = self.wait(requester, id, BETWEEN_CANCELS).await?;
+        }
+        Ok(record)
+    }
+
+    pub(crate) fn withdraw_from(&self, id: RequestId, owner: Option<NodeId>) {
+        match owner {
+            Some(owner) if !self.is_open_here(id) => self.tell_owner(owner, Mail::Withdraw { request_id: id }),
+            Some(_) | None => self.withdraw(id),
+        }
+    }
+
+    fn is_open_here(&self, id: RequestId) -> bool {
+        self.state().dispatcher.durable_record(id).is_some()
     }
 
     /// Ends durable requests whose time is over, and has the store forget what has been kept for long enough, for as long as it is
     /// polled. Run it once beside a service that has a store; requests that somebody waits for end in time without it.
     pub async fn maintain(&self) {
-        tokio::join!(self.end_in_time(), self.forget_now_and_then(), self.watch_the_clock());
+        tokio::join!(self.end_in_time(), self.forget_now_and_then(), self.watch_the_clock(), self.keep_in_touch());
     }
 
     async fn forget_now_and_then(&self) {
@@ -174,6 +231,18 @@ impl SigningService {
         loop {
             sweeps.tick().await;
             store.forget(self.0.clock.believed());
+        }
+    }
+
+    /// Does in time what there is to do with other nodes.
+    async fn keep_in_touch(&self) {
+        if self.0.hub.is_none() {
+            return;
+        }
+        let mut looks = interval(BETWEEN_LOOKS_AT_OTHERS);
+        loop {
+            looks.tick().await;
+            self.handle_timeout();
         }
     }
 
@@ -206,9 +275,12 @@ impl SigningService {
 
     /// A store that had failed works again, and has this on disk.
     pub(super) fn recover(&self, mut loaded: Loaded) {
-        let behind = self.0.clock.ahead().saturating_neg();
-        loaded.open.iter_mut().chain(&mut loaded.ended).for_each(|record| record.move_by(behind));
-        self.apply(|dispatcher, now| dispatcher.recover(loaded, now));
+        loaded.open.iter_mut().chain(&mut loaded.ended).for_each(|record| record.move_by(self.behind()));
+        let now = self.now();
+        let mut state = self.state();
+        state.dispatcher.recover(loaded, now);
+        self.watch_open_keys(&mut state, now);
+        self.carry_out(state, now);
         self.0.deadlines.notify_one();
     }
 
@@ -220,8 +292,20 @@ impl SigningService {
         self.apply(|dispatcher, now| dispatcher.cancel(id, now));
     }
 
-    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+    fn next_deadline(&self) -> Option<Timestamp> {
         self.state().dispatcher.poll_timeout()
+    }
+
+    /// When [`SigningService::handle_timeout`] is due.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        let state = self.state();
+        let others = state.cluster.as_ref().and_then(|cluster| cluster.poll_timeout());
+        state.dispatcher.poll_timeout().into_iter().chain(others).min()
+    }
+
+    fn is_clustered(&self) -> bool {
+        self.0.hub.is_some()
     }
 
     async fn read(&self, id: RequestId) -> Result<Option<Record>, SigningError> {
@@ -238,7 +322,7 @@ impl SigningService {
         match record {
             Ok(Ok(mut record)) => {
                 if let Some(record) = &mut record {
-                    record.move_by(self.0.clock.ahead().saturating_neg());
+                    record.move_by(self.behind());
                 }
                 Ok(record)
             }
@@ -246,10 +330,12 @@ impl SigningService {
         }
     }
 
-    /// Woken at each change of an open durable request; none where it is not open.
+    /// Woken at each change of an open durable request, which may be open on another node; none where it is not open.
     fn watch(&self, id: RequestId) -> Option<watch::Receiver<()>> {
         let mut state = self.state();
-        state.dispatcher.durable_record(id)?;
+        if self.0.hub.is_none() {
+            state.dispatcher.durable_record(id)?;
+        }
         Some(state.watchers.entry(id).or_insert_with(|| watch::Sender::new(())).subscribe())
     }
 }
@@ -266,6 +352,9 @@ pub struct Subscription {
     stale: bool,
     /// It was the last.
     last: bool,
+    told: Option<Told>,
+    /// Which node owns it, as of the last look.
+    owner: Option<NodeId>,
 }
 
 impl Subscription {
@@ -284,26 +373,65 @@ impl Subscription {
     /// No change is lost when the future is dropped.
     pub async fn next(&mut self) -> Result<Option<Record>, SigningError> {
         if let Some(record) = self.news.take() {
-            if record.end.is_some() {
-                self.changes = None;
+            return Ok(Some(self.tell(record)));
+        }
+        while self.changes.is_some() {
+            if !self.stale {
+                self.last = self.changed().await;
+                self.stale = true;
             }
-            return Ok(Some(self.service.shown(record)));
+            let record = self.service.look_up(&self.requester, self.id).await?;
+            self.stale = false;
+            if self.last && record.end.is_none() {
+                // Nobody wakes it any more. Another node may own it by now, unless the server stops.
+                self.changes = self.service.watch(self.id).filter(|_| !self.service.is_draining());
+                if self.changes.is_none() {
+                    return Err(SigningError::Draining);
+                }
+            }
+            if self.told != Some(Told::of(&record)) {
+                return Ok(Some(self.tell(record)));
+            }
         }
-        let Some(changes) = &mut self.changes else { return Ok(None) };
-        if !self.stale {
-            // Nobody wakes it any more when the request has ended or the server stops.
-            self.last = changes.changed().await.is_err();
-            self.stale = true;
-        }
-        let record = self.service.record(&self.requester, self.id).await?;
-        self.stale = false;
-        if self.last {
+        Ok(None)
+    }
+
+    fn tell(&mut self, record: Record) -> Record {
+        if record.end.is_some() {
             self.changes = None;
-            if record.end.is_none() {
-                return Err(SigningError::Draining);
-            }
         }
-        Ok(Some(record))
+        self.told = Some(Told::of(&record));
+        self.owner = record.node;
+        self.service.shown(record)
+    }
+
+    /// Resolves when there may be something new; true where nobody wakes it any more, since the request has ended or is another node's, or
+    /// the server stops.
+    async fn changed(&mut self) -> bool {
+        let Some(changes) = &mut self.changes else { return true };
+        if self.service.is_open_here(self.id) || !self.service.is_clustered() {
+            return changes.changed().await.is_err();
+        }
+        if let Some(owner) = self.owner {
+            self.service.follow(self.id, owner);
+        }
+        tokio::select! {
+            changed = changes.changed() => changed.is_err(),
+            () = sleep(BETWEEN_READS) => false,
+        }
+    }
+}
+
+/// What was told of a request: not again what is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Told {
+    times: PhaseTimes,
+    attempt: u32,
+}
+
+impl Told {
+    fn of(record: &Record) -> Self {
+        Self { times: record.times, attempt: record.attempt }
     }
 }
 

@@ -1,20 +1,18 @@
 //! Gives the dispatcher its inputs and carries out what it asks.
 
-use super::{
-    SigningService, State,
-    ended::Ended,
-    gauge,
-    mailbox::{Mail, Mailbox},
-};
+use super::{SigningService, State, ended::Ended, gauge, handle::Handle, mailbox::Mail, told::Told};
 use crate::{
-    SigningError,
-    dispatch::{Dispatcher, Effect, OpenRequest, Ticket},
+    SigningError, cluster,
+    dispatch::{Dispatcher, Effect, OpenRequest, SignFrame, Ticket},
     record::Record,
-    storage::{Completion, StoreError, Write, Written},
+    storage::{Completion, Write},
     time::Timestamp,
 };
 use countersign_protocol::{AckOutcome, ConnectionId, RequestId, ResponseAck, ServerFrame, WireName as _};
-use std::{mem, sync::MutexGuard};
+use std::{
+    mem,
+    sync::{Arc, MutexGuard},
+};
 use tokio::sync::oneshot;
 
 impl SigningService {
@@ -22,7 +20,7 @@ impl SigningService {
     /// in the order in which it was decided.
     pub(super) fn apply<R>(
         &self,
-        input: impl FnOnce(&mut Dispatcher<Mailbox, oneshot::Sender<Box<Record>>>, Timestamp) -> R,
+        input: impl FnOnce(&mut Dispatcher<Handle, oneshot::Sender<Box<Record>>>, Timestamp) -> R,
     ) -> R {
         let now = self.now();
         let mut state = self.state();
@@ -36,27 +34,44 @@ impl SigningService {
     pub(super) fn carry_out(&self, mut state: MutexGuard<'_, State>, now: Timestamp) {
         self.carry_out_effects(&mut state, now);
         // What a store has told meanwhile could not be taken in there: this thread has the state locked.
-        while let Some((ticket, written)) = self.0.told_at_once.next() {
-            state.dispatcher.handle_written(ticket, written, now);
-            self.carry_out_effects(&mut state, now);
-            self.0.changed.notify_waiters();
+        loop {
+            while let Some(told) = self.0.told_at_once.next() {
+                self.hear(&mut state, told, now);
+                self.carry_out_effects(&mut state, now);
+                self.0.changed.notify_waiters();
+            }
+            if !self.send_letters(&mut state, now) {
+                break;
+            }
         }
         self.0.metrics.pending.set(gauge(state.dispatcher.pending()));
-        let ended = mem::take(&mut state.ended);
+        let (ended, unanswered) = (mem::take(&mut state.ended), mem::take(&mut state.unanswered));
         drop(state);
         for ended in ended {
             self.report(&ended);
         }
+        for (connection, frame) in unanswered {
+            self.answer(connection, &frame);
+        }
     }
 
-    fn carry_out_effects(&self, state: &mut State, now: Timestamp) {
+    /// Sends other nodes what there is for them; whether something may be left to do.
+    fn send_letters(&self, state: &mut State, now: Timestamp) -> bool {
+        let Some(hub) = &self.0.hub else { return false };
+        self.show_waiting(state, now);
+        self.carry_out_effects(state, now);
+        let letters = state.cluster.as_mut().map(|cluster| cluster.flush(now)).unwrap_or_default();
+        if letters.is_empty() {
+            return false;
+        }
+        hub.send(letters);
+        true
+    }
+
+    pub(super) fn carry_out_effects(&self, state: &mut State, now: Timestamp) {
         while let Some(effect) = state.dispatcher.poll_effect() {
             match effect {
-                Effect::Deliver { to, frame, inflight } => {
-                    let taken =
-                        state.dispatcher.handle(to).is_some_and(|mailbox| mailbox.post_request(frame, inflight));
-                    self.drop_if_full(taken, state, to, now);
-                }
+                Effect::Deliver { to, frame, inflight } => self.post_request(state, to, frame, inflight, now),
                 Effect::Send { to, text } => self.post(state, to, Mail::Text(text), now),
                 Effect::Acknowledge { to, request_id, outcome } => {
                     let text = self.acknowledgement(request_id, outcome).to_json();
@@ -77,6 +92,7 @@ impl SigningService {
                     if let Some(watchers) = state.watchers.get(&id) {
                         watchers.send_replace(());
                     }
+                    state.tell_followers(id, false);
                 }
                 Effect::Ended(open) => self.tell(state, open),
             }
@@ -95,14 +111,51 @@ impl SigningService {
         tracing::info!(outcome = error.code(), "request refused");
     }
 
-    fn post(&self, state: &mut State, to: ConnectionId, mail: Mail, now: Timestamp) {
-        let taken = state.dispatcher.handle(to).is_some_and(|mailbox| mailbox.post(mail));
-        self.drop_if_full(taken, state, to, now);
+    pub(super) fn post(&self, state: &mut State, to: ConnectionId, mail: Mail, now: Timestamp) {
+        match state.dispatcher.handle(to) {
+            Some(Handle::Here(mailbox)) => {
+                let taken = mailbox.post(mail);
+                self.drop_if_full(taken, state, to, now);
+            }
+            Some(Handle::Elsewhere(elsewhere)) => {
+                let node = elsewhere.node;
+                match mail {
+                    Mail::Text(frame) => state.send_to(node, to, frame),
+                    // Such frames are made when they are written; and the node that has a connection is who closes it.
+                    Mail::Request(_) | Mail::Close(_) => {}
+                }
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn post_request(
+        &self,
+        state: &mut State,
+        to: ConnectionId,
+        frame: Arc<SignFrame>,
+        inflight: usize,
+        now: Timestamp,
+    ) {
+        match state.dispatcher.handle(to) {
+            Some(Handle::Here(mailbox)) => {
+                let taken = mailbox.post_request(frame, inflight);
+                self.drop_if_full(taken, state, to, now);
+            }
+            Some(Handle::Elsewhere(elsewhere)) => {
+                let node = elsewhere.node;
+                if let Some(frame) = frame.to_json(now) {
+                    state.send_to(node, to, frame);
+                }
+            }
+            None => {}
+        }
     }
 
     /// A connection that lets its mail pile up is let go: dropping its mailbox ends it.
-    fn drop_if_full(&self, taken: bool, state: &mut State, to: ConnectionId, now: Timestamp) {
+    pub(super) fn drop_if_full(&self, taken: bool, state: &mut State, to: ConnectionId, now: Timestamp) {
         if !taken && state.dispatcher.handle(to).is_some() {
+            self.depart(state, to);
             state.dispatcher.disconnect(to, now);
             self.0.metrics.connections.set(gauge(state.dispatcher.connections()));
             self.0.changed.notify_waiters();
@@ -116,20 +169,10 @@ impl SigningService {
         let service = self.clone();
         let then = Completion::new(move |written| {
             if let Some(ticket) = ticket {
-                service.take_written(ticket, written);
+                service.take(Told::Written(ticket, written));
             }
         });
         self.0.told_at_once.submit(|| store.write(write, then));
-    }
-
-    /// Takes the outcome of a write, which a store may tell from any thread, or at once from within the submission.
-    fn take_written(&self, ticket: Ticket, mut written: Result<Written, StoreError>) {
-        if let Ok(Written::Ended(record)) = &mut written {
-            record.move_by(self.0.clock.ahead().saturating_neg());
-        }
-        let Some(written) = self.0.told_at_once.defer((ticket, written)) else { return };
-        self.apply(|dispatcher, now| dispatcher.handle_written(written.0, written.1, now));
-        self.0.changed.notify_waiters();
     }
 
     fn tell(&self, state: &mut State, open: OpenRequest<oneshot::Sender<Box<Record>>>) {
@@ -137,6 +180,7 @@ impl SigningService {
         state.ended.extend(Ended::of(&record));
         // Whoever watches looks for itself, and finds the end on disk.
         drop(state.watchers.remove(&record.id));
+        state.tell_followers(record.id, true);
         if let Some(waiter) = waiter {
             // Fails only where the caller is gone, who then needs no answer.
             let _ = waiter.send(record);
@@ -148,5 +192,21 @@ impl SigningService {
         let Ended { id, key, outcome, took } = ended;
         self.0.metrics.request_ended(outcome, *took);
         tracing::info!(request = %id, key = &**key, outcome, ms = took.as_millis(), "request ended");
+    }
+}
+
+impl State {
+    /// Sends a frame to a wallet of another node.
+    fn send_to(&mut self, node: cluster::NodeId, connection: ConnectionId, frame: String) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.post(node, cluster::Mail::ForWallet { connection, frame });
+        }
+    }
+
+    /// Says to the nodes on which somebody follows a request that it has changed.
+    fn tell_followers(&mut self, id: RequestId, is_last: bool) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.tell_followers(id, is_last);
+        }
     }
 }

@@ -1,33 +1,37 @@
 //! The signing service: what a backend calls, and what every wallet connection reports to.
 
 mod clock;
+mod cluster;
 mod connections;
 mod durable;
 mod effects;
 mod ended;
+mod handle;
 mod mailbox;
+mod told;
 mod told_at_once;
 mod waiting;
 
 pub(crate) use connections::ConnectionGuard;
 pub use durable::Subscription;
 pub use mailbox::{Inbox, Mail};
-#[cfg(feature = "simulation")]
 pub use waiting::Waiting;
 
 use crate::{
+    cluster::Hub,
     config::Config,
-    dispatch::{Accepted, Dispatcher, Ticket},
+    dispatch::{Accepted, Dispatcher},
     error::SigningError,
     metrics::Metrics,
     record::{PhaseTimes, Record},
     session::{Close, Rules, close_code},
-    storage::{Loaded, Storage, StoreError, Written},
+    storage::{Loaded, Storage},
     time::{Clock, Timestamp},
 };
-use countersign_protocol::{ApprovedBy, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature};
+use cluster::{Cluster, Hears};
+use countersign_protocol::{ApprovedBy, ConnectionId, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature};
 use ended::Ended;
-use mailbox::Mailbox;
+use handle::Handle;
 use smallvec::SmallVec;
 use std::{
     collections::HashMap,
@@ -35,6 +39,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{Notify, oneshot, watch};
+use told::Told;
 use told_at_once::ToldAtOnce;
 
 /// A signature that has been verified over the message that was asked for, under the key that was asked.
@@ -76,7 +81,9 @@ struct Inner {
     clock: Clock,
     /// Keeps what has to outlive the process; none where nothing has to.
     store: Option<Arc<dyn Storage>>,
-    told_at_once: ToldAtOnce<(Ticket, Result<Written, StoreError>)>,
+    /// Connects this node with others; none where it is the only one.
+    hub: Option<Arc<dyn Hub>>,
+    told_at_once: ToldAtOnce<Told>,
     state: Mutex<State>,
     /// Told whenever a request or a connection has gone.
     changed: Notify,
@@ -86,7 +93,11 @@ struct Inner {
 
 #[derive(Debug)]
 struct State {
-    dispatcher: Dispatcher<Mailbox, oneshot::Sender<Box<Record>>>,
+    dispatcher: Dispatcher<Handle, oneshot::Sender<Box<Record>>>,
+    /// What is known of other nodes, where there may be any.
+    cluster: Option<Cluster>,
+    /// What wallets have said, to be answered here once the state is not locked any more: judging a signature takes its time.
+    unanswered: Vec<(ConnectionId, String)>,
     /// Who waits for durable requests to be taken, by the first request of each call.
     acceptances: HashMap<RequestId, oneshot::Sender<Result<Accepted, SigningError>>>,
     /// Who watches durable requests. A watcher is woken and then looks for itself.
@@ -98,13 +109,19 @@ struct State {
 impl SigningService {
     /// A service without connections. Nothing of it outlives the process: requests that would have to are refused.
     pub fn new(config: Config) -> Self {
-        Self::assemble(config, Clock::new(), None, Loaded::default())
+        Self::assemble(config, Clock::new(), None, None, Loaded::default())
     }
 
     /// A service that keeps durable requests in `store`, and goes on with what that has `loaded` of an earlier one. Run
     /// [`SigningService::maintain`] beside it.
     pub fn with_storage(config: Config, store: Arc<dyn Storage>, loaded: Loaded) -> Self {
-        Self::assemble(config, Clock::new(), Some(store), loaded)
+        Self::assemble(config, Clock::new(), Some(store), None, loaded)
+    }
+
+    /// Likewise, as one of the nodes that `hub` connects: wallets that are connected to others are asked as well, and what another one leaves
+    /// behind is gone on with.
+    pub fn clustered(config: Config, store: Arc<dyn Storage>, hub: Arc<dyn Hub>, loaded: Loaded) -> Self {
+        Self::assemble(config, Clock::new(), Some(store), Some(hub), loaded)
     }
 
     /// A service that keeps durable requests in a directory, and goes on with those it finds there. Blocks while it reads them. Run
@@ -116,7 +133,7 @@ impl SigningService {
     pub fn open(config: Config, store: crate::store::StoreConfig) -> Result<Self, crate::store::OpenError> {
         let clock = Clock::new();
         let (store, loaded) = crate::store::Store::open(store, clock.now())?;
-        Ok(Self::assemble(config, clock, Some(Arc::new(store)), loaded))
+        Ok(Self::assemble(config, clock, Some(Arc::new(store)), None, loaded))
     }
 
     /// A service that keeps durable requests in PostgreSQL, and goes on with those it finds there. Blocks while it connects and reads them. Run
@@ -131,20 +148,34 @@ impl SigningService {
     ) -> Result<Self, crate::store::ConnectError> {
         let clock = Clock::new();
         let (store, loaded) = crate::store::Store::connect(store, clock.now())?;
-        Ok(Self::assemble(config, clock, Some(Arc::new(store)), loaded))
+        Ok(Self::assemble(config, clock, Some(Arc::new(store)), None, loaded))
     }
 
-    pub(crate) fn assemble(config: Config, clock: Clock, store: Option<Arc<dyn Storage>>, loaded: Loaded) -> Self {
+    pub(crate) fn assemble(
+        config: Config,
+        clock: Clock,
+        store: Option<Arc<dyn Storage>>,
+        hub: Option<Arc<dyn Hub>>,
+        loaded: Loaded,
+    ) -> Self {
         let dispatcher = Dispatcher::new(config.capacity(), loaded, clock.now());
         let metrics = Metrics::default();
         metrics.pending.set(gauge(dispatcher.pending()));
-        let state = State { dispatcher, acceptances: HashMap::new(), watchers: HashMap::new(), ended: SmallVec::new() };
+        let state = State {
+            dispatcher,
+            cluster: hub.is_some().then(Cluster::new),
+            unanswered: Vec::new(),
+            acceptances: HashMap::new(),
+            watchers: HashMap::new(),
+            ended: SmallVec::new(),
+        };
         let service = Self(Arc::new(Inner {
             rules: Arc::new(config.rules()),
             config,
             metrics,
             clock,
             store,
+            hub,
             told_at_once: ToldAtOnce::default(),
             state: Mutex::new(state),
             changed: Notify::new(),
@@ -158,6 +189,9 @@ impl SigningService {
                     Self(inner).recover(loaded);
                 }
             }));
+        }
+        if let Some(hub) = &service.0.hub {
+            hub.listen(Box::new(Hears(Arc::downgrade(&service.0))));
         }
         service
     }
@@ -199,7 +233,11 @@ impl SigningService {
 
     pub(crate) fn begin_drain(&self) {
         let goodbye = self.goodbye().frame;
-        self.apply(|dispatcher, _| dispatcher.begin_drain(&goodbye));
+        let now = self.now();
+        let mut state = self.state();
+        state.dispatcher.begin_drain(&goodbye);
+        self.hand_over(&state);
+        self.carry_out(state, now);
     }
 
     pub(crate) fn finish_drain(&self) {
@@ -209,8 +247,9 @@ impl SigningService {
 
     #[cfg(feature = "simulation")]
     pub(crate) fn is_idle(&self) -> bool {
-        let State { dispatcher, acceptances, watchers, ended: _ } = &*self.state();
-        dispatcher.is_idle() && acceptances.is_empty() && watchers.is_empty()
+        let State { dispatcher, cluster, unanswered, acceptances, watchers, ended: _ } = &*self.state();
+        let is_idle = cluster.as_ref().is_none_or(Cluster::is_idle) && unanswered.is_empty();
+        dispatcher.is_idle() && is_idle && acceptances.is_empty() && watchers.is_empty()
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -32,6 +32,18 @@ impl SigningService {
         }
     }
 
+    /// Likewise, once it is known which wallets there are on other nodes.
+    pub(crate) async fn ask_everywhere(
+        &self,
+        records: SmallVec<[Box<Record>; 1]>,
+    ) -> Result<SmallVec<[Waiting<'_>; 1]>, SigningError> {
+        let is_located = match records.first() {
+            Some(first) => self.locate(&first.public_key).await,
+            None => true,
+        };
+        self.ask(records).map_err(|error| Self::unless_unknown(error, is_located))
+    }
+
     /// Only now is it worth telling a key that nobody could hold from one that nobody holds, outside the lock: it takes as long as a
     /// verification.
     fn unless_inadmissible(key: Option<PublicKeyBytes>, error: SigningError) -> SigningError {
@@ -46,7 +58,11 @@ impl SigningService {
 
     /// Ends what has no time left.
     pub(crate) fn handle_timeout(&self) {
-        self.apply(|dispatcher, now| dispatcher.handle_timeout(now));
+        let now = self.now();
+        let mut state = self.state();
+        state.dispatcher.handle_timeout(now);
+        self.cluster_timeout(&mut state, now);
+        self.carry_out(state, now);
     }
 }
 

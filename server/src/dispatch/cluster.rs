@@ -1,0 +1,95 @@
+//! What it takes to be one node of several: requests that come from other nodes and go to them.
+
+use super::{Accepting, Dispatcher};
+use crate::{record::Record, time::Timestamp};
+use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
+use smallvec::SmallVec;
+use std::collections::BTreeSet;
+
+impl<T, W> Dispatcher<T, W> {
+    /// Whether it is here that something is to be said about a request: it is open, or has ended lately, or nobody knows.
+    pub(crate) fn has_heard_of(&self, id: RequestId) -> bool {
+        self.open_requests.get(id).is_some()
+            || self.abandoned.contains_key(&id)
+            || self.recently_ended.has(id)
+            || self.is_accepting(id)
+    }
+
+    /// How a request ended elsewhere.
+    pub(crate) fn remember(&mut self, record: &Record) {
+        self.recently_ended.remember(record, SmallVec::new());
+    }
+
+    /// Takes a place on a connection for a request of another node, if there is one.
+    pub(crate) fn engage(&mut self, connection: ConnectionId, id: RequestId) -> bool {
+        if self.open_requests.inflight(connection).contains(&id) {
+            return true;
+        }
+        let has_room = self.open_requests.inflight(connection).len() < self.capacity.max_inflight;
+        if has_room {
+            self.open_requests.engage(connection, id);
+        }
+        has_room
+    }
+
+    /// How many connections of this node hold a key.
+    #[cfg(feature = "http")]
+    pub(crate) fn connections_here(&self, key: &PublicKeyBytes) -> usize {
+        self.registry.holding_here(key)
+    }
+
+    /// How many requests a connection has to answer.
+    pub(crate) fn inflight(&self, connection: ConnectionId) -> usize {
+        self.open_requests.inflight(connection).len()
+    }
+
+    /// Gives it up again, to whatever waits for it here.
+    pub(crate) fn release(&mut self, connection: ConnectionId, id: RequestId, now: Timestamp) {
+        self.open_requests.release(connection, id);
+        self.deliver_to(connection, now);
+    }
+
+    /// The keys of open requests.
+    pub(crate) fn open_keys(&self) -> Vec<PublicKeyBytes> {
+        self.open_requests.keys()
+    }
+
+    /// Whether a key has requests that are open or about to be.
+    pub(crate) fn has_open(&self, key: &PublicKeyBytes) -> bool {
+        let is_of = |accepting: &Accepting| accepting.records.first().is_some_and(|first| first.public_key == *key);
+        !self.open_requests.of_key(key).is_empty() || self.accepting.values().any(is_of)
+    }
+
+    /// Goes on with open requests that this node has come to own.
+    pub(crate) fn adopt(&mut self, records: Vec<Record>, now: Timestamp) {
+        let mut concerned = BTreeSet::new();
+        for record in records {
+            if self.open_requests.get(record.id).is_none() && !self.is_accepting(record.id) {
+                concerned.append(&mut self.go_on_with(record, now));
+            }
+        }
+        self.deliver_to_all(concerned, now);
+    }
+
+    /// Lets go of all durable requests but those whose end is being written: it shows whose those are.
+    pub(crate) fn let_go_of_all(&mut self) {
+        for id in self.open_requests.ids() {
+            if self.open_requests.get(id).is_some_and(|open| open.durable && !open.is_decided()) {
+                self.let_go(id);
+            }
+        }
+    }
+
+    pub(super) fn is_accepting(&self, id: RequestId) -> bool {
+        let is_one = |accepting: &Accepting| accepting.records.iter().any(|other| other.id == id);
+        self.accepting.values().any(is_one)
+    }
+
+    pub(super) fn deliver_to_all(&mut self, connections: BTreeSet<ConnectionId>, now: Timestamp) {
+        if !self.draining {
+            for connection in connections {
+                self.deliver_to(connection, now);
+            }
+        }
+    }
+}

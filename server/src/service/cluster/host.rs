@@ -1,0 +1,335 @@
+//! The host's side: wallets of this node that requests of others are put to.
+
+use super::{super::State, Cluster};
+use crate::{
+    SigningService,
+    cluster::{Exhausted, Guest, Mail, NodeId, Presence, Step, Taken},
+    dispatch::SignFrame,
+    record::Record,
+    service::{mailbox, told::Told},
+    storage::{Completion, StoreError},
+    time::Timestamp,
+};
+use countersign_protocol::{
+    ClientFrame, ConnectionId, RequestCancel, RequestId, RequestStatus, ResponseAck, ServerFrame, SignRequest,
+    WalletState,
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// How long to wait for a request to find its owner, before the database is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+impl SigningService {
+    /// Passes on what a wallet says about a request of another node; false where it is to be answered here.
+    pub(in crate::service) fn pass_on(
+        &self,
+        connection: ConnectionId,
+        id: RequestId,
+        frame: impl FnOnce() -> ClientFrame,
+    ) -> bool {
+        if self.0.hub.is_none() {
+            return false;
+        }
+        let now = self.now();
+        let mut state = self.state();
+        let is_passed_on = self.pass_on_from(&mut state, connection, id, frame);
+        self.carry_out(state, now);
+        is_passed_on
+    }
+
+    fn pass_on_from(
+        &self,
+        state: &mut State,
+        connection: ConnectionId,
+        id: RequestId,
+        frame: impl FnOnce() -> ClientFrame,
+    ) -> bool {
+        let State { cluster: Some(cluster), dispatcher, .. } = state else { return false };
+        if let Some(guest) = cluster.guests.get_mut(connection, id) {
+            let frame = frame();
+            let text = frame.to_json();
+            if !matches!(frame, ClientFrame::RequestStatus(_)) {
+                guest.answer = Some(text.clone());
+            }
+            cluster.links.post(guest.owner, Mail::FromWallet { connection, frame: text });
+            return true;
+        }
+        !dispatcher.has_heard_of(id) && self.inquire(cluster, connection, id, frame().to_json())
+    }
+
+    /// Looks for a request that a wallet names; false where it names too many.
+    fn inquire(&self, cluster: &mut Cluster, connection: ConnectionId, id: RequestId, frame: String) -> bool {
+        let is_new = cluster.inquiries.add(connection, id, frame);
+        if is_new == Some(true) {
+            self.read_for(connection, id);
+        }
+        is_new.is_some()
+    }
+
+    pub(super) fn read_for(&self, connection: ConnectionId, id: RequestId) {
+        let Some(store) = &self.0.store else { return };
+        let service = self.clone();
+        let then = Completion::new(move |record: Result<Option<Record>, _>| {
+            service.take(Told::Read { connection, id, record: record.map(|record| record.map(Box::new)) });
+        });
+        self.0.told_at_once.submit(|| store.read(id, then));
+    }
+
+    /// Takes what the database has of a request that a wallet named.
+    pub(in crate::service) fn take_read(
+        &self,
+        state: &mut State,
+        connection: ConnectionId,
+        id: RequestId,
+        record: Result<Option<Box<Record>>, StoreError>,
+        now: Timestamp,
+    ) {
+        let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+        let Some((key, _)) = dispatcher.holder(connection) else { return };
+        let Some(inquiry) = cluster.inquiries.get_mut(connection, id) else { return };
+        let record = match record {
+            Ok(record) => record.filter(|record| record.public_key == key),
+            Err(StoreError::Full | StoreError::Failed) => {
+                inquiry.step = Step::Waiting(now.after(ASK_AGAIN));
+                return;
+            }
+        };
+        if let Some(ended) = record.as_ref().filter(|record| record.end.is_some()) {
+            dispatcher.remember(ended);
+        }
+        let others = cluster.links.others();
+        match record.map(|record| record.node) {
+            _ if dispatcher.has_heard_of(id) => answer_here(state, connection, id),
+            Some(Some(owner)) if others.contains(&owner) => {
+                ask(state, connection, id, &BTreeSet::from([owner]), true);
+            }
+            Some(_) => inquiry.step = Step::Waiting(now.after(ASK_AGAIN)),
+            None if others.is_empty() => answer_here(state, connection, id),
+            None => ask(state, connection, id, &others, false),
+        }
+    }
+
+    /// Takes the word of a node about a request that a wallet here has named, or that was its own until now.
+    pub(super) fn take_mine(
+        &self,
+        state: &mut State,
+        from: NodeId,
+        connection: ConnectionId,
+        id: RequestId,
+        mine: bool,
+        now: Timestamp,
+    ) {
+        let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+        if !mine {
+            if cluster.guests.get_mut(connection, id).is_some_and(|guest| guest.owner == from)
+                && let Some(guest) = cluster.guests.remove(connection, id)
+            {
+                self.ask_after(state, (connection, id, guest), now);
+            } else if let Some(exhausted) = cluster.inquiries.is_not_of(from, connection, id) {
+                conclude(state, connection, id, exhausted, now);
+            }
+            return;
+        }
+        let Some(inquiry) = cluster.inquiries.remove(connection, id) else { return };
+        dispatcher.engage(connection, id);
+        let is_answer = |frame: &&String| !frame.contains(r#""request_status""#);
+        let answer = inquiry.frames.iter().rev().find(is_answer).cloned();
+        let guest = Guest { owner: from, frame: None, is_shown: true, is_stale: false, answer };
+        cluster.guests.insert(connection, id, guest);
+        for frame in inquiry.frames {
+            cluster.links.post(from, Mail::FromWallet { connection, frame });
+        }
+    }
+
+    /// Finds out what has become of a request that a wallet here has been asked, and whose owner has gone or does not know of it.
+    pub(super) fn ask_after(&self, state: &mut State, (connection, id, guest): Taken, now: Timestamp) {
+        let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+        if !guest.is_shown {
+            return;
+        }
+        dispatcher.release(connection, id, now);
+        let received =
+            || ClientFrame::RequestStatus(RequestStatus { request_id: id, state: WalletState::Received }).to_json();
+        // A wallet has no more of them than it may be asked, so there is room.
+        self.inquire(cluster, connection, id, guest.answer.unwrap_or_else(received));
+    }
+
+    /// Takes a frame for a wallet of this node.
+    pub(super) fn take_for_wallet(
+        &self,
+        state: &mut State,
+        from: NodeId,
+        connection: ConnectionId,
+        text: String,
+        now: Timestamp,
+    ) {
+        let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
+        let is_here = dispatcher.handle(connection).is_some_and(|handle| handle.mailbox().is_some());
+        if !is_here || dispatcher.holder(connection).is_none() {
+            cluster.links.post(from, Mail::Left { connection });
+            return;
+        }
+        match ServerFrame::parse(&text) {
+            Ok(ServerFrame::SignRequest(request)) => self.take_request(state, from, connection, request, now),
+            Ok(
+                ServerFrame::RequestCancel(RequestCancel { request_id, .. })
+                | ServerFrame::ResponseAck(ResponseAck { request_id, .. }),
+            ) => {
+                let guest = cluster.guests.get_mut(connection, request_id);
+                let is_anothers = guest.as_ref().is_some_and(|guest| guest.owner != from);
+                let is_waiting = guest.is_some_and(|guest| !guest.is_shown);
+                // A former owner has no say any more; and what the wallet was never shown need not be taken back.
+                if !is_anothers {
+                    cluster.guests.remove(connection, request_id);
+                    dispatcher.release(connection, request_id, now);
+                    if !is_waiting {
+                        self.post(state, connection, mailbox::Mail::Text(text), now);
+                    }
+                }
+            }
+            Ok(
+                ServerFrame::Challenge(_)
+                | ServerFrame::Welcome(_)
+                | ServerFrame::Error(_)
+                | ServerFrame::Goodbye(_)
+                | ServerFrame::Ping(_)
+                | ServerFrame::Pong(_),
+            )
+            | Err(_) => tracing::warn!(node = %from, "a node sent a frame for a wallet that is none of its requests"),
+        }
+    }
+
+    fn take_request(
+        &self,
+        state: &mut State,
+        from: NodeId,
+        connection: ConnectionId,
+        request: SignRequest,
+        now: Timestamp,
+    ) {
+        let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
+        let id = request.request_id;
+        if dispatcher.has_heard_of(id) {
+            // This node owns it, or has seen its end.
+            return;
+        }
+        let (frame, message) = SignFrame::received(request, now);
+        let said = cluster.inquiries.remove(connection, id).map(|inquiry| inquiry.frames).unwrap_or_default();
+        let earlier = cluster.guests.remove(connection, id);
+        let (was_shown, answer) = earlier.map_or((!said.is_empty(), None), |guest| (guest.is_shown, guest.answer));
+        let is_shown = dispatcher.engage(connection, id) || was_shown;
+        let frame = (Arc::new(frame), message);
+        // A wallet that has answered need not be asked again, only heard.
+        let said: Vec<_> = said.into_iter().chain(answer.clone()).collect();
+        let guest = Guest { owner: from, frame: Some(frame.clone()), is_shown, is_stale: false, answer };
+        if !cluster.guests.insert(connection, id, guest) {
+            return;
+        }
+        let is_heard = !said.is_empty();
+        for frame in said {
+            cluster.links.post(from, Mail::FromWallet { connection, frame });
+        }
+        if is_shown && !is_heard {
+            self.show(state, connection, frame.0, now);
+        }
+    }
+
+    fn show(&self, state: &mut State, connection: ConnectionId, frame: Arc<SignFrame>, now: Timestamp) {
+        let inflight = state.dispatcher.inflight(connection);
+        self.post_request(state, connection, frame, inflight, now);
+    }
+
+    /// Puts requests of other nodes to wallets that have had no room for them until now.
+    pub(in crate::service) fn show_waiting(&self, state: &mut State, now: Timestamp) {
+        let Some(cluster) = &state.cluster else { return };
+        for (connection, id) in cluster.guests.waiting() {
+            let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
+            let Some(guest) = cluster.guests.get_mut(connection, id) else { continue };
+            if !dispatcher.engage(connection, id) {
+                continue;
+            }
+            guest.is_shown = true;
+            if let Some((frame, _)) = guest.frame.clone() {
+                self.show(state, connection, frame, now);
+            }
+        }
+    }
+
+    /// Has all nodes find a connection that has introduced itself here.
+    pub(in crate::service) fn announce(&self, state: &State, connection: ConnectionId) {
+        let (Some(hub), Some(cluster)) = (&self.0.hub, &state.cluster) else { return };
+        let Some((public_key, device)) = state.dispatcher.holder(connection) else { return };
+        let presence = Presence { node: cluster.links.own(), connection, public_key, device };
+        let service = self.clone();
+        let then = Completion::new(move |announced| service.take(Told::Announced { connection, announced }));
+        self.0.told_at_once.submit(|| hub.announce(presence, then));
+    }
+
+    pub(in crate::service) fn take_announced(
+        state: &mut State,
+        connection: ConnectionId,
+        announced: Result<(), StoreError>,
+        now: Timestamp,
+    ) {
+        let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+        let Some((public_key, device)) = dispatcher.holder(connection) else { return };
+        match announced {
+            Ok(()) => cluster.links.post_to_all(&Mail::Arrived { connection, public_key, device }),
+            Err(StoreError::Full | StoreError::Failed) => {
+                cluster.unannounced.insert(connection);
+                cluster.retry(now);
+            }
+        }
+    }
+
+    /// Has nobody find a connection of this node any more.
+    pub(in crate::service) fn depart(&self, state: &mut State, connection: ConnectionId) {
+        let (Some(hub), State { cluster: Some(cluster), dispatcher, .. }) = (&self.0.hub, state) else { return };
+        if dispatcher.holder(connection).is_none() {
+            return;
+        }
+        cluster.guests.leave(connection);
+        cluster.inquiries.leave(connection);
+        cluster.unannounced.remove(&connection);
+        cluster.links.post_to_all(&Mail::Left { connection });
+        hub.withdraw(connection);
+    }
+}
+
+/// Asks nodes whether a request is theirs.
+fn ask(state: &mut State, connection: ConnectionId, id: RequestId, nodes: &BTreeSet<NodeId>, is_kept: bool) {
+    let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+    let Some((public_key, device)) = dispatcher.holder(connection) else { return };
+    let Some(inquiry) = cluster.inquiries.get_mut(connection, id) else { return };
+    inquiry.step = Step::Asking { left: nodes.clone(), is_kept };
+    for node in nodes {
+        let device = device.clone();
+        cluster.links.post(*node, Mail::WhoseIs { connection, public_key, device, request_id: id });
+    }
+}
+
+/// Answers here what a wallet has said about a request: it is this node's by now, or has ended, or is nobody's.
+fn answer_here(state: &mut State, connection: ConnectionId, id: RequestId) {
+    let Some(inquiry) = state.cluster.as_mut().and_then(|cluster| cluster.inquiries.remove(connection, id)) else {
+        return;
+    };
+    state.unanswered.extend(inquiry.frames.into_iter().map(|frame| (connection, frame)));
+}
+
+/// None of the nodes that were asked has the request.
+pub(super) fn conclude(
+    state: &mut State,
+    connection: ConnectionId,
+    id: RequestId,
+    exhausted: Exhausted,
+    now: Timestamp,
+) {
+    match exhausted {
+        Exhausted::Unknown => answer_here(state, connection, id),
+        Exhausted::AskAgain => {
+            if let Some(inquiry) = state.cluster.as_mut().and_then(|c| c.inquiries.get_mut(connection, id)) {
+                inquiry.step = Step::Waiting(now.after(ASK_AGAIN));
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Letters from other nodes, one thing in them after the other.
+
+use super::{
+    super::State,
+    owner::{meet, part},
+};
+use crate::{
+    SigningService,
+    cluster::{Letter, Mail, NodeId, Presence},
+    time::Timestamp,
+};
+use countersign_protocol::{ClientFrame, ConnectionId, RequestId};
+use smallvec::smallvec;
+
+impl SigningService {
+    pub(super) fn take_letters(&self, letters: Vec<Letter>) {
+        for letter in letters {
+            let from = letter.from;
+            for mail in self.take_letter(letter) {
+                match mail {
+                    // Judged outside the lock.
+                    Mail::FromWallet { connection, frame } => self.take_from_wallet(from, connection, &frame),
+                    mail => self.take_mail(from, mail),
+                }
+            }
+        }
+    }
+
+    fn take_letter(&self, letter: Letter) -> Vec<Mail> {
+        let (now, from) = (self.now(), letter.from);
+        let mut state = self.state();
+        let Some(cluster) = &mut state.cluster else { return Vec::new() };
+        let received = cluster.links.receive(letter, now);
+        if received.has_begun {
+            // What the owner has said of these meanwhile may be lost; it says it again, and then that it has.
+            cluster.guests.distrust(from);
+        }
+        if received.has_begun || received.was_broken {
+            cluster.inquiries.restart(Some(from), now);
+            self.repair(&mut state, from, now);
+        }
+        self.carry_out(state, now);
+        received.mail
+    }
+
+    fn take_mail(&self, from: NodeId, mail: Mail) {
+        let now = self.now();
+        let mut state = self.state();
+        self.take_mail_with(&mut state, from, mail, now);
+        self.carry_out(state, now);
+    }
+
+    fn take_mail_with(&self, state: &mut State, from: NodeId, mail: Mail, now: Timestamp) {
+        let State { cluster: Some(cluster), dispatcher, watchers, .. } = &mut *state else { return };
+        match mail {
+            Mail::Arrived { connection, public_key, device } => {
+                meet(state, &Presence { node: from, connection, public_key, device }, now);
+            }
+            Mail::Left { connection } => {
+                if cluster.watches.node_of(connection) == Some(from) {
+                    part(state, connection, now);
+                }
+            }
+            Mail::ForWallet { connection, frame } => self.take_for_wallet(state, from, connection, frame, now),
+            Mail::Complete => {
+                for guest in cluster.guests.take_stale(Some(from)) {
+                    self.ask_after(state, guest, now);
+                }
+            }
+            Mail::WhoseIs { connection, public_key, device, request_id } => {
+                let mine = dispatcher.has_heard_of(request_id);
+                if mine {
+                    if cluster.watches.ask(public_key, now).1 {
+                        self.find(vec![public_key], None);
+                    }
+                    meet(state, &Presence { node: from, connection, public_key, device }, now);
+                }
+                // What it has just been put must not come before this.
+                self.say_whether_mine(state, from, connection, request_id, mine);
+            }
+            Mail::Mine { connection, request_id, mine } => {
+                self.take_mine(state, from, connection, request_id, mine, now);
+            }
+            Mail::Follow { request_id } => {
+                if dispatcher.durable_record(request_id).is_some() {
+                    let nodes = cluster.followers.entry(request_id).or_insert_with(|| smallvec![]);
+                    if !nodes.contains(&from) {
+                        nodes.push(from);
+                    }
+                } else {
+                    cluster.links.post(from, Mail::Changed { request_id });
+                }
+            }
+            Mail::Changed { request_id } => {
+                if let Some(watchers) = watchers.get(&request_id) {
+                    watchers.send_replace(());
+                }
+            }
+            Mail::Withdraw { request_id } => dispatcher.cancel(request_id, now),
+            Mail::Orphans => self.take_over(state),
+            // Taken elsewhere.
+            Mail::FromWallet { .. } => {}
+        }
+    }
+
+    fn say_whether_mine(
+        &self,
+        state: &mut State,
+        to: NodeId,
+        connection: ConnectionId,
+        request_id: RequestId,
+        mine: bool,
+    ) {
+        if let Some(cluster) = &mut state.cluster {
+            cluster.links.post(to, Mail::Mine { connection, request_id, mine });
+        }
+    }
+
+    /// Takes a frame from a wallet of another node.
+    fn take_from_wallet(&self, from: NodeId, connection: ConnectionId, frame: &str) {
+        let id = match ClientFrame::parse(frame) {
+            Ok(ClientFrame::RequestStatus(status)) => status.request_id,
+            Ok(ClientFrame::SignResponse(response)) => response.request_id,
+            Ok(ClientFrame::SignReject(reject)) => reject.request_id,
+            Ok(ClientFrame::Introduction(_) | ClientFrame::Ping(_) | ClientFrame::Pong(_)) | Err(_) => {
+                tracing::warn!(node = %from, "a node sent a frame from a wallet that is about no request");
+                return;
+            }
+        };
+        let now = self.now();
+        let mut state = self.state();
+        let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
+        if cluster.watches.node_of(connection) == Some(from) {
+            if dispatcher.has_heard_of(id) {
+                state.unanswered.push((connection, frame.to_owned()));
+            } else {
+                self.say_whether_mine(&mut state, from, connection, id, false);
+            }
+        }
+        // Where the connection is not known, it is about to be, and then the wallet is asked once more.
+        self.carry_out(state, now);
+    }
+}

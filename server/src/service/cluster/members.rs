@@ -1,0 +1,220 @@
+//! Nodes come and go, and with them what they own.
+
+use super::{super::State, BETWEEN_TAKE_OVERS, Cluster, host::conclude};
+use crate::{
+    cluster::{Letter, Links, Listener, Mail, NodeId, Nodes},
+    record::Record,
+    service::{SigningService, told::Told},
+    storage::{Completion, StoreError},
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeSet, HashSet},
+    mem,
+    sync::Weak,
+};
+
+/// Not the service itself: it holds the hub.
+pub(in crate::service) struct Hears(pub(in crate::service) Weak<super::super::Inner>);
+
+impl Listener for Hears {
+    fn nodes(&self, nodes: Nodes) {
+        if let Some(inner) = self.0.upgrade() {
+            SigningService(inner).take_nodes(&nodes);
+        }
+    }
+
+    fn letters(&self, letters: Vec<Letter>) {
+        if let Some(inner) = self.0.upgrade() {
+            SigningService(inner).take_letters(letters);
+        }
+    }
+}
+
+impl SigningService {
+    fn take_nodes(&self, nodes: &Nodes) {
+        let now = self.now();
+        let mut state = self.state();
+        let Some(cluster) = &mut state.cluster else { return };
+        cluster.take_over_at.get_or_insert(now.after(BETWEEN_TAKE_OVERS));
+        let known = cluster.links.own();
+        if nodes.own != known {
+            self.become_another(&mut state, nodes.own, known != NodeId::from_bits(0), now);
+        }
+        self.take_others(&mut state, nodes, now);
+        if nodes.forgotten || nodes.own != known {
+            for connection in state.dispatcher.introduced() {
+                self.announce(&state, connection);
+            }
+        }
+        self.carry_out(state, now);
+    }
+
+    /// The others have given this node up under its former name: what it owned is anybody's, and nobody knows it.
+    fn become_another(&self, state: &mut State, own: NodeId, was_known: bool, now: Timestamp) {
+        let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
+        let former = mem::replace(&mut cluster.links, Links::new(own)).others();
+        cluster.followers.clear();
+        cluster.repairs.clear();
+        for connection in cluster.watches.remove_of(None) {
+            dispatcher.disconnect(connection, now);
+        }
+        if was_known {
+            tracing::warn!(node = %own, "this node was given up by the others, and goes on under another name");
+            dispatcher.let_go_of_all();
+        }
+        for node in former {
+            self.forget(state, node, now);
+        }
+        if was_known {
+            self.take_over(state);
+        }
+    }
+
+    fn take_others(&self, state: &mut State, nodes: &Nodes, now: Timestamp) {
+        let Some(cluster) = &mut state.cluster else { return };
+        let before = cluster.links.others();
+        let gone = cluster.links.keep(&nodes.others, now);
+        let others = cluster.links.others();
+        let joined = others.difference(&before).count();
+        if nodes.interrupted {
+            for node in &others {
+                if let Some(cluster) = &mut state.cluster {
+                    cluster.links.distrust(*node);
+                    cluster.links.begin_anew(*node, now);
+                    cluster.inquiries.restart(Some(*node), now);
+                }
+                self.repair(state, *node, now);
+            }
+        }
+        for node in &gone {
+            tracing::info!(%node, "a node is gone");
+            self.forget(state, *node, now);
+        }
+        if !gone.is_empty() {
+            self.take_over(state);
+        }
+        if joined > 0 {
+            self.watch_open_keys(state, now);
+        }
+    }
+
+    /// Takes a node for gone, with its wallets' connections and its requests.
+    fn forget(&self, state: &mut State, node: NodeId, now: Timestamp) {
+        let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
+        cluster.repairs.remove(&node);
+        for connection in cluster.watches.remove_of(Some(node)) {
+            dispatcher.disconnect(connection, now);
+        }
+        cluster.guests.distrust(node);
+        let exhausted = cluster.inquiries.is_gone(node);
+        for guest in cluster.guests.take_stale(Some(node)) {
+            self.ask_after(state, guest, now);
+        }
+        for (connection, id, exhausted) in exhausted {
+            conclude(state, connection, id, exhausted, now);
+        }
+    }
+
+    /// Makes this node the owner of what has none.
+    pub(super) fn take_over(&self, state: &mut State) {
+        let (Some(hub), Some(cluster)) = (&self.0.hub, &mut state.cluster) else { return };
+        if cluster.is_taking_over || state.dispatcher.is_draining() {
+            return;
+        }
+        cluster.is_taking_over = true;
+        let service = self.clone();
+        let then = Completion::new(move |records| service.take(Told::TakenOver(records)));
+        self.0.told_at_once.submit(|| hub.take_over(then));
+    }
+
+    pub(in crate::service) fn take_taken_over(
+        &self,
+        state: &mut State,
+        records: Result<Vec<Record>, StoreError>,
+        now: Timestamp,
+    ) {
+        let Some(cluster) = &mut state.cluster else { return };
+        cluster.is_taking_over = false;
+        let mut records = match records {
+            Ok(records) => records,
+            Err(StoreError::Full | StoreError::Failed) => {
+                cluster.take_over_at = Some(now.after(super::RETRY));
+                return;
+            }
+        };
+        if records.is_empty() {
+            return;
+        }
+        tracing::info!(requests = records.len(), "goes on with requests of a node that is gone");
+        records.iter_mut().for_each(|record| record.move_by(self.behind()));
+        let ids: HashSet<_> = records.iter().map(|record| record.id).collect();
+        // What wallets have said to the former owner, and had no answer to.
+        state.unanswered.append(&mut cluster.inquiries.take_of(&ids));
+        let answers = cluster.guests.take_of(&ids).into_iter();
+        state.unanswered.extend(answers.filter_map(|(connection, _, guest)| Some((connection, guest.answer?))));
+        state.dispatcher.adopt(records, now);
+        self.watch_open_keys(state, now);
+        self.take_over(state);
+        self.0.deadlines.notify_one();
+    }
+
+    /// Gives up what this node owns, for others to go on with.
+    pub(in crate::service) fn hand_over(&self, state: &State) {
+        let (Some(hub), Some(_)) = (&self.0.hub, &state.cluster) else { return };
+        let service = self.clone();
+        let then = Completion::new(move |handed_over| service.take(Told::HandedOver(handed_over)));
+        self.0.told_at_once.submit(|| hub.hand_over(then));
+    }
+
+    pub(in crate::service) fn take_handed_over(state: &mut State, handed_over: Result<(), StoreError>) {
+        let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+        // Where that failed they are taken over when this node has gone.
+        if handed_over.is_ok() {
+            dispatcher.let_go_of_all();
+            cluster.links.post_to_all(&Mail::Orphans);
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub(in crate::service) fn cluster_timeout(&self, state: &mut State, now: Timestamp) {
+        let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
+        if cluster.poll_timeout().is_none_or(|due| now < due) {
+            return;
+        }
+        let (letters, broken) = cluster.links.handle_timeout(now);
+        if let Some(hub) = self.0.hub.as_ref().filter(|_| !letters.is_empty()) {
+            hub.send(letters);
+        }
+        for connection in cluster.watches.sweep(now, |key| dispatcher.has_open(key)) {
+            dispatcher.disconnect(connection, now);
+        }
+        let again = cluster.inquiries.take_due(now);
+        for (connection, id) in again {
+            self.read_for(connection, id);
+        }
+        for node in &broken {
+            cluster.inquiries.restart(Some(*node), now);
+        }
+        let mut repairs: BTreeSet<NodeId> = broken.into_iter().collect();
+        if cluster.retry_at.take_if(|due| now >= *due).is_some() {
+            repairs.append(&mut cluster.repairs);
+            let failed = cluster.watches.failed();
+            let unannounced = mem::take(&mut cluster.unannounced);
+            self.find(failed, None);
+            for connection in unannounced {
+                self.announce(state, connection);
+            }
+        }
+        for node in repairs {
+            self.repair(state, node, now);
+        }
+        let is_due = |cluster: &mut Cluster| cluster.take_over_at.is_some_and(|due| now >= due);
+        if state.cluster.as_mut().is_some_and(is_due) {
+            if let Some(cluster) = &mut state.cluster {
+                cluster.take_over_at = Some(now.after(BETWEEN_TAKE_OVERS));
+            }
+            self.take_over(state);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! One of several nodes: the service's side of it. What is known here of the others, and when something is due.
+
+mod host;
+mod letters;
+mod members;
+mod owner;
+#[cfg(test)]
+mod tests;
+
+pub(super) use members::Hears;
+
+use crate::{
+    cluster::{Guests, Inquiries, Letter, Links, Mail, NodeId, Watches},
+    time::Timestamp,
+};
+use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
+use smallvec::SmallVec;
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// How long to wait before what the database could not do is asked of it again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How often it is looked for requests without an owner, beside when a node has gone.
+const BETWEEN_TAKE_OVERS: Duration = Duration::from_secs(10);
+
+/// The longest that a caller waits for the wallets on other nodes to be found.
+pub(super) const FIND_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What this node knows of the others.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    links: Links,
+    watches: Watches,
+    guests: Guests,
+    inquiries: Inquiries,
+    /// The nodes on which somebody follows a request of this one.
+    followers: HashMap<RequestId, SmallVec<[NodeId; 1]>>,
+    /// Who waits for a key to have been looked for; told whether it was.
+    seekers: HashMap<PublicKeyBytes, Vec<oneshot::Sender<bool>>>,
+    /// Nodes whose connections are to be looked for once more.
+    repairs: BTreeSet<NodeId>,
+    /// Connections of this node that the database does not know of yet.
+    unannounced: BTreeSet<ConnectionId>,
+    /// Requests without an owner are being taken over.
+    is_taking_over: bool,
+    /// When they are next.
+    take_over_at: Option<Timestamp>,
+    retry_at: Option<Timestamp>,
+}
+
+impl Cluster {
+    pub(super) fn new() -> Self {
+        Self {
+            // None but the database gives it a name.
+            links: Links::new(NodeId::from_bits(0)),
+            watches: Watches::default(),
+            guests: Guests::default(),
+            inquiries: Inquiries::default(),
+            followers: HashMap::new(),
+            seekers: HashMap::new(),
+            repairs: BTreeSet::new(),
+            unannounced: BTreeSet::new(),
+            is_taking_over: false,
+            take_over_at: None,
+            retry_at: None,
+        }
+    }
+
+    /// When [`SigningService::handle_timeout`](super::SigningService::handle_timeout) is due.
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
+        let own = [self.links.poll_timeout(), self.watches.poll_timeout(), self.inquiries.poll_timeout()];
+        own.into_iter().chain([self.take_over_at, self.retry_at]).flatten().min()
+    }
+
+    /// Whether nothing is left of any request.
+    #[cfg(feature = "simulation")]
+    pub(super) fn is_idle(&self) -> bool {
+        self.guests.is_empty() && self.inquiries.is_empty() && self.followers.is_empty() && self.seekers.is_empty()
+    }
+
+    /// Leaves something for a node.
+    pub(super) fn post(&mut self, to: NodeId, mail: Mail) {
+        self.links.post(to, mail);
+    }
+
+    /// The letters that are to be sent now.
+    pub(super) fn flush(&mut self, now: Timestamp) -> Vec<Letter> {
+        self.links.flush(now)
+    }
+
+    /// Says to the nodes on which somebody follows a request that it has changed.
+    pub(super) fn tell_followers(&mut self, id: RequestId, is_last: bool) {
+        let nodes = if is_last { self.followers.remove(&id) } else { self.followers.get(&id).cloned() };
+        for node in nodes.into_iter().flatten() {
+            self.links.post(node, Mail::Changed { request_id: id });
+        }
+    }
+
+    fn retry(&mut self, now: Timestamp) {
+        self.retry_at.get_or_insert(now.after(RETRY));
+    }
+}

@@ -1,0 +1,168 @@
+//! The owner's side: wallets on other nodes that requests of this one are put to.
+
+use super::{super::State, FIND_TIMEOUT};
+use crate::{
+    SigningService,
+    cluster::{Knowledge, Mail, NodeId, Presence},
+    service::{
+        handle::{Elsewhere, Handle},
+        told::Told,
+    },
+    storage::{Completion, StoreError},
+    time::Timestamp,
+};
+use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
+use tokio::{sync::oneshot, time::timeout};
+
+/// The most keys that are looked for at once.
+const MOST_KEYS: usize = 1_000;
+
+impl SigningService {
+    /// Waits until it is known which connections of a key there are on other nodes, where that matters: whoever has a wallet here goes on
+    /// at once, and others are asked as soon as they are found. False where nobody can tell.
+    pub(crate) async fn locate(&self, key: &PublicKeyBytes) -> bool {
+        let Some(found) = self.seek(key) else { return true };
+        // Not told in time, or not at all.
+        matches!(timeout(FIND_TIMEOUT, found).await, Ok(Ok(true)))
+    }
+
+    /// Has the connections of a key on other nodes looked for; none where there is nothing to wait for.
+    pub(crate) fn seek(&self, key: &PublicKeyBytes) -> Option<oneshot::Receiver<bool>> {
+        self.0.hub.as_ref()?;
+        let now = self.now();
+        let mut state = self.state();
+        let State { cluster, dispatcher, .. } = &mut *state;
+        let cluster = cluster.as_mut().filter(|cluster| !cluster.links.others().is_empty())?;
+        let (knowledge, is_new) = cluster.watches.ask(*key, now);
+        let found = (knowledge != Knowledge::Known && dispatcher.connections_of(key) == 0).then(|| {
+            let (seeker, found) = oneshot::channel();
+            cluster.seekers.entry(*key).or_default().push(seeker);
+            found
+        });
+        if is_new {
+            self.find(vec![*key], None);
+        }
+        self.carry_out(state, now);
+        found
+    }
+
+    /// How many connections on all nodes hold a key.
+    ///
+    /// # Errors
+    /// [`SigningError::StorageUnavailable`].
+    #[cfg(feature = "http")]
+    pub(crate) async fn connections_everywhere(&self, key: &PublicKeyBytes) -> Result<usize, crate::SigningError> {
+        let here = self.state().dispatcher.connections_here(key);
+        let Some(hub) = &self.0.hub else { return Ok(here) };
+        let (finder, found) = oneshot::channel();
+        // Fails only where nobody waits for it any more.
+        hub.find(vec![*key], Completion::new(move |found| drop(finder.send(found))));
+        match timeout(FIND_TIMEOUT, found).await {
+            Ok(Ok(Ok(elsewhere))) => Ok(here + elsewhere.len()),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Err(crate::SigningError::StorageUnavailable),
+        }
+    }
+
+    /// Watches the keys of everything that is open.
+    pub(in crate::service) fn watch_open_keys(&self, state: &mut State, now: Timestamp) {
+        let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+        if cluster.links.others().is_empty() {
+            return;
+        }
+        let mut keys = dispatcher.open_keys();
+        keys.retain(|key| cluster.watches.ask(*key, now).1);
+        self.find(keys, None);
+    }
+
+    /// Looks for keys; when they have been found, a node may be told that everything has been put to its wallets again.
+    pub(super) fn find(&self, mut keys: Vec<PublicKeyBytes>, repaired: Option<NodeId>) {
+        let Some(hub) = &self.0.hub else { return };
+        while !keys.is_empty() {
+            let rest = keys.split_off(keys.len().min(MOST_KEYS));
+            let repaired = repaired.filter(|_| rest.is_empty());
+            let (service, asked) = (self.clone(), keys.clone());
+            let then = Completion::new(move |found| service.take(Told::Found { keys: asked, found, repaired }));
+            self.0.told_at_once.submit(|| hub.find(keys, then));
+            keys = rest;
+        }
+    }
+
+    /// Takes note of which connections hold keys that were looked for.
+    pub(in crate::service) fn take_found(
+        &self,
+        state: &mut State,
+        keys: &[PublicKeyBytes],
+        found: Result<Vec<Presence>, StoreError>,
+        repaired: Option<NodeId>,
+        now: Timestamp,
+    ) {
+        let Some(cluster) = &mut state.cluster else { return };
+        let knowledge = if found.is_ok() { Knowledge::Known } else { Knowledge::Failed };
+        cluster.watches.found(keys, knowledge);
+        if found.is_err() {
+            cluster.repairs.extend(repaired);
+            cluster.retry(now);
+        }
+        let seekers: Vec<_> = keys.iter().filter_map(|key| cluster.seekers.remove(key)).flatten().collect();
+        for presence in found.unwrap_or_default() {
+            meet(state, &presence, now);
+        }
+        self.carry_out_effects(state, now);
+        if let Some(cluster) = &mut state.cluster
+            && let Some(node) = repaired.filter(|_| knowledge == Knowledge::Known)
+        {
+            cluster.links.post(node, Mail::Complete);
+        }
+        for seeker in seekers {
+            // Fails only where the caller is gone.
+            let _ = seeker.send(knowledge == Knowledge::Known);
+        }
+    }
+
+    /// Takes the connections of a node for gone, looks for them, and puts everything to them again.
+    pub(super) fn repair(&self, state: &mut State, node: NodeId, now: Timestamp) {
+        let Some(cluster) = &mut state.cluster else { return };
+        for connection in cluster.watches.remove_of(Some(node)) {
+            state.dispatcher.disconnect(connection, now);
+        }
+        let keys = cluster.watches.keys();
+        if keys.is_empty() {
+            cluster.links.post(node, Mail::Complete);
+        } else {
+            self.find(keys, Some(node));
+        }
+    }
+
+    /// Has whoever owns a request say when it changes.
+    pub(in crate::service) fn follow(&self, id: RequestId, owner: NodeId) {
+        self.tell_owner(owner, Mail::Follow { request_id: id });
+    }
+
+    pub(in crate::service) fn tell_owner(&self, owner: NodeId, mail: Mail) {
+        let now = self.now();
+        let mut state = self.state();
+        if let Some(cluster) = &mut state.cluster {
+            cluster.links.post(owner, mail);
+        }
+        self.carry_out(state, now);
+    }
+}
+
+/// Makes a connection of another node known, if its key is watched.
+pub(super) fn meet(state: &mut State, presence: &Presence, now: Timestamp) {
+    let Some(cluster) = &mut state.cluster else { return };
+    if !cluster.links.has(presence.node) || !cluster.watches.add(presence) {
+        return;
+    }
+    let Presence { node, connection, public_key, ref device } = *presence;
+    let handle = Handle::Elsewhere(Elsewhere::on(node));
+    state.dispatcher.connect_elsewhere(connection, public_key, device.clone(), handle, now);
+}
+
+/// Forgets a connection of another node.
+pub(super) fn part(state: &mut State, connection: ConnectionId, now: Timestamp) {
+    let Some(cluster) = &mut state.cluster else { return };
+    if cluster.watches.remove(connection) {
+        state.dispatcher.disconnect(connection, now);
+    }
+}
