@@ -41,6 +41,12 @@ pub(super) enum Question {
     /// Notes that this key is in use, and asks for those of other servers that have been within this time.
     Keys([u8; 32], Duration, Completion<Vec<[u8; 32]>>),
     OnRecovery(Recovered),
+    /// Takes over some open requests that nobody owns.
+    #[cfg(feature = "postgres")]
+    TakeOver(Completion<Vec<Record>>),
+    /// Gives up all that this node owns.
+    #[cfg(feature = "postgres")]
+    HandOver(Completion<()>),
     /// Makes a store that has failed open its database now: in tests it does so by itself much later.
     #[cfg(test)]
     Reopen,

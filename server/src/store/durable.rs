@@ -114,6 +114,16 @@ impl DurableStore {
         self.0.store.due_events(target, now, limit, then);
     }
 
+    /// What connects this server with others on the same database; none where it has a directory of its own.
+    pub fn hub(&self) -> Option<Arc<dyn crate::cluster::Hub>> {
+        #[cfg(feature = "postgres")]
+        {
+            self.0.store.hub()
+        }
+        #[cfg(not(feature = "postgres"))]
+        None
+    }
+
     pub(crate) fn key(&self) -> &ServerKey {
         &self.0.key
     }

@@ -1,7 +1,7 @@
 //! The store as the service sees it: a handle that never blocks.
 
 #[cfg(feature = "postgres")]
-use super::postgres::{self, ConnectError, PostgresConfig};
+use super::postgres::{self, ConnectError, Order, Post, PostgresConfig};
 use super::{
     Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write, Written,
     batch::{Command, Job, Question},
@@ -42,6 +42,9 @@ struct Handle {
     retention: Duration,
     /// Puts something into the queue. None while it is being dropped.
     submit: Option<Submit>,
+    /// What goes between nodes. None for a directory of one's own, and while it is being dropped.
+    #[cfg(feature = "postgres")]
+    post: Option<Post>,
     thread: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
 }
@@ -86,8 +89,10 @@ impl Store {
         let (sender, commands) = unbounded_channel();
         let shared = Arc::<Shared>::default();
         let retention = config.retention;
-        let (thread, loaded) = postgres::start(config, now, commands, Arc::clone(&shared))?;
-        Ok((Self::of(thread, move |command| drop(sender.send(command)), retention, shared), loaded))
+        let (thread, post, loaded) = postgres::start(config, now, commands, Arc::clone(&shared))?;
+        let submit: Submit = Box::new(move |command| drop(sender.send(command)));
+        let thread = Some(thread);
+        Ok((Self(Arc::new(Handle { retention, submit: Some(submit), post: Some(post), thread, shared })), loaded))
     }
 
     fn of(
@@ -96,7 +101,14 @@ impl Store {
         retention: Duration,
         shared: Arc<Shared>,
     ) -> Self {
-        Self(Arc::new(Handle { retention, submit: Some(Box::new(submit)), thread: Some(thread), shared }))
+        Self(Arc::new(Handle {
+            retention,
+            submit: Some(Box::new(submit)),
+            #[cfg(feature = "postgres")]
+            post: None,
+            thread: Some(thread),
+            shared,
+        }))
     }
 
     /// Notes that a server's key is in use, and asks for those of other servers whose receipts may still be asked for.
@@ -153,7 +165,21 @@ impl Store {
         self.ask(Question::Reopen);
     }
 
-    fn ask(&self, question: Question) {
+    /// Whether other servers may use the same requests.
+    #[cfg(feature = "postgres")]
+    pub(super) fn is_shared(&self) -> bool {
+        self.0.post.is_some()
+    }
+
+    /// Orders something of what goes between nodes.
+    #[cfg(feature = "postgres")]
+    pub(super) fn order(&self, order: Order) {
+        if let Some(post) = &self.0.post {
+            post.order(order);
+        }
+    }
+
+    pub(super) fn ask(&self, question: Question) {
         self.submit(Command::Ask(question));
     }
 
@@ -195,6 +221,10 @@ impl fmt::Debug for Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.submit = None;
+        #[cfg(feature = "postgres")]
+        {
+            self.post = None;
+        }
         // A completion may hold the last handle, and the thread cannot wait for itself.
         if let Some(thread) = self.thread.take().filter(|handle| handle.thread().id() != thread::current().id()) {
             // Its panic has been reported, and has failed the store.

@@ -1,6 +1,6 @@
 //! What outlives the process: durable requests, their ends, the webhook events still to be delivered, and the server's key.
 //!
-//! They are kept in SQLite, in a directory of one's own, or in PostgreSQL. One thread owns the database and writes in groups: whatever queues up while one commit is on its way to the disk shares
+//! They are kept in SQLite, in a directory of one's own, or in PostgreSQL, which several servers may share. One thread owns the database and writes in groups: whatever queues up while one commit is on its way to the disk shares
 //! the next. A completion runs on that thread once the outcome is certain, in the order in which the writes were submitted.
 
 mod backup;
@@ -12,6 +12,8 @@ mod end_row;
 mod error;
 mod files;
 mod handle;
+#[cfg(feature = "postgres")]
+mod hub;
 mod insert;
 mod key;
 mod open;

@@ -164,6 +164,11 @@ impl Worker {
             // The key stands in a file beside the database, which is one server's.
             Question::Keys(_, _, then) => then.complete(Ok(Vec::new())),
             Question::OnRecovery(then) => self.on_recovery = Some(then),
+            // Nobody else could own anything in a directory of one's own.
+            #[cfg(feature = "postgres")]
+            Question::TakeOver(then) => then.complete(Ok(Vec::new())),
+            #[cfg(feature = "postgres")]
+            Question::HandOver(then) => then.complete(Ok(())),
             Question::Forget(before, then) => self.forgetting.push_back(Forgetting { before, forgotten: 0, then }),
             #[cfg(test)]
             Question::Reopen => self.reopening.at = Instant::now(),

@@ -106,6 +106,9 @@ pub enum SettingsError {
     /// Without proofs anybody who reaches the server could pose as any key.
     #[error("--allow-unproven is for loopback addresses only, not for {0}")]
     UnprovenElsewhere(SocketAddr),
+    /// What one server takes on trust, the others that use the database would have to.
+    #[error("--allow-unproven and --database-url exclude each other")]
+    UnprovenShared,
     /// Anybody who reaches a demo could stop what others wait for.
     #[error("--demo is for loopback addresses only, not for {0}")]
     DemoElsewhere(SocketAddr),

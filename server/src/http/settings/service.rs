@@ -33,6 +33,9 @@ impl Settings {
         if allow_unproven && !bound.ip().is_loopback() {
             return Err(SettingsError::UnprovenElsewhere(bound));
         }
+        if allow_unproven && self.database_url.is_some() {
+            return Err(SettingsError::UnprovenShared);
+        }
         let defaults = Config::new(self.audiences(bound)?);
         let frames_per_second = self.rate(self.frames_per_second, defaults.frames_per_second);
         let count = |setting, value: Option<usize>, default| in_range(setting, value, default, usize::MAX);

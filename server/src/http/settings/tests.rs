@@ -71,6 +71,8 @@ fn what_would_open_the_server_to_strangers_is_refused() {
     let unproven = Settings { allow_unproven: Some(true), ..Settings::default() };
     assert!(unproven.service(bound("[::1]:1")).unwrap().allow_unproven);
     assert!(matches!(unproven.service(bound("0.0.0.0:1")), Err(SettingsError::UnprovenElsewhere(_))));
+    let shared = Settings { database_url: Some("postgres://localhost/x".parse().unwrap()), ..unproven };
+    assert!(matches!(shared.service(bound("127.0.0.1:1")), Err(SettingsError::UnprovenShared)));
 }
 
 #[test]

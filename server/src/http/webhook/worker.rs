@@ -23,6 +23,9 @@ const MOST_AT_ONCE: usize = 16;
 /// How long to wait where the store cannot say what is due.
 const STORE_PAUSE: Duration = Duration::from_secs(60);
 
+/// How long to wait at most where other servers may leave events behind that they were about to tell.
+const SHARED_PAUSE: Duration = Duration::from_secs(60);
+
 /// What one attempt came to; the names are those of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -57,7 +60,8 @@ pub(in crate::http) async fn deliver(app: Arc<App>) {
     let mut attempts = Attempts::to(&app.webhook_targets);
     loop {
         let next = attempts.start_due(&app, &store, &client).await;
-        attempts.wait(&store, next).await;
+        let at_most = store.hub().is_some().then_some(SHARED_PAUSE);
+        attempts.wait(&store, next.into_iter().chain(at_most).min()).await;
     }
 }
 

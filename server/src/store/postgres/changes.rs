@@ -1,6 +1,6 @@
 //! The statements that make each write, none of them waited for.
 
-use super::{row::Id, session::Session, statements::CLOCK_SET};
+use super::{own_node::column, row::Id, session::Session, statements::CLOCK_SET};
 use crate::{
     idempotency::IdempotencyKey,
     record::{End, PhaseTimes, Record},
@@ -30,7 +30,10 @@ pub(super) fn made<'a>(session: &'a Session, write: &'a Write, token: Id) -> Vec
             let (id, attempts, next_at) = (Id::from(*id), i64::from(*attempts), millis(*next_at));
             vec![Box::pin(async move { client.execute(&statements.event_failed, &[&id, &attempts, &next_at]).await })]
         }
-        Write::ClockSet { by_ms } => vec![Box::pin(async move { client.execute(CLOCK_SET, &[by_ms, &token]).await })],
+        Write::ClockSet { by_ms } => {
+            let own = column(session.own());
+            vec![Box::pin(async move { client.execute(CLOCK_SET, &[by_ms, &token, &own]).await })]
+        }
     }
 }
 
@@ -95,6 +98,7 @@ fn insert<'a>(session: &'a Session, record: &'a Record, key: Option<&'a Idempote
                     &record.message.as_bytes(),
                     &key.map(IdempotencyKey::as_str),
                     &kept_bytes,
+                    &column(session.own()),
                 ],
             )
             .await
@@ -104,8 +108,14 @@ fn insert<'a>(session: &'a Session, record: &'a Record, key: Option<&'a Idempote
 fn progress<'a>(session: &'a Session, id: RequestId, times: &'a PhaseTimes, attempt: u32) -> Statement<'a> {
     Box::pin(async move {
         let PhaseTimes { delivered, received, displayed, .. } = times;
-        let row: [&(dyn ToSql + Sync); 5] =
-            [&Id::from(id), &delivered.map(millis), &received.map(millis), &displayed.map(millis), &i64::from(attempt)];
+        let row: [&(dyn ToSql + Sync); 6] = [
+            &Id::from(id),
+            &delivered.map(millis),
+            &received.map(millis),
+            &displayed.map(millis),
+            &i64::from(attempt),
+            &column(session.own()),
+        ];
         session.client().execute(&session.statements.progress, &row).await
     })
 }
@@ -131,6 +141,7 @@ fn conclude<'a>(session: &'a Session, id: RequestId, end: &'a End, times: &'a Ph
                     &end.device_label,
                     &end.reject_code,
                     &end.reason,
+                    &column(session.own()),
                 ],
             )
             .await

@@ -23,6 +23,9 @@ pub(super) enum DbError {
     /// No answer in time.
     #[error("the database has not answered in time")]
     Late,
+    /// The connection has ended.
+    #[error("the connection has ended")]
+    Closed,
 }
 
 /// What an error means for the store.
@@ -43,7 +46,7 @@ impl DbError {
         let Self::Postgres(error) = self else {
             return match self {
                 Self::Overtaken => Severity::Again,
-                Self::Postgres(_) | Self::Column(_) | Self::Pooled | Self::Late => Severity::Lost,
+                Self::Postgres(_) | Self::Column(_) | Self::Pooled | Self::Late | Self::Closed => Severity::Lost,
             };
         };
         match error.code() {
@@ -114,8 +117,8 @@ pub enum ConnectError {
         /// What it is.
         found: String,
     },
-    /// Another server has it.
-    #[error("the database is in use by another server ({by}); one database serves one server")]
+    /// A server of an earlier version has it, for itself alone.
+    #[error("the database is in use by a server of an earlier version ({by}), which has to be alone: stop that first")]
     InUse {
         /// Who that is, as far as the database says.
         by: String,
@@ -168,7 +171,9 @@ impl From<DbError> for ConnectError {
         match error {
             DbError::Postgres(error) => error.into(),
             DbError::Pooled => Self::Pooled,
-            DbError::Column(_) | DbError::Overtaken | DbError::Late => Self::Database(error.to_string()),
+            DbError::Column(_) | DbError::Overtaken | DbError::Late | DbError::Closed => {
+                Self::Database(error.to_string())
+            }
         }
     }
 }

@@ -1,8 +1,14 @@
-//! Requests kept in PostgreSQL, for one server. What it promises is what SQLite does on a disk of one's own.
+//! Requests kept in PostgreSQL, which several servers may share: each request has one owner among them, who alone writes how it ends. What is
+//! promised to each is what SQLite does on a disk of one's own.
 
 mod changes;
 mod config;
 mod error;
+mod hub;
+mod locks;
+mod nodes;
+mod own_node;
+mod ownership;
 mod pipeline;
 mod plan;
 mod reads;
@@ -19,5 +25,6 @@ mod write;
 
 pub use config::PostgresConfig;
 pub use error::ConnectError;
+pub(super) use hub::{Order, Post};
 pub(super) use start::start;
 pub use url::{DatabaseUrl, DatabaseUrlError};

@@ -1,18 +1,24 @@
 //! Each question that is asked of the database, and the forgetting of what nobody asks for any more.
 
-use super::{error::DbError, row::Id, session::Session};
+use super::{
+    error::DbError,
+    own_node::{column, of_column},
+    row::Id,
+    session::Session,
+};
 use crate::{
     record::Record,
     store::{
-        Event, Loaded,
+        Event,
         columns::{array, millis, timestamp},
         retention::UNTOLD,
-        rows::{COLUMNS, event, record},
+        rows::{self, COLUMNS},
     },
     time::Timestamp,
 };
 use countersign_protocol::RequestId;
 use std::time::Duration;
+use tokio_postgres::Row;
 
 /// How many requests are forgotten in one transaction, so that nobody who wants to write waits long.
 const FORGOTTEN_AT_ONCE: i64 = 500;
@@ -38,41 +44,55 @@ const FORGET: &str = "WITH old AS (SELECT id FROM requests WHERE ended_at < $1 \
 /// Corrections of the clock that nobody is about to repeat.
 const FORGET_MOVES: &str = "DELETE FROM clock_moves WHERE moved_at < now() - interval '1 day'";
 
+/// Whether an event may be told by the node `$4`.
+const FREE: &str = "(claimed_until IS NULL OR claimed_until < clock_timestamp() OR claimed_by = $4 \
+    OR NOT EXISTS (SELECT FROM nodes WHERE nodes.id = claimed_by))";
+
 /// One request.
 pub(super) async fn request(session: &Session, id: RequestId) -> Result<Option<Record>, DbError> {
     let row = session.client().query_opt(&session.statements.request, &[&Id::from(id)]).await?;
-    Ok(row.as_ref().map(record).transpose()?)
+    row.as_ref().map(record).transpose()
 }
 
-/// What is open, in the order in which it was accepted, and the last that ended since `since`, at most `limit` of those, oldest first.
-pub(super) async fn load(session: &Session, since: Timestamp, limit: usize) -> Result<Loaded, DbError> {
-    let open = format!("SELECT {COLUMNS} FROM requests WHERE ended_at IS NULL ORDER BY seq");
-    let open = session.client().query(&open, &[]).await?;
+/// What is open and this node's, in the order in which it was accepted.
+pub(super) async fn open(session: &Session) -> Result<Vec<Record>, DbError> {
+    let open = format!("SELECT {COLUMNS}, owner FROM requests WHERE ended_at IS NULL AND owner = $1 ORDER BY seq");
+    records(&session.client().query(&open, &[&column(session.own())]).await?)
+}
+
+/// The last that ended since `since`, whosever they were, at most `limit` of them, oldest first.
+pub(super) async fn ended(session: &Session, since: Timestamp, limit: usize) -> Result<Vec<Record>, DbError> {
     let ended =
-        format!("SELECT {COLUMNS} FROM requests WHERE ended_at >= $1 ORDER BY ended_at DESC, seq DESC LIMIT $2");
-    let ended = session.client().query(&ended, &[&millis(since), &count(limit)]).await?;
-    Ok(Loaded {
-        open: open.iter().map(record).collect::<Result<_, _>>()?,
-        ended: ended.iter().rev().map(record).collect::<Result<_, _>>()?,
-    })
+        format!("SELECT {COLUMNS}, owner FROM requests WHERE ended_at >= $1 ORDER BY ended_at DESC, seq DESC LIMIT $2");
+    let mut rows = session.client().query(&ended, &[&millis(since), &count(limit)]).await?;
+    rows.reverse();
+    records(&rows)
 }
 
-/// The webhook events that are due, at most `limit` of them, and when the next after these is.
+/// Claims the webhook events that are due, at most `limit` of them, and says when the next after these is. What another living node has
+/// claimed is left out: it will tell it, or its claim will be over.
 pub(super) async fn due_events(
     session: &Session,
     target: &str,
     now: Timestamp,
     limit: usize,
 ) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
+    let own = column(session.own());
     let due = format!(
-        "SELECT events.attempts AS attempts, next_at, {} FROM events JOIN requests ON requests.id = request \
-         WHERE target = $3 AND next_at <= $1 ORDER BY next_at, seq LIMIT $2",
+        "WITH lazily AS (SELECT set_config('synchronous_commit', 'off', true)), \
+         due AS (SELECT request, attempts, next_at FROM lazily, events WHERE target = $3 AND next_at <= $1 AND {FREE} \
+         ORDER BY next_at, request LIMIT $2 FOR UPDATE OF events SKIP LOCKED), \
+         claimed AS (UPDATE events SET claimed_by = $4, claimed_until = clock_timestamp() + interval '60 seconds' \
+         WHERE request IN (SELECT request FROM due) \
+         AND (claimed_by IS DISTINCT FROM $4 OR claimed_until < clock_timestamp() + interval '30 seconds')) \
+         SELECT due.attempts AS attempts, next_at, {}, owner FROM due JOIN requests ON requests.id = request \
+         ORDER BY next_at, seq",
         COLUMNS.replacen(" attempt,", " requests.attempt,", 1)
     );
-    let rows = session.client().query(&due, &[&millis(now), &count(limit), &target]).await?;
+    let rows = session.client().query(&due, &[&millis(now), &count(limit), &target, &own]).await?;
     let events: Vec<_> = rows.iter().map(event).collect::<Result<_, _>>()?;
-    let next = "SELECT next_at FROM events WHERE target = $2 ORDER BY next_at LIMIT 1 OFFSET $1";
-    let row = session.client().query_opt(next, &[&count(events.len()), &target]).await?;
+    let next = format!("SELECT next_at FROM events WHERE target = $3 AND {FREE} ORDER BY next_at LIMIT $2 OFFSET $1");
+    let row = session.client().query_opt(&next, &[&count(events.len()), &1_i64, &target, &own]).await?;
     Ok((events, row.as_ref().map(|row| timestamp(row, "next_at")).transpose()?))
 }
 
@@ -103,6 +123,21 @@ pub(super) async fn server_keys(
     let others = "SELECT public_key FROM server_keys WHERE public_key <> $1 ORDER BY last_used_at DESC";
     let rows = client.query(others, &[&&own[..]]).await?;
     Ok(rows.iter().map(|row| array(row, "public_key")).collect::<Result<_, _>>()?)
+}
+
+/// Requests, read back with their owners.
+pub(super) fn records(rows: &[Row]) -> Result<Vec<Record>, DbError> {
+    rows.iter().map(record).collect()
+}
+
+fn record(row: &Row) -> Result<Record, DbError> {
+    let owner: Option<i64> = row.try_get("owner")?;
+    Ok(Record { node: owner.map(of_column), ..rows::record(row)? })
+}
+
+fn event(row: &Row) -> Result<Event, DbError> {
+    let Event { url, attempts, next_at, .. } = rows::event(row)?;
+    Ok(Event { record: record(row)?, url, attempts, next_at })
 }
 
 fn count(n: usize) -> i64 {

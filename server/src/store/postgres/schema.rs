@@ -15,7 +15,8 @@ struct Step {
     oldest: i64,
 }
 
-const STEPS: [Step; 1] = [Step { script: include_str!("v1.sql"), oldest: 1 }];
+const STEPS: [Step; 2] =
+    [Step { script: include_str!("v1.sql"), oldest: 1 }, Step { script: include_str!("v2.sql"), oldest: 1 }];
 
 /// The version this program reads and writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
@@ -35,9 +36,10 @@ pub(super) async fn migrate(client: &Client) -> Result<(), ConnectError> {
     if is_usable(client).await? {
         return Ok(());
     }
+    // Somebody else may be about to do the same. Before the transaction, which would otherwise not see what they have made meanwhile. Where
+    // this fails the session is given up, and the lock with it.
+    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
     client.batch_execute("BEGIN").await?;
-    // Somebody else may be about to do the same.
-    client.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
     if !exists(client).await? {
         client.batch_execute(CREATE).await.map_err(ConnectError::of_migration)?;
     }
@@ -48,6 +50,7 @@ pub(super) async fn migrate(client: &Client) -> Result<(), ConnectError> {
         client.execute(reached, &[&number, &step.oldest]).await?;
     }
     client.batch_execute("COMMIT").await?;
+    client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await?;
     Ok(())
 }
 
@@ -77,7 +80,8 @@ mod tests {
     use super::*;
 
     /// What a step may do beside a version that does not know it.
-    const ADDITIONS: [&str; 4] = ["CREATE TABLE ", "CREATE INDEX ", "ALTER TABLE ", "CREATE UNIQUE INDEX "];
+    const ADDITIONS: [&str; 5] =
+        ["CREATE TABLE ", "CREATE UNLOGGED TABLE ", "CREATE INDEX ", "ALTER TABLE ", "CREATE UNIQUE INDEX "];
 
     #[test]
     fn a_step_only_adds_unless_it_says_so() {

@@ -1,19 +1,21 @@
-//! A connection that a store can work with: to a server that takes writes, and alone in holding the database's lock.
+//! A connection that a store can work with: to a server that takes writes, and alone in holding this process's lock.
 //!
-//! **The session that writes is the session that holds the lock.** So nobody else writes meanwhile, and whoever gets the lock after a
-//! connection broke knows that the earlier session is over, and with it the transaction that nobody had an answer of.
+//! **The session that writes is the session that holds the lock.** So whoever gets the lock after a connection broke knows that the earlier
+//! session is over, and with it the transaction that nobody had an answer of.
 
 use super::{
     error::{ConnectError, DbError, described},
+    locks,
+    own_node::OwnNode,
     schema,
     statements::Statements,
-    tls::Tls,
+    tls::{Encrypted, Tls},
     url::{DatabaseUrl, Target},
 };
-use crate::random;
-use std::{fmt, time::Duration};
+use crate::{cluster::NodeId, random};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
-use tokio_postgres::{Client, Config, SimpleQueryMessage, SimpleQueryRow, error::SqlState};
+use tokio_postgres::{Client, Config, Connection, SimpleQueryMessage, SimpleQueryRow, Socket};
 
 /// How long everything may take that is done before a connection is used, the tables' changes included.
 const PREPARATION: Duration = Duration::from_secs(60);
@@ -33,19 +35,10 @@ const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '3s'; SET 
     SET tcp_keepalives_count = 5; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
-/// One lock for each schema: there may be several in a database.
-const LOCK: &str = "SELECT pg_advisory_lock(1668248942, hashtext(coalesce(current_schema(), '')))";
-const HOLDER: &str = "SELECT coalesce(application_name, 'unknown') || ' at ' || coalesce(host(client_addr), 'a local socket') \
-    FROM pg_locks LEFT JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted AND classid = 1668248942 \
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-
-/// Earlier sessions of this very server, which may not have noticed that their connection is gone.
-const END_OWN: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-    WHERE application_name = $1 AND datname = current_database() AND pid <> pg_backend_pid()";
-
 /// What the role may not do and has to.
 const MISSING_PRIVILEGES: &str = "SELECT string_agg(privilege || ' on ' || name, ', ') \
-    FROM unnest(ARRAY['countersign_schema', 'requests', 'idempotency', 'events', 'shares', 'clock_moves', 'server_keys']) name, \
+    FROM unnest(ARRAY['countersign_schema', 'requests', 'idempotency', 'events', 'shares', 'clock_moves', 'server_keys', \
+    'nodes', 'presence']) name, \
     unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) privilege WHERE NOT has_table_privilege(name, privilege)";
 
 /// A commit of its own. When it is done, so is all that was visible before: on disk, and on a standby where one has to confirm.
@@ -57,20 +50,54 @@ pub(super) struct Connector {
     tls: Tls,
     /// By which the database knows this server from others.
     name: String,
+    own: Arc<OwnNode>,
 }
+
+/// A connection of which nothing is known yet, and what has to be polled for it.
+type Raw = (Client, Connection<Socket, Encrypted>);
 
 impl Connector {
     pub(super) fn new(url: &DatabaseUrl) -> Result<Self, ConnectError> {
         let target = url.target()?;
         let tls = Tls::new(&target)?;
-        Ok(Self { target, tls, name: format!("countersign-{:016x}", u64::from_ne_bytes(random::bytes())) })
+        let name = format!("countersign-{:016x}", u64::from_ne_bytes(random::bytes()));
+        Ok(Self { target, tls, name, own: Arc::new(OwnNode::new()) })
+    }
+
+    /// As what this process is known to the others.
+    pub(super) fn own(&self) -> &Arc<OwnNode> {
+        &self.own
     }
 
     /// A session with the first host that takes writes.
     pub(super) async fn connect(&self) -> Result<Session, ConnectError> {
+        self.first_host(async |host, config| self.session(host, config).await).await
+    }
+
+    /// A connection beside it, for what goes between nodes; whoever has it polls what comes with it.
+    pub(super) async fn connect_messenger<D>(
+        &self,
+        drive: impl Fn(Connection<Socket, Encrypted>) -> D,
+    ) -> Result<(Client, D), ConnectError> {
+        self.first_host(async |host, config| {
+            let name = format!("{}-hub", self.name);
+            let (client, connection) = self.raw(host, config, &name).await?;
+            let driver = drive(connection);
+            identify(host, &client).await?;
+            client.batch_execute(SETTINGS).await?;
+            locks::take_messenger(&client, &name, &self.own).await?;
+            Ok((client, driver))
+        })
+        .await
+    }
+
+    async fn first_host<T>(
+        &self,
+        make: impl AsyncFn(&str, &Config) -> Result<T, ConnectError>,
+    ) -> Result<T, ConnectError> {
         let mut passed_over = Vec::new();
         for (host, config) in &self.target.hosts {
-            let session = timeout(PREPARATION, self.session(host, config));
+            let session = timeout(PREPARATION, make(host, config));
             let late = |_| ConnectError::Late { host: host.clone(), seconds: PREPARATION.as_secs() };
             match session.await.map_err(late).flatten() {
                 Err(
@@ -92,26 +119,29 @@ impl Connector {
         self.refuse_pooler(host, config, &link.client, &identity).await?;
         let client = &link.client;
         client.batch_execute(SETTINGS).await?;
-        self.take_lock(client).await?;
+        locks::take(client, &self.name, &self.own).await?;
         schema::migrate(client).await?;
         if let Some(missing) = client.query_one(MISSING_PRIVILEGES, &[]).await?.try_get::<_, Option<String>>(0)? {
             return Err(ConnectError::Privileges(format!("missing: {missing}")));
         }
         client.execute(COMMIT, &[]).await?;
         let statements = Statements::prepare(client).await?;
-        Ok(Session { link, statements, identity })
+        Ok(Session { link, statements, identity, own: Arc::clone(&self.own) })
     }
 
     async fn link(&self, host: &str, config: &Config) -> Result<Link, ConnectError> {
+        let (client, connection) = self.raw(host, config, &self.name).await?;
+        // How it ended is told to whoever waits for an answer on it.
+        let driver = tokio::spawn(async move { drop(connection.await) });
+        Ok(Link { client, driver: Driver(driver) })
+    }
+
+    async fn raw(&self, host: &str, config: &Config, name: &str) -> Result<Raw, ConnectError> {
         let mut config = config.clone();
-        config.application_name(&self.name);
+        config.application_name(name);
         let limit = self.target.connect_timeout;
         match timeout(limit, config.connect(self.tls.clone())).await {
-            Ok(Ok((client, connection))) => {
-                // How it ended is told to whoever waits for an answer on it.
-                let driver = tokio::spawn(async move { drop(connection.await) });
-                Ok(Link { client, driver: Driver(driver) })
-            }
+            Ok(Ok(raw)) => Ok(raw),
             Ok(Err(error)) => Err(ConnectError::Unreachable { host: host.into(), cause: described(&error) }),
             Err(_) => Err(ConnectError::Late { host: host.into(), seconds: limit.as_secs() }),
         }
@@ -132,18 +162,6 @@ impl Connector {
         let taken = identify(host, &second.client).await?;
         let is_alone = taken != *known && identify(host, first).await? == *known;
         if is_alone { Ok(()) } else { Err(ConnectError::Pooled) }
-    }
-
-    async fn take_lock(&self, client: &Client) -> Result<(), ConnectError> {
-        client.query(END_OWN, &[&self.name]).await?;
-        match client.execute(LOCK, &[]).await {
-            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                let holder = client.query_opt(HOLDER, &[]).await?;
-                let by = holder.map(|row| row.try_get(0)).transpose()?.unwrap_or_else(|| "unknown".into());
-                Err(ConnectError::InUse { by })
-            }
-            result => Ok(result.map(drop)?),
-        }
     }
 }
 
@@ -190,7 +208,7 @@ struct Link {
 }
 
 /// The task that talks to the server. It may be waiting for one that is not there any more, so it ends with its connection.
-struct Driver(JoinHandle<()>);
+pub(super) struct Driver(pub(super) JoinHandle<()>);
 
 impl Drop for Driver {
     fn drop(&mut self) {
@@ -203,11 +221,17 @@ pub(super) struct Session {
     link: Link,
     pub(super) statements: Statements,
     identity: Identity,
+    own: Arc<OwnNode>,
 }
 
 impl Session {
     pub(super) fn client(&self) -> &Client {
         &self.link.client
+    }
+
+    /// As what it writes.
+    pub(super) fn own(&self) -> NodeId {
+        self.own.id()
     }
 
     /// The part of the shares that this session counts in.

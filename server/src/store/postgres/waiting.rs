@@ -72,6 +72,8 @@ impl Waiting {
                 Question::DueEvents(_, _, _, then) => then.complete(Err(StoreError::Failed)),
                 Question::Forget(_, then) => then.complete(Err(StoreError::Failed)),
                 Question::Keys(_, _, then) => then.complete(Err(StoreError::Failed)),
+                Question::TakeOver(then) => then.complete(Err(StoreError::Failed)),
+                Question::HandOver(then) => then.complete(Err(StoreError::Failed)),
                 #[cfg(test)]
                 Question::Reopen | Question::Fault(_) => {}
             }

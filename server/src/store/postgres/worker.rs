@@ -6,6 +6,7 @@
 
 use super::{
     error::{DbError, Severity},
+    ownership,
     pipeline::pipeline,
     reads,
     session::{Connector, Session},
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     random,
     record::Record,
-    storage::{Completion, StoreError},
+    storage::{Completion, Loaded, StoreError},
     store::{
         batch::{Batch, Command, Question},
         quota::Limits,
@@ -49,7 +50,7 @@ const LAST_RECONNECT: Duration = Duration::from_secs(2);
 /// What the task works with.
 pub(in crate::store) struct Worker {
     commands: UnboundedReceiver<Command>,
-    connector: Connector,
+    connector: Arc<Connector>,
     /// None while there is none.
     session: Option<Session>,
     limits: Limits,
@@ -58,6 +59,8 @@ pub(in crate::store) struct Worker {
     deadline: Option<Instant>,
     /// Whoever waited has been told that the store has failed.
     has_given_up: bool,
+    /// Whoever asked for requests to be taken over does not know which were.
+    has_lost_some: bool,
     /// When the server was started whose state is known here.
     server_started: String,
     shared: Arc<Shared>,
@@ -66,7 +69,7 @@ pub(in crate::store) struct Worker {
 impl Worker {
     pub(in crate::store) fn new(
         commands: UnboundedReceiver<Command>,
-        connector: Connector,
+        connector: Arc<Connector>,
         session: Session,
         limits: Limits,
         shared: Arc<Shared>,
@@ -80,12 +83,13 @@ impl Worker {
             waiting: Waiting::default(),
             deadline: None,
             has_given_up: false,
+            has_lost_some: false,
             shared,
         }
     }
 
-    /// Runs until the last handle is gone and everything that had been submitted is done.
-    pub(in crate::store) async fn run(mut self) {
+    /// Runs until the last handle is gone and everything that had been submitted is done. Gives back the session, if there is one.
+    pub(in crate::store) async fn run(mut self) -> Option<Session> {
         loop {
             if self.session.is_none() && self.reconnect().await.is_break() {
                 break;
@@ -99,7 +103,7 @@ impl Worker {
             }
             self.work().await;
         }
-        self.finish().await;
+        self.finish().await
     }
 
     fn wake(&self) -> Instant {
@@ -216,6 +220,17 @@ impl Worker {
                 let keys = async |session: &Session| reads::server_keys(session, own, retention).await;
                 if let Some(then) = self.told(then, keys).await {
                     self.waiting.batch.questions.push(Question::Keys(own, retention, then));
+                }
+            }
+            Question::TakeOver(then) => {
+                let records = self.ask(async |session| ownership::take_over(session, ownership::AT_ONCE).await).await;
+                // What was taken over without anybody hearing of it is told with all that is there.
+                self.has_lost_some |= records.is_none();
+                then.complete(records.ok_or(StoreError::Failed));
+            }
+            Question::HandOver(then) => {
+                if let Some(then) = self.told(then, ownership::hand_over).await {
+                    self.waiting.batch.questions.push(Question::HandOver(then));
                 }
             }
             Question::Forget(before, then) => {
@@ -339,13 +354,16 @@ impl Worker {
         self.deadline = None;
         let server_started =
             self.session.as_ref().map(|session| session.server_started().to_owned()).unwrap_or_default();
-        if self.has_given_up || server_started != self.server_started {
+        if self.has_given_up || self.has_lost_some || server_started != self.server_started {
             let since = before(Timestamp::of_the_system(), LATE);
-            let Some(loaded) = self.ask(async |session| reads::load(session, since, MAX_LATE).await).await else {
-                return false;
+            let load = async |session: &Session| {
+                let (open, ended) = (reads::open(session).await?, reads::ended(session, since, MAX_LATE).await?);
+                Ok(Loaded { open, ended })
             };
+            let Some(loaded) = self.ask(load).await else { return false };
             tracing::warn!(open = loaded.open.len(), "the store works again");
             self.has_given_up = false;
+            self.has_lost_some = false;
             self.server_started = server_started;
             self.shared.failed.store(false, Ordering::Release);
             if let Some(then) = &self.waiting.on_recovery {
@@ -366,13 +384,11 @@ impl Worker {
     }
 
     /// The last chance for what was postponed.
-    async fn finish(&mut self) {
+    async fn finish(&mut self) -> Option<Session> {
         if self.session.is_some() {
             self.work().await;
         }
         self.waiting.finish();
-        if let Some(session) = self.session.take() {
-            session.close().await;
-        }
+        self.session.take()
     }
 }

@@ -141,7 +141,11 @@ async fn concluded(session: &Session, write: &Write, nothing: bool) -> Result<Ou
         Write::Accept { idempotency: Some(_), .. } if nothing => Err(DbError::Overtaken),
         Write::End { id, .. } if nothing => {
             let stands = reads::request(session, *id).await?;
-            Ok(Ok(stands.map_or(Written::Done, |record| Written::Ended(Box::new(record)))))
+            Ok(Ok(match stands {
+                None => Written::Done,
+                Some(record) if record.end.is_some() => Written::Ended(Box::new(record)),
+                Some(_) => Written::Elsewhere,
+            }))
         }
         Write::Accept { .. }
         | Write::End { .. }

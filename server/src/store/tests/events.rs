@@ -1,7 +1,8 @@
 //! Ends that webhooks have to be told.
 
 use super::{
-    MINUTE, NOW, Place, Store, StoreError, Write, end, ended_at, forget, id, on_both, read, record, wait, write,
+    MINUTE, NOW, Place, Store, StoreError, Write, end, ended_at, forget, id, on_both, read, record, wait, without_node,
+    write,
 };
 use crate::{
     record::{End, Record},
@@ -30,7 +31,9 @@ fn accept(records: Vec<Record>) -> Write {
 fn due(store: &Store, now: Timestamp, limit: usize) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
     let (sender, answer) = channel();
     store.due_events(URL, now, limit, move |result| drop(sender.send(result)));
-    wait(&answer)
+    let (events, next): (Vec<Event>, _) = wait(&answer)?;
+    let events = events.into_iter().map(|event| Event { record: without_node(event.record), ..event });
+    Ok((events.collect(), next))
 }
 
 fn after(seconds: u64) -> Timestamp {

@@ -95,13 +95,21 @@ fn wait<T>(answer: &Receiver<T>) -> T {
 }
 
 fn write(store: &Store, write: Write) -> Result<Written, StoreError> {
-    wait(&submit(store, write))
+    wait(&submit(store, write)).map(|written| match written {
+        Written::Ended(record) => Written::Ended(Box::new(without_node(*record))),
+        written => written,
+    })
+}
+
+/// Which node it is differs from run to run, and in a directory there is none.
+fn without_node(record: Record) -> Record {
+    Record { node: None, ..record }
 }
 
 fn read(store: &Store, id: RequestId) -> Result<Option<Record>, StoreError> {
     let (sender, answer) = channel();
     store.read(id, Completion::new(move |result| drop(sender.send(result))));
-    wait(&answer)
+    wait(&answer).map(|record: Option<Record>| record.map(without_node))
 }
 
 fn forget(store: &Store, before: Timestamp) -> Result<usize, StoreError> {

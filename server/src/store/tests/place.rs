@@ -1,6 +1,6 @@
 //! Where a test's store is, so that the same tests hold for both.
 
-use super::{NOW, Store, StoreConfig};
+use super::{NOW, Store, StoreConfig, without_node};
 use crate::{storage::Loaded, time::Timestamp};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -50,7 +50,9 @@ impl Place {
                     max_share_percent,
                     ..crate::store::PostgresConfig::new(database.url())
                 };
-                Store::connect(config, now).unwrap()
+                let (store, loaded) = Store::connect(config, now).unwrap();
+                let without_nodes = |records: Vec<_>| records.into_iter().map(without_node).collect();
+                (store, Loaded { open: without_nodes(loaded.open), ended: without_nodes(loaded.ended) })
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What is PostgreSQL's alone, on a real one: `make postgres-tests` starts it and says where it is.
 
+mod cluster;
 mod connection;
+mod hub;
 mod opening;
 mod proxy;
 

@@ -1,10 +1,11 @@
 //! Connecting to what is there, and refusing what will not do, with what to do about it.
 
 use super::{
-    super::{NOW, Written, accept, id, ids, write},
+    super::{NOW, Written, accept, write},
     Database,
 };
 use crate::store::{ConnectError, DatabaseUrl, PostgresConfig, Store};
+use tokio_postgres::error::SqlState;
 
 fn refusal(url: DatabaseUrl) -> ConnectError {
     Store::connect(PostgresConfig::new(url), NOW).map(drop).unwrap_err()
@@ -16,15 +17,22 @@ fn connect(database: &Database) -> Store {
 
 #[test]
 #[ignore = "needs PostgreSQL: make postgres-tests"]
-fn a_second_server_is_refused_while_the_first_is_there() {
+fn a_server_of_the_version_that_has_to_be_alone_is_kept_out_and_keeps_out() {
     let database = Database::new();
+    // As it takes the lock that all of this version share.
+    let alone = "SELECT pg_advisory_lock(1668248942, hashtext(coalesce(current_schema(), '')))";
+    let error = super::with_client(&database.text(), async |client| {
+        client.execute("SET application_name = 'countersign-earlier'", &[]).await.unwrap();
+        client.execute(alone, &[]).await.unwrap();
+        refusal(database.url())
+    });
+    assert!(matches!(&error, ConnectError::InUse { by } if by.starts_with("countersign-earlier")), "{error}");
     let store = connect(&database);
-    let error = refusal(database.url());
-    assert!(matches!(&error, ConnectError::InUse { by } if by.starts_with("countersign-")), "{error}");
-    assert_eq!(write(&store, accept(1)), Ok(Written::Done));
+    super::with_client(&database.text(), async |client| {
+        let error = client.batch_execute(&format!("SET lock_timeout = '10ms'; {alone}")).await.unwrap_err();
+        assert_eq!(error.code(), Some(&SqlState::LOCK_NOT_AVAILABLE), "nor the other way round");
+    });
     drop(store);
-    let (_store, loaded) = Store::connect(PostgresConfig::new(database.url()), NOW).unwrap();
-    assert_eq!(ids(&loaded.open), [id(1)]);
 }
 
 #[test]
@@ -37,24 +45,25 @@ fn a_later_version_is_refused_unless_it_is_the_next_and_says_that_this_one_may_s
     let store = connect(&database);
     assert_eq!(write(&store, accept(1)), Ok(Written::Done));
     drop(store);
-    assert_eq!(database.number("SELECT version FROM countersign_schema"), 2, "it is left as it was");
+    assert_eq!(database.number("SELECT version FROM countersign_schema"), 3, "it is left as it was");
     // The one after that has taken something away.
-    database.execute("UPDATE countersign_schema SET version = version + 1, oldest = 2");
-    assert!(matches!(refusal(database.url()), ConnectError::NewerSchema { found: 3, known: 1 }));
+    database.execute("UPDATE countersign_schema SET version = version + 1, oldest = 3");
+    assert!(matches!(refusal(database.url()), ConnectError::NewerSchema { found: 4, known: 2 }));
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: make postgres-tests"]
 fn two_that_begin_at_once_make_the_tables_once() {
     let database = Database::new();
-    // In schemas of their own they do not exclude each other; in one of them they do, one after the other.
     let stores: Vec<_> = std::thread::scope(|scope| {
         let begun: Vec<_> =
             (0..3).map(|_| scope.spawn(|| Store::connect(PostgresConfig::new(database.url()), NOW))).collect();
-        begun.into_iter().map(|begun| begun.join().unwrap()).collect()
+        begun.into_iter().map(|begun| begun.join().unwrap().unwrap()).collect()
     });
-    assert_eq!(stores.iter().filter(|store| store.is_ok()).count(), 1);
+    assert_eq!(database.number("SELECT count(*) FROM nodes"), 3);
     assert_eq!(database.number("SELECT count(*) FROM countersign_schema"), 1);
+    drop(stores);
+    assert_eq!(database.number("SELECT count(*) FROM nodes"), 0);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(super) enum Mood {
     CutsBeforeCommit,
     /// The next commit is made, but nobody hears of it: the connection is cut.
     CutsAfterCommit,
+    /// The next requests are taken over, but nobody hears of it: the connection is cut.
+    CutsAfterTakingOver,
     /// Nothing gets anywhere, and nobody is told.
     Silent,
 }
@@ -94,7 +96,11 @@ impl Proxy {
             self.while_silent();
             // What a server says of a commit once it is made.
             let is_committed = bytes[..count].windows(7).any(|window| window == b"COMMIT\0");
-            if is_committed && self.mood() == Mood::CutsAfterCommit {
+            // What is read back of a request.
+            let is_taken = bytes[..count].windows(9).any(|window| window == b"message 1");
+            if is_committed && self.mood() == Mood::CutsAfterCommit
+                || is_taken && self.mood() == Mood::CutsAfterTakingOver
+            {
                 self.set(Mood::Passes);
                 break;
             }

@@ -1,0 +1,50 @@
+//! The store as what connects nodes: its handles, seen from the cluster.
+
+use super::{Store, batch::Question, postgres::Order};
+use crate::{
+    cluster::{Hub, Letter, Listener, Presence},
+    record::Record,
+    storage::Completion,
+};
+use countersign_protocol::{ConnectionId, PublicKeyBytes};
+use std::sync::Arc;
+
+impl Store {
+    /// What connects this server with others on the same database; none for a store in a directory. It is one more handle to the store.
+    pub fn hub(&self) -> Option<Arc<dyn Hub>> {
+        self.is_shared().then(|| Arc::new(StoreHub(self.clone())) as Arc<dyn Hub>)
+    }
+}
+
+#[derive(Debug)]
+struct StoreHub(Store);
+
+impl Hub for StoreHub {
+    fn listen(&self, listener: Box<dyn Listener>) {
+        self.0.order(Order::Listen(listener));
+    }
+
+    fn send(&self, letters: Vec<Letter>) {
+        self.0.order(Order::Send(letters));
+    }
+
+    fn announce(&self, presence: Presence, then: Completion<()>) {
+        self.0.order(Order::Announce(presence, then));
+    }
+
+    fn withdraw(&self, connection: ConnectionId) {
+        self.0.order(Order::Withdraw(connection));
+    }
+
+    fn find(&self, keys: Vec<PublicKeyBytes>, then: Completion<Vec<Presence>>) {
+        self.0.order(Order::Find(keys, then));
+    }
+
+    fn take_over(&self, then: Completion<Vec<Record>>) {
+        self.0.ask(Question::TakeOver(then));
+    }
+
+    fn hand_over(&self, then: Completion<()>) {
+        self.0.ask(Question::HandOver(then));
+    }
+}

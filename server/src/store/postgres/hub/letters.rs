@@ -1,0 +1,284 @@
+//! Letters as text. A neighbour of the next version may add fields and kinds of mail: what is not known here is left out.
+
+use crate::cluster::{Letter, Mail, NodeId};
+use countersign_protocol::{ConnectionId, Device, DeviceId, DeviceLabel, PublicKeyBytes, RequestId};
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, sync::Arc};
+
+/// One letter, in one line.
+pub(super) fn write(letter: &Letter) -> Option<String> {
+    let Letter { from, to, epoch, number, received, broken, mail } = letter;
+    let text = LetterText {
+        from: *from,
+        to: *to,
+        epoch: *epoch,
+        number: *number,
+        received: *received,
+        broken: *broken,
+        mail: mail.iter().map(MailText::from).collect(),
+    };
+    serde_json::to_string(&text).ok()
+}
+
+/// Reads a letter back.
+pub(super) fn read(text: &str) -> Option<Letter> {
+    let LetterText { from, to, epoch, number, received, broken, mail } = serde_json::from_str(text).ok()?;
+    let mail = mail.into_iter().filter_map(MailText::into_mail).collect();
+    Some(Letter { from, to, epoch, number, received, broken, mail })
+}
+
+#[derive(Serialize, Deserialize)]
+struct LetterText<'a> {
+    #[serde(with = "node")]
+    from: NodeId,
+    #[serde(with = "node")]
+    to: NodeId,
+    epoch: u32,
+    number: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    received: Option<(u32, u64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    broken: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    mail: Vec<MailText<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum MailText<'a> {
+    Arrived {
+        #[serde(with = "text")]
+        connection: ConnectionId,
+        #[serde(with = "text")]
+        public_key: PublicKeyBytes,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<DeviceText>,
+    },
+    Left {
+        #[serde(with = "text")]
+        connection: ConnectionId,
+    },
+    ForWallet {
+        #[serde(with = "text")]
+        connection: ConnectionId,
+        frame: Cow<'a, str>,
+    },
+    Complete,
+    FromWallet {
+        #[serde(with = "text")]
+        connection: ConnectionId,
+        frame: Cow<'a, str>,
+    },
+    WhoseIs {
+        #[serde(with = "text")]
+        connection: ConnectionId,
+        #[serde(with = "text")]
+        public_key: PublicKeyBytes,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<DeviceText>,
+        #[serde(with = "text")]
+        request_id: RequestId,
+        frame: Cow<'a, str>,
+    },
+    Mine {
+        #[serde(with = "text")]
+        connection: ConnectionId,
+        #[serde(with = "text")]
+        request_id: RequestId,
+        mine: bool,
+    },
+    Follow {
+        #[serde(with = "text")]
+        request_id: RequestId,
+    },
+    Changed {
+        #[serde(with = "text")]
+        request_id: RequestId,
+    },
+    Withdraw {
+        #[serde(with = "text")]
+        request_id: RequestId,
+    },
+    Orphans,
+    /// What a later version says.
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeviceText {
+    #[serde(with = "text")]
+    id: DeviceId,
+    #[serde(with = "text")]
+    label: DeviceLabel,
+}
+
+impl<'a> From<&'a Mail> for MailText<'a> {
+    fn from(mail: &'a Mail) -> Self {
+        match mail {
+            Mail::Arrived { connection, public_key, device } => {
+                Self::Arrived { connection: *connection, public_key: *public_key, device: device_text(device.as_ref()) }
+            }
+            Mail::Left { connection } => Self::Left { connection: *connection },
+            Mail::ForWallet { connection, frame } => Self::ForWallet { connection: *connection, frame: frame.into() },
+            Mail::Complete => Self::Complete,
+            Mail::FromWallet { connection, frame } => Self::FromWallet { connection: *connection, frame: frame.into() },
+            Mail::WhoseIs { connection, public_key, device, request_id, frame } => Self::WhoseIs {
+                connection: *connection,
+                public_key: *public_key,
+                device: device_text(device.as_ref()),
+                request_id: *request_id,
+                frame: frame.into(),
+            },
+            Mail::Mine { connection, request_id, mine } => {
+                Self::Mine { connection: *connection, request_id: *request_id, mine: *mine }
+            }
+            Mail::Follow { request_id } => Self::Follow { request_id: *request_id },
+            Mail::Changed { request_id } => Self::Changed { request_id: *request_id },
+            Mail::Withdraw { request_id } => Self::Withdraw { request_id: *request_id },
+            Mail::Orphans => Self::Orphans,
+        }
+    }
+}
+
+impl MailText<'_> {
+    fn into_mail(self) -> Option<Mail> {
+        Some(match self {
+            Self::Arrived { connection, public_key, device } => {
+                Mail::Arrived { connection, public_key, device: device.map(device_of) }
+            }
+            Self::Left { connection } => Mail::Left { connection },
+            Self::ForWallet { connection, frame } => Mail::ForWallet { connection, frame: frame.into_owned() },
+            Self::Complete => Mail::Complete,
+            Self::FromWallet { connection, frame } => Mail::FromWallet { connection, frame: frame.into_owned() },
+            Self::WhoseIs { connection, public_key, device, request_id, frame } => Mail::WhoseIs {
+                connection,
+                public_key,
+                device: device.map(device_of),
+                request_id,
+                frame: frame.into_owned(),
+            },
+            Self::Mine { connection, request_id, mine } => Mail::Mine { connection, request_id, mine },
+            Self::Follow { request_id } => Mail::Follow { request_id },
+            Self::Changed { request_id } => Mail::Changed { request_id },
+            Self::Withdraw { request_id } => Mail::Withdraw { request_id },
+            Self::Orphans => Mail::Orphans,
+            Self::Unknown => return None,
+        })
+    }
+}
+
+fn device_text(device: Option<&Arc<Device>>) -> Option<DeviceText> {
+    device.map(|device| DeviceText { id: device.id.clone(), label: device.label.clone() })
+}
+
+fn device_of(DeviceText { id, label }: DeviceText) -> Arc<Device> {
+    Arc::new(Device { id, label })
+}
+
+/// Whatever has one text, as that.
+mod text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+    use std::{fmt::Display, str::FromStr};
+
+    pub(super) fn serialize<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, T: FromStr, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| D::Error::custom("not its text"))
+    }
+}
+
+/// A node, in sixteen hexadecimal digits.
+mod node {
+    use crate::cluster::NodeId;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(node: &NodeId, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(node)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeId, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u64::from_str_radix(&text, 16).map(NodeId::from_bits).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every_mail() -> Vec<Mail> {
+        let connection = ConnectionId::from_bytes([0xab; 16]);
+        let public_key = PublicKeyBytes::from([0xfe; 32]);
+        let request_id = RequestId::from_bytes([0xcd; 16]);
+        let device = Arc::new(Device { id: "laptop".parse().unwrap(), label: "Anna's \"läptop\"".parse().unwrap() });
+        let frame = "{\"type\":\"sign_request\",\"purpose\":\"\\u0000 \n 🦀\"}".to_owned();
+        let mut mail = Vec::new();
+        for device in [None, Some(device)] {
+            mail.push(Mail::Arrived { connection, public_key, device: device.clone() });
+            mail.push(Mail::WhoseIs { connection, public_key, device, request_id, frame: frame.clone() });
+        }
+        mail.extend([true, false].map(|mine| Mail::Mine { connection, request_id, mine }));
+        mail.extend([
+            Mail::Left { connection },
+            Mail::ForWallet { connection, frame: frame.clone() },
+            Mail::Complete,
+            Mail::FromWallet { connection, frame },
+            Mail::Follow { request_id },
+            Mail::Changed { request_id },
+            Mail::Withdraw { request_id },
+            Mail::Orphans,
+        ]);
+        mail
+    }
+
+    #[test]
+    fn every_letter_is_read_back_as_it_was_written() {
+        let (from, to) = (NodeId::from_bits(u64::MAX), NodeId::from_bits(7));
+        for (received, broken) in [(None, None), (Some((u32::MAX, u64::MAX)), Some(0)), (Some((0, 0)), Some(u32::MAX))]
+        {
+            for mail in [vec![], every_mail()] {
+                let letter = Letter { from, to, epoch: u32::MAX, number: u64::MAX, received, broken, mail };
+                let text = write(&letter).unwrap();
+                assert!(!text.contains('\n') && text.starts_with('{'));
+                assert_eq!(read(&text), Some(letter));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_later_version_adds_is_left_out() {
+        let text = r#"{"from":"0000000000000001","to":"0000000000000002","epoch":1,"number":2,"colour":"red","mail":[
+            {"kind":"complete","more":{"x":[1]}},{"kind":"sealed","frame":"x"},{"kind":"orphans"}]}"#;
+        let mail = vec![Mail::Complete, Mail::Orphans];
+        let (from, to) = (NodeId::from_bits(1), NodeId::from_bits(2));
+        assert_eq!(read(text), Some(Letter { from, to, epoch: 1, number: 2, received: None, broken: None, mail }));
+    }
+
+    #[test]
+    fn what_is_no_letter_is_none() {
+        let whole = write(&Letter {
+            from: NodeId::from_bits(1),
+            to: NodeId::from_bits(2),
+            epoch: 1,
+            number: 1,
+            received: None,
+            broken: None,
+            mail: every_mail(),
+        })
+        .unwrap();
+        for length in (0..whole.len()).filter(|length| whole.is_char_boundary(*length)) {
+            assert_eq!(read(&whole[..length]), None);
+        }
+        for (part, other) in
+            [("\"epoch\":1", "\"epoch\":-1"), ("abababab-", "ABABABAB-"), ("\"from\":\"0", "\"from\":\"x")]
+        {
+            let changed = whole.replacen(part, other, 1);
+            assert_ne!(changed, whole);
+            assert_eq!(read(&changed), None);
+        }
+    }
+}

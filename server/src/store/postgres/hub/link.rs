@@ -1,0 +1,77 @@
+//! The hub's connection, and what is said on it over and over.
+
+use super::{
+    super::{
+        error::ConnectError,
+        session::{Connector, Driver},
+    },
+    inbox::Inbox,
+    lease::RENEW,
+    presence::{CHANGE, FIND},
+};
+use crate::cluster::NodeId;
+use tokio_postgres::{Client, Error, Statement};
+
+/// What needs no disk: whatever is lost with the database's memory is said again.
+const SETTINGS: &str = "SET synchronous_commit = off";
+
+/// Names the channels of this schema: there may be several in a database.
+const SCHEMA: &str = "SELECT lpad(to_hex(hashtext(coalesce(current_schema(), ''))), 8, '0')";
+
+const NOTIFY: &str =
+    "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS letters (channel, payload)";
+
+/// A connection, closed when dropped.
+pub(super) struct Link {
+    pub(super) client: Client,
+    driver: Driver,
+    schema: String,
+    pub(super) renew: Statement,
+    pub(super) change: Statement,
+    pub(super) find: Statement,
+    notify: Statement,
+}
+
+impl Link {
+    pub(super) async fn connect(connector: &Connector, inbox: &Inbox) -> Result<Self, ConnectError> {
+        let drive = |connection| Driver(tokio::spawn(inbox.clone().drive(connection)));
+        let (client, driver) = connector.connect_messenger(drive).await?;
+        client.batch_execute(SETTINGS).await?;
+        let link = Self {
+            driver,
+            schema: client.query_one(SCHEMA, &[]).await?.try_get(0)?,
+            renew: client.prepare(RENEW).await?,
+            change: client.prepare(CHANGE).await?,
+            find: client.prepare(FIND).await?,
+            notify: client.prepare(NOTIFY).await?,
+            client,
+        };
+        link.listen(inbox.own.id()).await?;
+        Ok(link)
+    }
+
+    /// Hears what is sent to this node, and no other.
+    pub(super) async fn listen(&self, node: NodeId) -> Result<(), Error> {
+        self.client.batch_execute(&format!("UNLISTEN *; LISTEN \"{}\"", self.channel(node))).await
+    }
+
+    /// Sends payloads, in order.
+    pub(super) async fn notify(&self, payloads: &[(NodeId, String)]) -> Result<(), Error> {
+        if payloads.is_empty() {
+            return Ok(());
+        }
+        let (channels, texts): (Vec<_>, Vec<_>) =
+            payloads.iter().map(|(to, text)| (self.channel(*to), text.as_str())).unzip();
+        self.client.execute(&self.notify, &[&channels, &texts]).await.map(drop)
+    }
+
+    /// Returns when the connection is over.
+    pub(super) async fn closed(&mut self) {
+        // However its task ended, it is.
+        let _ = (&mut self.driver.0).await;
+    }
+
+    fn channel(&self, node: NodeId) -> String {
+        format!("countersign_{}_{node}", self.schema)
+    }
+}
