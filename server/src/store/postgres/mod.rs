@@ -3,6 +3,7 @@
 
 mod changes;
 mod config;
+mod connector;
 mod error;
 mod hub;
 mod locks;

@@ -6,12 +6,13 @@ use crate::{record::Record, store::rows::COLUMNS};
 /// How many are taken over at once, so that nobody who wants to write waits long.
 pub(super) const AT_ONCE: i64 = 500;
 
-/// Two nodes that do this at the same time take each what the other has not.
+/// Two nodes that do this at the same time take each what the other has not. One that has been given up itself takes nothing: what it had
+/// would be free again, and taken for ever.
 fn take_over_statement() -> String {
     format!(
         "WITH free AS (SELECT id FROM requests WHERE ended_at IS NULL \
          AND (owner IS NULL OR NOT EXISTS (SELECT FROM nodes WHERE nodes.id = owner)) \
-         ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED), \
+         AND EXISTS (SELECT FROM nodes WHERE nodes.id = $1) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED), \
          taken AS (UPDATE requests SET owner = $1 WHERE id IN (SELECT id FROM free) RETURNING {COLUMNS}, owner, seq) \
          SELECT * FROM taken ORDER BY seq"
     )

@@ -2,10 +2,11 @@
 
 use super::{
     config::PostgresConfig,
+    connector::Connector,
     error::ConnectError,
     hub::{HubTask, Post, post},
     nodes, ownership, reads,
-    session::{Connector, Session},
+    session::Session,
     worker::Worker,
 };
 use crate::{

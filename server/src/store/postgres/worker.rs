@@ -5,11 +5,12 @@
 //! told that the store has failed; what is there then is read anew, as after a restart, once it can be.
 
 use super::{
+    connector::Connector,
     error::{DbError, Severity},
     ownership,
     pipeline::pipeline,
     reads,
-    session::{Connector, Session},
+    session::Session,
     waiting::{Forgetting, Waiting},
     write::{Group, transact},
 };

@@ -1,5 +1,6 @@
 //! Letters as text. A neighbour of the next version may add fields and kinds of mail: what is not known here is left out.
 
+use super::as_text::{node, text};
 use crate::cluster::{Letter, Mail, NodeId};
 use countersign_protocol::{ConnectionId, Device, DeviceId, DeviceLabel, PublicKeyBytes, RequestId};
 use serde::{Deserialize, Serialize};
@@ -174,36 +175,6 @@ fn device_text(device: Option<&Arc<Device>>) -> Option<DeviceText> {
 
 fn device_of(DeviceText { id, label }: DeviceText) -> Arc<Device> {
     Arc::new(Device { id, label })
-}
-
-/// Whatever has one text, as that.
-mod text {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-    use std::{fmt::Display, str::FromStr};
-
-    pub(super) fn serialize<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
-    }
-
-    pub(super) fn deserialize<'de, T: FromStr, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|_| D::Error::custom("not its text"))
-    }
-}
-
-/// A node, in sixteen hexadecimal digits.
-mod node {
-    use crate::cluster::NodeId;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(node: &NodeId, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(node)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NodeId, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        u64::from_str_radix(&text, 16).map(NodeId::from_bits).map_err(D::Error::custom)
-    }
 }
 
 #[cfg(test)]

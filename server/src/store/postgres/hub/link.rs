@@ -2,14 +2,17 @@
 
 use super::{
     super::{
-        error::ConnectError,
-        session::{Connector, Driver},
+        connector::Connector,
+        error::{ConnectError, DbError},
+        session::Driver,
     },
     inbox::Inbox,
     lease::RENEW,
     presence::{CHANGE, FIND},
 };
 use crate::cluster::NodeId;
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_postgres::{Client, Error, Statement};
 
 /// What needs no disk: whatever is lost with the database's memory is said again.
@@ -33,11 +36,18 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) async fn connect(connector: &Connector, inbox: &Inbox) -> Result<Self, ConnectError> {
+    /// Connects; no step takes longer than `limit`.
+    pub(super) async fn connect(connector: &Connector, inbox: &Inbox, limit: Duration) -> Result<Self, ConnectError> {
         let drive = |connection| Driver(tokio::spawn(inbox.clone().drive(connection)));
-        let (client, driver) = connector.connect_messenger(drive).await?;
+        let (client, driver) = connector.connect_messenger(limit, drive).await?;
+        let link = timeout(limit, Self::prepare(client, driver)).await.map_err(|_| DbError::Late)??;
+        timeout(limit, link.listen(inbox.own.id())).await.map_err(|_| DbError::Late)??;
+        Ok(link)
+    }
+
+    async fn prepare(client: Client, driver: Driver) -> Result<Self, DbError> {
         client.batch_execute(SETTINGS).await?;
-        let link = Self {
+        Ok(Self {
             driver,
             schema: client.query_one(SCHEMA, &[]).await?.try_get(0)?,
             renew: client.prepare(RENEW).await?,
@@ -45,9 +55,7 @@ impl Link {
             find: client.prepare(FIND).await?,
             notify: client.prepare(NOTIFY).await?,
             client,
-        };
-        link.listen(inbox.own.id()).await?;
-        Ok(link)
+        })
     }
 
     /// Hears what is sent to this node, and no other.

@@ -3,6 +3,7 @@
 //! It has a connection and a task of its own, beside those that write requests, so that neither waits for the other. The rows are the truth:
 //! whoever is in `nodes` is a node, whatever is in `presence` is connected. Notifications carry letters, and may be lost.
 
+mod as_text;
 mod envelope;
 mod inbox;
 mod lease;

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
+        connector::Connector,
         error::{ConnectError, DbError},
-        session::Connector,
     },
     envelope::pack,
     inbox::Inbox,
@@ -81,8 +81,8 @@ impl HubTask {
             let (connector, inbox, lease) = (&self.connector, &self.inbox, &mut self.lease);
             let connecting = async {
                 sleep(pause).await;
-                let link = Link::connect(connector, inbox).await?;
-                let forgotten = lease.resume(&link).await?;
+                let link = Link::connect(connector, inbox, SILENCE).await?;
+                let forgotten = timeout(SILENCE, lease.resume(&link)).await.map_err(|_| DbError::Late)??;
                 Ok::<_, ConnectError>((link, forgotten))
             };
             match meanwhile(&mut self.waiting, &mut self.posted, until, connecting).await? {
