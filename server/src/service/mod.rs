@@ -148,7 +148,8 @@ impl SigningService {
     ) -> Result<Self, crate::store::ConnectError> {
         let clock = Clock::new();
         let (store, loaded) = crate::store::Store::connect(store, clock.now())?;
-        Ok(Self::assemble(config, clock, Some(Arc::new(store)), None, loaded))
+        let hub = store.hub();
+        Ok(Self::assemble(config, clock, Some(Arc::new(store)), hub, loaded))
     }
 
     pub(crate) fn assemble(

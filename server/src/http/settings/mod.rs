@@ -233,7 +233,11 @@ impl Settings {
             Place::Directory(store) => DurableStore::open(store, audience)?,
             Place::Database(store) => DurableStore::connect(store, self.server_key.as_deref(), audience)?,
         };
-        let service = SigningService::with_storage(config, Arc::new(durable.clone()), loaded);
+        let store = Arc::new(durable.clone());
+        let service = match durable.hub() {
+            Some(hub) => SigningService::clustered(config, store, hub, loaded),
+            None => SigningService::with_storage(config, store, loaded),
+        };
         Ok((service, HttpConfig { store: Some(durable), ..http }))
     }
 }

@@ -79,7 +79,6 @@ enum MailText<'a> {
         device: Option<DeviceText>,
         #[serde(with = "text")]
         request_id: RequestId,
-        frame: Cow<'a, str>,
     },
     Mine {
         #[serde(with = "text")]
@@ -124,12 +123,11 @@ impl<'a> From<&'a Mail> for MailText<'a> {
             Mail::ForWallet { connection, frame } => Self::ForWallet { connection: *connection, frame: frame.into() },
             Mail::Complete => Self::Complete,
             Mail::FromWallet { connection, frame } => Self::FromWallet { connection: *connection, frame: frame.into() },
-            Mail::WhoseIs { connection, public_key, device, request_id, frame } => Self::WhoseIs {
+            Mail::WhoseIs { connection, public_key, device, request_id } => Self::WhoseIs {
                 connection: *connection,
                 public_key: *public_key,
                 device: device_text(device.as_ref()),
                 request_id: *request_id,
-                frame: frame.into(),
             },
             Mail::Mine { connection, request_id, mine } => {
                 Self::Mine { connection: *connection, request_id: *request_id, mine: *mine }
@@ -152,13 +150,9 @@ impl MailText<'_> {
             Self::ForWallet { connection, frame } => Mail::ForWallet { connection, frame: frame.into_owned() },
             Self::Complete => Mail::Complete,
             Self::FromWallet { connection, frame } => Mail::FromWallet { connection, frame: frame.into_owned() },
-            Self::WhoseIs { connection, public_key, device, request_id, frame } => Mail::WhoseIs {
-                connection,
-                public_key,
-                device: device.map(device_of),
-                request_id,
-                frame: frame.into_owned(),
-            },
+            Self::WhoseIs { connection, public_key, device, request_id } => {
+                Mail::WhoseIs { connection, public_key, device: device.map(device_of), request_id }
+            }
             Self::Mine { connection, request_id, mine } => Mail::Mine { connection, request_id, mine },
             Self::Follow { request_id } => Mail::Follow { request_id },
             Self::Changed { request_id } => Mail::Changed { request_id },
@@ -190,7 +184,7 @@ mod tests {
         let mut mail = Vec::new();
         for device in [None, Some(device)] {
             mail.push(Mail::Arrived { connection, public_key, device: device.clone() });
-            mail.push(Mail::WhoseIs { connection, public_key, device, request_id, frame: frame.clone() });
+            mail.push(Mail::WhoseIs { connection, public_key, device, request_id });
         }
         mail.extend([true, false].map(|mine| Mail::Mine { connection, request_id, mine }));
         mail.extend([

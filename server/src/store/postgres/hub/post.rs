@@ -83,10 +83,11 @@ impl Posted {
 /// About how much a letter takes, in bytes.
 pub(super) fn size(letter: &Letter) -> usize {
     let of_mail = |mail: &Mail| match mail {
-        Mail::ForWallet { frame, .. } | Mail::FromWallet { frame, .. } | Mail::WhoseIs { frame, .. } => frame.len(),
+        Mail::ForWallet { frame, .. } | Mail::FromWallet { frame, .. } => frame.len(),
         Mail::Arrived { .. }
         | Mail::Left { .. }
         | Mail::Complete
+        | Mail::WhoseIs { .. }
         | Mail::Mine { .. }
         | Mail::Follow { .. }
         | Mail::Changed { .. }
