@@ -20,11 +20,20 @@ pub async fn fresh_database() -> Option<String> {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let prefix = std::env::var("COUNTERSIGN_TEST_POSTGRES").ok()?;
     let name = format!("tests_{}_{}", process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-    let mut psql = Command::new(programs().join("psql"));
-    psql.args(["-XAtq", "-c", &format!("CREATE DATABASE {name}")]).arg(format!("{prefix}postgres"));
-    let output = within("psql", psql.output()).await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ask(&format!("{prefix}postgres"), &format!("CREATE DATABASE {name}")).await;
     Some(format!("{prefix}{name}"))
+}
+
+/// How many servers use the database.
+pub async fn nodes(url: &str) -> usize {
+    ask(url, "SELECT count(*) FROM nodes").await.trim().parse().unwrap()
+}
+
+async fn ask(url: &str, sql: &str) -> String {
+    let mut psql = Command::new(programs().join("psql"));
+    let output = within("psql", psql.args(["-XAtq", "-c", sql, url]).output()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A cluster of databases, stopped when dropped.

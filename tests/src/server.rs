@@ -1,10 +1,14 @@
 //! The reference server inside the test's process.
 
-use crate::{Backend, TestWallet, eventually, postgres::fresh_database, within};
+use crate::{
+    Backend, TestWallet, eventually,
+    postgres::{fresh_database, nodes},
+    within,
+};
 use countersign_server::{
     SigningService,
     http::{HttpConfig, Settings, SettingsError, serve},
-    store::{ConnectError, OpenError},
+    store::OpenError,
 };
 use std::{net::SocketAddr, path::Path, time::Duration};
 use tempfile::TempDir;
@@ -17,6 +21,7 @@ struct Setup {
     webhook_retries: Option<Vec<Duration>>,
     /// Removed with the last server that has it.
     data_dir: Option<TempDir>,
+    database: Option<String>,
 }
 
 /// A server on a port that the system chose.
@@ -57,12 +62,14 @@ impl TestServer {
         let data_dir = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         // The same tests hold for both stores.
-        match fresh_database().await {
+        let database = fresh_database().await;
+        match &database {
             Some(url) => settings.database_url = Some(url.parse().unwrap()),
             None => settings.data_dir = Some(data_dir.path().into()),
         }
         change(&mut settings);
-        Self::set_up(Setup { settings, webhook_retries: webhook_retries.into(), data_dir: Some(data_dir) }).await
+        Self::set_up(Setup { settings, webhook_retries: webhook_retries.into(), data_dir: Some(data_dir), database })
+            .await
     }
 
     async fn set_up(setup: Setup) -> Self {
@@ -88,9 +95,17 @@ impl TestServer {
     pub async fn restart_with(self, change: impl FnOnce(&mut Settings)) -> Self {
         let Self { address: _, service, stop, task, mut setup } = self;
         change(&mut setup.settings);
+        let before = match &setup.database {
+            Some(database) => nodes(database).await,
+            None => 0,
+        };
         drop(service);
         stop.send(()).unwrap();
         within("the server's end", task).await.unwrap();
+        // As a process would have ended: what it had open is free.
+        if let Some(database) = &setup.database {
+            within("the node's end", async { while nodes(database).await >= before {} }).await;
+        }
         Self::set_up(setup).await
     }
 
@@ -131,14 +146,14 @@ impl TestServer {
     }
 }
 
-/// An earlier server lets go of its directory or database when the last of its tasks has ended, which may be a moment after the server.
+/// An earlier server lets go of its directory when the last of its tasks has ended, which may be a moment after the server.
 async fn assemble(settings: &Settings, address: SocketAddr) -> (SigningService, HttpConfig) {
     within("the data directory", async {
         loop {
             match settings.assemble(address) {
-                Err(
-                    SettingsError::Store(OpenError::InUse { .. }) | SettingsError::Database(ConnectError::InUse { .. }),
-                ) => tokio::time::sleep(Duration::from_millis(1)).await,
+                Err(SettingsError::Store(OpenError::InUse { .. })) => {
+                    tokio::time::sleep(Duration::from_millis(1)).await
+                }
                 assembled => return assembled.unwrap(),
             }
         }

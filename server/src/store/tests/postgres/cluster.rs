@@ -201,6 +201,24 @@ fn a_node_that_stands_still_is_given_up_and_goes_on_as_another() {
     assert_eq!(write(&first.store, end(3)), Ok(Written::Done));
 }
 
+/// As after an outage of the database, or when its clock is set.
+#[test]
+#[ignore = "needs PostgreSQL: make postgres-tests"]
+fn leases_that_are_all_over_at_once_cost_nobody_its_place() {
+    let database = Database::new();
+    let (first, second) = (Node::on(&database), Node::on(&database));
+    let ids = [first.id(), second.id()].map(|id| id.to_bits().cast_signed());
+    // Once somebody gives up this one, there is somebody who might.
+    database.execute("INSERT INTO nodes (id, lock, lease_until) VALUES (1, 1, clock_timestamp())");
+    while database.number("SELECT count(*) FROM nodes WHERE id = 1") > 0 {}
+    database.execute("UPDATE nodes SET lease_until = clock_timestamp() - interval '1 hour'");
+    let renewed =
+        format!("SELECT count(*) FROM nodes WHERE lease_until > clock_timestamp() AND id IN ({}, {})", ids[0], ids[1]);
+    while database.number(&renewed) < 2 {
+        assert_eq!(database.number("SELECT count(*) FROM nodes"), 2);
+    }
+}
+
 /// A session that has taken over and was cut off before it could say what.
 #[test]
 #[ignore = "needs PostgreSQL: make postgres-tests"]
