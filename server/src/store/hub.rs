@@ -10,7 +10,8 @@ use countersign_protocol::{ConnectionId, PublicKeyBytes};
 use std::sync::Arc;
 
 impl Store {
-    /// What connects this server with others on the same database; none for a store in a directory. It is one more handle to the store.
+    /// What connects this server with others on the same database; none for a store in a directory. It is one more handle to the store, which
+    /// does not end while there is one: a [`Listener`] best holds none.
     pub fn hub(&self) -> Option<Arc<dyn Hub>> {
         self.is_shared().then(|| Arc::new(StoreHub(self.clone())) as Arc<dyn Hub>)
     }

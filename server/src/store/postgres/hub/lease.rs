@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        nodes::{self, FORGET_PRESENCE, lease},
+        nodes::{self, FORGET_PRESENCE},
         own_node::{OwnNode, column, of_column},
     },
     link::Link,
@@ -21,14 +21,6 @@ pub(super) const EVERY: Duration = Duration::from_secs(1);
 const UNDISTURBED: Duration = Duration::from_secs(5);
 /// A renewal that is later than this was interrupted.
 const LATE: Duration = Duration::from_millis(2_500);
-
-/// The rows are as they were before: whether a lease was over shows of one's own as well. The database's clock alone counts.
-pub(super) const RENEW: &str = concat!(
-    "WITH renewed AS (UPDATE nodes SET lease_until = ",
-    lease!(),
-    " WHERE id = $1 RETURNING id) SELECT id, lease_until < clock_timestamp() AS is_over, \
-     EXISTS (SELECT FROM renewed) AS is_renewed FROM nodes"
-);
 
 const GIVE_UP: &str = "DELETE FROM nodes WHERE id = ANY ($1) AND lease_until < clock_timestamp() RETURNING id";
 
@@ -78,7 +70,7 @@ impl Lease {
             let began = Instant::now();
             let own = self.own();
             let (mut is_renewed, mut was_over, mut others, mut over) = (false, false, Vec::new(), Vec::new());
-            for row in link.client.query(&link.renew, &[&column(own)]).await? {
+            for row in link.client.query(&link.statements.renew, &[&column(own)]).await? {
                 let (id, is_over): (i64, bool) = (row.try_get("id")?, row.try_get("is_over")?);
                 is_renewed = row.try_get("is_renewed")?;
                 match of_column(id) {

@@ -7,13 +7,12 @@ use super::{
         session::Driver,
     },
     inbox::Inbox,
-    lease::RENEW,
-    presence::{CHANGE, FIND},
+    statements::Statements,
 };
 use crate::cluster::NodeId;
 use std::time::Duration;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error};
 
 /// What needs no disk: whatever is lost with the database's memory is said again.
 const SETTINGS: &str = "SET synchronous_commit = off";
@@ -21,18 +20,12 @@ const SETTINGS: &str = "SET synchronous_commit = off";
 /// Names the channels of this schema: there may be several in a database.
 const SCHEMA: &str = "SELECT lpad(to_hex(hashtext(coalesce(current_schema(), ''))), 8, '0')";
 
-const NOTIFY: &str =
-    "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS letters (channel, payload)";
-
 /// A connection, closed when dropped.
 pub(super) struct Link {
     pub(super) client: Client,
     driver: Driver,
     schema: String,
-    pub(super) renew: Statement,
-    pub(super) change: Statement,
-    pub(super) find: Statement,
-    notify: Statement,
+    pub(super) statements: Statements,
 }
 
 impl Link {
@@ -50,10 +43,7 @@ impl Link {
         Ok(Self {
             driver,
             schema: client.query_one(SCHEMA, &[]).await?.try_get(0)?,
-            renew: client.prepare(RENEW).await?,
-            change: client.prepare(CHANGE).await?,
-            find: client.prepare(FIND).await?,
-            notify: client.prepare(NOTIFY).await?,
+            statements: Statements::prepare(&client).await?,
             client,
         })
     }
@@ -70,7 +60,7 @@ impl Link {
         }
         let (channels, texts): (Vec<_>, Vec<_>) =
             payloads.iter().map(|(to, text)| (self.channel(*to), text.as_str())).unzip();
-        self.client.execute(&self.notify, &[&channels, &texts]).await.map(drop)
+        self.client.execute(&self.statements.notify, &[&channels, &texts]).await.map(drop)
     }
 
     /// Returns when the connection is over.

@@ -11,6 +11,7 @@ mod letters;
 mod link;
 mod post;
 mod presence;
+mod statements;
 mod task;
 mod waiting;
 

@@ -19,19 +19,6 @@ use std::{
 };
 use tokio_postgres::Row;
 
-/// One statement for all: each connection is in it once.
-pub(super) const CHANGE: &str = "WITH gone AS (DELETE FROM presence WHERE connection = ANY ($1)) \
-    INSERT INTO presence (connection, public_key, node, device_id, device_label) \
-    SELECT connection, public_key, $2, device_id, device_label \
-    FROM unnest($3::uuid[], $4::bytea[], $5::text[], $6::text[]) AS come (connection, public_key, device_id, device_label) \
-    ON CONFLICT (connection) DO UPDATE SET public_key = excluded.public_key, node = excluded.node, \
-    device_id = excluded.device_id, device_label = excluded.device_label";
-
-/// No key has everything: as many connections of one as could be asked at all.
-pub(super) const FIND: &str = "SELECT found.* FROM unnest($1::bytea[]) AS wanted (key), LATERAL \
-    (SELECT connection, public_key, node, device_id, device_label FROM presence JOIN nodes ON nodes.id = node \
-    WHERE public_key = key AND node <> $2 LIMIT 64) AS found";
-
 /// What is to become of connections: announced as this, or withdrawn.
 pub(super) type Changes = BTreeMap<ConnectionId, Option<Presence>>;
 
@@ -52,7 +39,7 @@ pub(super) async fn change(link: &Link, own: NodeId, changes: &Changes) -> Resul
         .iter()
         .map(|device| device.as_ref().map(|device| (device.id.as_str(), device.label.as_str())).unzip())
         .unzip();
-    link.client.execute(&link.change, &[&gone, &column(own), &connections, &keys, &ids, &labels]).await?;
+    link.client.execute(&link.statements.change, &[&gone, &column(own), &connections, &keys, &ids, &labels]).await?;
     Ok(())
 }
 
@@ -63,7 +50,7 @@ pub(super) async fn find(link: &Link, own: NodeId, keys: &[PublicKeyBytes]) -> R
         return Ok(found);
     }
     let keys: Vec<&[u8]> = keys.iter().map(|key| &key.as_bytes()[..]).collect();
-    for row in link.client.query(&link.find, &[&keys, &column(own)]).await? {
+    for row in link.client.query(&link.statements.find, &[&keys, &column(own)]).await? {
         let presence = presence(&row)?;
         found.entry(presence.public_key).or_default().push(presence);
     }
