@@ -72,6 +72,7 @@ postgres-tests: tested-build
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --lib postgres -- --ignored
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test durable --test webhooks
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test postgres -- --ignored
+	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test cluster -- --ignored
 	target/debug/outage --rounds 30 --database postgres
 
 # The documented configurations: of proxies in front of the real server, and of Prometheus.

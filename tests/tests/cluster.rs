@@ -75,13 +75,10 @@ async fn any_node_takes_the_call_and_any_node_has_the_wallet() {
     until_connected(&nodes, &key, 1).await;
     for node in &nodes {
         let mut backend = Backend::connect(node.address).await;
-        eprintln!("node {}", node.address);
         for message in ["one", "two"] {
-            let asked = async { let reply = backend.ask(&key, message.as_bytes()).await; eprintln!("{}", reply.text); reply };
-            let (reply, outcome) = tokio::join!(asked, wallet.sign_next());
+            let (reply, outcome) = tokio::join!(backend.ask(&key, message.as_bytes()), wallet.sign_next());
             assert_eq!((reply.status.as_u16(), outcome), (200, AckOutcome::Accepted), "{}", reply.text);
         }
-        eprintln!("long");
         let long = vec![7; 65_536];
         let (reply, outcome) = tokio::join!(backend.ask(&key, &long), wallet.sign_next());
         assert_eq!((reply.status.as_u16(), outcome), (200, AckOutcome::Accepted), "{}", reply.text);

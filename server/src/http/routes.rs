@@ -56,10 +56,7 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
     let health = warp::path!("healthz").and(methods(READING)).map(|| healthz().into_response());
     let ready = warp::path!("readyz").and(methods(READING)).and(with_app(app)).map(|app: Arc<App>| readyz(&app));
     let metrics = warp::path!("metrics").and(methods(READING)).and(with_app(app)).map(|app: Arc<App>| metrics(&app));
-    let keys = warp::path!(".well-known" / "jwks.json")
-        .and(methods(READING))
-        .and(with_app(app))
-        .map(|app: Arc<App>| jwk_set(&app));
+    let keys = warp::path!(".well-known" / "jwks.json").and(methods(READING)).and(with_app(app)).then(jwk_set);
     let description = warp::path!("openapi.json").and(methods(READING)).map(openapi);
     let own = websocket.or(ask).unify().or(signers).unify().or(requests_api).unify();
     let own = own.or(health).unify().or(ready).unify().or(metrics).unify().or(keys).unify().or(description).unify();

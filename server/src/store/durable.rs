@@ -18,11 +18,19 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
+        mpsc,
     },
+    time::{Duration, Instant},
 };
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Notify, oneshot},
+    time::timeout,
+};
 #[cfg(feature = "postgres")]
 use zeroize::Zeroizing;
+
+/// How long the keys of others are waited for.
+const KEYS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A store that is open, and the server's key beside it. Clones share both.
 #[derive(Debug, Clone)]
@@ -33,6 +41,7 @@ struct Inner {
     key: ServerKey,
     /// The public keys of others who use the same database, and of those who have.
     other_keys: Arc<Mutex<Vec<[u8; 32]>>>,
+    keys_asked_at: Mutex<Option<Instant>>,
     /// Who signs receipts: the server's URL, as its first audience has it.
     issuer: Option<String>,
     /// Told when a request has ended, which may have made a webhook event.
@@ -72,7 +81,12 @@ impl DurableStore {
         };
         let (store, loaded) = Store::connect(config, Clock::new().now())?;
         let durable = Self::of(store, key, audience);
-        durable.exchange_keys();
+        // Before anything is signed with it, everybody lists it.
+        let (tell, told) = mpsc::channel();
+        durable.exchange_keys(move || {
+            let _ = tell.send(());
+        });
+        let _ = told.recv_timeout(KEYS_TIMEOUT);
         Ok((durable, loaded))
     }
 
@@ -81,26 +95,47 @@ impl DurableStore {
             store,
             key,
             other_keys: Arc::default(),
+            keys_asked_at: Mutex::default(),
             issuer: audience.map(issuer),
             ended: Arc::default(),
             failures: Arc::default(),
         }))
     }
 
-    /// Says which key receipts are signed with, and learns those of others. What is not learned now is an hour later.
-    fn exchange_keys(&self) {
+    /// Says which key receipts are signed with, and learns those of others; `then` is told when that is done, or could not be.
+    fn exchange_keys(&self, then: impl FnOnce() + Send + 'static) {
         let others = Arc::clone(&self.0.other_keys);
-        let then = Completion::new(move |keys: Result<Vec<_>, StoreError>| {
+        let keys = Completion::new(move |keys: Result<Vec<_>, StoreError>| {
             if let Ok(keys) = keys {
                 *others.lock().unwrap_or_else(PoisonError::into_inner) = keys;
             }
+            then();
         });
-        self.0.store.server_keys(self.0.key.public_key(), then);
+        self.0.store.server_keys(self.0.key.public_key(), keys);
     }
 
-    /// The keys that receipts and webhooks verify with, this server's first.
-    pub(crate) fn jwk_set(&self) -> Value {
+    /// The keys that receipts and webhooks verify with, this server's first; where others use the same database, theirs as of a second ago,
+    /// or of when the database could last be asked.
+    pub(crate) async fn jwk_set(&self) -> Value {
+        if self.hub().is_some() && self.may_ask_for_keys() {
+            let (tell, told) = oneshot::channel();
+            // Fails only where nobody waits for it any more.
+            self.exchange_keys(move || {
+                let _ = tell.send(());
+            });
+            let _ = timeout(KEYS_TIMEOUT, told).await;
+        }
         self.0.key.jwk_set(&self.0.other_keys.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Not more often than once a second, whoever asks.
+    fn may_ask_for_keys(&self) -> bool {
+        let mut asked_at = self.0.keys_asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = asked_at.is_none_or(|at| at.elapsed() >= Duration::from_secs(1));
+        if is_due {
+            *asked_at = Some(Instant::now());
+        }
+        is_due
     }
 
     /// Reads at most `limit` webhook events of one target that are due, and when the next one after these is.
@@ -152,7 +187,7 @@ impl DurableStore {
 impl Storage for DurableStore {
     fn forget(&self, now: Timestamp) {
         self.0.store.forget(now);
-        self.exchange_keys();
+        self.exchange_keys(|| {});
     }
 
     fn write(&self, write: Write, then: Completion<Written>) {

@@ -6,6 +6,7 @@ use crate::{
     http::api::{App, Problem},
     store::DurableStore,
 };
+use std::sync::Arc;
 use warp::{
     Reply,
     http::{StatusCode, header},
@@ -41,9 +42,9 @@ pub(in crate::http) fn metrics(app: &App) -> Response {
 }
 
 /// The keys that receipts and webhooks are signed with.
-pub(in crate::http) fn jwk_set(app: &App) -> Response {
+pub(in crate::http) async fn jwk_set(app: Arc<App>) -> Response {
     let Some(store) = &app.store else { return Problem::from(SigningError::NoStore).into_response() };
-    let keys = warp::reply::json(&store.jwk_set());
+    let keys = warp::reply::json(&store.jwk_set().await);
     with_header(keys, header::CONTENT_TYPE, "application/jwk-set+json").into_response()
 }
 

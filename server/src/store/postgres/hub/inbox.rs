@@ -1,16 +1,20 @@
 //! Takes in what the database tells of its own accord, for as long as the connection lasts.
 
 use super::{super::own_node::OwnNode, super::tls::Encrypted, envelope::Unpacking};
-use crate::cluster::Listener;
+use crate::cluster::{Letter, Listener, NodeId};
 use std::{
     future::poll_fn,
-    sync::{Arc, OnceLock},
+    mem,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll},
 };
+use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Connection, Socket};
 
 /// How many notifications are handed over at once.
 const AT_ONCE: usize = 256;
+/// How many letters of strangers are kept.
+const MOST_HELD: usize = 256;
 
 /// Whom letters are for.
 #[derive(Clone)]
@@ -18,6 +22,42 @@ pub(super) struct Inbox {
     pub(super) own: Arc<OwnNode>,
     /// None until somebody listens.
     pub(super) listener: Arc<OnceLock<Box<dyn Listener>>>,
+    pub(super) strangers: Arc<Strangers>,
+}
+
+/// Letters of nodes that are so new that the listener does not know of them. They are kept until it does, which is at once: nobody who has
+/// just come is to be overlooked by those who were there.
+#[derive(Default)]
+pub(super) struct Strangers {
+    known: Mutex<Vec<NodeId>>,
+    letters: Mutex<Vec<Letter>>,
+    /// Told when there are any.
+    pub(super) have_written: Notify,
+}
+
+impl Strangers {
+    /// Takes the letters of strangers out of these.
+    fn hold_back(&self, letters: &mut Vec<Letter>) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if letters.iter().all(|letter| known.contains(&letter.from)) {
+            return;
+        }
+        let mut held = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        let (familiar, strange): (Vec<_>, Vec<_>) =
+            mem::take(letters).into_iter().partition(|letter| known.contains(&letter.from));
+        *letters = familiar;
+        let room = MOST_HELD.saturating_sub(held.len());
+        held.extend(strange.into_iter().take(room));
+        self.have_written.notify_one();
+    }
+
+    /// Notes whom the listener knows, and gives the letters of those it has just come to know. Those of others are dropped.
+    pub(super) fn meet(&self, others: &[NodeId]) -> Vec<Letter> {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = others.to_vec();
+        let mut held = mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner));
+        held.retain(|letter| others.contains(&letter.from));
+        held
+    }
 }
 
 impl Inbox {
@@ -29,6 +69,7 @@ impl Inbox {
             let mut letters: Vec<_> = payloads.iter().flat_map(|payload| unpacking.unpack(payload)).collect();
             // Those to a node that this one was before came too late.
             letters.retain(|letter| letter.to == self.own.id());
+            self.strangers.hold_back(&mut letters);
             if let Some(listener) = self.listener.get().filter(|_| !letters.is_empty()) {
                 listener.letters(letters);
             }

@@ -53,7 +53,7 @@ impl HubTask {
             posted,
             waiting: Waiting::default(),
             lease: Lease::new(Arc::clone(&own)),
-            inbox: Inbox { own, listener: Arc::new(OnceLock::new()) },
+            inbox: Inbox { own, listener: Arc::new(OnceLock::new()), strangers: Arc::default() },
             told: None,
             interrupted: false,
             forgotten: false,
@@ -125,6 +125,7 @@ impl HubTask {
                         None => return ControlFlow::Break(()),
                     },
                     () = sleep_until(renew_at.into()) => {}
+                    () = self.inbox.strangers.have_written.notified() => renew_at = Instant::now(),
                     () = link.closed() => return ControlFlow::Continue(DbError::Closed),
                 }
             }
@@ -210,8 +211,12 @@ impl HubTask {
         }
         let (own, others) = known.clone();
         self.told = Some(known);
+        let letters = self.inbox.strangers.meet(&others);
         let (interrupted, forgotten) = (mem::take(&mut self.interrupted), mem::take(&mut self.forgotten));
         listener.nodes(Nodes { own, others, interrupted, forgotten });
+        if !letters.is_empty() {
+            listener.letters(letters);
+        }
     }
 }
 
