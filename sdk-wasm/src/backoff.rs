@@ -1,6 +1,7 @@
 //! How long to wait before dialling again: exponential growth with full jitter.
 
 use crate::time::Millis;
+use core::num::NonZero;
 
 /// A random number in `[0, 1)` that the caller drew. It spreads wallets out in time and guards no secret.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,12 +35,12 @@ impl Default for BackoffLimits {
     }
 }
 
-/// A wait that doubles with each failure in a row. Full jitter (uniform from zero) keeps wallets that lost one server from
-/// returning to it together.
+/// A wait that doubles with each failure in a row, where there are several nodes each time that as many have failed. Full jitter
+/// (uniform from zero) keeps wallets that lost one server from returning to it together.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     limits: BackoffLimits,
-    failures: u32,
+    failures: usize,
 }
 
 impl Backoff {
@@ -47,9 +48,10 @@ impl Backoff {
         Self { limits, failures: 0 }
     }
 
-    /// Counts one more failure and says how long to wait after it.
-    pub(crate) fn next(&mut self, jitter: Jitter) -> Millis {
-        let doubled = self.limits.initial.0.saturating_mul(1 << self.failures.min(31));
+    /// Counts one more failure and says how long to wait after it, where so many nodes can be dialled.
+    pub(crate) fn next(&mut self, nodes: NonZero<usize>, jitter: Jitter) -> Millis {
+        let rounds = self.failures / nodes;
+        let doubled = self.limits.initial.0.saturating_mul(1 << rounds.min(31));
         self.failures = self.failures.saturating_add(1);
         jitter.of(Millis(doubled.min(self.limits.max.0)))
     }
@@ -63,8 +65,10 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const ONE: NonZero<usize> = NonZero::<usize>::MIN;
+
     fn longest(backoff: &mut Backoff) -> u64 {
-        backoff.next(Jitter::new(1.0)).0
+        backoff.next(ONE, Jitter::new(1.0)).0
     }
 
     #[test]
@@ -77,15 +81,23 @@ mod tests {
     }
 
     #[test]
+    fn doubles_only_once_each_node_has_failed() {
+        let mut backoff = Backoff::new(BackoffLimits::default());
+        let three = NonZero::new(3).unwrap();
+        let waits: Vec<_> = (0..7).map(|_| backoff.next(three, Jitter::new(1.0)).0).collect();
+        assert_eq!(waits, [1_000, 1_000, 1_000, 2_000, 2_000, 2_000, 4_000]);
+    }
+
+    #[test]
     fn never_overflows() {
         let limits = BackoffLimits { initial: Millis(u64::MAX), max: Millis(30_000) };
-        let mut backoff = Backoff { limits, failures: u32::MAX };
+        let mut backoff = Backoff { limits, failures: usize::MAX };
         assert_eq!(longest(&mut backoff), 30_000);
     }
 
     #[test]
     fn jitter_is_the_whole_span_and_bounded() {
-        let wait = |fraction| Backoff::new(BackoffLimits::default()).next(Jitter::new(fraction)).0;
+        let wait = |fraction| Backoff::new(BackoffLimits::default()).next(ONE, Jitter::new(fraction)).0;
         assert_eq!((wait(0.0), wait(0.5)), (0, 500));
         assert_eq!((wait(-3.0), wait(7.0), wait(f64::NAN)), (0, 1_000, 1_000));
     }

@@ -145,9 +145,9 @@ impl Driver {
 
     fn transmit(&self, transmit: Transmit) {
         match transmit {
-            Transmit::Dial => {
+            Transmit::Dial(audience) => {
                 let longest = u32::try_from(MAX_FRAME_BYTES).unwrap_or(u32::MAX);
-                self.host.dial(SUBPROTOCOL, longest);
+                self.host.dial(audience.as_str(), SUBPROTOCOL, longest);
             }
             Transmit::Frame(frame) => self.host.send(&frame.to_json()),
             Transmit::Close(code) => {

@@ -9,8 +9,8 @@ use countersign_protocol::{
 /// Something to be done with the socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transmit {
-    /// Open a new socket to the wallet's URL. There is none open when this is asked.
-    Dial,
+    /// Open a new socket to the node of this URL. There is none open when this is asked.
+    Dial(Audience),
     /// Send this frame.
     Frame(ClientFrame),
     /// Close the socket and forget it; then report it closed at once, without waiting for the other side.

@@ -9,10 +9,10 @@ extern "C" {
     /// Who has the socket and the timer, and is told what happens.
     pub type Host;
 
-    /// Opens a socket for a subprotocol; what it reports goes to `CoreWallet::opened`, `received` and `closed`, but no text of more
-    /// than `longest` units of UTF-16; or to `CoreWallet::not_made`, before this returns.
+    /// Opens a socket to the node of this audience, for a subprotocol; what it reports goes to `CoreWallet::opened`, `received` and
+    /// `closed`, but no text of more than `longest` units of UTF-16; or to `CoreWallet::not_made`, before this returns.
     #[wasm_bindgen(method)]
-    pub fn dial(this: &Host, subprotocol: &str, longest: u32);
+    pub fn dial(this: &Host, audience: &str, subprotocol: &str, longest: u32);
 
     /// Sends a text. A socket that cannot take it is about to report its close, and what was lost is sent again after that.
     #[wasm_bindgen(method)]

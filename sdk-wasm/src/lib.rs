@@ -16,6 +16,7 @@ pub mod error;
 mod heartbeat;
 #[allow(missing_docs, unreachable_pub)] // the macro's output, not an interface anybody sees
 mod host;
+pub mod nodes;
 mod prelude;
 mod queue;
 pub mod record;
@@ -29,6 +30,7 @@ use crate::{
     driver::{Driver, request_id},
     error::Error,
     host::Host,
+    nodes::Nodes,
     time::{Millis, Timestamp},
     wallet::{Closed, Config, Wallet},
 };
@@ -42,7 +44,7 @@ pub struct CoreWallet(Driver);
 
 #[wasm_bindgen]
 impl CoreWallet {
-    /// A wallet that has not connected yet.
+    /// A wallet that has not connected yet. `audience` is the URL it dials, first if others are added.
     ///
     /// # Errors
     /// [`Error::InvalidKey`], [`Error::InvalidUrl`]
@@ -56,16 +58,23 @@ impl CoreWallet {
         keeps: bool,
         host: Host,
     ) -> Result<CoreWallet, JsValue> {
-        let invalid_url = |error: &dyn core::fmt::Display| thrown(Error::InvalidUrl(text(error)));
         let config = Config {
             public_key: public_key.parse().map_err(|error| thrown(Error::InvalidKey(text(&error))))?,
-            audience: Audience::from_url(audience).map_err(|error| invalid_url(&error))?,
-            origin: origin.parse().map_err(|error| invalid_url(&error))?,
+            nodes: Nodes::new(node(audience).map_err(thrown)?),
+            origin: origin.parse().map_err(|error| thrown(Error::InvalidUrl(text(&error))))?,
             device: None,
             backoff: backoff(backoff_initial_ms, backoff_max_ms),
             keeps,
         };
         Ok(Self(Driver::new(config, host)))
+    }
+
+    /// Adds a node of the same server, to be dialled after those before it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUrl`]
+    pub fn add_node(&self, audience: &str) -> Result<(), JsValue> {
+        self.attempt(|wallet, _| node(audience).map(|audience| wallet.add_node(audience)))
     }
 
     /// What the host gives for a task: a signature that it has verified.
@@ -172,6 +181,10 @@ impl CoreWallet {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn backoff(initial_ms: f64, max_ms: f64) -> BackoffLimits {
     BackoffLimits { initial: Millis(initial_ms as u64), max: Millis(max_ms as u64) }
+}
+
+fn node(audience: &str) -> Result<Audience, Error> {
+    Audience::from_url(audience).map_err(|error| Error::InvalidUrl(format!("{audience}: {error}").into()))
 }
 
 fn device(id: &str, label: &str) -> Result<Device, Error> {

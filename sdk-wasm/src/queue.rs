@@ -4,7 +4,7 @@ use crate::prelude::*;
 
 /// A queue that is drained right after each input, and so is short: moving what follows up by one costs nothing that matters,
 /// and a ring buffer would be several times the code to download.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Queue<T>(Vec<T>);
 
 impl<T> Default for Queue<T> {
@@ -14,6 +14,10 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn push(&mut self, item: T) {
         self.0.push(item);
     }

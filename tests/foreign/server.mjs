@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const BINARY = process.env.COUNTERSIGN_BIN ?? fileURLToPath(new URL('../../target/debug/countersign', import.meta.url));
 
-/** Resolves to `{ http, ws, stop() }`, where `stop` asks the server to end and resolves to its exit code. */
+/** Resolves to `{ http, ws, stop(), kill() }`: `stop` asks the server to end, `kill` ends it as a crash does, and both resolve to its exit code or signal. */
 export async function startServer(...flags) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: cargo build -p countersign-server, or set COUNTERSIGN_BIN`);
   const child = spawn(BINARY, ['--listen', '127.0.0.1:0', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -22,11 +22,12 @@ export async function startServer(...flags) {
   })();
   const http = (await listening).replace(/\/$/, '');
   child.stdout.resume();
-  const stop = () => {
-    child.kill('SIGTERM');
+  /** @param {NodeJS.Signals} signal */
+  const end = (signal) => {
+    child.kill(signal);
     return ended;
   };
-  return { http, ws: `${http.replace(/^http/, 'ws')}/ws`, stop };
+  return { http, ws: `${http.replace(/^http/, 'ws')}/ws`, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
 /** Asks for a signature as a backend does; resolves to `{ status, body }`. */

@@ -23,8 +23,8 @@ export interface WalletView extends WalletSnapshot {
 }
 
 /**
- * A wallet for as long as a component is mounted that uses it. Components with the same public key and `url` share one, made with the
- * options of the first; another `key` or `url` makes another. On a server it is `idle` and connects nowhere.
+ * A wallet for as long as a component is mounted that uses it. Components with the same public key and `url`, or first of several, share one,
+ * made with the options of the first; another `key` or `url` makes another. On a server it is `idle` and connects nowhere.
  *
  * @example
  * ```tsx

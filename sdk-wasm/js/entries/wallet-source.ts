@@ -52,8 +52,9 @@ export class WalletSource {
     if (this.#options === undefined) return undefined;
     const id = idOf(this.#options);
     let shared = wallets.get(id);
-    // One that nobody has any more is about to be closed. Its key may be another object because that one was freed.
-    if (shared === undefined || (shared.holders === 0 && shared.options.key !== this.#options.key)) {
+    // One that nobody has any more is about to be closed. Its key may be another object because that one was freed, and its list of nodes another.
+    const { key, url } = this.#options;
+    if (shared === undefined || (shared.holders === 0 && (shared.options.key !== key || String(shared.options.url) !== String(url)))) {
       shared = new SharedWallet(this.#options);
       wallets.set(id, shared);
     }
@@ -72,9 +73,9 @@ export class WalletSource {
   };
 }
 
-/** The same for what a tab's lock is the same for: the key, and the address without its query. */
+/** The same for what a tab's lock is the same for: the key, and the address that is listed first, without its query. */
 function idOf({ key, url }: WalletOptions): string {
-  return `${key.publicKey} ${addressOf(String(url ?? '/ws'))}`;
+  return `${key.publicKey} ${addressOf(String([url ?? '/ws'].flat()[0]))}`;
 }
 
 function addressOf(url: string): string {

@@ -15,7 +15,8 @@ import { Timer } from './timer.js';
 /** Who is told what. */
 export interface CoreHostParts {
   core(): CoreWallet;
-  readonly url: string;
+  /** What is dialled for each audience. */
+  readonly urls: ReadonlyMap<string, string>;
   readonly webSocket: WebSocketConstructor;
   readonly key: Signer;
   readonly publicKey: string;
@@ -23,20 +24,24 @@ export interface CoreHostParts {
   readonly prompts: Prompts;
   readonly storeQueue: StoreQueue | undefined;
   tell(event: StateEvent): void;
-  /** The error as the wallet's owner is told it. */
-  explain(code: string, message: string): CountersignError;
+  /** The error as the wallet's owner is told it, who dialled this audience last. */
+  explain(code: string, message: string, audience: string): CountersignError;
 }
 
 /** What the core calls. It may be in the midst of any call into the core. An empty text stands for one that is not there. */
-export function coreHost({ core, url, webSocket, key, publicKey, emitter, prompts, storeQueue, tell, explain }: CoreHostParts) {
-  const errorOf = (code: string, message: string) => (code === '' ? undefined : explain(code, message));
+export function coreHost({ core, urls, webSocket, key, publicKey, emitter, prompts, storeQueue, tell, explain }: CoreHostParts) {
+  let dialled = '';
+  const errorOf = (code: string, message: string) => (code === '' ? undefined : explain(code, message, dialled));
   const show = (direction: FrameEvent['direction'], text: string) => {
     if (emitter.has('frame')) emitter.emit('frame', { direction, type: typeOf(text), text });
   };
-  const socket = new Socket({ core, url, webSocket, show });
+  const socket = new Socket({ core, webSocket, show });
   const timer = new Timer(() => core().wake());
   return reportingErrors({
-    dial: (subprotocol: string, longest: number) => socket.dial(subprotocol, longest),
+    dial(audience: string, subprotocol: string, longest: number) {
+      dialled = audience;
+      socket.dial(urls.get(audience) as string, subprotocol, longest);
+    },
     send: (text: string) => socket.send(text),
     hangUp: (code: number) => socket.hangUp(code),
     wakeIn: (ms: number) => timer.set(ms),
@@ -79,7 +84,7 @@ export function coreHost({ core, url, webSocket, key, publicKey, emitter, prompt
     repeated: (id: string, attempt: number, expiresInMs: number) => prompts.repeated(id, attempt, expiresInMs),
     answered: (id: string) => prompts.answered(id),
     ended: (id: string, state: Outcome['state'], code: string, message: string) => prompts.ended(id, state, errorOf(code, message)),
-    error: (code: string, message: string) => emitter.emit('error', explain(code, message)),
+    error: (code: string, message: string) => emitter.emit('error', explain(code, message, dialled)),
     store(task: number, id: string, record: string, expiresInMs: number, durable: boolean) {
       storeQueue?.put(task, { id, expiresAt: Date.now() + expiresInMs, durable, record });
     },

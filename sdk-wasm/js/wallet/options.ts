@@ -19,8 +19,11 @@ export interface WalletOptions {
    * not free it.
    */
   key: Signer;
-  /** The server's WebSocket address; http and https stand for ws and wss. In a page, `/ws` of its own origin unless given. */
-  url?: string | URL;
+  /**
+   * The server's WebSocket address; http and https stand for ws and wss. In a page, `/ws` of its own origin unless given. Or those of 1 to 16 nodes
+   * of one server: the wallet dials one of them at random, and another when that is lost. What is kept goes by the first in the list.
+   */
+  url?: string | URL | readonly (string | URL)[];
   /** Which device this is; an id that is kept in the store, or else random, and the browser's name unless given. */
   device?: Device;
   /**

@@ -6,7 +6,6 @@ import type { FrameEvent } from './events.js';
 /** What a wallet's sockets are made of, and who is told what comes over them. */
 export interface SocketParts {
   core(): CoreWallet;
-  readonly url: string;
   readonly webSocket: WebSocketConstructor;
   /** Shows a text on the wire. */
   show(direction: FrameEvent['direction'], text: string): void;
@@ -22,8 +21,8 @@ export class Socket {
   }
 
   /** Opens a socket that takes texts of so many units of UTF-16. */
-  dial(subprotocol: string, longest: number): void {
-    const { core, url, webSocket, show } = this.#parts;
+  dial(url: string, subprotocol: string, longest: number): void {
+    const { core, webSocket, show } = this.#parts;
     let socket: WebSocket;
     try {
       socket = new webSocket(url, subprotocol) as WebSocket;

@@ -10,7 +10,7 @@ import { Policies } from '../policies/policies.js';
 import type { SignRequest } from '../requests/request.js';
 import { MemoryPolicyStore } from '../storage/policy-store.js';
 import { StoreQueue } from '../storage/store-queue.js';
-import { address } from './address.js';
+import { nodesOf } from './address.js';
 import { coreHost } from './core-host.js';
 import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
 import { explain } from './explain.js';
@@ -72,7 +72,7 @@ export class Wallet {
     const publicKey = publicKeyOf(key);
     // Node.js 20 gets its WebSocket along with the WebAssembly.
     if (substitute === undefined) checkLoaded();
-    const { url, audience } = address(given);
+    const { audience, order, urls } = nodesOf(given);
     const webSocket = WebSocket ?? platform().webSocket();
     if (webSocket === undefined) {
       throw new CountersignError(
@@ -110,7 +110,7 @@ export class Wallet {
     const origin = platform().origin();
     const host = coreHost({
       core: () => this.#core,
-      url,
+      urls,
       webSocket,
       key,
       publicKey,
@@ -119,23 +119,25 @@ export class Wallet {
       storeQueue: this.#storeQueue,
       // Reading the store was the beginning of connecting.
       tell: (event) => (event.state === 'connecting' && this.#state === 'connecting') || this.#tell(event),
-      explain: (code, message) =>
+      explain: (code, message, audience) =>
         this.#isHandingOver
           ? new CountersignError('superseded', 'another tab goes on with this wallet')
           : explain(code as ErrorCode, message, { audience, origin }, this.#state),
     });
-    const core = guarded(
-      () =>
-        new (substitute?.Core ?? CoreWallet)(
-          publicKey,
-          audience,
-          origin,
-          backoff?.initialMs ?? 1_000,
-          backoff?.maxMs ?? 30_000,
-          this.#storeQueue !== undefined,
-          host,
-        ),
-    );
+    const core = guarded(() => {
+      const [first = '', ...others] = order;
+      const core = new (substitute?.Core ?? CoreWallet)(
+        publicKey,
+        first,
+        origin,
+        backoff?.initialMs ?? 1_000,
+        backoff?.maxMs ?? 30_000,
+        this.#storeQueue !== undefined,
+        host,
+      );
+      for (const other of others) core.add_node(other);
+      return core;
+    });
     this.#core = core;
     this.#identify(this.#device.id);
   }

@@ -12,6 +12,7 @@ use crate::{
     effect::{CloseCode, Event, SignSubject, SignTask, SignTaskId, State, StoreTask, Transmit},
     error::{Error, printable},
     heartbeat::Heartbeat,
+    nodes::Nodes,
     queue::Queue,
     record::Record,
     requests::Requests,
@@ -44,8 +45,8 @@ const MOST_FAULTS: u32 = 16;
 pub struct Config {
     /// Its key.
     pub public_key: PublicKeyBytes,
-    /// The URL it dials, as the proof names it.
-    pub audience: Audience,
+    /// The nodes of its server, by the URLs it dials, as the proof names them.
+    pub nodes: Nodes,
     /// Where it runs.
     pub origin: Origin,
     /// Which of the key's devices it is.
@@ -163,6 +164,11 @@ impl Wallet {
         }
     }
 
+    /// Adds a node of its server, to be dialled after those before it.
+    pub fn add_node(&mut self, audience: Audience) {
+        self.config.nodes.add(audience);
+    }
+
     /// Says which of the key's devices this is, from the next introduction on.
     pub fn set_device(&mut self, device: Option<Device>) {
         self.config.device = device;
@@ -175,6 +181,7 @@ impl Wallet {
         match &mut self.phase {
             Phase::Idle | Phase::Closed => {
                 self.backoff.reset();
+                self.config.nodes.forgive();
                 self.dial(now);
             }
             Phase::Waiting { not_before, .. } if *not_before <= now => self.dial(now),
@@ -225,7 +232,7 @@ impl Wallet {
         }
     }
 
-    /// There is no socket any more. `jitter` spreads the reconnect, if one follows.
+    /// There is no socket any more. `jitter` spreads the reconnect, if one follows; it goes to the next node.
     pub fn handle_closed(&mut self, now: Timestamp, closed: Closed, jitter: Jitter) {
         let stable = match (&self.phase, &closed) {
             (Phase::Closing { stable }, _) => *stable,
@@ -238,14 +245,16 @@ impl Wallet {
         self.requests.disconnect();
         let parting = core::mem::take(&mut self.parting);
         let superseded = parting.goodbye.is_some_and(|goodbye| goodbye.reason == GoodbyeReason::Superseded);
+        if superseded {
+            // Reconnecting would only displace the other connection in turn, and so for ever.
+            return self.end(Some(Error::Superseded));
+        }
         let (error, again) = match closed {
             Closed::NotMade(reason) => (Error::DialRefused(printable(&reason)), false),
-            // Reconnecting would only displace the other connection in turn, and so for ever.
-            Closed::AsAsked | Closed::Code(..) if superseded => (Error::Superseded, false),
             Closed::AsAsked => (parting.error.unwrap_or(Error::Closed), true),
             Closed::Code(code, reason) => after_close(code, &reason, parting.error),
         };
-        if !again {
+        if !self.config.nodes.advance(!again) {
             return self.end(Some(error));
         }
         if stable {
@@ -253,7 +262,7 @@ impl Wallet {
         }
         let asked =
             parting.goodbye.map_or(Millis(0), |goodbye| Millis(goodbye.reconnect_after_ms).min(LONGEST_GOODBYE));
-        let wait = self.backoff.next(jitter);
+        let wait = self.backoff.next(self.config.nodes.count(), jitter);
         let retry_in = Millis(asked.0 + wait.0);
         let not_before = now + Millis(asked.0 + wait.min(LEAST_WAIT).0);
         self.phase = Phase::Waiting { until: now + retry_in, not_before };
@@ -320,7 +329,7 @@ impl Wallet {
     fn dial(&mut self, now: Timestamp) {
         self.parting = Parting::default();
         self.phase = Phase::Connecting { deadline: now + CONNECT_TIMEOUT, step: Step::Socket };
-        self.transmits.push(Transmit::Dial);
+        self.transmits.push(Transmit::Dial(self.config.nodes.current().clone()));
         self.tell(State::Connecting);
     }
 
@@ -358,7 +367,7 @@ impl Wallet {
         let subject = SignSubject::Introduction {
             challenge,
             public_key: self.config.public_key,
-            audience: self.config.audience.clone(),
+            audience: self.config.nodes.current().clone(),
             origin: self.config.origin.clone(),
         };
         *step = Step::Proof(id);

@@ -20,6 +20,7 @@ use countersign_wasm::{
     backoff::{BackoffLimits, Jitter},
     effect::{End, Event as Told, Prompt, SignSubject, SignTask, State, Transmit},
     error::Error,
+    nodes::Nodes,
     time::Timestamp,
     wallet::{Closed, Config, Incoming, Wallet},
 };
@@ -131,7 +132,7 @@ impl Device {
         self.clocks.begin(ground.now);
         let mut wallet = Wallet::new(Config {
             public_key: KEYS[self.key].1.to_bytes(),
-            audience: AUDIENCE.parse().unwrap(),
+            nodes: Nodes::new(AUDIENCE.parse().unwrap()),
             origin: Default::default(),
             device: self.name.clone(),
             backoff: BackoffLimits::default(),
@@ -332,7 +333,7 @@ impl Device {
 
     fn transmit(&mut self, ground: &mut Ground, network: &mut Network, transmit: Transmit) {
         match transmit {
-            Transmit::Dial => self.dial(ground, network),
+            Transmit::Dial(_) => self.dial(ground, network),
             Transmit::Frame(frame) => {
                 self.watch(ground, &frame);
                 let text: Rc<str> = frame.to_json().into();

@@ -6,7 +6,7 @@ use super::*;
 fn proves_its_key_over_the_challenge_its_own_url_and_its_origin() {
     let mut bench = Bench::new();
     bench.wallet.connect(bench.now);
-    assert_eq!(bench.transmits(), [Transmit::Dial]);
+    assert_eq!(bench.transmits(), [dial()]);
     bench.wallet.handle_opened();
     bench.receive(challenge());
     assert_eq!(bench.sent(), [], "nothing is sent before it is signed");
@@ -34,7 +34,7 @@ fn connecting_twice_is_connecting_once() {
     let mut bench = Bench::new();
     bench.wallet.connect(bench.now);
     bench.wallet.connect(bench.now);
-    assert_eq!(bench.transmits(), [Transmit::Dial]);
+    assert_eq!(bench.transmits(), [dial()]);
     bench.welcome();
     bench.clear();
     bench.wallet.connect(bench.now);
@@ -76,7 +76,7 @@ fn a_key_that_is_gone_is_final() {
     bench.receive(challenge());
     let task = bench.tasks.remove(0);
     bench.wallet.handle_sign_failed(bench.now, task.id, Error::KeyFreed);
-    assert_eq!(bench.transmits(), [Transmit::Dial, Transmit::Close(CloseCode::Normal)]);
+    assert_eq!(bench.transmits(), [dial(), Transmit::Close(CloseCode::Normal)]);
     assert_eq!(bench.last_state(), State::Closed(Some(Error::KeyFreed)));
 }
 
@@ -102,7 +102,7 @@ fn closing_and_connecting_within_one_turn_does_not_mistake_the_old_socket_for_th
     let mut bench = Bench::welcomed();
     bench.wallet.close();
     bench.wallet.connect(bench.now);
-    assert_eq!(bench.transmits(), [Transmit::Close(CloseCode::Normal), Transmit::Dial]);
+    assert_eq!(bench.transmits(), [Transmit::Close(CloseCode::Normal), dial()]);
     bench.closed(Closed::AsAsked);
     bench.welcome();
     assert!(matches!(bench.last_state(), State::Connected(_)));

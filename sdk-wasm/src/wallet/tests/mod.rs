@@ -4,6 +4,7 @@ mod batches;
 mod connecting;
 mod heartbeat;
 mod hostile;
+mod nodes;
 mod reconnecting;
 mod repetition;
 mod requests;
@@ -155,7 +156,7 @@ impl Bench {
             .into_iter()
             .filter_map(|transmit| match transmit {
                 Transmit::Frame(frame) => Some(frame),
-                Transmit::Dial | Transmit::Close(_) => None,
+                Transmit::Dial(_) | Transmit::Close(_) => None,
             })
             .collect()
     }
@@ -193,14 +194,26 @@ fn key() -> SigningKey {
 }
 
 fn wallet(keeps: bool) -> Wallet {
-    Wallet::new(Config {
+    Wallet::new(config(keeps))
+}
+
+fn config(keeps: bool) -> Config {
+    Config {
         public_key: PublicKey::of(&key()).to_bytes(),
-        audience: "wss://sign.example.com/ws".parse().unwrap(),
+        nodes: Nodes::new(audience("wss://sign.example.com/ws")),
         origin: "https://app.example.com".parse().unwrap(),
         device: None,
         backoff: BackoffLimits::default(),
         keeps,
-    })
+    }
+}
+
+fn audience(url: &str) -> Audience {
+    url.parse().unwrap()
+}
+
+fn dial() -> Transmit {
+    Transmit::Dial(audience("wss://sign.example.com/ws"))
 }
 
 fn asked(n: u16) -> Event {

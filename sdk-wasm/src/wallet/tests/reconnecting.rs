@@ -36,7 +36,7 @@ fn a_goodbye_says_how_long_to_wait_within_reason() {
         bench.receive(goodbye(GoodbyeReason::Shutdown, asked));
         bench.close(1012);
         assert_eq!(bench.wait_until_due(), Millis(waited));
-        assert_eq!(bench.transmits(), [Transmit::Dial]);
+        assert_eq!(bench.transmits(), [dial()]);
     }
 }
 
@@ -159,5 +159,5 @@ fn hurry(bench: &mut Bench) {
 }
 
 fn dials(bench: &Bench) -> usize {
-    bench.transmits.iter().filter(|transmit| **transmit == Transmit::Dial).count()
+    bench.transmits.iter().filter(|transmit| **transmit == dial()).count()
 }

@@ -66,7 +66,7 @@ impl Bench {
         bench.welcome();
         bench
             .transmits
-            .retain(|transmit| !matches!(transmit, Transmit::Dial | Transmit::Frame(ClientFrame::Introduction(_))));
+            .retain(|transmit| !matches!(transmit, Transmit::Dial(_) | Transmit::Frame(ClientFrame::Introduction(_))));
         bench
     }
 
