@@ -184,6 +184,26 @@ test('two components with one key and server have one wallet, until the last is 
   assert.equal(await peer.closed, 1000);
 });
 
+test('lists that begin with the same node share a wallet, and another list makes another once nobody has that', async (t) => {
+  const { server, key, url } = await start();
+  // Each dials the first.
+  t.mock.method(Math, 'random', () => 0.999);
+  const listed = (name) => ({ key, url: [url, `wss://${name}.invalid/ws`] });
+  const one = mounted(listed('a'));
+  const other = mounted(listed('b'));
+  const peer = await server.peer();
+  await peer.welcome();
+  const { wallet } = await one.until(({ state }) => state === 'connected');
+  assert.equal((await other.until(({ state }) => state === 'connected')).wallet, wallet);
+  one.render(listed('a'));
+  other.unmount();
+  assert.deepEqual([await untilPong(peer), one.view().wallet === wallet], [[], true], 'an equal list is the same');
+  one.render(listed('c'));
+  assert.equal(await peer.closed, 1000);
+  await (await server.peer()).welcome();
+  assert.notEqual((await one.until(({ state }) => state === 'connected')).wallet, wallet);
+});
+
 test('one that comes when the last is going takes over, and another key object then makes another wallet', async () => {
   const { server, key, url } = await start();
   const one = mounted({ key, url });
