@@ -93,7 +93,7 @@ simulation: tested-build
 foreign-tests: tested-build
 	node --test tests/foreign/
 
-sdk-tests: sdk
+sdk-tests: tested-build sdk
 	scripts/ensure-program.sh openssl openssl
 	scripts/ensure-program.sh ssh-keygen openssh-client
 	npm test --prefix sdk-wasm
