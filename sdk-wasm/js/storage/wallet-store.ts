@@ -2,7 +2,7 @@
 export interface WalletIdentity {
   /** The wallet's public key: 32 bytes in base64. */
   readonly publicKey: string;
-  /** The server's WebSocket address without query. */
+  /** The server's WebSocket address without query; of several nodes, that of the first in the list, whichever is connected. */
   readonly audience: string;
 }
 

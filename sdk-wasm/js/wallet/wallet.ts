@@ -10,10 +10,10 @@ import { Policies } from '../policies/policies.js';
 import type { SignRequest } from '../requests/request.js';
 import { MemoryPolicyStore } from '../storage/policy-store.js';
 import { StoreQueue } from '../storage/store-queue.js';
-import { nodesOf } from './address.js';
 import { coreHost } from './core-host.js';
 import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
 import { explain } from './explain.js';
+import { nodesOf } from './nodes.js';
 import type { Device, WalletOptions } from './options.js';
 import type { ElsewhereRequest } from './other-tabs.js';
 import { Prompts } from './prompts.js';
@@ -26,7 +26,7 @@ interface Waiter {
 }
 
 /**
- * Keeps a key reachable: connects to a server, proves the key, reconnects when the connection is lost, and hands over the
+ * Keeps a key reachable: connects to a server, or to one of its nodes, proves the key, reconnects when the connection is lost, and hands over the
  * requests that come in.
  *
  * @example
