@@ -94,4 +94,6 @@ pub enum Mail {
     },
     /// To all: there are durable requests without an owner.
     Orphans,
+    /// Something that a node of a later version says. A letter that brings nothing else counts all the same.
+    Other,
 }

@@ -224,10 +224,13 @@ impl SigningService {
 
     /// Stops in good order: refuses new requests and connections, tells every wallet, gives open requests that somebody waits for up
     /// to `time_limit`, ends the rest as [`SigningError::Draining`], and closes every connection with code 1012. Durable requests stay
-    /// open on disk.
+    /// open on disk; where there are other nodes, these go on with them at once, and the wallets are sent there a few at a time.
     pub async fn drain(&self, time_limit: Duration) {
         self.begin_drain();
-        self.until(time_limit, |state| state.dispatcher.transient() == 0 && state.watchers.is_empty()).await;
+        tokio::join!(
+            self.until(time_limit, |state| state.dispatcher.transient() == 0 && state.watchers.is_empty()),
+            self.send_wallets_away(time_limit)
+        );
         self.finish_drain();
         self.until(self.0.config.write_timeout, |state| state.dispatcher.connections() == 0).await;
     }

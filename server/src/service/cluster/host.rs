@@ -244,12 +244,9 @@ impl SigningService {
         let Some(cluster) = &state.cluster else { return };
         for (connection, id) in cluster.guests.waiting() {
             let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
-            let Some(guest) = cluster.guests.get_mut(connection, id) else { continue };
-            if !dispatcher.engage(connection, id) {
-                continue;
-            }
-            guest.is_shown = true;
-            if let Some((frame, _)) = guest.frame.clone() {
+            if dispatcher.engage(connection, id)
+                && let Some(frame) = cluster.guests.show(connection, id)
+            {
                 self.show(state, connection, frame, now);
             }
         }

@@ -98,8 +98,8 @@ impl SigningService {
             }
             Mail::Withdraw { request_id } => dispatcher.cancel(request_id, now),
             Mail::Orphans => self.take_over(state),
-            // Taken elsewhere.
-            Mail::FromWallet { .. } => {}
+            // The one is taken elsewhere, the other for those who know what it means.
+            Mail::FromWallet { .. } | Mail::Other => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! One of several nodes: the service's side of it. What is known here of the others, and when something is due.
 
 mod host;
+mod leaving;
 mod letters;
 mod members;
 mod owner;
@@ -80,6 +81,10 @@ impl Cluster {
     #[cfg(feature = "simulation")]
     pub(super) fn is_idle(&self) -> bool {
         self.guests.is_empty() && self.inquiries.is_empty() && self.followers.is_empty() && self.seekers.is_empty()
+    }
+
+    fn has_others(&self) -> bool {
+        !self.links.others().is_empty()
     }
 
     /// Leaves something for a node.

@@ -24,7 +24,7 @@ pub(super) fn write(letter: &Letter) -> Option<String> {
 /// Reads a letter back.
 pub(super) fn read(text: &str) -> Option<Letter> {
     let LetterText { from, to, epoch, number, received, broken, mail } = serde_json::from_str(text).ok()?;
-    let mail = mail.into_iter().filter_map(MailText::into_mail).collect();
+    let mail = mail.into_iter().map(MailText::into_mail).collect();
     Some(Letter { from, to, epoch, number, received, broken, mail })
 }
 
@@ -102,7 +102,7 @@ enum MailText<'a> {
     Orphans,
     /// What a later version says.
     #[serde(other)]
-    Unknown,
+    Other,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,13 +136,14 @@ impl<'a> From<&'a Mail> for MailText<'a> {
             Mail::Changed { request_id } => Self::Changed { request_id: *request_id },
             Mail::Withdraw { request_id } => Self::Withdraw { request_id: *request_id },
             Mail::Orphans => Self::Orphans,
+            Mail::Other => Self::Other,
         }
     }
 }
 
 impl MailText<'_> {
-    fn into_mail(self) -> Option<Mail> {
-        Some(match self {
+    fn into_mail(self) -> Mail {
+        match self {
             Self::Arrived { connection, public_key, device } => {
                 Mail::Arrived { connection, public_key, device: device.map(device_of) }
             }
@@ -158,8 +159,8 @@ impl MailText<'_> {
             Self::Changed { request_id } => Mail::Changed { request_id },
             Self::Withdraw { request_id } => Mail::Withdraw { request_id },
             Self::Orphans => Mail::Orphans,
-            Self::Unknown => return None,
-        })
+            Self::Other => Mail::Other,
+        }
     }
 }
 
@@ -218,7 +219,7 @@ mod tests {
     fn what_a_later_version_adds_is_left_out() {
         let text = r#"{"from":"0000000000000001","to":"0000000000000002","epoch":1,"number":2,"colour":"red","mail":[
             {"kind":"complete","more":{"x":[1]}},{"kind":"sealed","frame":"x"},{"kind":"orphans"}]}"#;
-        let mail = vec![Mail::Complete, Mail::Orphans];
+        let mail = vec![Mail::Complete, Mail::Other, Mail::Orphans];
         let (from, to) = (NodeId::from_bits(1), NodeId::from_bits(2));
         assert_eq!(read(text), Some(Letter { from, to, epoch: 1, number: 2, received: None, broken: None, mail }));
     }

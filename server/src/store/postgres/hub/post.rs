@@ -92,7 +92,8 @@ pub(super) fn size(letter: &Letter) -> usize {
         | Mail::Follow { .. }
         | Mail::Changed { .. }
         | Mail::Withdraw { .. }
-        | Mail::Orphans => 0,
+        | Mail::Orphans
+        | Mail::Other => 0,
     };
     letter.mail.iter().map(|mail| LEAST_BYTES + of_mail(mail)).sum::<usize>() + LEAST_BYTES
 }
