@@ -44,6 +44,10 @@ pub struct Metrics {
     store_failures: Counter,
     store_failed: Gauge,
     log_lines_lost: Counter,
+    pub(crate) other_nodes: Gauge,
+    pub(crate) taken_over: Counter,
+    pub(crate) links_begun_anew: Counter,
+    pub(crate) given_up: Counter,
     pub(crate) proof_failures: Counter,
     pub(crate) received: Counter,
     pub(crate) sent: Counter,
@@ -66,6 +70,10 @@ impl Default for Metrics {
             store_failures: Counter::default(),
             store_failed: Gauge::default(),
             log_lines_lost: Counter::default(),
+            other_nodes: Gauge::default(),
+            taken_over: Counter::default(),
+            links_begun_anew: Counter::default(),
+            given_up: Counter::default(),
             proof_failures: Counter::default(),
             received: Counter::default(),
             sent: Counter::default(),
@@ -103,6 +111,22 @@ impl Metrics {
             "log_lines_lost",
             "Lines of the log that could not be written in time",
             self.log_lines_lost.clone(),
+        );
+        registry.register("other_nodes", "Other servers on the same database", self.other_nodes.clone());
+        registry.register(
+            "requests_taken_over",
+            "Requests of servers that are gone, which this one goes on with",
+            self.taken_over.clone(),
+        );
+        registry.register(
+            "links_begun_anew",
+            "How often everything open was said to another server again, which has joined or letters of which were lost",
+            self.links_begun_anew.clone(),
+        );
+        registry.register(
+            "given_up",
+            "How often the other servers have given this one up, since it did not renew its lease",
+            self.given_up.clone(),
         );
         registry.register("proof_failures", "Introductions whose proof did not hold", self.proof_failures.clone());
         registry.register_with_unit(

@@ -127,6 +127,11 @@ impl Cluster {
         format!("postgres://postgres@{}/", self.dir.path().display().to_string().replace('/', "%2F"))
     }
 
+    /// The process whose children serve connections.
+    pub fn id(&self) -> u32 {
+        self.server.id()
+    }
+
     /// The socket it listens on.
     pub fn socket(&self) -> PathBuf {
         self.dir.path().join(format!(".s.PGSQL.{}", self.port))

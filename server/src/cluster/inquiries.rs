@@ -3,10 +3,12 @@
 use super::NodeId;
 use crate::time::Timestamp;
 use countersign_protocol::{ConnectionId, RequestId};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Of one connection; whoever names more than it can have been asked is told that nobody knows them.
 const MOST: usize = 128;
+/// Of one connection in its life: each costs the database and all nodes something, and a wallet that makes requests up is not worth that.
+const MOST_CAUSED: u32 = 1_024;
 /// Frames that are kept of one: how far it has come, and an answer; the last of each kind that came.
 const MOST_FRAMES: usize = 4;
 
@@ -31,47 +33,56 @@ pub(crate) struct Inquiry {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(crate) struct Inquiries(BTreeMap<(ConnectionId, RequestId), Inquiry>);
+pub(crate) struct Inquiries {
+    inquiries: BTreeMap<(ConnectionId, RequestId), Inquiry>,
+    /// How many each connection has caused.
+    caused: HashMap<ConnectionId, u32>,
+}
 
 impl Inquiries {
     /// Takes in what a wallet says; whether the request has to be looked for, or none where it asks for too many.
     pub(crate) fn add(&mut self, connection: ConnectionId, id: RequestId, frame: String) -> Option<bool> {
-        if let Some(inquiry) = self.0.get_mut(&(connection, id)) {
+        if let Some(inquiry) = self.inquiries.get_mut(&(connection, id)) {
             if inquiry.frames.len() < MOST_FRAMES && !inquiry.frames.contains(&frame) {
                 inquiry.frames.push(frame);
             }
             return Some(false);
         }
         let least = (connection, RequestId::from_bytes([0; 16]));
-        if self.0.range(least..).take_while(|((of, _), _)| *of == connection).count() >= MOST {
+        let caused = self.caused.entry(connection).or_default();
+        if *caused >= MOST_CAUSED
+            || self.inquiries.range(least..).take_while(|((of, _), _)| *of == connection).count() >= MOST
+        {
             return None;
         }
-        self.0.insert((connection, id), Inquiry { step: Step::Reading, frames: vec![frame] });
+        *caused += 1;
+        self.inquiries.insert((connection, id), Inquiry { step: Step::Reading, frames: vec![frame] });
         Some(true)
     }
 
     pub(crate) fn get_mut(&mut self, connection: ConnectionId, id: RequestId) -> Option<&mut Inquiry> {
-        self.0.get_mut(&(connection, id))
+        self.inquiries.get_mut(&(connection, id))
     }
 
     pub(crate) fn remove(&mut self, connection: ConnectionId, id: RequestId) -> Option<Inquiry> {
-        self.0.remove(&(connection, id))
+        self.inquiries.remove(&(connection, id))
     }
 
     pub(crate) fn leave(&mut self, connection: ConnectionId) {
-        self.0.retain(|(of, _), _| *of != connection);
+        self.caused.remove(&connection);
+        self.inquiries.retain(|(of, _), _| *of != connection);
     }
 
     /// Takes it that this node has not got the request; what there is to do where it was the last that might.
     pub(crate) fn is_not_of(&mut self, node: NodeId, connection: ConnectionId, id: RequestId) -> Option<Exhausted> {
-        let Step::Asking { left, is_kept } = &mut self.0.get_mut(&(connection, id))?.step else { return None };
+        let Step::Asking { left, is_kept } = &mut self.inquiries.get_mut(&(connection, id))?.step else { return None };
         left.remove(&node);
         left.is_empty().then_some(if *is_kept { Exhausted::AskAgain } else { Exhausted::Unknown })
     }
 
     /// Takes it that a node is gone, likewise.
     pub(crate) fn is_gone(&mut self, node: NodeId) -> Vec<(ConnectionId, RequestId, Exhausted)> {
-        let places: Vec<_> = self.0.keys().copied().collect();
+        let places: Vec<_> = self.inquiries.keys().copied().collect();
         let exhausted = places
             .into_iter()
             .filter_map(|(connection, id)| Some((connection, id, self.is_not_of(node, connection, id)?)));
@@ -81,7 +92,7 @@ impl Inquiries {
     /// Those that are to be asked for again, from the database on.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<(ConnectionId, RequestId)> {
         let is_due = |inquiry: &Inquiry| matches!(inquiry.step, Step::Waiting(until) if until <= now);
-        let due = self.0.iter_mut().filter(|(_, inquiry)| is_due(inquiry));
+        let due = self.inquiries.iter_mut().filter(|(_, inquiry)| is_due(inquiry));
         due.map(|(place, inquiry)| {
             inquiry.step = Step::Reading;
             *place
@@ -91,14 +102,14 @@ impl Inquiries {
 
     /// Takes out what was said about these requests, which this node owns by now.
     pub(crate) fn take_of(&mut self, ids: &HashSet<RequestId>) -> Vec<(ConnectionId, String)> {
-        let taken: Vec<_> = self.0.keys().copied().filter(|(_, id)| ids.contains(id)).collect();
-        let said = taken.into_iter().filter_map(|place| Some((place.0, self.0.remove(&place)?.frames)));
+        let taken: Vec<_> = self.inquiries.keys().copied().filter(|(_, id)| ids.contains(id)).collect();
+        let said = taken.into_iter().filter_map(|place| Some((place.0, self.inquiries.remove(&place)?.frames)));
         said.flat_map(|(connection, frames)| frames.into_iter().map(move |frame| (connection, frame))).collect()
     }
 
     /// Letters have been lost: whoever was asked is asked again, from the database on.
     pub(crate) fn restart(&mut self, node: Option<NodeId>, now: Timestamp) {
-        for inquiry in self.0.values_mut() {
+        for inquiry in self.inquiries.values_mut() {
             if let Step::Asking { left, .. } = &inquiry.step
                 && node.is_none_or(|node| left.contains(&node))
             {
@@ -108,7 +119,7 @@ impl Inquiries {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        let waiting = self.0.values().filter_map(|inquiry| match inquiry.step {
+        let waiting = self.inquiries.values().filter_map(|inquiry| match inquiry.step {
             Step::Waiting(until) => Some(until),
             Step::Reading | Step::Asking { .. } => None,
         });
@@ -117,7 +128,7 @@ impl Inquiries {
 
     #[cfg(feature = "simulation")]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.inquiries.is_empty()
     }
 }
 
@@ -128,4 +139,27 @@ pub(crate) enum Exhausted {
     AskAgain,
     /// Nobody has it.
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_makes_requests_up_is_looked_after_no_more() {
+        let mut inquiries = Inquiries::default();
+        let connection = ConnectionId::from_random_bytes([1; 16]);
+        let id = |n: u128| RequestId::from_random_bytes(n.to_be_bytes());
+        for n in 0..u128::from(MOST_CAUSED) {
+            assert_eq!(inquiries.add(connection, id(n), "a frame".into()), Some(true), "{n}");
+            inquiries.remove(connection, id(n));
+        }
+        assert_eq!(inquiries.add(connection, id(9_999), "a frame".into()), None);
+        inquiries.leave(connection);
+        for n in 0..MOST as u128 {
+            assert_eq!(inquiries.add(connection, id(n), "a frame".into()), Some(true), "{n}");
+        }
+        assert_eq!(inquiries.add(connection, id(9_999), "a frame".into()), None, "at once");
+        assert_eq!(inquiries.add(connection, id(1), "another".into()), Some(false));
+    }
 }

@@ -18,7 +18,6 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
-        mpsc,
     },
     time::{Duration, Instant},
 };
@@ -82,7 +81,7 @@ impl DurableStore {
         let (store, loaded) = Store::connect(config, Clock::new().now())?;
         let durable = Self::of(store, key, audience);
         // Before anything is signed with it, everybody lists it.
-        let (tell, told) = mpsc::channel();
+        let (tell, told) = std::sync::mpsc::channel();
         durable.exchange_keys(move || {
             let _ = tell.send(());
         });

@@ -4,7 +4,7 @@ use super::{super::State, BETWEEN_TAKE_OVERS, Cluster, host::conclude};
 use crate::{
     cluster::{Letter, Links, Listener, Mail, NodeId, Nodes},
     record::Record,
-    service::{SigningService, told::Told},
+    service::{SigningService, gauge, told::Told},
     storage::{Completion, StoreError},
     time::Timestamp,
 };
@@ -60,6 +60,7 @@ impl SigningService {
             dispatcher.disconnect(connection, now);
         }
         if was_known {
+            self.0.metrics.given_up.inc();
             tracing::warn!(node = %own, "this node was given up by the others, and goes on under another name");
             dispatcher.let_go_of_all();
         }
@@ -94,6 +95,7 @@ impl SigningService {
         if !gone.is_empty() {
             self.take_over(state);
         }
+        self.0.metrics.other_nodes.set(gauge(others.len()));
         if joined > 0 {
             self.watch_open_keys(state, now);
         }
@@ -146,6 +148,7 @@ impl SigningService {
         if records.is_empty() {
             return;
         }
+        self.0.metrics.taken_over.inc_by(u64::try_from(records.len()).unwrap_or(u64::MAX));
         tracing::info!(requests = records.len(), "goes on with requests of a node that is gone");
         records.iter_mut().for_each(|record| record.move_by(self.behind()));
         let ids: HashSet<_> = records.iter().map(|record| record.id).collect();

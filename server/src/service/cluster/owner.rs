@@ -122,6 +122,7 @@ impl SigningService {
     /// Takes the connections of a node for gone, looks for them, and puts everything to them again.
     pub(super) fn repair(&self, state: &mut State, node: NodeId, now: Timestamp) {
         let Some(cluster) = &mut state.cluster else { return };
+        self.0.metrics.links_begun_anew.inc();
         for connection in cluster.watches.remove_of(Some(node)) {
             state.dispatcher.disconnect(connection, now);
         }
