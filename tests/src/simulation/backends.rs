@@ -2,15 +2,16 @@
 
 use super::{
     coverage::Seen,
-    events::{CallId, Event, Millis},
+    events::{CallId, Event, Millis, ServerId},
     ground::Ground,
     plan::{KEYS, LONGEST, Plan},
     server::Server,
+    servers::{READ_GRACE, Servers},
     storage::disk,
 };
 use countersign_protocol::{Batch, BatchId, Message, RequestId, RequesterName};
 use countersign_server::{
-    Accepted, End, IdempotencyKey, Record, RequesterId, SigningError, SigningService, Subscription,
+    Accepted, End, IdempotencyKey, Record, RequesterId, SigningError, SigningService, Subscription, Timestamp,
     simulation::{NewRequest, Waiting},
     storage::Idempotency,
 };
@@ -87,20 +88,38 @@ impl Backends {
         Self { calls, max_inflight }
     }
 
-    /// Asks, or asks again.
-    pub(super) fn ask(&mut self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId, body: usize) {
+    /// Asks, or asks again, whichever server a balancer finds.
+    pub(super) fn ask(&mut self, ground: &mut Ground, servers: &mut Servers<'_>, call: (CallId, usize)) {
+        self.calls[call.0].tries += 1;
+        let at = ground.rng.usize(..servers.len());
+        match servers.paused_until(ground, at) {
+            Some(until) => ground.at(until, Event::AskAt(at, call.0, call.1)),
+            None => self.ask_at(ground, servers, at, call),
+        }
+    }
+
+    /// A call reaches a server.
+    pub(super) fn ask_at(
+        &mut self,
+        ground: &mut Ground,
+        servers: &mut Servers<'_>,
+        at: ServerId,
+        (number, body): (CallId, usize),
+    ) {
         let call = &mut self.calls[number];
-        call.tries += 1;
-        let Some(server) = server else { return retry(ground, call, number) };
-        let records = call.records(ground, body);
+        let Some(server) = servers.running(at) else { return retry(ground, call, number) };
+        let records = call.records(ground, server.time(ground), body);
         let ids: Vec<_> = records.iter().map(|record| record.id).collect();
         debug_assert!(ids.len() <= self.max_inflight);
         for record in &records {
             ground.checker.asked(record, ids.clone(), call.is_durable);
         }
-        ground.note(("ask", number, &ids), || {
+        ground.note(("ask", number, at, &ids), || {
             let kind = if call.is_durable { "durably" } else { "and waits" };
-            format!("backend {number}: asks {kind} for {ids:?} of key {}, within {} ms", call.key, call.timeout)
+            format!(
+                "backend {number}: asks server {at} {kind} for {ids:?} of key {}, within {} ms",
+                call.key, call.timeout
+            )
         });
         if ids.len() > 1 {
             ground.see(Seen::AskedBatch);
@@ -120,32 +139,41 @@ impl Backends {
     }
 
     /// Stops waiting.
-    pub(super) fn hang_up(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId) {
-        let Some(server) = server else { return };
-        let (gone, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut server.callers.waiting).into_iter().partition(|waiter| waiter.call == number);
-        server.callers.waiting = rest;
-        if !gone.is_empty() {
+    pub(super) fn hang_up(&self, ground: &mut Ground, servers: &mut Servers<'_>, number: CallId) {
+        for at in 0..servers.len() {
+            if !servers.running(at).is_some_and(|server| server.callers.is_waiting(number)) {
+                continue;
+            }
+            if let Some(until) = servers.paused_until(ground, at) {
+                ground.at(until, Event::HangUp(number));
+                continue;
+            }
+            let Some(server) = servers.running(at) else { continue };
+            let (gone, rest): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut server.callers.waiting).into_iter().partition(|waiter| waiter.call == number);
+            server.callers.waiting = rest;
             ground.see(Seen::HungUp);
             ground.note(("hang up", number), || format!("backend {number}: hangs up"));
-        }
-        for waiter in gone {
-            ground.checker.closing(waiter.id);
+            for waiter in gone {
+                ground.checker.closing(waiter.id);
+            }
         }
     }
 
-    pub(super) fn cancel(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId) {
-        let (Some(server), Some(ids)) = (server, &self.calls[number].taken) else { return };
+    pub(super) fn cancel(&self, ground: &mut Ground, servers: &mut Servers<'_>, number: CallId) {
+        let (Some(at), Some(ids)) = (servers.awake(ground), &self.calls[number].taken) else { return };
+        let Some(server) = servers.running(at) else { return };
         for id in ids {
-            ground.note(("cancel", number, id), || format!("backend {number}: cancels {id}"));
+            ground.note(("cancel", number, id), || format!("backend {number}: cancels {id} at server {at}"));
             ground.checker.closing(*id);
             server.service.simulate_cancel(*id);
         }
     }
 
     /// Looks how its requests stand.
-    pub(super) fn look_up(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId) {
+    pub(super) fn look_up(&self, ground: &mut Ground, servers: &mut Servers<'_>, number: CallId) {
         let Some(ids) = &self.calls[number].taken else { return };
+        let server = servers.awake(ground).and_then(|at| servers.running(at));
         let mut is_open = server.is_none();
         if let Some(server) = server {
             for id in ids {
@@ -158,16 +186,22 @@ impl Backends {
         }
     }
 
-    pub(super) fn overdue(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, number: CallId) {
-        let waits = server.is_some_and(|server| server.callers.waiting.iter().any(|waiter| waiter.call == number));
-        if waits {
+    pub(super) fn overdue(&self, ground: &mut Ground, servers: &Servers<'_>, number: CallId) {
+        let Some(server) = servers.all().find(|server| server.callers.is_waiting(number)) else { return };
+        if let Some(until) = servers.paused_until(ground, server.life.server) {
+            ground.at(until + READ_GRACE + 1, Event::Overdue(number));
+        } else {
             ground.checker.report("a waiter was not answered in time", || format!("call {number}"));
         }
     }
 
-    pub(super) fn accept_overdue(&self, ground: &mut Ground, server: Option<&mut Server<'_>>, ticket: (CallId, u64)) {
-        let waits = server.is_some_and(|server| server.callers.accepting.iter().any(|a| (a.call, a.ticket) == ticket));
-        if waits {
+    pub(super) fn accept_overdue(&self, ground: &mut Ground, servers: &Servers<'_>, ticket: (CallId, u64)) {
+        let is_it = |accepting: &Accepting| (accepting.call, accepting.ticket) == ticket;
+        let mut all = servers.all();
+        let Some(server) = all.find(|server| server.callers.accepting.iter().any(is_it)) else { return };
+        if let Some(until) = servers.paused_until(ground, server.life.server) {
+            ground.at(until + ACCEPT_PATIENCE, Event::AcceptOverdue(ticket.0, ticket.1));
+        } else {
             ground.checker.report("a caller was not told whether its requests were taken", || format!("{ticket:?}"));
         }
     }
@@ -183,7 +217,7 @@ impl Backends {
                         format!("backend {number}: is told that {request_ids:?} are taken (replayed: {replayed})")
                     });
                     if replayed {
-                        let is_later = call.first_life != Some(server.life);
+                        let is_later = call.first_life != Some(server.life.life);
                         ground.see(if is_later { Seen::ReplayedAfterCrash } else { Seen::Replayed });
                     }
                     let key = call.idempotency.as_deref().map(|key| (key, body));
@@ -249,8 +283,7 @@ impl Call {
         }
     }
 
-    fn records(&self, ground: &mut Ground, body: usize) -> Vec<Record> {
-        let now = ground.server_time();
+    fn records(&self, ground: &mut Ground, now: Timestamp, body: usize) -> Vec<Record> {
         let messages = &self.bodies[body];
         let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         let batch = (size > 1).then(|| BatchId::from_random_bytes(ground.bytes()));
@@ -340,7 +373,7 @@ fn ask_durably(
     let answer = server.service.simulate_ask_durably(records, idempotency, call.queue)?;
     ground.see(Seen::AskedDurably);
     if call.first_life.is_none() {
-        call.first_life = Some(server.life);
+        call.first_life = Some(server.life.life);
         if call.idempotency.is_some() {
             again(ground, number);
         }
@@ -431,6 +464,10 @@ fn count(ground: &mut Ground, record: &Record, end: &End) {
 }
 
 impl Callers<'_> {
+    fn is_waiting(&self, call: CallId) -> bool {
+        self.waiting.iter().any(|waiter| waiter.call == call)
+    }
+
     /// Takes what there is for those who wait.
     pub(super) fn poll(&mut self, ground: &mut Ground, life: u64) {
         for mut waiter in std::mem::take(&mut self.waiting) {

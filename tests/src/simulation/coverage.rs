@@ -69,9 +69,10 @@ pub enum Seen {
     DeviceClockSet,
     EndedElsewhere,
     EndOverruled,
+    Paused,
 }
 
-const ALL: [Seen; 63] = [
+const ALL: [Seen; 64] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -135,6 +136,7 @@ const ALL: [Seen; 63] = [
     Seen::DeviceClockSet,
     Seen::EndedElsewhere,
     Seen::EndOverruled,
+    Seen::Paused,
 ];
 
 /// How often each was seen.

@@ -13,8 +13,18 @@ pub(super) type LinkId = usize;
 /// Which of the devices.
 pub(super) type DeviceId = usize;
 
+/// Which of the servers.
+pub(super) type ServerId = usize;
+
 /// Which of the backends' calls.
 pub(super) type CallId = usize;
+
+/// One life of a server: no two have the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ServerLife {
+    pub(super) server: ServerId,
+    pub(super) life: u64,
+}
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,16 +78,18 @@ pub(super) enum Event {
     /// Old frames of a device are sent once more.
     Replay(DeviceId),
 
-    ServerStarts,
-    ServerStops(Stop),
-    /// A drain's patience is over.
-    DrainEnds,
+    ServerStarts(ServerId),
+    ServerStops(ServerId, Stop),
+    /// A server is stopped for so long, as by `SIGSTOP`, and goes on then.
+    ServerPauses(ServerId, Millis),
+    /// The patience of a drain is over.
+    DrainEnds(ServerLife),
     /// The service has something due.
-    ServiceTimer,
+    ServiceTimer(ServerLife),
     /// A conversation has something due.
     ConversationTimer(LinkId),
     /// The disk has synced what was submitted.
-    Sync(u64),
+    Sync(ServerLife),
     /// The disk fills up, or has room again.
     Full(bool),
     /// The disk fails.
@@ -100,7 +112,10 @@ pub(super) enum Event {
     OwnerCloses(DeviceId),
     OwnerConnects(DeviceId),
 
+    /// A call is made, with its first body or the other.
     Ask(CallId, usize),
+    /// It reaches this server.
+    AskAt(ServerId, CallId, usize),
     HangUp(CallId),
     Cancel(CallId),
     LookUp(CallId),
@@ -118,45 +133,42 @@ pub(super) enum Event {
 impl Event {
     /// Whose wallet or human does something with it, which has to wait while that device's machine sleeps.
     pub(super) fn device(&self) -> Option<DeviceId> {
-        match self {
-            Self::Reach { device: id, .. }
-            | Self::WalletStarts(id)
-            | Self::WalletTimer(id, _)
-            | Self::Shelved(id, _)
-            | Self::KeySigns(id, ..)
-            | Self::Human(id, ..)
-            | Self::OwnerCloses(id)
-            | Self::OwnerConnects(id) => Some(*id),
-            Self::Arrive(..)
-            | Self::Lost(..)
-            | Self::Unblock(_)
-            | Self::Offline(..)
-            | Self::Cut(_)
-            | Self::Mute(..)
-            | Self::Stall(..)
-            | Self::Replay(_)
-            | Self::Sleeps(..)
-            | Self::DeviceClockSet(..)
-            | Self::ServerStarts
-            | Self::ServerStops(_)
-            | Self::DrainEnds
-            | Self::ServiceTimer
-            | Self::ConversationTimer(_)
-            | Self::Sync(_)
-            | Self::Full(_)
-            | Self::DiskFails
-            | Self::DiskRecovers
-            | Self::ClockSet(_)
-            | Self::EndedElsewhere
-            | Self::WalletCrashes(_)
-            | Self::Ask(..)
-            | Self::HangUp(_)
-            | Self::Cancel(_)
-            | Self::LookUp(_)
-            | Self::Overdue(_)
-            | Self::AcceptOverdue(..)
-            | Self::Heal
-            | Self::Over => None,
+        if let Self::Reach { device: id, .. }
+        | Self::WalletStarts(id)
+        | Self::WalletTimer(id, _)
+        | Self::Shelved(id, _)
+        | Self::KeySigns(id, ..)
+        | Self::Human(id, ..)
+        | Self::OwnerCloses(id)
+        | Self::OwnerConnects(id) = self
+        {
+            Some(*id)
+        } else {
+            None
+        }
+    }
+
+    /// Which server does something with it, which has to wait while that is paused.
+    pub(super) fn server(&self) -> Option<ServerId> {
+        if let Self::ServerStops(id, Stop::Drain)
+        | Self::AskAt(id, ..)
+        | Self::DrainEnds(ServerLife { server: id, .. })
+        | Self::ServiceTimer(ServerLife { server: id, .. })
+        | Self::Sync(ServerLife { server: id, .. }) = self
+        {
+            Some(*id)
+        } else {
+            None
+        }
+    }
+
+    /// The connection at whose end the server would hear of it.
+    pub(super) fn servers_link(&self) -> Option<LinkId> {
+        if let Self::Arrive(link, Side::Server) | Self::Lost(link, Side::Server) | Self::ConversationTimer(link) = self
+        {
+            Some(*link)
+        } else {
+            None
         }
     }
 

@@ -65,10 +65,8 @@ pub struct Options {
 #[derive(Debug)]
 pub(super) struct Ground {
     pub(super) now: Millis,
-    /// The server's clocks: one that only ever goes on, and one that may be set.
+    /// The servers' clocks: one that only ever goes on, and one that may be set.
     pub(super) clocks: Simulated,
-    /// How far the second was ahead, in milliseconds, when the server's present life began: it goes by that to its end.
-    pub(super) ahead: i64,
     began: Instant,
     pub(super) rng: fastrand::Rng,
     pub(super) queue: Queue,
@@ -77,7 +75,7 @@ pub(super) struct Ground {
     pub(super) checker: Checker,
     pub(super) disk: Arc<Mutex<Disk>>,
     pub(super) fault: Option<Fault>,
-    /// When the server's present life began.
+    /// When the latest life of a server began.
     pub(super) server_began: Millis,
     /// Nothing goes wrong any more.
     pub(super) healed: bool,
@@ -88,7 +86,6 @@ impl Ground {
         Self {
             now: START,
             clocks: Simulated { elapsed: Arc::new(AtomicU64::new(START)), epoch: Arc::default() },
-            ahead: 0,
             began: Instant::now(),
             rng: fastrand::Rng::with_seed(seed),
             queue: Queue::default(),
@@ -118,19 +115,14 @@ impl Ground {
         START + u64::try_from(instant.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// How far the server's clock is ahead that may be set, in milliseconds.
+    /// How far the servers' clock is ahead that may be set, in milliseconds.
     pub(super) fn epoch(&self) -> i64 {
         self.clocks.epoch.load(Ordering::Relaxed)
     }
 
-    /// What the server's clock shows.
-    pub(super) fn server_time(&self) -> Timestamp {
-        Timestamp::from_millis(self.now).moved(self.ahead)
-    }
-
-    /// When the server's clock shows `time`.
-    pub(super) fn millis_of_server_time(&self, time: Timestamp) -> Millis {
-        time.moved(self.ahead.saturating_neg()).as_millis()
+    /// What that clock shows.
+    pub(super) fn time_of_day(&self) -> Timestamp {
+        Timestamp::from_millis(self.now).moved(self.epoch())
     }
 
     pub(super) fn after(&mut self, wait: Millis, event: Event) {

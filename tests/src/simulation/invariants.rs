@@ -3,6 +3,7 @@
 use super::{
     events::{DeviceId, Millis},
     prompts::{Prompts, Witness},
+    servers::READ_GRACE,
     storage::Disk,
 };
 use countersign_protocol::{Message, PublicKeyBytes, RequestId, Signature};
@@ -56,6 +57,8 @@ pub(super) struct Checker {
     /// The requests told for each idempotency key, and by which of its bodies.
     keys: BTreeMap<String, (usize, Vec<RequestId>)>,
     verified: BTreeSet<(RequestId, [u8; 64])>,
+    /// From when until when servers did not do anything, and read what lay there.
+    pauses: Vec<(Millis, Millis)>,
     pub(super) violation: Option<Violation>,
 }
 
@@ -171,7 +174,9 @@ impl Checker {
             return self.report("an end was told that is not on disk", || format!("{id} by {by}: {end:?}"));
         }
         if let End::Signed { signature, .. } = end {
-            if record.times.ended.is_none_or(|ended| ended > record.expires_at) {
+            let late = record.times.ended.map(|ended| ended.since(record.expires_at).as_millis());
+            let late = late.map_or(Millis::MAX, |late| Millis::try_from(late).unwrap_or(Millis::MAX));
+            if late > 0 && !self.was_paused_at(expires_at, late) {
                 return self.report("a signature was taken after the deadline", || id.to_string());
             }
             self.verify(id, signature);
@@ -180,6 +185,15 @@ impl Checker {
             return self.report("a request had less time than it was given", || format!("{id} by {by}"));
         }
         self.compare(id);
+    }
+
+    /// A server is paused until then. What comes in time and lies in its sockets meanwhile is read, and counts.
+    pub(super) fn paused(&mut self, until: Millis) {
+        self.pauses.push((self.now, until + READ_GRACE));
+    }
+
+    fn was_paused_at(&self, deadline: Millis, late: Millis) -> bool {
+        self.pauses.iter().any(|(from, until)| *from <= deadline && deadline.saturating_add(late) <= *until)
     }
 
     fn verify(&mut self, id: RequestId, signature: &Signature) {

@@ -14,6 +14,7 @@ mod network;
 mod plan;
 mod prompts;
 mod server;
+mod servers;
 mod shelf;
 mod storage;
 mod trace;

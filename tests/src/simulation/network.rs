@@ -2,7 +2,7 @@
 
 use super::{
     coverage::Seen,
-    events::{DeviceId, Event, LinkId, Millis, Side},
+    events::{DeviceId, Event, LinkId, Millis, ServerId, Side},
     ground::{Fault, Ground},
 };
 use countersign_protocol::{AckOutcome, Batch, RequestId, ServerFrame};
@@ -35,6 +35,7 @@ struct Pipe {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) device: DeviceId,
+    pub(super) server: ServerId,
     to_server: Pipe,
     to_wallet: Pipe,
     is_cut: bool,
@@ -68,9 +69,9 @@ impl Network {
         if ground.mishap(2) { ground.between(self.latency, 3_000) } else { ground.between(1, self.latency) }
     }
 
-    pub(super) fn connect(&mut self, device: DeviceId) -> LinkId {
+    pub(super) fn connect(&mut self, device: DeviceId, server: ServerId) -> LinkId {
         let (to_server, to_wallet) = Default::default();
-        self.links.push(Link { device, to_server, to_wallet, is_cut: false, is_blocked: false });
+        self.links.push(Link { device, server, to_server, to_wallet, is_cut: false, is_blocked: false });
         self.links.len() - 1
     }
 

@@ -12,6 +12,9 @@ use std::{sync::LazyLock, time::Duration};
 /// Where the server is reached.
 pub(super) const AUDIENCE: &str = "wss://sign.example/ws";
 
+/// The same, as the servers have it.
+pub(super) static AUDIENCE_URL: LazyLock<Audience> = LazyLock::new(|| AUDIENCE.parse().unwrap());
+
 /// When nothing goes wrong any more, from the start.
 pub(super) const HEALED_AFTER: Millis = 100_000;
 
@@ -41,6 +44,8 @@ pub(super) enum Kind {
 /// How a run is made.
 #[derive(Debug)]
 pub(super) struct Plan {
+    /// How many servers there are.
+    pub(super) servers: usize,
     pub(super) devices: Vec<(usize, Kind)>,
     pub(super) calls: usize,
     pub(super) latency: Millis,
@@ -63,6 +68,7 @@ impl Plan {
             devices.push((0, Kind::Replayer));
         }
         Self {
+            servers: 1,
             devices,
             calls: ground.rng.usize(3..=9),
             latency: ground.pick(&[5, 50, 400]),
@@ -92,6 +98,9 @@ impl Plan {
 
     /// Puts into the queue all that is going to go wrong, and the time at which it stops.
     pub(super) fn misfortunes(&self, ground: &mut Ground) {
+        for server in 0..self.servers {
+            ground.after(0, Event::ServerStarts(server));
+        }
         for device in 0..self.devices.len() {
             let wait = ground.between(0, 3_000);
             ground.after(wait, Event::WalletStarts(device));
@@ -100,7 +109,15 @@ impl Plan {
         for _ in 0..ground.pick(&[0, 0, 1, 1, 2]) {
             let stop = ground.pick(&[Stop::Crash, Stop::Crash, Stop::Drain]);
             let at = ground.between(3_000, HEALED_AFTER);
-            ground.after(at, Event::ServerStops(stop));
+            let server = ground.rng.usize(..self.servers);
+            ground.after(at, Event::ServerStops(server, stop));
+        }
+        for _ in 0..ground.pick(&[0, 0, 1, 2]) {
+            let server = ground.rng.usize(..self.servers);
+            let longest = ground.pick(&[1_500, 4_000, 20_000]);
+            let for_ms = ground.between(500, longest);
+            let at = ground.between(1_000, HEALED_AFTER - 20_000);
+            ground.after(at, Event::ServerPauses(server, for_ms));
         }
         if ground.chance(15) {
             let at = ground.between(1_000, HEALED_AFTER - 30_000);
@@ -112,7 +129,7 @@ impl Plan {
             let at = ground.between(5_000, HEALED_AFTER);
             ground.after(at, Event::DiskFails);
             let wait = ground.between(1_000, 20_000);
-            let end = if ground.chance(60) { Event::DiskRecovers } else { Event::ServerStops(Stop::Crash) };
+            let end = if ground.chance(60) { Event::DiskRecovers } else { Event::ServerStops(0, Stop::Crash) };
             ground.after(at + wait, end);
         }
         for _ in 0..ground.pick(&[0, 0, 0, 0, 2, 5]) {

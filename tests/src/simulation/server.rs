@@ -3,7 +3,7 @@
 use super::{
     backends::Callers,
     coverage::Seen,
-    events::{Event, LinkId, Millis, Side, Stop},
+    events::{Event, LinkId, Millis, ServerLife, Side, Stop},
     ground::{Fault, Ground},
     network::{Network, Wire},
     storage::{Store, disk},
@@ -12,7 +12,7 @@ use countersign_protocol::{
     AckOutcome, Challenge, ClientFrame, ConnectionId, Origin, RequestId, ResponseAck, ServerFrame, Signature,
 };
 use countersign_server::{
-    End, SigningService,
+    End, SigningService, Timestamp,
     connection::{Exit, Incoming},
     simulation::{Conversation, Inbox, NewConnection, Todo, turned_away},
 };
@@ -39,7 +39,9 @@ pub(super) struct Server<'a> {
     pub(super) service: &'a SigningService,
     pub(super) store: Arc<Store>,
     pub(super) callers: Callers<'a>,
-    pub(super) life: u64,
+    pub(super) life: ServerLife,
+    /// How far the clock that may be set was ahead, in milliseconds, when this life began: the service goes by that to its end.
+    ahead: i64,
     pub(super) is_draining: bool,
     /// The most mail that a mailbox may ever hold.
     most_mail: usize,
@@ -49,18 +51,30 @@ pub(super) struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    pub(super) fn new(service: &'a SigningService, store: Arc<Store>, life: u64, max_inflight: usize) -> Self {
+    pub(super) fn new(
+        ground: &Ground,
+        service: &'a SigningService,
+        store: Arc<Store>,
+        life: ServerLife,
+        max_inflight: usize,
+    ) -> Self {
         Self {
             service,
             store,
             callers: Callers::default(),
             life,
+            ahead: ground.epoch(),
             is_draining: false,
             most_mail: 2 * max_inflight + 16,
             talks: BTreeMap::new(),
             timer: None,
             sync_is_due: false,
         }
+    }
+
+    /// What its clock shows.
+    pub(super) fn time(&self, ground: &Ground) -> Timestamp {
+        Timestamp::from_millis(ground.now).moved(self.ahead)
     }
 
     pub(super) fn links(&self) -> Vec<LinkId> {
@@ -147,6 +161,18 @@ impl<'a> Server<'a> {
         synced.tell();
     }
 
+    /// All is over: nothing may be left.
+    pub(super) fn finish(&self, ground: &mut Ground) {
+        let pending = self.service.pending();
+        if pending != 0 {
+            ground.checker.report("requests are pending at the end", || pending.to_string());
+        }
+        self.callers.finish(ground);
+        if !self.service.simulate_is_idle() {
+            ground.checker.report("something is left of requests that are over", || "in the service".into());
+        }
+    }
+
     /// Lets everything happen that can happen now.
     pub(super) fn settle(&mut self, ground: &mut Ground, network: &mut Network) {
         let mut context = Context::from_waker(Waker::noop());
@@ -164,7 +190,7 @@ impl<'a> Server<'a> {
                 ground.checker.report("a mailbox held more than it may", || format!("{mails} on connection {link}"));
             }
         }
-        self.callers.poll(ground, self.life);
+        self.callers.poll(ground, self.life.life);
         self.arm(ground, network);
     }
 
@@ -176,13 +202,13 @@ impl<'a> Server<'a> {
                 ground.at(due, Event::ConversationTimer(*link));
             }
         }
-        let due = self.service.simulate_deadline().map(|due| ground.millis_of_server_time(due));
+        let due = self.service.simulate_deadline().map(|due| due.moved(self.ahead.saturating_neg()).as_millis());
         if let Some(due) = due
             && self.timer.is_none_or(|timer| due < timer)
             && ground.fault != Some(Fault::ClockStands)
         {
             self.timer = Some(due);
-            ground.at(due, Event::ServiceTimer);
+            ground.at(due, Event::ServiceTimer(self.life));
         }
         if let Some(submitted) = self.store.waiting().filter(|_| !self.sync_is_due) {
             self.sync_is_due = true;
@@ -192,7 +218,7 @@ impl<'a> Server<'a> {
             // What is written and not synced is what a crash is about.
             if ground.mishap(1) && ground.chance(60) {
                 let wait = ground.between(0, 2 * wait);
-                ground.after(wait, Event::ServerStops(Stop::Crash));
+                ground.after(wait, Event::ServerStops(self.life.server, Stop::Crash));
             }
         }
     }
@@ -213,7 +239,9 @@ impl<'a> Server<'a> {
                 self.talks.remove(&link);
             }
             Todo::End(exit) => {
-                ground.note(("server ends", link), || format!("server: ends connection {link}: {exit:?}"));
+                ground.note(("server ends", link), || {
+                    format!("server {}: ends connection {link}: {exit:?}", self.life.server)
+                });
                 self.talks.remove(&link);
                 network.leave(ground, link, Side::Server);
             }
@@ -221,7 +249,7 @@ impl<'a> Server<'a> {
     }
 
     fn say(&self, ground: &mut Ground, network: &mut Network, link: LinkId, text: String) {
-        ground.note(("server", link, &text), || format!("server → {link}: {text}"));
+        ground.note(("server", link, &text), || format!("server {} → {link}: {text}", self.life.server));
         if let Some(talk) = self.talks.get(&link) {
             check_acknowledgement(ground, &talk.answers, &text);
         }

@@ -3,7 +3,7 @@
 use super::{
     clocks::Clocks,
     coverage::Seen,
-    events::{Deed, DeviceId, Event, LinkId, Millis, Side},
+    events::{Deed, DeviceId, Event, LinkId, Millis, ServerId, Side},
     ground::{Fault, Ground},
     hostile::Hostile,
     invariants::PROMPT_GRACE,
@@ -29,6 +29,15 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 /// What an honest device has said lately, for somebody to say again.
 const OVERHEARD: usize = 12;
 
+/// How a device comes to a server.
+#[derive(Debug, Clone, Copy)]
+enum Route {
+    /// By one address, behind which each connection is given to any of them.
+    Balanced,
+    /// By an address for each: this one, and when it is lost or not reached the next one.
+    Listed(usize),
+}
+
 /// One device.
 #[derive(Debug)]
 pub(super) struct Device {
@@ -50,6 +59,7 @@ pub(super) struct Device {
     pub(super) dial: u64,
     pub(super) link: Option<LinkId>,
     pub(super) offline_until: Millis,
+    route: Route,
     timer: Option<Millis>,
     /// Since when it is connected, and on which connection.
     welcomed: Option<(Millis, LinkId)>,
@@ -81,6 +91,7 @@ impl Device {
             dial: 0,
             link: None,
             offline_until: 0,
+            route: if ground.chance(50) { Route::Balanced } else { Route::Listed(ground.rng.usize(..8)) },
             timer: None,
             welcomed: None,
             open: BTreeMap::new(),
@@ -197,12 +208,29 @@ impl Device {
         self.input(ground, network, Wallet::connect);
     }
 
+    /// Which of so many servers it turns to.
+    pub(super) fn server(&self, ground: &mut Ground, servers: usize) -> ServerId {
+        match self.route {
+            Route::Balanced => ground.rng.usize(..servers),
+            Route::Listed(turn) => turn % servers,
+        }
+    }
+
+    fn turn_to_the_next_server(&mut self) {
+        if let Route::Listed(turn) = &mut self.route {
+            *turn += 1;
+        }
+    }
+
     /// A dialled connection has come about, or has not.
     pub(super) fn reached(&mut self, ground: &mut Ground, network: &mut Network, dial: u64, link: Option<LinkId>) {
         if dial != self.dial {
             return;
         }
         self.link = link;
+        if link.is_none() {
+            self.turn_to_the_next_server();
+        }
         match (link, self.kind) {
             (Some(_), _) => {}
             (None, Kind::Honest) => self.closed(ground, network, Closed::Code(1006, String::new())),
@@ -239,6 +267,7 @@ impl Device {
         }
         self.link = None;
         self.dial += 1;
+        self.turn_to_the_next_server();
         match self.kind {
             Kind::Honest => self.closed(ground, network, closed),
             Kind::Hostile | Kind::Replayer => self.redial(ground),

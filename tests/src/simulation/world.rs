@@ -3,21 +3,20 @@
 use super::{
     backends::Backends,
     coverage::{Coverage, Seen},
-    events::{DeviceId, Event, LinkId, Side, Stop},
+    events::{DeviceId, Event, LinkId, Side},
     ground::{Ground, Options},
     invariants::Violation,
     network::{Network, Wire},
-    plan::{AUDIENCE, KEYS, Kind, Plan},
+    plan::{KEYS, Kind, Plan},
     server::{Server, WRITE_TIMEOUT},
-    storage::{Store, disk},
+    servers::{Lives, Servers},
+    storage::disk,
     wallets::Device,
 };
-use countersign_protocol::{Audience, Signable};
-use countersign_server::{End, Record, simulation};
+use countersign_protocol::Signable;
+use countersign_server::{End, Record};
 use countersign_wasm::wallet::Closed;
-use std::sync::{Arc, LazyLock, atomic::Ordering};
-
-static AUDIENCE_URL: LazyLock<Audience> = LazyLock::new(|| AUDIENCE.parse().unwrap());
+use std::sync::Arc;
 
 /// A run with more events than this goes round in circles.
 const MOST_EVENTS: u64 = 50_000;
@@ -39,38 +38,29 @@ pub struct Outcome {
 
 /// Runs one seed.
 pub fn run(seed: u64, options: Options) -> Outcome {
-    let mut world = World::new(seed, options);
-    while !world.is_over {
-        world.live();
-        world.rest();
+    let lives = Lives::default();
+    let mut world = World::new(seed, options, &lives);
+    while let Some(event) = world.next() {
+        world.handle(event);
+        world.settle();
     }
     let World { ground, events, .. } = world;
     let (hash, lines) = ground.trace.finish();
     Outcome { violation: ground.checker.violation, coverage: ground.coverage, hash, lines, events }
 }
 
-struct World {
+struct World<'a> {
     ground: Ground,
     network: Network,
+    servers: Servers<'a>,
     devices: Vec<Device>,
     backends: Backends,
-    plan: Plan,
-    lives: u64,
-    is_full: bool,
     is_over: bool,
     events: u64,
 }
 
-/// Whether the server is to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    GoOn,
-    Stop,
-    Start,
-}
-
-impl World {
-    fn new(seed: u64, options: Options) -> Self {
+impl<'a> World<'a> {
+    fn new(seed: u64, options: Options, lives: &'a Lives) -> Self {
         let mut ground = Ground::new(seed, options);
         disk(&Arc::clone(&ground.disk)).fault = options.fault;
         let plan = Plan::new(&mut ground);
@@ -80,59 +70,13 @@ impl World {
         plan.misfortunes(&mut ground);
         let backends = Backends::new(&mut ground, &plan);
         let network = Network::new(plan.latency);
-        Self { ground, network, devices, backends, plan, lives: 0, is_full: false, is_over: false, events: 0 }
-    }
-
-    /// One life of the server.
-    fn live(&mut self) {
-        self.lives += 1;
-        let config = self.plan.config(&AUDIENCE_URL);
-        let store = Arc::new(Store::new(Arc::clone(&self.ground.disk)));
-        store.set_full(self.is_full);
-        let loaded = {
-            let mut disk = disk(&self.ground.disk);
-            self.ground.checker.started(&disk);
-            disk.loaded()
-        };
-        let lives = self.lives;
-        self.ground.server_began = self.ground.now;
-        self.ground.ahead = self.ground.epoch();
-        self.ground.note(("server starts", loaded.open.len(), loaded.ended.len()), || {
-            format!("server: starts its life {lives} with {} open and {} ended", loaded.open.len(), loaded.ended.len())
-        });
-        let dynamic: Arc<dyn countersign_server::storage::Storage> = Arc::clone(&store) as _;
-        let service = simulation::service(config, self.ground.clocks.clone(), Some(dynamic), loaded);
-        let mut server = Server::new(&service, store, self.lives, self.plan.max_inflight);
-        server.service_timer(&mut self.ground);
-        let stopped = loop {
-            server.settle(&mut self.ground, &mut self.network);
-            self.backends.told(&mut self.ground, &mut server);
-            let Some(event) = self.next() else { break false };
-            if self.handle(Some(&mut server), event) == Next::Stop {
-                break true;
-            }
-        };
-        if stopped {
-            self.stop(server);
-        } else {
-            self.finish(&server);
-            server.store.die(0);
-        }
-    }
-
-    /// The time in which there is no server.
-    fn rest(&mut self) {
-        while let Some(event) = self.next() {
-            if self.handle(None, event) == Next::Start {
-                return;
-            }
-        }
+        let servers = Servers::new(&plan, lives);
+        Self { ground, network, servers, devices, backends, is_over: false, events: 0 }
     }
 
     /// The next event; none when all is over.
     fn next(&mut self) -> Option<Event> {
         if self.is_over || self.ground.checker.violation.is_some() {
-            self.is_over = true;
             return None;
         }
         let (at, event) = self.ground.queue.pop()?;
@@ -144,92 +88,53 @@ impl World {
         Some(event)
     }
 
-    fn stop(&mut self, server: Server<'_>) {
-        let survive = self.ground.rng.usize(0..=4);
-        let waiting = server.store.waiting().is_some();
-        if server.is_draining {
-            // It has had all the time it needs.
-            server.store.sync(usize::MAX).tell();
-        }
-        let lost = server.store.die(survive);
-        if lost > 0 {
-            self.ground.see(Seen::CrashLosingWrites);
-        } else if waiting && !server.is_draining {
-            self.ground.see(Seen::CrashBetweenSyncAndTelling);
-        }
-        self.ground.note(("server stops", lost), || format!("server: is gone, and with it {lost} writes"));
-        for link in server.links() {
-            self.network.leave(&mut self.ground, link, Side::Server);
-        }
-        self.backends.server_gone(&mut self.ground, &server.callers);
-        let wait = self.ground.between(50, 12_000);
-        self.ground.after(if self.ground.healed { 50 } else { wait }, Event::ServerStarts);
+    fn settle(&mut self) {
+        self.servers.settle(&mut self.ground, &mut self.network, &mut self.backends);
     }
 
-    fn handle(&mut self, server: Option<&mut Server<'_>>, event: Event) -> Next {
+    /// The event, unless who has to do something with it cannot yet.
+    fn due(&mut self, event: Event) -> Option<Event> {
         let device = event.device().or_else(|| Some(self.network.link(event.wallets_link()?).device));
         if let Some(until) = device.map(|id| self.devices[id].asleep_until).filter(|until| *until > self.ground.now) {
             self.ground.at(until, event);
-            return Next::GoOn;
+            return None;
         }
+        let server = event.server().or_else(|| Some(self.network.link(event.servers_link()?).server));
+        match server {
+            Some(server) => self.servers.defer(&mut self.ground, server, event),
+            None => Some(event),
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let Some(event) = self.due(event) else { return };
+        let Self { ground, network, servers, backends, .. } = self;
         match event {
-            Event::ServerStarts => return Next::Start,
-            Event::ServerStops(stop) => return self.server_stops(server, stop),
-            Event::DrainEnds => {
-                let Some(server) = server.filter(|server| server.is_draining) else { return Next::GoOn };
-                server.service.simulate_finish_drain();
-                server.settle(&mut self.ground, &mut self.network);
-                self.backends.told(&mut self.ground, server);
-                return Next::Stop;
-            }
-            Event::Heal => return self.heal(server),
-            Event::Over => self.is_over = true,
-            Event::Full(full) => {
-                self.is_full = full;
-                if full {
-                    self.ground.see(Seen::DiskFull);
-                }
-                if let Some(server) = server {
-                    server.store.set_full(full);
-                }
-            }
-            Event::DiskFails => {
-                if let Some(server) = server {
-                    self.ground.see(Seen::DiskFailed);
-                    let survive = self.ground.rng.usize(0..=2);
-                    server.store.fail(survive);
-                }
-            }
-            Event::DiskRecovers => {
-                if let Some(server) = server.filter(|server| server.store.is_failed()) {
-                    self.ground.see(Seen::DiskRecovered);
-                    self.ground.note("disk recovers", || "disk: works again".into());
-                    server.store.recover();
-                }
-            }
-            Event::EndedElsewhere => end_elsewhere(&mut self.ground),
-            Event::ClockSet(by_ms) => {
-                // By how much a clock was set while there was no server, or none that could write it down, nobody can tell.
-                if let Some(server) = server.filter(|server| !self.is_full && !server.store.is_failed()) {
-                    self.ground.see(Seen::ClockSet);
-                    self.ground.note(("clock", by_ms), || format!("the server's clock is set by {by_ms} ms"));
-                    self.ground.clocks.epoch.fetch_add(by_ms, Ordering::Relaxed);
-                    server.clock_set();
-                }
-            }
-            Event::ServiceTimer
+            Event::ServerStarts(id) => servers.start(ground, id),
+            Event::ServerStops(id, stop) => servers.stop(ground, network, backends, (id, stop)),
+            Event::ServerPauses(id, for_ms) => servers.pause(ground, id, for_ms),
+            Event::DrainEnds(life) => servers.end_drain(ground, network, backends, life),
+            Event::Heal => self.heal(),
+            Event::Over => self.finish(),
+            Event::Full(full) => servers.set_full(ground, full),
+            Event::DiskFails => servers.fail_disk(ground),
+            Event::DiskRecovers => servers.recover_disk(ground),
+            Event::EndedElsewhere => end_elsewhere(ground),
+            Event::ClockSet(by_ms) => servers.set_clock(ground, by_ms),
+            Event::ServiceTimer(_)
             | Event::ConversationTimer(_)
             | Event::Sync(_)
             | Event::Unblock(_)
             | Event::Arrive(..)
             | Event::Lost(..)
-            | Event::Reach { .. } => self.handle_traffic(server, event),
-            Event::Ask(..)
-            | Event::HangUp(_)
-            | Event::Cancel(_)
-            | Event::LookUp(_)
-            | Event::Overdue(_)
-            | Event::AcceptOverdue(..) => self.handle_backend(server, event),
+            | Event::Reach { .. } => self.handle_traffic(event),
+            Event::Ask(call, body) => backends.ask(ground, servers, (call, body)),
+            Event::AskAt(server, call, body) => backends.ask_at(ground, servers, server, (call, body)),
+            Event::HangUp(call) => backends.hang_up(ground, servers, call),
+            Event::Cancel(call) => backends.cancel(ground, servers, call),
+            Event::LookUp(call) => backends.look_up(ground, servers, call),
+            Event::Overdue(call) => backends.overdue(ground, servers, call),
+            Event::AcceptOverdue(call, ticket) => backends.accept_overdue(ground, servers, (call, ticket)),
             Event::Sleeps(..)
             | Event::DeviceClockSet(..)
             | Event::Offline(..)
@@ -246,59 +151,79 @@ impl World {
             | Event::OwnerCloses(_)
             | Event::OwnerConnects(_) => self.handle_device(event),
         }
-        Next::GoOn
     }
 
-    fn handle_traffic(&mut self, server: Option<&mut Server<'_>>, event: Event) {
-        let Self { ground, network, devices, .. } = self;
-        match (event, server) {
-            (Event::ServiceTimer, Some(server)) => server.service_timer(ground),
-            (Event::ConversationTimer(link), Some(server)) => server.conversation_timer(ground, network, link),
-            (Event::Sync(life), Some(server)) if life == server.life => server.sync(ground),
-            (Event::Unblock(link), server) => {
+    fn handle_traffic(&mut self, event: Event) {
+        let Self { ground, network, servers, devices, .. } = self;
+        let of_life = |server: &&mut Server<'a>, life| server.life == life;
+        match event {
+            Event::ServiceTimer(life) => {
+                if let Some(server) = servers.running(life.server).filter(|server| of_life(server, life)) {
+                    server.service_timer(ground);
+                }
+            }
+            Event::Sync(life) => {
+                if let Some(server) = servers.running(life.server).filter(|server| of_life(server, life)) {
+                    server.sync(ground);
+                }
+            }
+            Event::ConversationTimer(link) => {
+                if let Some(server) = servers.running(network.link(link).server) {
+                    server.conversation_timer(ground, network, link);
+                }
+            }
+            Event::Unblock(link) => {
                 if std::mem::take(&mut network.link(link).is_blocked)
                     && ground.mishap(40)
-                    && let Some(server) = server
+                    && let Some(server) = servers.running(network.link(link).server)
                 {
                     ground.see(Seen::WriteTimedOut);
                     server.lose(ground, network, link);
                 }
             }
-            (Event::Arrive(link, Side::Server), server) => {
+            Event::Arrive(link, Side::Server) => {
                 let Some(wire) = network.arrive(link, Side::Server) else { return };
-                match server {
-                    Some(_) if network.is_blocked(link) => network.put_back(ground, link, Side::Server, wire),
-                    Some(server) => server.incoming(ground, network, link, wire),
-                    None => {}
+                let Some(server) = servers.running(network.link(link).server) else { return };
+                if network.is_blocked(link) {
+                    network.put_back(ground, link, Side::Server, wire);
+                } else {
+                    server.incoming(ground, network, link, wire);
                 }
             }
-            (Event::Arrive(link, Side::Wallet), _) => {
+            Event::Arrive(link, Side::Wallet) => {
                 let Some(wire) = network.arrive(link, Side::Wallet) else { return };
                 let device = network.link(link).device;
                 devices[device].incoming(ground, network, link, wire);
             }
-            (Event::Lost(link, Side::Server), Some(server)) => server.lose(ground, network, link),
-            (Event::Lost(link, Side::Wallet), _) => {
+            Event::Lost(link, Side::Server) => {
+                if let Some(server) = servers.running(network.link(link).server) {
+                    server.lose(ground, network, link);
+                }
+            }
+            Event::Lost(link, Side::Wallet) => {
                 let device = network.link(link).device;
                 devices[device].lost(ground, network, link, Closed::Code(1006, String::new()));
             }
-            (Event::Reach { device, dial }, server) => self.reach(server, device, dial),
-            // There is nobody to do it.
-            (_, _) => {}
+            Event::Reach { device, dial } => self.reach(device, dial),
+            _ => {}
         }
     }
 
-    fn reach(&mut self, server: Option<&mut Server<'_>>, id: DeviceId, dial: u64) {
-        let Self { ground, network, devices, .. } = self;
+    fn reach(&mut self, id: DeviceId, dial: u64) {
+        let Self { ground, network, servers, devices, .. } = self;
         if devices[id].dial != dial {
             return;
         }
+        let at = devices[id].server(ground, servers.len());
+        if let Some(until) = servers.paused_until(ground, at) {
+            return ground.at(until, Event::Reach { device: id, dial });
+        }
         let is_offline = devices[id].offline_until > ground.now;
-        match server {
+        match servers.running(at) {
             Some(server) if !is_offline && !ground.mishap(3) => {
-                let link = network.connect(id);
+                let link = network.connect(id, at);
                 devices[id].reached(ground, network, dial, Some(link));
-                ground.note(("connect", id, link), || format!("device {id}: connection {link}"));
+                ground.note(("connect", id, at, link), || format!("device {id}: connection {link} to server {at}"));
                 if devices[id].kind == Kind::Replayer {
                     let overheard = devices.iter().find(|other| other.kind == Kind::Honest);
                     let overheard = overheard.map(|other| other.overheard.clone());
@@ -307,19 +232,6 @@ impl World {
                 server.accept(ground, network, link);
             }
             Some(_) | None => devices[id].reached(ground, network, dial, None),
-        }
-    }
-
-    fn handle_backend(&mut self, server: Option<&mut Server<'_>>, event: Event) {
-        let Self { ground, backends, .. } = self;
-        match event {
-            Event::Ask(call, body) => backends.ask(ground, server, call, body),
-            Event::HangUp(call) => backends.hang_up(ground, server, call),
-            Event::Cancel(call) => backends.cancel(ground, server, call),
-            Event::LookUp(call) => backends.look_up(ground, server, call),
-            Event::Overdue(call) => backends.overdue(ground, server, call),
-            Event::AcceptOverdue(call, ticket) => backends.accept_overdue(ground, server, (call, ticket)),
-            _ => {}
         }
     }
 
@@ -376,54 +288,22 @@ impl World {
         }
     }
 
-    fn server_stops(&mut self, server: Option<&mut Server<'_>>, stop: Stop) -> Next {
-        let Some(server) = server.filter(|server| !server.is_draining) else { return Next::GoOn };
-        match stop {
-            Stop::Crash => {
-                self.ground.see(Seen::Crash);
-                Next::Stop
-            }
-            Stop::Drain => {
-                self.ground.see(Seen::Drain);
-                self.ground.note("drain", || "server: drains".into());
-                server.is_draining = true;
-                server.service.simulate_begin_drain();
-                let wait = self.ground.between(100, 10_000);
-                self.ground.after(wait, Event::DrainEnds);
-                Next::GoOn
-            }
-        }
-    }
-
     /// From here on nothing goes wrong any more, and what is broken is mended.
-    fn heal(&mut self, server: Option<&mut Server<'_>>) -> Next {
+    fn heal(&mut self) {
         self.ground.healed = true;
         self.ground.note("heal", || "nothing goes wrong any more".into());
-        self.is_full = false;
         for (id, device) in self.devices.iter_mut().enumerate() {
             device.offline_until = 0;
             if device.kind == Kind::Honest && !device.is_running() {
                 self.ground.after(100, Event::WalletStarts(id));
             }
         }
-        let Some(server) = server else { return Next::GoOn };
-        server.store.set_full(false);
-        server.store.recover();
-        Next::GoOn
+        self.servers.heal();
     }
 
-    fn finish(&mut self, server: &Server<'_>) {
-        if self.ground.checker.violation.is_some() {
-            return;
-        }
-        let pending = server.service.pending();
-        if pending != 0 {
-            self.ground.checker.report("requests are pending at the end", || pending.to_string());
-        }
-        server.callers.finish(&mut self.ground);
-        if !server.service.simulate_is_idle() {
-            self.ground.checker.report("something is left of requests that are over", || "in the service".into());
-        }
+    fn finish(&mut self) {
+        self.is_over = true;
+        self.servers.finish(&mut self.ground);
         for device in &self.devices {
             device.finish(&mut self.ground);
         }
@@ -436,7 +316,7 @@ impl World {
 fn end_elsewhere(ground: &mut Ground) {
     let kept = Arc::clone(&ground.disk);
     let mut disk = disk(&kept);
-    let now = ground.server_time();
+    let now = ground.time_of_day();
     let is_open = |record: &&Record| record.end.is_none() && record.expires_at > now;
     let open: Vec<_> = disk.records().filter(is_open).cloned().collect();
     let Some(record) = open.get(ground.rng.usize(..open.len().max(1))) else { return };
