@@ -9,11 +9,13 @@ use std::{
 
 /// The `sign_request` of one delivery, for all connections that it goes to. It becomes text when it is about to be written, so that a
 /// wallet which takes nothing keeps no copy of a long message, and says how much time is left then; and it keeps no message alive
-/// whose request is over.
+/// whose request is over. One of a batch does, until it is written: the wallet shows nothing before it has them all, so those that are
+/// over come too, and are taken back.
 #[derive(Debug)]
 pub struct SignFrame {
     id: RequestId,
     message: Weak<Message>,
+    held: Option<Arc<Message>>,
     expires_at: Timestamp,
     attempt: u32,
     requester: RequesterName,
@@ -29,6 +31,7 @@ impl SignFrame {
         Self {
             id: record.id,
             message: Arc::downgrade(&record.message),
+            held: (size > 1).then(|| Arc::clone(&record.message)),
             expires_at: record.expires_at,
             attempt: record.attempt,
             requester: record.requester.clone(),
@@ -43,14 +46,14 @@ impl SignFrame {
         let message = Arc::new(message);
         let expires_at = now.after(Duration::from_millis(expires_in_ms));
         let Requester { name: requester } = requester;
-        let frame =
-            Self { id: request_id, message: Arc::downgrade(&message), expires_at, attempt, requester, purpose, batch };
-        (frame, message)
+        let held = batch.filter(|batch| batch.size > 1).map(|_| Arc::clone(&message));
+        let weak = Arc::downgrade(&message);
+        (Self { id: request_id, message: weak, held, expires_at, attempt, requester, purpose, batch }, message)
     }
 
     /// The frame as it is to be sent at `now`; none once nobody waits for the signature any more.
     pub(crate) fn to_json(&self, now: Timestamp) -> Option<String> {
-        let message = self.message.upgrade()?;
+        let message = self.held.clone().or_else(|| self.message.upgrade())?;
         let expires_in_ms = self.expires_at.as_millis().checked_sub(now.as_millis()).filter(|left| *left > 0)?;
         let frame = ServerFrame::SignRequest(SignRequest {
             request_id: self.id,
@@ -62,5 +65,18 @@ impl SignFrame {
             batch: self.batch,
         });
         Some(frame.to_json())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::testing::record;
+
+    #[test]
+    fn what_is_over_is_not_put_to_a_wallet_unless_others_wait_for_it_there() {
+        let (alone, together) = (SignFrame::new(&record(1), (0, 1)), SignFrame::new(&record(2), (0, 2)));
+        assert_eq!(alone.to_json(Timestamp::from_millis(0)), None, "its record is gone");
+        assert!(together.to_json(Timestamp::from_millis(0)).is_some(), "the wallet shows the other one when it has both");
     }
 }
