@@ -43,8 +43,14 @@ impl<T, W> Dispatcher<T, W> {
                 return None;
             }
             self.open_requests.release(connection, id);
-            return Some(self.recently_ended.cause(&key, id).unwrap_or(CancelCause::Expired));
+            let cause = self.recently_ended.cause(&key, id).unwrap_or(CancelCause::Expired);
+            self.deliver_to(connection, now);
+            return Some(cause);
         };
+        // Said late, or again: a node in between is not to go on as though the device had it before it.
+        if open.has_answered(connection) && !open.is_decided() {
+            return Some(CancelCause::AnsweredElsewhere);
+        }
         if !open.has_asked(connection) {
             if open.has_heard_of(device.as_ref()) {
                 return Some(CancelCause::AnsweredElsewhere);
@@ -67,6 +73,7 @@ impl<T, W> Dispatcher<T, W> {
         connection: ConnectionId,
         id: RequestId,
         signature: Option<&Signature>,
+        now: Timestamp,
     ) -> Check {
         let Some(open) = self.open_requests.get(id).filter(|open| open.record.public_key == *key) else {
             if self.abandoned.get(&id).is_some_and(|abandoned| abandoned.key == *key) {
@@ -74,6 +81,8 @@ impl<T, W> Dispatcher<T, W> {
                 self.open_requests.release(connection, id);
                 return Check::Later;
             }
+            self.open_requests.release(connection, id);
+            self.deliver_to(connection, now);
             return Check::Acknowledge(self.recently_ended.outcome(key, connection, id, signature));
         };
         if open.is_decided() {
@@ -102,7 +111,7 @@ impl<T, W> Dispatcher<T, W> {
             Verdict::BadSignature | Verdict::MessageMismatch | Verdict::Rejected { .. } => None,
         };
         // Judging took place outside the lock, so the request may have ended meanwhile.
-        match self.check(key, connection, id, signature.as_ref()) {
+        match self.check(key, connection, id, signature.as_ref(), now) {
             Check::Judge(_) => {}
             Check::Acknowledge(outcome) => return Some(outcome),
             Check::Later => return None,

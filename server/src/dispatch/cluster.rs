@@ -22,10 +22,8 @@ impl<T, W> Dispatcher<T, W> {
 
     /// Takes a place on a connection for a request of another node, if there is one.
     pub(crate) fn engage(&mut self, connection: ConnectionId, id: RequestId) -> bool {
-        if self.open_requests.inflight(connection).contains(&id) {
-            return true;
-        }
-        let has_room = self.open_requests.inflight(connection).len() < self.capacity.max_inflight;
+        let inflight = self.open_requests.inflight(connection);
+        let has_room = inflight.contains(&id) || inflight.len() < self.capacity.max_inflight;
         if has_room {
             self.open_requests.engage(connection, id);
         }
@@ -68,6 +66,7 @@ impl<T, W> Dispatcher<T, W> {
                 concerned.append(&mut self.go_on_with(record, now));
             }
         }
+        self.handle_timeout(now);
         self.deliver_to_all(concerned, now);
     }
 

@@ -42,8 +42,11 @@ impl<T, W> Dispatcher<T, W> {
         let groups: Vec<Vec<RequestId>> = news.chunk_by(together).map(<[RequestId]>::to_vec).collect();
         for group in groups {
             let first = group.first().and_then(|id| self.open_requests.get(*id));
+            // It may show some of them already, since before another node or another life of the store.
+            let shown = self.open_requests.inflight(to);
+            let more = group.iter().filter(|id| !shown.contains(id)).count();
             // One requester's many leave room for the others'.
-            if first.is_some_and(|first| self.has_room(to, &first.record.requester_id, group.len())) {
+            if more == 0 || first.is_some_and(|first| self.has_room(to, &first.record.requester_id, more)) {
                 self.deliver(&[to], &group, now);
             }
         }

@@ -3,6 +3,7 @@
 use super::{open_request::OpenRequest, sign_frame::SignFrame};
 use crate::{SigningError, session::Close, storage::Write};
 use countersign_protocol::{AckOutcome, ConnectionId, RequestId};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Something to be carried out, in order, outside the state machine.
@@ -22,6 +23,8 @@ pub(crate) enum Effect<W> {
     Accepted { first: RequestId, accepted: Result<Accepted, SigningError> },
     /// A durable request has come to another phase.
     Progressed(RequestId),
+    /// A request is another node's by now, or nobody knows. These connections show it, and keep its place until it is known what becomes of it.
+    LetGo { id: RequestId, shown: SmallVec<[ConnectionId; 1]> },
     /// A request has ended, and if it is durable, that is on disk. Its waiter, if it has one, is to be told.
     Ended(OpenRequest<W>),
 }

@@ -48,7 +48,8 @@ use recently_ended::RecentlyEnded;
 use registry::Registry;
 use smallvec::SmallVec;
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    mem,
     sync::Arc,
     time::Duration,
 };
@@ -138,12 +139,19 @@ impl<T, W> Dispatcher<T, W> {
             concerned.extend(silent);
             self.recently_ended.remember(&record, answered);
         }
-        self.abandoned.clear();
+        let mut lost: BTreeMap<_, _> = mem::take(&mut self.abandoned).into_iter().collect();
         for record in loaded.open {
+            lost.remove(&record.id);
             if self.open_requests.get(record.id).is_none() && !self.is_accepting(record.id) {
                 concerned.append(&mut self.go_on_with(record, now));
             }
         }
+        for (id, Abandoned { silent, .. }) in lost {
+            // Another node owns it by now, or it ended long ago.
+            self.effects.push_back(Effect::LetGo { id, shown: silent });
+        }
+        // Before anything that was said meanwhile is heard: whoever showed it has been told that it is over.
+        self.handle_timeout(now);
         self.deliver_to_all(concerned, now);
     }
 
@@ -154,9 +162,7 @@ impl<T, W> Dispatcher<T, W> {
             // Whoever still shows it does so in vain, and may have no room for what comes next.
             self.withdraw(record.id, CancelCause::Expired, &holding.iter().copied().collect::<SmallVec<[_; 4]>>());
         }
-        for connection in &holding {
-            self.open_requests.release(*connection, record.id);
-        }
+        // Whoever has it before them goes on with it, in the same place.
         self.take_back(record, now);
         holding
     }
@@ -369,9 +375,10 @@ impl<T, W> Dispatcher<T, W> {
         let Some(mut open) = self.open_requests.remove(id) else { return };
         self.account.remove(&self.capacity, &open.record);
         let (silent, answered) = open.connections();
-        for connection in silent.into_iter().chain(answered) {
+        for connection in answered {
             self.open_requests.release(connection, id);
         }
+        self.effects.push_back(Effect::LetGo { id, shown: silent });
         // Who waits to be acknowledged says it again when the request is put to it again.
         open.let_go();
         self.effects.push_back(Effect::Ended(open));

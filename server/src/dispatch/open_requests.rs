@@ -111,9 +111,12 @@ impl<W> OpenRequests<W> {
         Some(open)
     }
 
-    /// Notes that a connection has a request to answer.
+    /// Notes that a connection has a request to answer, if that is news.
     pub(crate) fn engage(&mut self, connection: ConnectionId, id: RequestId) {
-        self.inflight.entry(connection).or_default().push(id);
+        let requests = self.inflight.entry(connection).or_default();
+        if !requests.contains(&id) {
+            requests.push(id);
+        }
     }
 
     /// Notes that it has not any more.

@@ -111,7 +111,7 @@ impl World {
     }
 
     fn check(&mut self, from: u8, signature: [u8; 64]) -> Check {
-        self.dispatcher.check(&KEY.into(), connection(from), request(1), Some(&signature.into()))
+        self.dispatcher.check(&KEY.into(), connection(from), request(1), Some(&signature.into()), self.now)
     }
 
     fn status(&mut self, from: u8, state: WalletState) -> Option<CancelCause> {
@@ -237,9 +237,9 @@ fn foreign_and_unknown_requests_are_the_same() {
     let mut world = World::connected(&[1]);
     world.introduce_as(2, [2; 32].into(), None);
     world.ask().unwrap();
-    let stranger = world.dispatcher.check(&[2; 32].into(), connection(2), request(1), None);
+    let stranger = world.dispatcher.check(&[2; 32].into(), connection(2), request(1), None, world.now);
     assert!(matches!(stranger, Check::Acknowledge(AckOutcome::Unknown)));
-    let unknown = world.dispatcher.check(&KEY.into(), connection(1), request(2), None);
+    let unknown = world.dispatcher.check(&KEY.into(), connection(1), request(2), None, world.now);
     assert!(matches!(unknown, Check::Acknowledge(AckOutcome::Unknown)));
     assert!(matches!(world.check(1, [9; 64]), Check::Judge(_)));
 }
@@ -551,7 +551,7 @@ fn an_end_that_cannot_be_written_is_not_told() {
     assert_eq!(world.dispatcher.open_requests.inflight(connection(2)), [request(1)], "its wallet still shows it");
 
     // It is open on disk and comes again after a restart, so nobody is told that it is unknown, but for those who may not know of it.
-    let stranger = world.dispatcher.check(&[2; 32].into(), connection(2), request(1), None);
+    let stranger = world.dispatcher.check(&[2; 32].into(), connection(2), request(1), None, world.now);
     assert!(matches!(stranger, Check::Acknowledge(AckOutcome::Unknown)));
     assert!(matches!(world.check(1, [9; 64]), Check::Later));
     assert_eq!(world.status(2, WalletState::Displayed), None);
@@ -684,7 +684,7 @@ fn what_an_earlier_process_left_is_gone_on_with() {
     let mut world = World { dispatcher: Dispatcher::new(capacity, loaded, START), now: START };
     let again = world.introduce(1, Some("phone"));
     assert_eq!(again.iter().map(|request| request.attempt).collect::<Vec<_>>(), [4]);
-    let check = world.dispatcher.check(&KEY.into(), connection(1), request(2), Some(&[9; 64].into()));
+    let check = world.dispatcher.check(&KEY.into(), connection(1), request(2), Some(&[9; 64].into()), world.now);
     assert!(matches!(check, Check::Acknowledge(AckOutcome::Accepted)));
 }
 

@@ -88,7 +88,8 @@ impl SigningService {
 
     fn judge_answer(&self, id: ConnectionId, key: &PublicKey, response: SignResponse) -> Option<AckOutcome> {
         let SignResponse { request_id, message, signature, approved_by } = response;
-        let check = self.apply(|dispatcher, _| dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature)));
+        let check =
+            self.apply(|dispatcher, now| dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature), now));
         let stored = match check {
             Check::Judge(stored) => stored,
             Check::Acknowledge(outcome) => return Some(outcome),
@@ -135,7 +136,12 @@ impl SigningService {
         if let Some(reply) = reply {
             let now = self.now();
             let mut state = self.state();
-            self.post(&mut state, id, Mail::Text(reply.to_json()), now);
+            let reply = Mail::Text(reply.to_json());
+            match state.dispatcher.handle(id).and_then(Handle::mailbox) {
+                // Where the connection is gone, so is whoever would read it.
+                Some(mailbox) => drop(mailbox.post_reply(reply)),
+                None => self.post(&mut state, id, reply, now),
+            }
             self.carry_out(state, now);
         }
     }

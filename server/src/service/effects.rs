@@ -94,6 +94,11 @@ impl SigningService {
                     }
                     state.tell_followers(id, false);
                 }
+                Effect::LetGo { id, shown } => {
+                    for connection in shown {
+                        self.lose_sight(state, connection, id, now);
+                    }
+                }
                 Effect::Ended(open) => self.tell(state, open),
             }
         }

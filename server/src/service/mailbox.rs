@@ -90,13 +90,23 @@ impl Mailbox {
         self.post_leaving(mail, 0)
     }
 
+    /// Leaves a reply before all that waits: the place it gives free on the wallet may have been filled already. False if the connection
+    /// is gone.
+    pub(crate) fn post_reply(&self, mail: Mail) -> bool {
+        self.put(0, |queue| queue.push_front(mail))
+    }
+
     fn post_leaving(&self, mail: Mail, room: usize) -> bool {
+        self.put(room, |queue| queue.push_back(mail))
+    }
+
+    fn put(&self, room: usize, put: impl FnOnce(&mut VecDeque<Mail>)) -> bool {
         let waker = {
             let mut queue = self.0.queue();
             if !queue.open || queue.capacity - queue.mail.len() <= room {
                 return false;
             }
-            queue.mail.push_back(mail);
+            put(&mut queue.mail);
             queue.receiver.take()
         };
         if let Some(waker) = waker {

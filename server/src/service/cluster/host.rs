@@ -124,7 +124,7 @@ impl SigningService {
             if cluster.guests.get_mut(connection, id).is_some_and(|guest| guest.owner == from)
                 && let Some(guest) = cluster.guests.remove(connection, id)
             {
-                self.ask_after(state, (connection, id, guest), now);
+                self.ask_after(state, (connection, id, guest));
             } else if let Some(exhausted) = cluster.inquiries.is_not_of(from, connection, id) {
                 conclude(state, connection, id, exhausted, now);
             }
@@ -142,16 +142,32 @@ impl SigningService {
     }
 
     /// Finds out what has become of a request that a wallet here has been asked, and whose owner has gone or does not know of it.
-    pub(super) fn ask_after(&self, state: &mut State, (connection, id, guest): Taken, now: Timestamp) {
-        let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+    pub(super) fn ask_after(&self, state: &mut State, (connection, id, guest): Taken) {
+        let State { cluster: Some(cluster), .. } = state else { return };
         if !guest.is_shown {
             return;
         }
-        dispatcher.release(connection, id, now);
-        let received =
-            || ClientFrame::RequestStatus(RequestStatus { request_id: id, state: WalletState::Received }).to_json();
+        // It goes on showing it, so it keeps its place.
         // A wallet has no more of them than it may be asked, so there is room.
-        self.inquire(cluster, connection, id, guest.answer.unwrap_or_else(received));
+        self.inquire(cluster, connection, id, guest.answer.unwrap_or_else(|| received(id)));
+    }
+
+    /// Finds out what has become of a request that a wallet shows, and that was this node's until now. Where the wallet is on another
+    /// node, that does so.
+    pub(in crate::service) fn lose_sight(
+        &self,
+        state: &mut State,
+        connection: ConnectionId,
+        id: RequestId,
+        now: Timestamp,
+    ) {
+        let State { cluster, dispatcher, .. } = state;
+        let is_here = dispatcher.handle(connection).is_some_and(|handle| handle.mailbox().is_some());
+        let is_asked_after =
+            is_here && cluster.as_mut().is_some_and(|cluster| self.inquire(cluster, connection, id, received(id)));
+        if !is_asked_after {
+            dispatcher.release(connection, id, now);
+        }
     }
 
     /// Takes a frame for a wallet of this node.
@@ -291,6 +307,11 @@ impl SigningService {
         cluster.links.post_to_all(&Mail::Left { connection });
         hub.withdraw(connection);
     }
+}
+
+/// What a wallet says that shows a request.
+fn received(request_id: RequestId) -> String {
+    ClientFrame::RequestStatus(RequestStatus { request_id, state: WalletState::Received }).to_json()
 }
 
 /// Asks nodes whether a request is theirs.

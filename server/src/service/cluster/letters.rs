@@ -64,7 +64,7 @@ impl SigningService {
             Mail::ForWallet { connection, frame } => self.take_for_wallet(state, from, connection, frame, now),
             Mail::Complete => {
                 for guest in cluster.guests.take_stale(Some(from)) {
-                    self.ask_after(state, guest, now);
+                    self.ask_after(state, guest);
                 }
             }
             Mail::WhoseIs { connection, public_key, device, request_id } => {

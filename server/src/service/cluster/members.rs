@@ -55,6 +55,7 @@ impl SigningService {
         let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
         let former = mem::replace(&mut cluster.links, Links::new(own)).others();
         cluster.followers.clear();
+        cluster.taken_over.clear();
         cluster.repairs.clear();
         for connection in cluster.watches.remove_of(None) {
             dispatcher.disconnect(connection, now);
@@ -111,7 +112,7 @@ impl SigningService {
         cluster.guests.distrust(node);
         let exhausted = cluster.inquiries.is_gone(node);
         for guest in cluster.guests.take_stale(Some(node)) {
-            self.ask_after(state, guest, now);
+            self.ask_after(state, guest);
         }
         for (connection, id, exhausted) in exhausted {
             conclude(state, connection, id, exhausted, now);
@@ -138,13 +139,15 @@ impl SigningService {
     ) {
         let Some(cluster) = &mut state.cluster else { return };
         cluster.is_taking_over = false;
-        let mut records = match records {
-            Ok(records) => records,
-            Err(StoreError::Full | StoreError::Failed) => {
-                cluster.take_over_at = Some(now.after(super::RETRY));
-                return;
+        match records {
+            Ok(records) if records.is_empty() => {}
+            Ok(records) => {
+                cluster.taken_over.extend(records);
+                return self.take_over(state);
             }
-        };
+            Err(StoreError::Full | StoreError::Failed) => cluster.take_over_at = Some(now.after(super::RETRY)),
+        }
+        let mut records = mem::take(&mut cluster.taken_over);
         if records.is_empty() {
             return;
         }
@@ -158,7 +161,6 @@ impl SigningService {
         state.unanswered.extend(answers.filter_map(|(connection, _, guest)| Some((connection, guest.answer?))));
         state.dispatcher.adopt(records, now);
         self.watch_open_keys(state, now);
-        self.take_over(state);
         self.0.deadlines.notify_one();
     }
 
@@ -174,6 +176,7 @@ impl SigningService {
         let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
         // Where that failed they are taken over when this node has gone.
         if handed_over.is_ok() {
+            cluster.taken_over.clear();
             dispatcher.let_go_of_all();
             cluster.links.post_to_all(&Mail::Orphans);
         }

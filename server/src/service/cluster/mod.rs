@@ -12,6 +12,7 @@ pub(super) use members::Hears;
 
 use crate::{
     cluster::{Guests, Inquiries, Letter, Links, Mail, NodeId, Watches},
+    record::Record,
     time::Timestamp,
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
@@ -46,8 +47,9 @@ pub(super) struct Cluster {
     repairs: BTreeSet<NodeId>,
     /// Connections of this node that the database does not know of yet.
     unannounced: BTreeSet<ConnectionId>,
-    /// Requests without an owner are being taken over.
+    /// Requests without an owner are being taken over, and these have been: not one by one, as those of a batch are shown together.
     is_taking_over: bool,
+    taken_over: Vec<Record>,
     /// When they are next.
     take_over_at: Option<Timestamp>,
     retry_at: Option<Timestamp>,
@@ -66,6 +68,7 @@ impl Cluster {
             repairs: BTreeSet::new(),
             unannounced: BTreeSet::new(),
             is_taking_over: false,
+            taken_over: Vec::new(),
             take_over_at: None,
             retry_at: None,
         }
