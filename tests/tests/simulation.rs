@@ -78,3 +78,18 @@ fn a_network_that_lies_is_found_out() {
     assert_found(Fault::NetworkDropsStatuses, "a prompt outlived its request");
     assert_found(Fault::NetworkInventsRequests, "a request was shown that nobody asked for");
 }
+
+#[test]
+fn a_database_that_overwrites_ends_is_found_out() {
+    assert_found(Fault::DatabaseOverwritesEnds, "an end has changed");
+}
+
+#[test]
+fn a_node_that_tells_its_own_end_is_found_out() {
+    assert_found(Fault::NodeAsksNobody, "an end was told that is not on disk");
+}
+
+#[test]
+fn letters_that_come_twice_under_other_numbers_are_found_out() {
+    assert_found(Fault::HubRenumbersLetters, "x");
+}

@@ -14,9 +14,6 @@ use std::{
 /// From so many seeds on, everything worth seeing has to have been seen.
 const ENOUGH: u64 = 2_000;
 
-/// After so many broken seeds there is enough to do.
-const MOST_SHOWN: usize = 10;
-
 /// Simulates Countersign with all that can go wrong, and checks what it promises.
 #[derive(Parser)]
 struct Arguments {
@@ -29,6 +26,9 @@ struct Arguments {
     /// Run this one seed only
     #[arg(long)]
     seed: Option<u64>,
+    /// How many of those that break a promise to print
+    #[arg(long, default_value_t = 10)]
+    show: usize,
     /// Print everything that happens, with --seed
     #[arg(long)]
     trace: bool,
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.seed {
         Some(seed) => one(seed, arguments.trace),
-        None => many(arguments.from, arguments.seeds),
+        None => many(&arguments),
     }
 }
 
@@ -67,7 +67,7 @@ struct Found {
 }
 
 #[allow(clippy::print_stdout)]
-fn many(from: u64, seeds: u64) -> ExitCode {
+fn many(&Arguments { from, seeds, show, .. }: &Arguments) -> ExitCode {
     let began = Instant::now();
     let next = AtomicU64::new(from);
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -75,7 +75,7 @@ fn many(from: u64, seeds: u64) -> ExitCode {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&next, from + seeds))).collect();
         workers.into_iter().map(|worker| worker.join().expect("no worker panics")).fold(Found::default(), merge)
     });
-    report(seeds, &found, began.elapsed());
+    report((seeds, show), &found, began.elapsed());
     let missing = found.coverage.missing();
     if seeds >= ENOUGH && !missing.is_empty() {
         println!("never seen: {missing:?}");
@@ -109,12 +109,12 @@ fn merge(mut one: Found, other: Found) -> Found {
 }
 
 #[allow(clippy::print_stdout)]
-fn report(seeds: u64, found: &Found, took: Duration) {
+fn report((seeds, show): (u64, usize), found: &Found, took: Duration) {
     println!("{}", found.coverage);
     println!("signed: {} of {} ends", found.coverage.times(Seen::Signed), found.coverage.times(Seen::AnswerTold));
     println!("seeds run: {seeds} in {:.1} s, {} events", took.as_secs_f64(), found.events);
     println!("violations: {}", found.broken.len());
-    for (seed, outcome) in found.broken.iter().take(MOST_SHOWN) {
+    for (seed, outcome) in found.broken.iter().take(show) {
         if let Some(violation) = &outcome.violation {
             println!("  seed {seed}: {}: {}", violation.name, violation.detail);
             println!("    cargo run -p countersign-tests --bin simulate -- --seed {seed} --trace");

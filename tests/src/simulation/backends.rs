@@ -4,14 +4,17 @@ use super::{
     coverage::Seen,
     events::{CallId, Event, Millis, ServerId},
     ground::Ground,
+    invariants::TAKE_OVER,
+    keeper::Keeper,
     plan::{KEYS, LONGEST, Plan},
     server::Server,
-    servers::{READ_GRACE, Servers},
+    servers::Servers,
     storage::disk,
+    watching::Watching,
 };
 use countersign_protocol::{Batch, BatchId, Message, RequestId, RequesterName};
 use countersign_server::{
-    Accepted, End, IdempotencyKey, Record, RequesterId, SigningError, SigningService, Subscription, Timestamp,
+    Accepted, End, IdempotencyKey, Record, RequesterId, SigningError, Timestamp,
     simulation::{NewRequest, Waiting},
     storage::Idempotency,
 };
@@ -26,6 +29,9 @@ use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
 /// Who asks.
 pub(super) const REQUESTER: &str = "Example Shop";
+
+/// How long a server looks for wallets that are connected with others.
+const SEEK_PATIENCE: Millis = 2_000;
 
 /// The longest an acceptance may take while the disk is slow.
 const ACCEPT_PATIENCE: Millis = 30_000;
@@ -67,12 +73,23 @@ struct Waiter<'a> {
     id: RequestId,
 }
 
+/// A call for which a server looks for wallets that are connected with others.
+struct Seeking {
+    call: CallId,
+    body: usize,
+    ticket: u64,
+    found: Receiver<bool>,
+}
+
 /// The calls that a server holds open.
 #[derive(Default)]
 pub(super) struct Callers<'a> {
+    seeking: Vec<Seeking>,
+    /// Those for which there is nothing to wait for any more.
+    sought: Vec<(CallId, usize)>,
     waiting: Vec<Waiter<'a>>,
     accepting: Vec<Accepting>,
-    watching: BTreeMap<RequestId, Subscription>,
+    pub(super) watching: BTreeMap<RequestId, Watching>,
     accepted: Vec<(CallId, usize, Result<Accepted, SigningError>)>,
 }
 
@@ -108,11 +125,26 @@ impl Backends {
     ) {
         let call = &mut self.calls[number];
         let Some(server) = servers.running(at) else { return retry(ground, call, number) };
+        match server.service.simulate_seek(&KEYS[call.key].1.to_bytes()) {
+            None => self.ask_now(ground, server, (number, body)),
+            Some(found) => {
+                ground.see(Seen::Sought);
+                let ticket = ground.rng.u64(..);
+                server.callers.seeking.push(Seeking { call: number, body, ticket, found });
+                ground.after(SEEK_PATIENCE, Event::Sought(server.life, ticket));
+            }
+        }
+    }
+
+    /// A server has found the wallets there are.
+    fn ask_now(&mut self, ground: &mut Ground, server: &mut Server<'_>, (number, body): (CallId, usize)) {
+        let at = server.life.server;
+        let call = &mut self.calls[number];
         let records = call.records(ground, server.time(ground), body);
         let ids: Vec<_> = records.iter().map(|record| record.id).collect();
         debug_assert!(ids.len() <= self.max_inflight);
         for record in &records {
-            ground.checker.asked(record, ids.clone(), call.is_durable);
+            ground.checker.asked(record, ids.clone(), call.is_durable, at);
         }
         ground.note(("ask", number, at, &ids), || {
             let kind = if call.is_durable { "durably" } else { "and waits" };
@@ -165,8 +197,12 @@ impl Backends {
         let Some(server) = servers.running(at) else { return };
         for id in ids {
             ground.note(("cancel", number, id), || format!("backend {number}: cancels {id} at server {at}"));
-            ground.checker.closing(*id);
-            server.service.simulate_cancel(*id);
+            let requester = RequesterId::from(&requester());
+            let record = now(ground, &server.keeper, server.service.record(&requester, *id));
+            if let Poll::Ready(Ok(record)) = record {
+                ground.checker.closing(*id);
+                server.service.simulate_withdraw(*id, record.node);
+            }
         }
     }
 
@@ -177,7 +213,7 @@ impl Backends {
         let mut is_open = server.is_none();
         if let Some(server) = server {
             for id in ids {
-                is_open |= look_up(ground, server.service, *id);
+                is_open |= look_up(ground, server, *id);
             }
         }
         if is_open {
@@ -188,8 +224,8 @@ impl Backends {
 
     pub(super) fn overdue(&self, ground: &mut Ground, servers: &Servers<'_>, number: CallId) {
         let Some(server) = servers.all().find(|server| server.callers.is_waiting(number)) else { return };
-        if let Some(until) = servers.paused_until(ground, server.life.server) {
-            ground.at(until + READ_GRACE + 1, Event::Overdue(number));
+        if let Some(until) = servers.late_until(ground, server.life.server) {
+            ground.at(until, Event::Overdue(number));
         } else {
             ground.checker.report("a waiter was not answered in time", || format!("call {number}"));
         }
@@ -206,8 +242,13 @@ impl Backends {
         }
     }
 
-    /// What the callers have been told about acceptance since.
-    pub(super) fn told(&mut self, ground: &mut Ground, server: &mut Server<'_>) {
+    /// Goes on with calls for which there is news; whether the server was asked for anything.
+    pub(super) fn told(&mut self, ground: &mut Ground, server: &mut Server<'_>) -> bool {
+        let sought = std::mem::take(&mut server.callers.sought);
+        let has_asked = !sought.is_empty();
+        for call in sought {
+            self.ask_now(ground, server, call);
+        }
         for (number, body, accepted) in std::mem::take(&mut server.callers.accepted) {
             let call = &mut self.calls[number];
             let kept = Arc::clone(&ground.disk);
@@ -238,10 +279,29 @@ impl Backends {
                 }
             }
         }
+        has_asked
+    }
+
+    /// A durable call's requests have had their time, and that of another server to end them.
+    pub(super) fn end_overdue(&self, ground: &mut Ground, servers: &Servers<'_>, number: CallId) {
+        let Some(ids) = &self.calls[number].taken else { return };
+        let kept = Arc::clone(&ground.disk);
+        let Some(open) = ids.iter().find(|id| !ground.checker.has_ended(&disk(&kept), **id)) else { return };
+        if servers.is_any_sound(ground, TAKE_OVER) {
+            ground.checker.report("a durable request did not end in time", || open.to_string());
+        } else {
+            ground.after(1_000, Event::EndOverdue(number));
+        }
     }
 
     /// The server is gone, and with it every call that it held open.
     pub(super) fn server_gone(&mut self, ground: &mut Ground, callers: &Callers<'_>) {
+        for waiter in &callers.waiting {
+            ground.checker.closing(waiter.id);
+        }
+        for seeking in &callers.seeking {
+            retry(ground, &mut self.calls[seeking.call], seeking.call);
+        }
         let waiting = callers.waiting.iter().map(|waiter| waiter.call);
         let accepting = callers.accepting.iter().map(|accepting| accepting.call);
         let mut calls: Vec<_> = waiting.chain(accepting).collect();
@@ -307,6 +367,9 @@ impl Call {
         if self.taken.is_none() {
             let wait = ground.between(100, 10_000);
             ground.after(wait, Event::LookUp(number));
+            if let Keeper::Database(_) = server.keeper {
+                ground.after(self.timeout + TAKE_OVER, Event::EndOverdue(number));
+            }
             if ground.chance(12) {
                 let wait = ground.between(10, self.timeout);
                 ground.after(wait, Event::Cancel(number));
@@ -314,14 +377,14 @@ impl Call {
         }
         for id in &ids {
             if ground.chance(50) {
-                server.callers.watch(ground, server.service, *id);
+                server.callers.watching.insert(*id, Watching::begin(ground, server.service, *id));
             }
         }
         self.taken = Some(ids);
     }
 }
 
-fn requester() -> RequesterName {
+pub(super) fn requester() -> RequesterName {
     REQUESTER.parse().unwrap()
 }
 
@@ -394,26 +457,36 @@ fn again(ground: &mut Ground, number: CallId) {
     }
 }
 
-/// Polls what is ready at once, since nothing here waits for more than the simulated disk.
-fn now<T>(future: impl Future<Output = T>) -> Poll<T> {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+/// Polls what is ready as soon as the store has been asked, since nothing here waits for more.
+pub(super) fn now<T>(ground: &Ground, keeper: &Keeper, future: impl Future<Output = T>) -> Poll<T> {
+    let (mut future, mut context) = (pin!(future), Context::from_waker(Waker::noop()));
+    match future.as_mut().poll(&mut context) {
+        Poll::Pending => {
+            keeper.answer_reads(ground);
+            future.poll(&mut context)
+        }
+        ready @ Poll::Ready(_) => ready,
+    }
 }
 
-/// Whether the request is still open.
-fn look_up(ground: &mut Ground, service: &SigningService, id: RequestId) -> bool {
+/// Whether the request is still open, as far as can be known.
+fn look_up(ground: &mut Ground, server: &Server<'_>, id: RequestId) -> bool {
     ground.see(Seen::LookedUp);
+    server.note_lag(ground);
     let stranger: RequesterId = "Somebody Else".parse().unwrap();
-    if now(service.record(&stranger, id)) != Poll::Ready(Err(SigningError::UnknownRequest)) {
+    let look_up =
+        |ground: &Ground, requester: &RequesterId| now(ground, &server.keeper, server.service.record(requester, id));
+    if let Poll::Ready(Ok(_)) = look_up(ground, &stranger) {
         ground.checker.report("a request was told to a stranger", || id.to_string());
     }
-    match now(service.record(&RequesterId::from(&requester()), id)) {
+    match look_up(ground, &RequesterId::from(&requester())) {
         Poll::Ready(Ok(record)) => {
             tell(ground, &record, "look-up");
             record.end.is_none()
         }
         Poll::Ready(Err(error)) => {
-            ground.checker.report("an accepted request is not known", || format!("{id}: {error}"));
-            false
+            not_told(ground, &error, id);
+            true
         }
         Poll::Pending => {
             ground.checker.report("a look-up hangs", || id.to_string());
@@ -422,8 +495,17 @@ fn look_up(ground: &mut Ground, service: &SigningService, id: RequestId) -> bool
     }
 }
 
+/// A backend asks for what was accepted, and is told nothing of it: only a store that is away is a reason.
+pub(super) fn not_told(ground: &mut Ground, error: &SigningError, id: RequestId) {
+    if *error == SigningError::StorageUnavailable {
+        ground.see(Seen::LookedUpInVain);
+    } else {
+        ground.checker.report("an accepted request is not known", || format!("{id}: {error}"));
+    }
+}
+
 /// A backend learns how a request stands.
-fn tell(ground: &mut Ground, record: &Record, by: &'static str) {
+pub(super) fn tell(ground: &mut Ground, record: &Record, by: &'static str) {
     if let Some(end) = &record.end {
         let is_news = ground.checker.requests.get(&record.id).is_some_and(|request| request.told.is_none());
         if is_news {
@@ -468,8 +550,22 @@ impl Callers<'_> {
         self.waiting.iter().any(|waiter| waiter.call == call)
     }
 
+    /// Asks without knowing which wallets there are.
+    pub(super) fn give_up_seeking(&mut self, ticket: u64) {
+        let (late, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.seeking).into_iter().partition(|seeking| seeking.ticket == ticket);
+        self.seeking = rest;
+        self.sought.extend(late.into_iter().map(|seeking| (seeking.call, seeking.body)));
+    }
+
     /// Takes what there is for those who wait.
     pub(super) fn poll(&mut self, ground: &mut Ground, life: u64) {
+        for mut seeking in std::mem::take(&mut self.seeking) {
+            match seeking.found.try_recv() {
+                Err(TryRecvError::Empty) => self.seeking.push(seeking),
+                Ok(_) | Err(TryRecvError::Closed) => self.sought.push((seeking.call, seeking.body)),
+            }
+        }
         for mut waiter in std::mem::take(&mut self.waiting) {
             match waiter.waiting.poll() {
                 Some(record) if record.end.is_some() => tell(ground, &record, "waiting"),
@@ -484,41 +580,6 @@ impl Callers<'_> {
                 Err(TryRecvError::Closed) => {
                     let call = accepting.call;
                     ground.checker.report("a caller was dropped silently", || format!("call {call} in life {life}"));
-                }
-            }
-        }
-        for (id, mut watched) in std::mem::take(&mut self.watching) {
-            if Self::follow(ground, &mut watched) {
-                self.watching.insert(id, watched);
-            }
-        }
-    }
-
-    fn watch(&mut self, ground: &mut Ground, service: &SigningService, id: RequestId) {
-        match now(service.subscribe(&RequesterId::from(&requester()), id)) {
-            Poll::Ready(Ok(mut watched)) => {
-                ground.see(Seen::Watched);
-                if Self::follow(ground, &mut watched) {
-                    self.watching.insert(id, watched);
-                }
-            }
-            Poll::Ready(Err(error)) => {
-                ground.checker.report("an accepted request is not known", || format!("{id}: {error}"));
-            }
-            Poll::Pending => ground.checker.report("a look-up hangs", || id.to_string()),
-        }
-    }
-
-    /// Whether there is more to come.
-    fn follow(ground: &mut Ground, watched: &mut Subscription) -> bool {
-        loop {
-            match now(watched.next()) {
-                Poll::Pending => return true,
-                Poll::Ready(Ok(Some(record))) => tell(ground, &record, "watching"),
-                Poll::Ready(Ok(None) | Err(SigningError::Draining)) => return false,
-                Poll::Ready(Err(error)) => {
-                    ground.checker.report("an accepted request is not known", || error.to_string());
-                    return false;
                 }
             }
         }

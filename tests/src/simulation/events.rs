@@ -33,6 +33,14 @@ pub(super) enum Side {
     Wallet,
 }
 
+/// What a server asks of a database, each kind in its own order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Lane {
+    Store,
+    Hub,
+    Letters,
+}
+
 /// How a server stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Stop {
@@ -90,6 +98,20 @@ pub(super) enum Event {
     ConversationTimer(LinkId),
     /// The disk has synced what was submitted.
     Sync(ServerLife),
+    /// The database does what a server has asked.
+    Turn(ServerLife, Lane),
+    /// The server is told what has come of it.
+    Answer(ServerLife, Lane),
+    /// A node says that it lives.
+    Renew(ServerLife),
+    /// A letter has come for a server.
+    LetterComes(ServerLife),
+    /// A server and the database do not reach each other for so long.
+    CutOff(ServerId, Millis),
+    /// Letters to a server are lost for so long; whether that is noticed.
+    Deaf(ServerId, Millis, bool),
+    /// Nobody reaches the database for so long; whether it forgets what was not written to a disk.
+    Outage(Millis, bool),
     /// The disk fills up, or has room again.
     Full(bool),
     /// The disk fails.
@@ -119,8 +141,12 @@ pub(super) enum Event {
     HangUp(CallId),
     Cancel(CallId),
     LookUp(CallId),
+    /// The server has looked long enough for wallets elsewhere.
+    Sought(ServerLife, u64),
     /// A call's requests have to have ended.
     Overdue(CallId),
+    /// A durable call's requests have to have ended in the database.
+    EndOverdue(CallId),
     /// A call has to have been accepted or refused.
     AcceptOverdue(CallId, u64),
 
@@ -154,7 +180,12 @@ impl Event {
         | Self::AskAt(id, ..)
         | Self::DrainEnds(ServerLife { server: id, .. })
         | Self::ServiceTimer(ServerLife { server: id, .. })
-        | Self::Sync(ServerLife { server: id, .. }) = self
+        | Self::Sync(ServerLife { server: id, .. })
+        | Self::Turn(ServerLife { server: id, .. }, _)
+        | Self::Answer(ServerLife { server: id, .. }, _)
+        | Self::Renew(ServerLife { server: id, .. })
+        | Self::LetterComes(ServerLife { server: id, .. })
+        | Self::Sought(ServerLife { server: id, .. }, _) = self
         {
             Some(*id)
         } else {

@@ -2,6 +2,7 @@
 
 use super::{
     coverage::{Coverage, Seen},
+    database::Database,
     events::{Event, Millis, Queue},
     invariants::Checker,
     storage::Disk,
@@ -50,6 +51,12 @@ pub enum Fault {
     NetworkDropsStatuses,
     /// The network makes requests up.
     NetworkInventsRequests,
+    /// The database takes an end for a request that has one.
+    DatabaseOverwritesEnds,
+    /// Letters that come twice have another number the second time.
+    HubRenumbersLetters,
+    /// A node takes an end for written that it has not written.
+    NodeAsksNobody,
 }
 
 /// How a run is made.
@@ -74,6 +81,7 @@ pub(super) struct Ground {
     pub(super) coverage: Coverage,
     pub(super) checker: Checker,
     pub(super) disk: Arc<Mutex<Disk>>,
+    pub(super) database: Database,
     pub(super) fault: Option<Fault>,
     /// When the latest life of a server began.
     pub(super) server_began: Millis,
@@ -93,6 +101,7 @@ impl Ground {
             coverage: Coverage::default(),
             checker: Checker::default(),
             disk: Arc::default(),
+            database: Database::default(),
             fault: options.fault,
             server_began: START,
             healed: false,

@@ -1,7 +1,7 @@
 //! What has to hold whatever happens, each under a name of its own.
 
 use super::{
-    events::{DeviceId, Millis},
+    events::{DeviceId, Millis, ServerId},
     prompts::{Prompts, Witness},
     servers::READ_GRACE,
     storage::Disk,
@@ -29,6 +29,8 @@ pub(super) struct Request {
     pub(super) public_key: PublicKeyBytes,
     pub(super) message: Arc<Message>,
     pub(super) is_durable: bool,
+    /// The server that was asked.
+    pub(super) asked_at: ServerId,
     /// All of its batch, itself among them.
     pub(super) batch: Vec<RequestId>,
     pub(super) expires_at: Millis,
@@ -57,6 +59,8 @@ pub(super) struct Checker {
     /// The requests told for each idempotency key, and by which of its bodies.
     keys: BTreeMap<String, (usize, Vec<RequestId>)>,
     verified: BTreeSet<(RequestId, [u8; 64])>,
+    /// Until when the server that tells something may not know what others know, where there may be others.
+    pub(super) lags_until: Option<Millis>,
     /// From when until when servers did not do anything, and read what lay there.
     pauses: Vec<(Millis, Millis)>,
     pub(super) violation: Option<Violation>,
@@ -64,6 +68,13 @@ pub(super) struct Checker {
 
 /// How long a device may go on showing what is over, while it is connected and everything comes through: the slowest way there and back.
 pub(super) const PROMPT_GRACE: Millis = 15_000;
+
+/// How long it may take until a server knows that a request has ended which it took for open: a slow statement there and back, or its lease.
+pub(super) const NEWS: Millis = 10_000;
+
+/// How long after its deadline a request has to have ended in the database, where one server has been sound for that time: the lease of the
+/// one that owned it, a second until that is noticed, and two statements, to take it over and to end it, each of which may take 4 s.
+pub(super) const TAKE_OVER: Millis = 15_000;
 
 /// A wallet counts a request's time from when it came, which is by so much later than it was sent, at most.
 const SLOWEST_DELIVERY: Millis = 25_000;
@@ -81,11 +92,12 @@ impl Checker {
         }
     }
 
-    pub(super) fn asked(&mut self, record: &Record, batch: Vec<RequestId>, is_durable: bool) {
+    pub(super) fn asked(&mut self, record: &Record, batch: Vec<RequestId>, is_durable: bool, asked_at: ServerId) {
         let request = Request {
             public_key: record.public_key,
             message: Arc::clone(&record.message),
             is_durable,
+            asked_at,
             batch,
             expires_at: self.now + span(record),
             is_accepted: false,
@@ -139,6 +151,11 @@ impl Checker {
         self.requests.get(&id).is_some_and(|request| request.over_since.is_none() && self.now < request.expires_at)
     }
 
+    /// Whether anybody was told its end.
+    pub(super) fn is_told(&self, id: RequestId) -> bool {
+        self.requests.get(&id).is_some_and(|request| request.told.is_some())
+    }
+
     /// A device sends a signature.
     pub(super) fn signed_on(&mut self, device: DeviceId, id: RequestId) {
         if let Some(request) = self.requests.get_mut(&id) {
@@ -156,8 +173,10 @@ impl Checker {
             return self.report("a request was told with other contents", || format!("{id} by {by}"));
         }
         let Some(end) = &record.end else {
-            if let Some(told) = &request.told {
-                let told = told.clone();
+            let over_since = request.over_since.unwrap_or_default();
+            // One of several servers may not have heard of it yet.
+            let may_lag = self.lags_until.is_some_and(|until| self.now < until.max(over_since + NEWS));
+            if let Some(told) = request.told.clone().filter(|_| !may_lag) {
                 self.report("a request was open again after its end", || format!("{id} by {by}, after {told:?}"));
             }
             return;
@@ -231,6 +250,13 @@ impl Checker {
         self.compare(id);
     }
 
+    /// A wallet is told that nothing is known of what it has signed: of what was not to outlive a server, that is no word about its use.
+    pub(super) fn unknown(&mut self, disk: &Disk, id: RequestId, signature: Signature) {
+        if self.requests.get(&id).is_some_and(|request| request.is_durable) {
+            self.unused(disk, id, signature);
+        }
+    }
+
     /// A wallet is told that its signature was not used.
     pub(super) fn unused(&mut self, disk: &Disk, id: RequestId, signature: Signature) {
         let on_disk = disk.record(id).and_then(|record| record.end.clone());
@@ -241,6 +267,33 @@ impl Checker {
             self.report("a signature was used and called unused", || id.to_string());
         }
         self.compare(id);
+    }
+
+    /// A wallet is told that a request was answered elsewhere, or else that it was withdrawn.
+    pub(super) fn told_wallet(&mut self, disk: &Disk, device: DeviceId, id: RequestId, is_answered: bool) {
+        let Some(request) = self.requests.get(&id) else { return };
+        let end = if request.is_durable {
+            disk.record(id).and_then(|record| record.end.as_ref())
+        } else {
+            request.told.as_ref()
+        };
+        let is_true = match end {
+            Some(End::Signed { .. } | End::Rejected { .. }) => is_answered,
+            Some(End::InvalidSignature | End::MessageMismatch | End::Cancelled | End::Draining) => !is_answered,
+            Some(_) => false,
+            // Whoever asked for it may have gone before they were told.
+            None => !request.is_durable,
+        };
+        // It may have been this device that answered.
+        if !is_true && !(is_answered && self.prompts.is_sent(device, id)) {
+            let end = end.cloned();
+            self.report("a wallet was told another end", || format!("{id} on device {device}: {end:?}"));
+        }
+    }
+
+    /// Some time after its deadline a durable request has to have ended; answers whether it has.
+    pub(super) fn has_ended(&self, disk: &Disk, id: RequestId) -> bool {
+        disk.record(id).is_none_or(|record| record.end.is_some())
     }
 
     fn compare(&mut self, id: RequestId) {

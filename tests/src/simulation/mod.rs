@@ -6,10 +6,13 @@
 mod backends;
 mod clocks;
 mod coverage;
+mod database;
 mod events;
 mod ground;
 mod hostile;
 mod invariants;
+mod keeper;
+mod line;
 mod network;
 mod plan;
 mod prompts;
@@ -19,6 +22,8 @@ mod shelf;
 mod storage;
 mod trace;
 mod wallets;
+mod watching;
+mod worker;
 mod world;
 
 pub use coverage::{Coverage, Seen};

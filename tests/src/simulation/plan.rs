@@ -15,6 +15,9 @@ pub(super) const AUDIENCE: &str = "wss://sign.example/ws";
 /// The same, as the servers have it.
 pub(super) static AUDIENCE_URL: LazyLock<Audience> = LazyLock::new(|| AUDIENCE.parse().unwrap());
 
+/// How many servers share a database.
+const SIZES: &[usize] = &[1, 2, 2, 2, 3, 3, 3];
+
 /// When nothing goes wrong any more, from the start.
 pub(super) const HEALED_AFTER: Millis = 100_000;
 
@@ -44,7 +47,9 @@ pub(super) enum Kind {
 /// How a run is made.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// How many servers there are.
+    /// The servers keep their requests in one database.
+    pub(super) shares_database: bool,
+    /// How many there are.
     pub(super) servers: usize,
     pub(super) devices: Vec<(usize, Kind)>,
     pub(super) calls: usize,
@@ -56,6 +61,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(ground: &mut Ground) -> Self {
+        let shares_database = ground.chance(50);
+        let servers = if shares_database { ground.pick(SIZES) } else { 1 };
         let mut devices: Vec<_> = (0..ground.rng.usize(1..=3)).map(|_| (0, Kind::Honest)).collect();
         if ground.chance(60) {
             devices.push((1, Kind::Honest));
@@ -68,7 +75,8 @@ impl Plan {
             devices.push((0, Kind::Replayer));
         }
         Self {
-            servers: 1,
+            shares_database,
+            servers,
             devices,
             calls: ground.rng.usize(3..=9),
             latency: ground.pick(&[5, 50, 400]),
@@ -119,30 +127,34 @@ impl Plan {
             let at = ground.between(1_000, HEALED_AFTER - 20_000);
             ground.after(at, Event::ServerPauses(server, for_ms));
         }
-        if ground.chance(15) {
-            let at = ground.between(1_000, HEALED_AFTER - 30_000);
-            ground.after(at, Event::Full(true));
-            let end = at + ground.between(2_000, 25_000);
-            ground.after(end, Event::Full(false));
-        }
-        if ground.chance(10) {
-            let at = ground.between(5_000, HEALED_AFTER);
-            ground.after(at, Event::DiskFails);
-            let wait = ground.between(1_000, 20_000);
-            let end = if ground.chance(60) { Event::DiskRecovers } else { Event::ServerStops(0, Stop::Crash) };
-            ground.after(at + wait, end);
-        }
-        for _ in 0..ground.pick(&[0, 0, 0, 0, 2, 5]) {
-            let at = ground.between(1_000, HEALED_AFTER);
-            ground.after(at, Event::EndedElsewhere);
-        }
-        for _ in 0..ground.pick(&[0, 0, 0, 1, 2]) {
-            let by_ms = ground.pick(&[1_500, -1_500, 20_000, -20_000, 3_600_000, -3_600_000, 40_000_000_000]);
-            let at = ground.between(1_000, HEALED_AFTER);
-            ground.after(at, Event::ClockSet(by_ms));
+        if self.shares_database {
+            self.misfortunes_of_the_database(ground);
+        } else {
+            misfortunes_of_the_disk(ground);
         }
         ground.at(START + HEALED_AFTER, Event::Heal);
         ground.at(START + HEALED_AFTER + LONGEST + 90_000, Event::Over);
+    }
+
+    fn misfortunes_of_the_database(&self, ground: &mut Ground) {
+        for server in 0..self.servers {
+            for _ in 0..ground.pick(&[0, 0, 1, 2]) {
+                let longest = ground.pick(&[1_500, 6_000, 20_000]);
+                let for_ms = ground.between(300, longest);
+                let event = match ground.rng.u32(0..100) {
+                    0..50 => Event::CutOff(server, for_ms),
+                    50.. => Event::Deaf(server, for_ms, ground.chance(30)),
+                };
+                let at = ground.between(1_000, HEALED_AFTER - 20_000);
+                ground.after(at, event);
+            }
+        }
+        for _ in 0..ground.pick(&[0, 0, 0, 1]) {
+            let for_ms = ground.between(500, 12_000);
+            let event = Event::Outage(for_ms, ground.chance(60));
+            let at = ground.between(1_000, HEALED_AFTER - 20_000);
+            ground.after(at, event);
+        }
     }
 
     fn misfortunes_of(&self, ground: &mut Ground, device: DeviceId) {
@@ -171,5 +183,30 @@ impl Plan {
             let at = ground.between(1_000, HEALED_AFTER);
             ground.after(at, event);
         }
+    }
+}
+
+fn misfortunes_of_the_disk(ground: &mut Ground) {
+    if ground.chance(15) {
+        let at = ground.between(1_000, HEALED_AFTER - 30_000);
+        ground.after(at, Event::Full(true));
+        let end = at + ground.between(2_000, 25_000);
+        ground.after(end, Event::Full(false));
+    }
+    if ground.chance(10) {
+        let at = ground.between(5_000, HEALED_AFTER);
+        ground.after(at, Event::DiskFails);
+        let wait = ground.between(1_000, 20_000);
+        let end = if ground.chance(60) { Event::DiskRecovers } else { Event::ServerStops(0, Stop::Crash) };
+        ground.after(at + wait, end);
+    }
+    for _ in 0..ground.pick(&[0, 0, 0, 0, 2, 5]) {
+        let at = ground.between(1_000, HEALED_AFTER);
+        ground.after(at, Event::EndedElsewhere);
+    }
+    for _ in 0..ground.pick(&[0, 0, 0, 1, 2]) {
+        let by_ms = ground.pick(&[1_500, -1_500, 20_000, -20_000, 3_600_000, -3_600_000, 40_000_000_000]);
+        let at = ground.between(1_000, HEALED_AFTER);
+        ground.after(at, Event::ClockSet(by_ms));
     }
 }

@@ -63,6 +63,11 @@ impl Prompts {
         self.0.contains_key(&(device, id))
     }
 
+    /// Whether an answer has left a device.
+    pub(super) fn is_sent(&self, device: DeviceId, id: RequestId) -> bool {
+        self.0.get(&(device, id)).is_some_and(|prompt| prompt.is_sent)
+    }
+
     /// Takes note that an answer leaves a device; whether it has done so before.
     pub(super) fn sent(&mut self, device: DeviceId, id: RequestId) -> bool {
         std::mem::replace(&mut self.0.entry((device, id)).or_default().is_sent, true)

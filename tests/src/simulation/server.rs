@@ -3,10 +3,12 @@
 use super::{
     backends::Callers,
     coverage::Seen,
-    events::{Event, LinkId, Millis, ServerLife, Side, Stop},
+    events::{Event, LinkId, Millis, ServerLife, Side},
     ground::{Fault, Ground},
+    invariants::NEWS,
+    keeper::Keeper,
     network::{Network, Wire},
-    storage::{Store, disk},
+    storage::disk,
 };
 use countersign_protocol::{
     AckOutcome, Challenge, ClientFrame, ConnectionId, Origin, RequestId, ResponseAck, ServerFrame, Signature,
@@ -37,7 +39,7 @@ struct Talk<'a> {
 /// The server while it runs.
 pub(super) struct Server<'a> {
     pub(super) service: &'a SigningService,
-    pub(super) store: Arc<Store>,
+    pub(super) keeper: Keeper,
     pub(super) callers: Callers<'a>,
     pub(super) life: ServerLife,
     /// How far the clock that may be set was ahead, in milliseconds, when this life began: the service goes by that to its end.
@@ -47,20 +49,19 @@ pub(super) struct Server<'a> {
     most_mail: usize,
     talks: BTreeMap<LinkId, Talk<'a>>,
     timer: Option<Millis>,
-    sync_is_due: bool,
 }
 
 impl<'a> Server<'a> {
     pub(super) fn new(
         ground: &Ground,
         service: &'a SigningService,
-        store: Arc<Store>,
+        keeper: Keeper,
         life: ServerLife,
         max_inflight: usize,
     ) -> Self {
         Self {
             service,
-            store,
+            keeper,
             callers: Callers::default(),
             life,
             ahead: ground.epoch(),
@@ -68,7 +69,6 @@ impl<'a> Server<'a> {
             most_mail: 2 * max_inflight + 16,
             talks: BTreeMap::new(),
             timer: None,
-            sync_is_due: false,
         }
     }
 
@@ -144,21 +144,22 @@ impl<'a> Server<'a> {
     /// Somebody has set the system's clock.
     pub(super) fn clock_set(&self) {
         self.service.simulate_look_at_the_clock();
-        self.store.sync(usize::MAX).tell();
+        if let Keeper::Disk(drive) = &self.keeper {
+            drive.store.sync(usize::MAX).tell();
+        }
     }
 
-    /// What was submitted is on disk now, or has failed to get there.
-    pub(super) fn sync(&mut self, ground: &mut Ground) {
-        self.sync_is_due = false;
-        let most = if ground.mishap(20) { ground.rng.usize(1..4) } else { usize::MAX };
-        let synced = self.store.sync(most);
-        if synced.kept {
-            ground.see(Seen::EndWaitedForRoom);
+    /// Until when it may not know what others know, where there may be others.
+    fn lags_until(&self, ground: &Ground) -> Option<Millis> {
+        match self.keeper {
+            Keeper::Disk(_) => None,
+            Keeper::Database(_) => Some(ground.database.sound_since(self.life.server) + NEWS),
         }
-        if synced.overruled {
-            ground.see(Seen::EndOverruled);
-        }
-        synced.tell();
+    }
+
+    /// Takes note of how far behind the others it may be with what it tells.
+    pub(super) fn note_lag(&self, ground: &mut Ground) {
+        ground.checker.lags_until = self.lags_until(ground);
     }
 
     /// All is over: nothing may be left.
@@ -190,7 +191,10 @@ impl<'a> Server<'a> {
                 ground.checker.report("a mailbox held more than it may", || format!("{mails} on connection {link}"));
             }
         }
+        self.note_lag(ground);
         self.callers.poll(ground, self.life.life);
+        let Self { service, keeper, callers, .. } = self;
+        callers.watching.retain(|_, watching| watching.follow(ground, service, keeper));
         self.arm(ground, network);
     }
 
@@ -210,17 +214,7 @@ impl<'a> Server<'a> {
             self.timer = Some(due);
             ground.at(due, Event::ServiceTimer(self.life));
         }
-        if let Some(submitted) = self.store.waiting().filter(|_| !self.sync_is_due) {
-            self.sync_is_due = true;
-            ground.note(("write", submitted), || format!("disk: a sync begins after {submitted} writes"));
-            let wait = if ground.mishap(8) { ground.between(200, 3_000) } else { ground.between(1, 30) };
-            ground.after(wait, Event::Sync(self.life));
-            // What is written and not synced is what a crash is about.
-            if ground.mishap(1) && ground.chance(60) {
-                let wait = ground.between(0, 2 * wait);
-                ground.after(wait, Event::ServerStops(self.life.server, Stop::Crash));
-            }
-        }
+        self.keeper.arm(ground, self.life);
     }
 
     fn perform(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, todo: Todo) {
@@ -250,7 +244,9 @@ impl<'a> Server<'a> {
 
     fn say(&self, ground: &mut Ground, network: &mut Network, link: LinkId, text: String) {
         ground.note(("server", link, &text), || format!("server {} → {link}: {text}", self.life.server));
-        if let Some(talk) = self.talks.get(&link) {
+        if let Some(talk) = self.talks.get(&link)
+            && self.lags_until(ground).is_none_or(|until| until <= ground.now)
+        {
             check_acknowledgement(ground, &talk.answers, &text);
         }
         network.send(ground, link, Side::Wallet, Wire::Text(text.into()));
@@ -285,11 +281,15 @@ fn check_acknowledgement(ground: &mut Ground, answers: &BTreeMap<RequestId, Opti
     let kept = Arc::clone(&ground.disk);
     let kept = disk(&kept);
     let is_taken = match kept.record(id).and_then(|record| record.end.as_ref()) {
-        // The service acts on what it knows.
-        Some(End::Signed { signature: taken, .. }) => taken == signature && !kept.is_unheard(id),
+        // The service acts on what it knows: what is written and not told yet, it does not.
+        Some(End::Signed { signature: taken, .. }) => {
+            taken == signature && !kept.is_unheard(id) && ground.checker.is_told(id)
+        }
         Some(_) | None => false,
     };
-    if is_taken && outcome != AckOutcome::Accepted {
+    // By way of another server it may be told that what it says again is a duplicate, before it is told what became of the first.
+    let is_first = outcome == AckOutcome::Duplicate && ground.database.is_in_use();
+    if is_taken && outcome != AckOutcome::Accepted && !is_first {
         ground.checker.report("the signature that was taken was not accepted again", || format!("{id}: {outcome:?}"));
     }
 }

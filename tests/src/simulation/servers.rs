@@ -5,12 +5,20 @@ use super::{
     coverage::Seen,
     events::{Event, Millis, ServerId, ServerLife, Side, Stop},
     ground::Ground,
+    keeper::{Drive, Keeper},
+    line::Line,
     network::Network,
     plan::{AUDIENCE_URL, Plan},
     server::Server,
     storage::{Store, disk},
+    worker::{self, Worker},
 };
-use countersign_server::{Config, SigningService, simulation, storage::Storage};
+use countersign_server::{
+    Config, SigningService,
+    cluster::Hub,
+    simulation,
+    storage::{Loaded, Storage},
+};
 use std::{
     cell::OnceCell,
     collections::BTreeSet,
@@ -32,6 +40,23 @@ impl Default for Lives {
     }
 }
 
+/// What a service is made of.
+struct New {
+    storage: Arc<dyn Storage>,
+    hub: Option<Arc<dyn Hub>>,
+    loaded: Loaded,
+}
+
+impl New {
+    fn service(self, config: Config, ground: &Ground) -> SigningService {
+        let (Self { storage, hub, loaded }, clocks) = (self, ground.clocks.clone());
+        match hub {
+            Some(hub) => simulation::clustered_service(config, clocks, storage, hub, loaded),
+            None => simulation::service(config, clocks, Some(storage), loaded),
+        }
+    }
+}
+
 /// One machine.
 #[derive(Default)]
 struct Machine<'a> {
@@ -46,6 +71,8 @@ pub(super) struct Servers<'a> {
     machines: Vec<Machine<'a>>,
     config: Config,
     max_inflight: usize,
+    /// They share a database; the only one has a disk of its own otherwise.
+    shares_database: bool,
     is_full: bool,
     /// Those to which something has happened that is to be followed up.
     touched: BTreeSet<ServerId>,
@@ -59,6 +86,7 @@ impl<'a> Servers<'a> {
             machines: (0..plan.servers).map(|_| Machine::default()).collect(),
             config: plan.config(&AUDIENCE_URL),
             max_inflight: plan.max_inflight,
+            shares_database: plan.shares_database,
             is_full: false,
             touched: BTreeSet::new(),
         }
@@ -75,6 +103,11 @@ impl<'a> Servers<'a> {
         Some(server)
     }
 
+    /// The server in this life, if that goes on.
+    pub(super) fn life(&mut self, life: ServerLife) -> Option<&mut Server<'a>> {
+        self.running(life.server).filter(|server| server.life == life)
+    }
+
     /// All that are running.
     pub(super) fn all(&self) -> impl Iterator<Item = &Server<'a>> {
         self.machines.iter().filter_map(|machine| machine.server.as_ref())
@@ -83,6 +116,17 @@ impl<'a> Servers<'a> {
     /// Until when it is paused, if it is.
     pub(super) fn paused_until(&self, ground: &Ground, id: ServerId) -> Option<Millis> {
         let until = self.machines[id].paused_until;
+        (until > ground.now && self.machines[id].server.is_some()).then_some(until)
+    }
+
+    /// Whether one of them has been running and connected for so long.
+    pub(super) fn is_any_sound(&self, ground: &Ground, lately: Millis) -> bool {
+        self.all().any(|server| ground.database.sound_since(server.life.server) + lately <= ground.now)
+    }
+
+    /// Until when it may be late with what is due, if it is paused or has just been.
+    pub(super) fn late_until(&self, ground: &Ground, id: ServerId) -> Option<Millis> {
+        let until = self.machines[id].paused_until + READ_GRACE + 1;
         (until > ground.now && self.machines[id].server.is_some()).then_some(until)
     }
 
@@ -97,9 +141,10 @@ impl<'a> Servers<'a> {
     /// Lets everything happen that can happen now.
     pub(super) fn settle(&mut self, ground: &mut Ground, network: &mut Network, backends: &mut Backends) {
         for id in std::mem::take(&mut self.touched) {
-            if let Some(server) = &mut self.machines[id].server {
+            let Some(server) = &mut self.machines[id].server else { continue };
+            server.settle(ground, network);
+            while backends.told(ground, server) {
                 server.settle(ground, network);
-                backends.told(ground, server);
             }
         }
     }
@@ -120,27 +165,38 @@ impl<'a> Servers<'a> {
         let Some(place) = self.lives.0.get(self.begun) else {
             return ground.checker.report("servers start over and over", || self.begun.to_string());
         };
-        let store = Arc::new(Store::new(Arc::clone(&ground.disk)));
-        store.set_full(self.is_full);
-        let loaded = {
-            let mut disk = disk(&ground.disk);
-            ground.checker.started(&disk);
-            disk.loaded()
-        };
+        if self.shares_database && !ground.database.is_connected(ground.now, id) {
+            return ground.after(1_000, Event::ServerStarts(id));
+        }
+        ground.checker.started(&disk(&Arc::clone(&ground.disk)));
         self.begun += 1;
         let life = ServerLife { server: id, life: self.begun as u64 };
         ground.server_began = ground.now;
-        ground.note(("server starts", id, loaded.open.len(), loaded.ended.len()), || {
-            let (open, ended, life) = (loaded.open.len(), loaded.ended.len(), life.life);
+        ground.database.disturb(id, ground.now);
+        let (keeper, new) = if self.shares_database { self.on_database(ground, life) } else { self.on_disk(ground) };
+        ground.note(("server starts", id, new.loaded.open.len(), new.loaded.ended.len()), || {
+            let (open, ended, life) = (new.loaded.open.len(), new.loaded.ended.len(), life.life);
             format!("server {id}: starts life {life} with {open} open and {ended} ended")
         });
-        let storage: Arc<dyn Storage> = Arc::clone(&store) as _;
-        let config = self.config.clone();
-        let service = place.get_or_init(|| simulation::service(config, ground.clocks.clone(), Some(storage), loaded));
-        let mut server = Server::new(ground, service, store, life, self.max_inflight);
+        let service = place.get_or_init(|| new.service(self.config.clone(), ground));
+        let mut server = Server::new(ground, service, keeper, life, self.max_inflight);
         server.service_timer(ground);
         self.machines[id] = Machine { server: Some(server), paused_until: 0 };
         self.touched.insert(id);
+    }
+
+    fn on_disk(&self, ground: &Ground) -> (Keeper, New) {
+        let store = Arc::new(Store::new(Arc::clone(&ground.disk)));
+        store.set_full(self.is_full);
+        let loaded = disk(&ground.disk).loaded();
+        (Keeper::disk(Arc::clone(&store)), New { storage: store, hub: None, loaded })
+    }
+
+    fn on_database(&self, ground: &mut Ground, life: ServerLife) -> (Keeper, New) {
+        let line = Arc::new(Line::default());
+        let (node, loaded) = worker::begin(ground, life);
+        let worker = Worker::new(ground, Arc::clone(&line), life, node);
+        (Keeper::Database(Box::new(worker)), New { storage: Arc::clone(&line) as _, hub: Some(line), loaded })
     }
 
     pub(super) fn stop(
@@ -176,7 +232,7 @@ impl<'a> Servers<'a> {
         backends: &mut Backends,
         life: ServerLife,
     ) {
-        let Some(server) = self.running(life.server).filter(|server| server.life == life) else { return };
+        let Some(server) = self.life(life) else { return };
         server.service.simulate_finish_drain();
         server.settle(ground, network);
         backends.told(ground, server);
@@ -185,23 +241,17 @@ impl<'a> Servers<'a> {
 
     /// A life of a server is over.
     fn end(&mut self, ground: &mut Ground, network: &mut Network, backends: &mut Backends, id: ServerId) {
-        let Some(server) = self.machines[id].server.take() else { return };
+        let Some(mut server) = self.machines[id].server.take() else { return };
         let survive = ground.rng.usize(0..=4);
-        let waiting = server.store.waiting().is_some();
         if server.is_draining {
-            // It has had all the time it needs.
-            server.store.sync(usize::MAX).tell();
+            server.keeper.finish(ground);
         }
-        let lost = server.store.die(survive);
-        if lost > 0 {
-            ground.see(Seen::CrashLosingWrites);
-        } else if waiting && !server.is_draining {
-            ground.see(Seen::CrashBetweenSyncAndTelling);
-        }
-        ground.note(("server stops", id, lost), || format!("server {id}: is gone, and with it {lost} writes"));
+        server.keeper.die(ground, survive);
+        ground.note(("server stops", id), || format!("server {id}: is gone"));
         for link in server.links() {
             network.leave(ground, link, Side::Server);
         }
+        ground.database.disturb(id, ground.now);
         backends.server_gone(ground, &server.callers);
         let wait = ground.between(50, 12_000);
         ground.after(if ground.healed { 50 } else { wait }, Event::ServerStarts(id));
@@ -209,11 +259,20 @@ impl<'a> Servers<'a> {
 
     /// It is stopped for a while, and nobody is told.
     pub(super) fn pause(&mut self, ground: &mut Ground, id: ServerId, for_ms: Millis) {
-        if self.machines[id].server.is_some() {
+        if self.machines[id].server.is_some() && self.paused_until(ground, id).is_none() {
             ground.see(Seen::Paused);
             ground.note(("server pauses", id, for_ms), || format!("server {id}: is paused for {for_ms} ms"));
             self.machines[id].paused_until = ground.now + for_ms;
+            ground.database.disturb(id, ground.now + for_ms);
             ground.checker.paused(ground.now + for_ms);
+        }
+    }
+
+    /// The disk of the one server, where it has one and is running.
+    fn disk(&mut self) -> Option<&Drive> {
+        match &self.running(0)?.keeper {
+            Keeper::Disk(drive) => Some(drive),
+            Keeper::Database(_) => None,
         }
     }
 
@@ -222,47 +281,70 @@ impl<'a> Servers<'a> {
         if full {
             ground.see(Seen::DiskFull);
         }
-        if let Some(server) = self.running(0) {
-            server.store.set_full(full);
+        if let Some(drive) = self.disk() {
+            drive.store.set_full(full);
         }
     }
 
     pub(super) fn fail_disk(&mut self, ground: &mut Ground) {
-        if let Some(server) = self.running(0) {
+        if let Some(drive) = self.disk() {
             ground.see(Seen::DiskFailed);
             let survive = ground.rng.usize(0..=2);
-            server.store.fail(survive);
+            drive.store.fail(survive);
         }
     }
 
     pub(super) fn recover_disk(&mut self, ground: &mut Ground) {
-        if let Some(server) = self.running(0).filter(|server| server.store.is_failed()) {
+        if let Some(drive) = self.disk().filter(|drive| drive.store.is_failed()) {
             ground.see(Seen::DiskRecovered);
             ground.note("disk recovers", || "disk: works again".into());
-            server.store.recover();
+            drive.store.recover();
         }
     }
 
     /// Somebody sets the clock of the machine.
     pub(super) fn set_clock(&mut self, ground: &mut Ground, by_ms: i64) {
-        let is_full = self.is_full;
         // By how much a clock was set while there was no server, or none that could write it down, nobody can tell.
-        if let Some(server) = self.running(0).filter(|server| !is_full && !server.store.is_failed()) {
-            ground.see(Seen::ClockSet);
-            ground.note(("clock", by_ms), || format!("the server's clock is set by {by_ms} ms"));
-            ground.clocks.epoch.fetch_add(by_ms, Ordering::Relaxed);
+        let is_full = self.is_full;
+        if self.disk().is_none_or(|drive| is_full || drive.store.is_failed()) {
+            return;
+        }
+        ground.see(Seen::ClockSet);
+        ground.note(("clock", by_ms), || format!("the server's clock is set by {by_ms} ms"));
+        ground.clocks.epoch.fetch_add(by_ms, Ordering::Relaxed);
+        if let Some(server) = self.running(0) {
             server.clock_set();
         }
     }
 
-    /// From here on nothing goes wrong any more, and what is broken is mended.
-    pub(super) fn heal(&mut self) {
-        self.is_full = false;
+    /// Server and database do not reach each other for a while.
+    pub(super) fn cut_off(&self, ground: &mut Ground, id: ServerId, for_ms: Millis) {
+        ground.see(Seen::CutOff);
+        ground.note(("cut off", id, for_ms), || format!("server {id}: is cut off the database for {for_ms} ms"));
+        ground.database.cut_off(ground.now, id, for_ms);
+    }
+
+    /// Nobody reaches the database for a while, and what was not on a disk may be forgotten.
+    pub(super) fn outage(&self, ground: &mut Ground, for_ms: Millis, is_failover: bool) {
+        ground.see(if is_failover { Seen::Failover } else { Seen::Outage });
+        ground.note(("outage", for_ms, is_failover), || {
+            format!("database: is away for {for_ms} ms (failover: {is_failover})")
+        });
         for id in 0..self.len() {
-            if let Some(server) = self.running(id) {
-                server.store.set_full(false);
-                server.store.recover();
-            }
+            ground.database.cut_off(ground.now, id, for_ms);
+        }
+        if is_failover {
+            ground.database.forget_presences();
+        }
+    }
+
+    /// From here on nothing goes wrong any more, and what is broken is mended.
+    pub(super) fn heal(&mut self, ground: &mut Ground) {
+        self.is_full = false;
+        ground.database.heal(ground.now);
+        if let Some(drive) = self.disk() {
+            drive.store.set_full(false);
+            drive.store.recover();
         }
     }
 
@@ -281,7 +363,7 @@ impl Drop for Servers<'_> {
     /// Nothing is written any more by what is let go of now.
     fn drop(&mut self) {
         for server in self.all() {
-            server.store.die(0);
+            server.keeper.close();
         }
     }
 }

@@ -4,6 +4,7 @@ use super::ground::Fault;
 use countersign_protocol::{RequestId, Signature};
 use countersign_server::{
     End, Record, Timestamp,
+    cluster::NodeId,
     storage::{Completion, Loaded, Recovered, Storage, StoreError, Write, Written},
 };
 use std::{
@@ -42,6 +43,13 @@ impl Disk {
         self.ending.contains(&id)
     }
 
+    /// Takes note of what is on its way here.
+    pub(super) fn submitted(&mut self, write: &Write) {
+        if let Write::End { id, .. } = write {
+            self.ending.insert(*id);
+        }
+    }
+
     /// The requests an idempotency key stands for.
     pub(super) fn of_key(&self, requester: &str, key: &str) -> Option<&([u8; 32], Vec<RequestId>)> {
         self.keys.get(&(requester.into(), key.into()))
@@ -68,7 +76,34 @@ impl Disk {
         Loaded { open, ended: of(&self.ended) }
     }
 
-    fn commit(&mut self, write: Write) -> Written {
+    /// What is open and this node's, and what has ended, whosever it was.
+    pub(super) fn loaded_by(&mut self, node: NodeId) -> Loaded {
+        let Loaded { mut open, ended } = self.loaded();
+        open.retain(|record| record.node == Some(node));
+        Loaded { open, ended }
+    }
+
+    /// Makes a node the owner of open requests that have none, or one that is gone, the oldest first.
+    pub(super) fn take_over(&mut self, node: NodeId, most: usize, is_there: impl Fn(NodeId) -> bool) -> Vec<Record> {
+        let mut taken = Vec::new();
+        for id in &self.taken {
+            let Some(record) = self.records.get_mut(id) else { continue };
+            if taken.len() < most && record.end.is_none() && !record.node.is_some_and(&is_there) {
+                record.node = Some(node);
+                taken.push(record.clone());
+            }
+        }
+        taken
+    }
+
+    /// Gives up a node's open requests; whether there were any.
+    pub(super) fn hand_over(&mut self, node: NodeId) -> bool {
+        let own = self.records.values_mut().filter(|record| record.end.is_none() && record.node == Some(node));
+        own.map(|record| record.node = None).count() > 0
+    }
+
+    /// Writes something, `by` a node where several share this.
+    pub(super) fn commit(&mut self, write: Write, by: Option<NodeId>) -> Written {
         match write {
             Write::Accept { records, idempotency } => {
                 if let Some(idempotency) = idempotency {
@@ -85,25 +120,32 @@ impl Disk {
                     self.keys.insert(name, (idempotency.fingerprint, ids));
                 }
                 if self.fault != Some(Fault::DiskForgetsRequests) {
-                    for record in records {
+                    for mut record in records {
+                        record.node = by;
                         self.taken.push(record.id);
                         self.records.insert(record.id, record);
                     }
                 }
             }
             Write::Progress { id, times, attempt } => {
-                if let Some(record) = self.records.get_mut(&id).filter(|record| record.end.is_none()) {
+                if let Some(record) =
+                    self.records.get_mut(&id).filter(|record| record.end.is_none() && record.node == by)
+                {
                     (record.times, record.attempt) = (times, attempt);
                 }
             }
             Write::End { id, end, times } if self.fault != Some(Fault::DiskForgetsEnds) => {
                 if let Some(record) = self.records.get_mut(&id) {
-                    if record.end.is_some() {
-                        if !self.unheard.remove(&id) {
+                    if record.end.is_some() && self.fault != Some(Fault::DatabaseOverwritesEnds) {
+                        // A node may have taken over what it was about to end.
+                        if !self.unheard.remove(&id) && by.is_none() {
                             self.contradiction = Some(id);
                         }
                         let conceals = self.fault == Some(Fault::DiskConcealsEnds);
                         return if conceals { Written::Done } else { Written::Ended(Box::new(record.clone())) };
+                    }
+                    if record.node != by {
+                        return Written::Elsewhere;
                     }
                     let end = if self.fault == Some(Fault::DiskSpoilsSignatures) { spoil(end) } else { end };
                     (record.times, record.end) = (times, Some(end));
@@ -111,7 +153,7 @@ impl Disk {
                 }
             }
             Write::ClockSet { by_ms } => {
-                let open = self.records.values_mut().filter(|record| record.end.is_none());
+                let open = self.records.values_mut().filter(|record| record.end.is_none() && record.node == by);
                 if self.fault != Some(Fault::DiskKeepsDeadlines) {
                     open.for_each(|record| move_by(record, by_ms));
                 }
@@ -204,7 +246,7 @@ impl Store {
         let survive = if state.full { 0 } else { survive.min(state.queue.len()) };
         let queued: Vec<_> = state.queue.drain(..survive).collect();
         let (written, told): (Vec<_>, Vec<_>) = queued.into_iter().unzip();
-        written.into_iter().for_each(|write| drop(disk(&self.disk).commit(write)));
+        written.into_iter().for_each(|write| drop(disk(&self.disk).commit(write, None)));
         state.told_failed.extend(told);
         state.failed = true;
         let kept = std::mem::take(&mut state.kept);
@@ -243,7 +285,7 @@ impl Store {
                     continue;
                 }
                 (_, false, true) => Err(StoreError::Full),
-                (_, false, false) => Ok(disk.commit(write)),
+                (_, false, false) => Ok(disk.commit(write, None)),
             };
             synced.refused |= outcome.is_err();
             synced.overruled |= matches!(outcome, Ok(Written::Ended(_)));
@@ -265,7 +307,7 @@ impl Store {
         let mut dropped = Vec::new();
         for (at, (write, then)) in queue.into_iter().enumerate() {
             if at < survive {
-                disk.commit(write);
+                disk.commit(write, None);
             }
             dropped.push(then);
         }
@@ -296,9 +338,7 @@ impl Storage for Store {
         let mut state = self.state();
         if !state.dead {
             state.submitted += 1;
-            if let Write::End { id, .. } = &write {
-                disk(&self.disk).ending.insert(*id);
-            }
+            disk(&self.disk).submitted(&write);
             state.queue.push_back((write, then));
         }
     }

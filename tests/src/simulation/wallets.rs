@@ -60,6 +60,9 @@ pub(super) struct Device {
     pub(super) link: Option<LinkId>,
     pub(super) offline_until: Millis,
     route: Route,
+    /// The server to which it is connected, or was last, and the one to which it was before.
+    at: Option<ServerId>,
+    was_at: Option<ServerId>,
     timer: Option<Millis>,
     /// Since when it is connected, and on which connection.
     welcomed: Option<(Millis, LinkId)>,
@@ -92,6 +95,8 @@ impl Device {
             link: None,
             offline_until: 0,
             route: if ground.chance(50) { Route::Balanced } else { Route::Listed(ground.rng.usize(..8)) },
+            at: None,
+            was_at: None,
             timer: None,
             welcomed: None,
             open: BTreeMap::new(),
@@ -228,8 +233,9 @@ impl Device {
             return;
         }
         self.link = link;
-        if link.is_none() {
-            self.turn_to_the_next_server();
+        match link {
+            Some(link) => self.at = Some(network.link(link).server),
+            None => self.turn_to_the_next_server(),
         }
         match (link, self.kind) {
             (Some(_), _) => {}
@@ -287,7 +293,7 @@ impl Device {
             |scope| move |wallet: &mut Wallet, now| wallet.reject(now, id, RejectCode::UserRejected, None, scope);
         let is_certain = self.welcomed.is_some_and(|(since, link)| {
             Some(link) == self.link
-                && since.max(self.asleep_until) + PROMPT_GRACE <= ground.now
+                && since.max(self.asleep_until).max(ground.database.calm_since()) + PROMPT_GRACE <= ground.now
                 && network.is_sound(ground, link, PROMPT_GRACE)
         });
         let done = match deed {
@@ -445,6 +451,10 @@ impl Device {
             Told::State(State::Connected(_)) => {
                 ground.see(Seen::Introduced);
                 self.welcomed = self.link.map(|link| (ground.now, link));
+                let before = std::mem::replace(&mut self.was_at, self.at);
+                if before.is_some() && before != self.at && !self.open.is_empty() {
+                    ground.see(Seen::MovedWhileAsked);
+                }
             }
             Told::State(State::Connecting | State::Introducing | State::Reconnecting { .. }) => self.welcomed = None,
             Told::Requests(asked) => self.prompt(ground, &asked),
@@ -471,6 +481,9 @@ impl Device {
         let batch = asked.first().and_then(|asked| asked.request.batch);
         if asked.len() > 1 {
             ground.see(Seen::BatchPrompt);
+        }
+        if ids.iter().any(|(id, _)| ground.checker.requests.get(id).map(|request| request.asked_at) != self.at) {
+            ground.see(Seen::WalletElsewhere);
         }
         if asked.iter().any(|asked| asked.resumed) {
             ground.see(Seen::ResumedPrompt);
@@ -518,6 +531,11 @@ impl Device {
         }
         let signature = self.signatures.get(&id).copied();
         let kept = Arc::clone(&ground.disk);
+        match end {
+            End::AnsweredElsewhere => ground.checker.told_wallet(&disk(&kept), self.id, id, true),
+            End::Cancelled => ground.checker.told_wallet(&disk(&kept), self.id, id, false),
+            _ => {}
+        }
         match (end, signature) {
             (End::Accepted, Some(signature)) => {
                 ground.see(Seen::Accepted);
@@ -534,7 +552,7 @@ impl Device {
             }
             (End::Failed(Error::UnknownRequest), Some(signature)) => {
                 ground.see(Seen::Unknown);
-                ground.checker.unused(&disk(&kept), id, signature);
+                ground.checker.unknown(&disk(&kept), id, signature);
             }
             (End::Failed(error @ (Error::BadSignature | Error::MessageMismatch)), _) => {
                 ground.checker.report("an honest signature was refused", || format!("{id}: {error}"));

@@ -6,9 +6,10 @@ use super::{
     events::{DeviceId, Event, LinkId, Side},
     ground::{Ground, Options},
     invariants::Violation,
+    keeper::Keeper,
     network::{Network, Wire},
     plan::{KEYS, Kind, Plan},
-    server::{Server, WRITE_TIMEOUT},
+    server::WRITE_TIMEOUT,
     servers::{Lives, Servers},
     storage::disk,
     wallets::Device,
@@ -16,10 +17,14 @@ use super::{
 use countersign_protocol::Signable;
 use countersign_server::{End, Record};
 use countersign_wasm::wallet::Closed;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use tokio::runtime::{Builder, Runtime};
 
 /// A run with more events than this goes round in circles.
 const MOST_EVENTS: u64 = 50_000;
+
+/// Where the service's own timers live, such as that of a look-up. None of them ever comes due: nothing here takes any time.
+static TIMERS: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_time().build().unwrap());
 
 /// What a run came to.
 #[derive(Debug)]
@@ -38,6 +43,7 @@ pub struct Outcome {
 
 /// Runs one seed.
 pub fn run(seed: u64, options: Options) -> Outcome {
+    let _timers = TIMERS.enter();
     let lives = Lives::default();
     let mut world = World::new(seed, options, &lives);
     while let Some(event) = world.next() {
@@ -113,6 +119,9 @@ impl<'a> World<'a> {
             Event::ServerStarts(id) => servers.start(ground, id),
             Event::ServerStops(id, stop) => servers.stop(ground, network, backends, (id, stop)),
             Event::ServerPauses(id, for_ms) => servers.pause(ground, id, for_ms),
+            Event::CutOff(id, for_ms) => servers.cut_off(ground, id, for_ms),
+            Event::Deaf(id, for_ms, is_noticed) => ground.database.deafen(ground.now, id, for_ms, is_noticed),
+            Event::Outage(for_ms, is_failover) => servers.outage(ground, for_ms, is_failover),
             Event::DrainEnds(life) => servers.end_drain(ground, network, backends, life),
             Event::Heal => self.heal(),
             Event::Over => self.finish(),
@@ -124,6 +133,10 @@ impl<'a> World<'a> {
             Event::ServiceTimer(_)
             | Event::ConversationTimer(_)
             | Event::Sync(_)
+            | Event::Turn(..)
+            | Event::Answer(..)
+            | Event::Renew(_)
+            | Event::LetterComes(_)
             | Event::Unblock(_)
             | Event::Arrive(..)
             | Event::Lost(..)
@@ -133,6 +146,12 @@ impl<'a> World<'a> {
             Event::HangUp(call) => backends.hang_up(ground, servers, call),
             Event::Cancel(call) => backends.cancel(ground, servers, call),
             Event::LookUp(call) => backends.look_up(ground, servers, call),
+            Event::Sought(life, ticket) => {
+                if let Some(server) = servers.life(life) {
+                    server.callers.give_up_seeking(ticket);
+                }
+            }
+            Event::EndOverdue(call) => backends.end_overdue(ground, servers, call),
             Event::Overdue(call) => backends.overdue(ground, servers, call),
             Event::AcceptOverdue(call, ticket) => backends.accept_overdue(ground, servers, (call, ticket)),
             Event::Sleeps(..)
@@ -155,16 +174,20 @@ impl<'a> World<'a> {
 
     fn handle_traffic(&mut self, event: Event) {
         let Self { ground, network, servers, devices, .. } = self;
-        let of_life = |server: &&mut Server<'a>, life| server.life == life;
         match event {
             Event::ServiceTimer(life) => {
-                if let Some(server) = servers.running(life.server).filter(|server| of_life(server, life)) {
+                if let Some(server) = servers.life(life) {
                     server.service_timer(ground);
                 }
             }
             Event::Sync(life) => {
-                if let Some(server) = servers.running(life.server).filter(|server| of_life(server, life)) {
-                    server.sync(ground);
+                if let Some(Keeper::Disk(drive)) = servers.life(life).map(|server| &mut server.keeper) {
+                    drive.sync(ground);
+                }
+            }
+            Event::Turn(life, _) | Event::Answer(life, _) | Event::Renew(life) | Event::LetterComes(life) => {
+                if let Some(Keeper::Database(worker)) = servers.life(life).map(|server| &mut server.keeper) {
+                    worker.handle(ground, &event);
                 }
             }
             Event::ConversationTimer(link) => {
@@ -298,7 +321,7 @@ impl<'a> World<'a> {
                 self.ground.after(100, Event::WalletStarts(id));
             }
         }
-        self.servers.heal();
+        self.servers.heal(&mut self.ground);
     }
 
     fn finish(&mut self) {
