@@ -12,7 +12,7 @@ use std::{
 };
 
 /// From so many seeds on, everything worth seeing has to have been seen.
-const ENOUGH: u64 = 2_000;
+const ENOUGH: u64 = 5_000;
 
 /// Simulates Countersign with all that can go wrong, and checks what it promises.
 #[derive(Parser)]

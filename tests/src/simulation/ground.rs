@@ -51,8 +51,8 @@ pub enum Fault {
     NetworkDropsStatuses,
     /// The network makes requests up.
     NetworkInventsRequests,
-    /// The database takes an end for a request that has one.
-    DatabaseOverwritesEnds,
+    /// The database takes any end, whoever owns the request and whether or not it is open.
+    DatabaseTakesAnyEnd,
     /// Letters that come twice have another number the second time.
     HubRenumbersLetters,
     /// A node takes an end for written that it has not written.

@@ -136,7 +136,8 @@ impl Disk {
             }
             Write::End { id, end, times } if self.fault != Some(Fault::DiskForgetsEnds) => {
                 if let Some(record) = self.records.get_mut(&id) {
-                    if record.end.is_some() && self.fault != Some(Fault::DatabaseOverwritesEnds) {
+                    let takes_any = self.fault == Some(Fault::DatabaseTakesAnyEnd);
+                    if record.end.is_some() && !takes_any {
                         // A node may have taken over what it was about to end.
                         if !self.unheard.remove(&id) && by.is_none() {
                             self.contradiction = Some(id);
@@ -144,7 +145,7 @@ impl Disk {
                         let conceals = self.fault == Some(Fault::DiskConcealsEnds);
                         return if conceals { Written::Done } else { Written::Ended(Box::new(record.clone())) };
                     }
-                    if record.node != by {
+                    if record.node != by && !takes_any {
                         return Written::Elsewhere;
                     }
                     let end = if self.fault == Some(Fault::DiskSpoilsSignatures) { spoil(end) } else { end };
