@@ -3,6 +3,7 @@
 pub mod actix;
 pub mod backend;
 pub mod chaos;
+pub mod cluster;
 pub mod documents;
 pub mod fuzz;
 pub mod hook;

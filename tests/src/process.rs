@@ -2,7 +2,7 @@
 
 use crate::within;
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{ExitStatus, Stdio},
 };
@@ -52,8 +52,13 @@ impl ServerProcess {
     }
 
     /// Likewise, with its log going somewhere in particular.
-    pub async fn spawn_logging_to(mut command: Command, log: Stdio) -> Self {
-        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(log);
+    pub async fn spawn_logging_to(command: Command, log: Stdio) -> Self {
+        Self::spawn_at(command, (Ipv4Addr::LOCALHOST, 0).into(), log).await
+    }
+
+    /// Likewise, where it is to listen.
+    pub async fn spawn_at(mut command: Command, address: SocketAddr, log: Stdio) -> Self {
+        command.arg("--listen").arg(address.to_string()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line =

@@ -32,7 +32,7 @@ pub struct Proxied {
 /// An address that nobody else can take before the proxy does. The proxies do not say which port the system chose for
 /// them, and one that was free a moment ago may be somebody's by the time they ask for it; so each gets a loopback
 /// address of this process alone, and a port below those the system gives out.
-fn own_address() -> SocketAddr {
+pub(crate) fn own_address() -> SocketAddr {
     static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     (Ipv4Addr::new(127, high | 0x80, middle, low), NEXT_PORT.fetch_add(1, Ordering::Relaxed)).into()

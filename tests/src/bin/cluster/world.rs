@@ -1,0 +1,124 @@
+//! Servers, wallets and backends, while something goes wrong.
+
+use countersign_protocol::PublicKeyBytes;
+use countersign_tests::{
+    cluster::{Caller, Device, Ledger, Mix, Node, Sum},
+    outage::http::call,
+};
+use ed25519_dalek::SigningKey;
+use futures_util::future::join_all;
+use hyper::Method;
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Instant,
+};
+use tokio::{sync::watch, task::JoinSet};
+
+/// Of the wallets' keys every other one has two devices.
+const KEYS: u8 = 8;
+
+/// Everybody who is there while something goes wrong.
+pub(crate) struct World {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) keys: Arc<[PublicKeyBytes]>,
+    wallets: JoinSet<()>,
+}
+
+impl World {
+    /// Servers, one for each of these databases' addresses, and wallets.
+    pub(crate) async fn start(urls: &[String], logs: Option<&Path>) -> Self {
+        let mut nodes: Vec<_> =
+            urls.iter().enumerate().map(|(n, url)| Node::new(&format!("node{n}"), url.clone(), logs)).collect();
+        for node in &mut nodes {
+            node.start().await;
+        }
+        Self::with(nodes).await
+    }
+
+    /// Likewise, where the servers run already.
+    pub(crate) async fn with(nodes: Vec<Node>) -> Self {
+        let ledger = Arc::new(Ledger::default());
+        let servers: Vec<_> = nodes.iter().map(|node| node.address).collect();
+        let (mut wallets, mut keys) = (JoinSet::new(), Vec::new());
+        for seed in 1..=KEYS {
+            for number in 0..usize::from(1 + seed % 2) {
+                let key = SigningKey::from_bytes(&[seed; 32]);
+                let device = Device::new(key, number, servers.clone(), Arc::clone(&ledger));
+                if number == 0 {
+                    keys.push(device.public_key());
+                }
+                wallets.spawn(device.live());
+            }
+        }
+        ledger.wallets(wallets.len()).await;
+        Self { nodes, ledger, keys: keys.into(), wallets }
+    }
+
+    pub(crate) fn servers(&self) -> Vec<SocketAddr> {
+        self.nodes.iter().map(|node| node.address).collect()
+    }
+
+    /// One who calls.
+    pub(crate) fn caller(&self, number: usize) -> Caller {
+        Caller {
+            number,
+            servers: self.servers(),
+            keys: Arc::clone(&self.keys),
+            ledger: Arc::clone(&self.ledger),
+            turn: Arc::new(AtomicUsize::new(number)),
+        }
+    }
+
+    /// Has everybody live while `trouble` goes on, and before and after; then has all of it come to an end, and looks at it everywhere.
+    pub(crate) async fn live_through(mut self, backends: usize, mix: Mix, trouble: impl AsyncFnOnce(&mut Self)) -> Sum {
+        let stop = watch::Sender::new(false);
+        let calling: Vec<_> =
+            (0..backends).map(|n| tokio::spawn(self.caller(n).ask_on(mix, stop.subscribe()))).collect();
+        self.ledger.more(4 * backends).await;
+        self.ledger.watch_wallets();
+        let from = Instant::now();
+        trouble(&mut self).await;
+        let until = Instant::now();
+        self.ledger.more(4 * backends).await;
+        stop.send_replace(true);
+        for caller in calling {
+            caller.await.unwrap();
+        }
+        self.look_everywhere().await;
+        let sum = self.ledger.sum(from, until);
+        self.finish().await;
+        sum
+    }
+
+    /// Looks at every request that was taken, at every server: they have to agree.
+    async fn look_everywhere(&self) {
+        let requests = self.ledger.taken_requests();
+        for (n, server) in self.servers().into_iter().enumerate() {
+            for some in requests.chunks(16) {
+                join_all(some.iter().map(async |(wish, id)| {
+                    match call(server, Method::GET, &format!("/v1/requests/{id}"), &[], None).await {
+                        Some((status, resource)) if status == 200 => {
+                            if !self.ledger.seen(&format!("a last look at {n}"), wish, &resource) {
+                                self.ledger.lost(wish, &format!("open in the end at {n}: {}", resource["state"]));
+                            }
+                        }
+                        Some((status, _)) if status == 404 => self.ledger.lost(wish, "forgotten in the end"),
+                        Some(_) | None => self.ledger.noticed("no last look"),
+                    }
+                }))
+                .await;
+            }
+        }
+    }
+
+    async fn finish(mut self) {
+        self.wallets.shutdown().await;
+        for node in &mut self.nodes {
+            node.signal("CONT").await;
+            node.kill().await;
+        }
+    }
+}
