@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos fuzz accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -30,7 +30,7 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
-test: lint tested-build rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -143,6 +143,16 @@ chaos: tested-build
 	scripts/ensure-program.sh nginx nginx
 	scripts/ensure-program.sh caddy caddy
 	target/debug/chaos
+
+# Three real servers on a real PostgreSQL, and what becomes of requests when any of them fails; `target/debug/cluster --help` explains the table.
+cluster-tests: tested-build
+	scripts/ensure-program.sh pg_ctlcluster postgresql
+	target/debug/cluster
+
+# The same, as far as it takes seconds.
+short-cluster-tests: tested-build
+	scripts/ensure-program.sh pg_ctlcluster postgresql
+	target/debug/cluster --short
 
 # What comes over a wire or lies on a disk, as libFuzzer finds it; `make test` has some inputs of its own. Needs nightly Rust and cargo-fuzz.
 fuzz:

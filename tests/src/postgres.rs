@@ -111,6 +111,36 @@ impl Cluster {
         standby
     }
 
+    /// Has every commit from now on wait until a standby has it, once there is one that does.
+    pub async fn wait_for_standbys(&self) {
+        self.execute("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+        self.execute("postgres", "SELECT pg_reload_conf()").await;
+        let confirms = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        within("a standby that confirms", async {
+            while self.execute("postgres", confirms).await.trim() != "1" {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    }
+
+    /// Has this standby follow whoever listens on this port of this machine.
+    pub async fn follow(&self, port: u16) {
+        let set = format!(
+            "ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port={port} user=postgres sslmode=disable gssencmode=disable'"
+        );
+        self.execute("postgres", &set).await;
+        self.execute("postgres", "SELECT pg_reload_conf()").await;
+        let follows =
+            format!("SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming' AND sender_port = {port}");
+        within("a standby that follows", async {
+            while self.execute("postgres", &follows).await.trim() != "1" {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    }
+
     /// Where a database is, on this cluster or, where that takes no writes, on another.
     pub fn url_with(&self, other: &Self, database: &str) -> String {
         let host = other.dir.path().display().to_string().replace('/', "%2F");

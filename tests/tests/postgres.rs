@@ -101,15 +101,7 @@ async fn a_database_that_stands_still_keeps_nobody_waiting() {
 async fn a_standby_that_is_promoted_goes_on_with_all_that_was_confirmed() {
     let mut primary = Cluster::start(&["fsync=off"]).await;
     let standby = primary.standby().await;
-    primary.execute("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'").await;
-    primary.execute("postgres", "SELECT pg_reload_conf()").await;
-    let confirms = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-    within("a standby that confirms", async {
-        while primary.execute("postgres", confirms).await.trim() != "1" {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
+    primary.wait_for_standbys().await;
     // The standby comes first: whoever takes writes is found.
     let (server, mut wallet, mut backend) = serving(&standby.url_with(&primary, "postgres")).await;
     let key = wallet.public_key();

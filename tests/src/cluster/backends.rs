@@ -157,6 +157,54 @@ impl Caller {
         }
     }
 
+    /// Makes one call under one idempotency key at two servers at the same moment, and follows what became of it.
+    pub async fn race_for_a_key(&self, n: usize) {
+        let wish = Wish { name: format!("one-key-{n}"), does: Does::Sign, after: Duration::ZERO };
+        let asked = Asked { key: self.keys[n % self.keys.len()], wishes: vec![wish], time: TIME };
+        let name = &asked.wishes[0].name;
+        self.ledger.begin(name, true);
+        let (one, other) = (self.starting_at(n), self.starting_at(n + 1));
+        let (ids, _) = tokio::join!(one.submit(&asked, true), other.submit(&asked, true));
+        if let Some(ids) = ids {
+            self.follow_all(&asked, &ids).await;
+        }
+        self.ledger.finish(name);
+    }
+
+    /// Has a request signed, withdrawn and out of time at the same moment, each at another server, while somebody waits for it at each.
+    pub async fn race_for_an_end(&self, n: usize) {
+        // It is shown after 200 ms.
+        let after = Duration::from_millis(fastrand::u64(730..810));
+        let asked = Asked {
+            key: self.keys[n % self.keys.len()],
+            wishes: vec![Wish { name: format!("one-end-{n}"), does: Does::Sign, after }],
+            time: Duration::from_secs(1),
+        };
+        let wish = &asked.wishes[0];
+        self.ledger.begin(&wish.name, true);
+        let (owner, begun) = (self.starting_at(n), tokio::time::Instant::now());
+        if let Some(ids) = owner.submit(&asked, true).await {
+            let withdrawn_at = begun + Duration::from_millis(fastrand::u64(960..1040));
+            let (one, other) = (self.starting_at(n + 1), self.starting_at(n + 2));
+            let withdraw = async {
+                tokio::time::sleep_until(withdrawn_at).await;
+                one.withdraw(wish, &ids[0]).await;
+            };
+            tokio::join!(
+                withdraw,
+                owner.follow(&asked, wish, &ids[0]),
+                one.follow(&asked, wish, &ids[0]),
+                other.follow(&asked, wish, &ids[0])
+            );
+        }
+        self.ledger.finish(&wish.name);
+    }
+
+    /// The same, whose next call is at this server.
+    fn starting_at(&self, turn: usize) -> Self {
+        Self { turn: Arc::new(AtomicUsize::new(turn)), ..self.clone() }
+    }
+
     /// The next server in turn.
     fn server(&self) -> (usize, SocketAddr) {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.servers.len();
@@ -299,7 +347,7 @@ impl Caller {
             match call_within(PATIENCE, server, Method::GET, &path, &[], None).await {
                 Ok((status, resource)) if status == 200 => {
                     if self.seen(&format!("a poll at {turn}"), &asked.key, wish, &resource) {
-                        if resource["state"] == "expired" && wish.does != Does::Nothing {
+                        if resource["state"] == "expired" && wish.does != Does::Nothing && asked.time == TIME {
                             let code = resource["error"]["code"].as_str().unwrap_or("?");
                             self.ledger.noticed(format!("{code} of a durable request"));
                         }

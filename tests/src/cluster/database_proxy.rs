@@ -60,6 +60,11 @@ impl DatabaseProxy {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// Where it listens on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Changes its mood.
     pub fn set(&self, mood: Mood) {
         self.mood.send_replace(mood);

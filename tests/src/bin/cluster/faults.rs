@@ -2,9 +2,10 @@
 
 use crate::{Table, row::Row, world::World};
 use countersign_tests::{
-    cluster::{DatabaseProxy, Mix, Mood},
+    cluster::{Caller, DatabaseProxy, Mix, Mood, Node},
     postgres::Cluster,
 };
+use futures_util::{StreamExt as _, future::join_all, stream};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -93,6 +94,122 @@ impl Table {
             proxies[0].set(Mood::Passes);
         })
         .await;
+        self.synchronous_failover().await;
+        self.asynchronous_failover().await;
+        self.race("one idempotency key at two nodes at the same moment, 400 times", true, 400, Caller::race_for_a_key)
+            .await;
+        self.race(
+            "signed, withdrawn and out of time at the same moment, 400 times",
+            false,
+            400,
+            Caller::race_for_an_end,
+        )
+        .await;
+        self.first_starts().await;
+        self.rolling_restart().await;
+    }
+
+    /// What was confirmed is on both.
+    async fn synchronous_failover(&mut self) {
+        const FAULT: &str = "a synchronous standby promoted";
+        if !self.wants(FAULT, false) {
+            return;
+        }
+        let mut primary = Cluster::start(&SETTINGS).await;
+        let standby = primary.standby().await;
+        primary.wait_for_standbys().await;
+        let urls = vec![standby.url_with(&primary, "postgres"); NODES];
+        let world = World::start(&urls, self.arguments.logs.as_deref()).await;
+        let trouble = async |world: &mut World| {
+            primary.kill();
+            standby.execute("postgres", "SELECT pg_promote()").await;
+            world.ledger.more(50).await;
+        };
+        let sum = world.live_through(self.arguments.backends, Mix::All, trouble).await;
+        self.note(Row::new(FAULT, sum));
+    }
+
+    /// What was confirmed in the last second is gone, and is to be gone for everybody.
+    async fn asynchronous_failover(&mut self) {
+        const FAULT: &str = "an asynchronous standby promoted that lacks a second";
+        if !self.wants(FAULT, false) {
+            return;
+        }
+        let mut primary = Cluster::start(&SETTINGS).await;
+        let standby = primary.standby().await;
+        let between = DatabaseProxy::before(primary.socket()).await;
+        standby.follow(between.port()).await;
+        let urls = vec![standby.url_with(&primary, "postgres"); NODES];
+        let world = World::start(&urls, self.arguments.logs.as_deref()).await;
+        let trouble = async |world: &mut World| {
+            between.set(Mood::Away);
+            sleep(Duration::from_secs(1)).await;
+            world.ledger.forgets();
+            primary.kill();
+            standby.execute("postgres", "SELECT pg_promote()").await;
+            world.ledger.more(50).await;
+        };
+        let sum = world.live_through(self.arguments.backends, Mix::All, trouble).await;
+        self.note(Row { may_lose: true, ..Row::new(FAULT, sum) });
+    }
+
+    /// Whoever comes first makes the tables, and the others find them.
+    async fn first_starts(&mut self) {
+        const FAULT: &str = "three nodes started at once on an empty database, four times";
+        if !self.wants(FAULT, true) {
+            return;
+        }
+        let database = Cluster::start(&SETTINGS).await;
+        for round in 0..4 {
+            let name = format!("round{round}");
+            database.execute("postgres", &format!("CREATE DATABASE {name}")).await;
+            let logs = self.arguments.logs.as_deref();
+            let mut nodes: Vec<_> =
+                (0..NODES).map(|n| Node::new(&format!("{name}-{n}"), database.url(&name), logs)).collect();
+            join_all(nodes.iter_mut().map(Node::start)).await;
+            if round == 3 {
+                let sum = World::with(nodes)
+                    .await
+                    .live_through(self.arguments.backends, Mix::All, async |world| world.ledger.more(10).await)
+                    .await;
+                self.note(Row::new(FAULT, sum));
+            }
+        }
+    }
+
+    /// Nobody is to notice that all servers are replaced one after the other.
+    async fn rolling_restart(&mut self) {
+        const FAULT: &str = "each node restarted in good order (SIGTERM)";
+        if !self.wants(FAULT, true) {
+            return;
+        }
+        let database = Cluster::start(&SETTINGS).await;
+        let world = World::start(&vec![database.url("postgres"); NODES], self.arguments.logs.as_deref()).await;
+        let trouble = async |world: &mut World| {
+            for n in 0..NODES {
+                world.nodes[n].stop().await;
+                world.nodes[n].start().await;
+                world.ledger.more(20).await;
+            }
+        };
+        let sum = world.live_through(self.arguments.backends, Mix::Signed, trouble).await;
+        let is_quiet = sum.noticed.keys().all(|what| what.starts_with("a wallet"));
+        self.note(Row::new(FAULT, sum).expect(is_quiet, "a backend noticed"));
+    }
+
+    /// Hundreds of races, so many at a time.
+    async fn race(&mut self, fault: &'static str, is_quick: bool, times: usize, once: impl AsyncFn(&Caller, usize)) {
+        if !self.wants(fault, is_quick) {
+            return;
+        }
+        let database = Cluster::start(&SETTINGS).await;
+        let world = World::start(&vec![database.url("postgres"); NODES], self.arguments.logs.as_deref()).await;
+        let race = async |world: &mut World| {
+            let (caller, once) = (&world.caller(0), &once);
+            stream::iter(0..times).for_each_concurrent(24, async |n| once(caller, n).await).await;
+        };
+        let sum = world.live_through(0, Mix::All, race).await;
+        self.note(Row::new(fault, sum));
     }
 
     async fn with_database(

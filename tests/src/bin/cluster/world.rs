@@ -4,10 +4,12 @@ use countersign_protocol::PublicKeyBytes;
 use countersign_tests::{
     cluster::{Caller, Device, Ledger, Mix, Node, Sum},
     outage::http::call,
+    within,
 };
 use ed25519_dalek::SigningKey;
 use futures_util::future::join_all;
 use hyper::Method;
+use serde_json::Value;
 use std::{
     net::SocketAddr,
     path::Path,
@@ -54,7 +56,25 @@ impl World {
             }
         }
         ledger.wallets(wallets.len()).await;
-        Self { nodes, ledger, keys: keys.into(), wallets }
+        let world = Self { nodes, ledger, keys: keys.into(), wallets };
+        world.find_all().await;
+        world
+    }
+
+    /// Waits until each server finds all wallets: they are announced to the others after they have been welcomed.
+    async fn find_all(&self) {
+        for server in self.servers() {
+            for key in &*self.keys {
+                let hex: String = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                let path = format!("/v1/signers/{hex}");
+                let is_found =
+                    |answer: Option<(_, Value)>| answer.is_some_and(|(_, signer)| signer["connected"] == true);
+                within("a wallet to be found", async {
+                    while !is_found(call(server, Method::GET, &path, &[], None).await) {}
+                })
+                .await;
+            }
+        }
     }
 
     pub(crate) fn servers(&self) -> Vec<SocketAddr> {
