@@ -127,7 +127,7 @@ impl Caller {
             after: Duration::from_millis(if n % 7 == 0 { 2000 } else { fastrand::u64(..400) }),
         });
         let time = if matches!(kind, Kind::Expiring) { LITTLE_TIME } else { TIME };
-        let key = self.keys[(self.number * 3 + n) % self.keys.len()];
+        let key = self.keys[fastrand::usize(..self.keys.len())];
         let asked = Asked { key, wishes: wishes.collect(), time };
         let is_durable = !matches!(kind, Kind::Waiting | Kind::WaitingBatch);
         for wish in &asked.wishes {

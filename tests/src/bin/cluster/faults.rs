@@ -1,6 +1,10 @@
 //! The faults, one after the other.
 
-use crate::{Table, row::Row, world::World};
+use crate::{
+    Table,
+    row::Row,
+    world::{Wallets, World},
+};
 use countersign_tests::{
     cluster::{Caller, DatabaseProxy, Mix, Mood, Node},
     postgres::Cluster,
@@ -9,10 +13,10 @@ use futures_util::{StreamExt as _, future::join_all, stream};
 use std::time::Duration;
 use tokio::time::sleep;
 
-const NODES: usize = 3;
+pub(crate) const NODES: usize = 3;
 
 /// What the databases here run with: nothing has to outlive the machine.
-const SETTINGS: [&str; 1] = ["fsync=off"];
+pub(crate) const SETTINGS: [&str; 1] = ["fsync=off"];
 
 /// Where the servers find the database, each by a proxy of its own.
 async fn behind_proxies(database: &Cluster) -> (Vec<DatabaseProxy>, Vec<String>) {
@@ -96,6 +100,7 @@ impl Table {
         .await;
         self.synchronous_failover().await;
         self.asynchronous_failover().await;
+        self.blows().await;
         self.race("one idempotency key at two nodes at the same moment, 400 times", true, 400, Caller::race_for_a_key)
             .await;
         self.race(
@@ -168,7 +173,7 @@ impl Table {
                 (0..NODES).map(|n| Node::new(&format!("{name}-{n}"), database.url(&name), logs)).collect();
             join_all(nodes.iter_mut().map(Node::start)).await;
             if round == 3 {
-                let sum = World::with(nodes)
+                let sum = World::with(nodes, Wallets::Few)
                     .await
                     .live_through(self.arguments.backends, Mix::All, async |world| world.ledger.more(10).await)
                     .await;
@@ -193,8 +198,34 @@ impl Table {
             }
         };
         let sum = world.live_through(self.arguments.backends, Mix::Signed, trouble).await;
-        let is_quiet = sum.noticed.keys().all(|what| what.starts_with("a wallet"));
-        self.note(Row::new(FAULT, sum).expect(is_quiet, "a backend noticed"));
+        self.note(Row::new(FAULT, sum).quiet());
+    }
+
+    /// Nodes and the database by turns, wherever they are in what they do.
+    async fn blows(&mut self) {
+        const FAULT: &str = "nodes and database killed (SIGKILL) by turns";
+        if !self.wants(FAULT, false) {
+            return;
+        }
+        let mut database = Cluster::start(&SETTINGS).await;
+        let world = World::start(&vec![database.url("postgres"); NODES], self.arguments.logs.as_deref()).await;
+        let rounds = self.arguments.rounds;
+        let trouble = async |world: &mut World| {
+            for round in 0..rounds {
+                // The moment of the blow, which nothing waits for.
+                sleep(Duration::from_millis(fastrand::u64(50..1500))).await;
+                if round % 2 == 0 {
+                    database.kill();
+                    database.restart().await;
+                } else {
+                    let node = &mut world.nodes[round / 2 % NODES];
+                    node.kill().await;
+                    node.start().await;
+                }
+            }
+        };
+        let sum = world.live_through(self.arguments.backends, Mix::All, trouble).await;
+        self.note(Row::new(FAULT, sum));
     }
 
     /// Hundreds of races, so many at a time.

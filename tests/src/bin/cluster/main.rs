@@ -3,6 +3,7 @@
 //! `cargo run -p countersign-tests --bin cluster -- --help`
 
 mod faults;
+mod rolling;
 mod row;
 mod world;
 
@@ -26,6 +27,15 @@ struct Arguments {
     /// Only those that take a few seconds
     #[arg(long)]
     short: bool,
+    /// In place of the table: as many wallets as --wallets says, while the servers are restarted one after the other
+    #[arg(long)]
+    rolling: bool,
+    /// Wallets of that
+    #[arg(long, default_value_t = 2000)]
+    wallets: u32,
+    /// Kills in the row that has them by turns
+    #[arg(long, default_value_t = 12)]
+    rounds: usize,
     /// A folder that gets the servers' logs
     #[arg(long)]
     logs: Option<PathBuf>,
@@ -57,7 +67,13 @@ async fn main() -> ExitCode {
         std::fs::create_dir_all(logs).unwrap();
     }
     let mut table = Table { arguments, failed: false };
+    // Where the limit cannot be raised, the connections that fail will say so.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     row::head();
-    table.all().await;
+    if table.arguments.rolling {
+        table.rolling().await;
+    } else {
+        table.all().await;
+    }
     if table.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

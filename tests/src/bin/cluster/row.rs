@@ -29,6 +29,12 @@ impl Row {
         self
     }
 
+    /// No backend is to notice.
+    pub(crate) fn quiet(self) -> Self {
+        let is_quiet = self.sum.noticed.keys().all(|what| what.starts_with("a wallet"));
+        self.expect(is_quiet, "a backend noticed")
+    }
+
     /// Whether it is as it should be.
     pub(crate) fn print(self) -> bool {
         let Self { fault, sum, may_lose, wrong } = self;

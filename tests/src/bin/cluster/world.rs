@@ -18,8 +18,30 @@ use std::{
 };
 use tokio::{sync::watch, task::JoinSet};
 
-/// Of the wallets' keys every other one has two devices.
-const KEYS: u8 = 8;
+/// How many wallets there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wallets {
+    /// A few, every other one on two devices.
+    Few,
+    /// So many, each on one.
+    Many(u32),
+}
+
+impl Wallets {
+    fn keys(self) -> u32 {
+        match self {
+            Self::Few => 8,
+            Self::Many(keys) => keys,
+        }
+    }
+
+    fn devices(self, key: u32) -> usize {
+        match self {
+            Self::Few if key.is_multiple_of(2) => 2,
+            Self::Few | Self::Many(_) => 1,
+        }
+    }
+}
 
 /// Everybody who is there while something goes wrong.
 pub(crate) struct World {
@@ -37,26 +59,28 @@ impl World {
         for node in &mut nodes {
             node.start().await;
         }
-        Self::with(nodes).await
+        Self::with(nodes, Wallets::Few).await
     }
 
     /// Likewise, where the servers run already.
-    pub(crate) async fn with(nodes: Vec<Node>) -> Self {
+    pub(crate) async fn with(nodes: Vec<Node>, wallets: Wallets) -> Self {
         let ledger = Arc::new(Ledger::default());
         let servers: Vec<_> = nodes.iter().map(|node| node.address).collect();
-        let (mut wallets, mut keys) = (JoinSet::new(), Vec::new());
-        for seed in 1..=KEYS {
-            for number in 0..usize::from(1 + seed % 2) {
-                let key = SigningKey::from_bytes(&[seed; 32]);
+        let (mut living, mut keys) = (JoinSet::new(), Vec::new());
+        for n in 0..wallets.keys() {
+            let mut seed = [1; 32];
+            seed[..4].copy_from_slice(&n.to_le_bytes());
+            for number in 0..wallets.devices(n) {
+                let key = SigningKey::from_bytes(&seed);
                 let device = Device::new(key, number, servers.clone(), Arc::clone(&ledger));
                 if number == 0 {
                     keys.push(device.public_key());
                 }
-                wallets.spawn(device.live());
+                living.spawn(device.live());
             }
         }
-        ledger.wallets(wallets.len()).await;
-        let world = Self { nodes, ledger, keys: keys.into(), wallets };
+        ledger.wallets(living.len()).await;
+        let world = Self { nodes, ledger, keys: keys.into(), wallets: living };
         world.find_all().await;
         world
     }
