@@ -4,7 +4,7 @@ use super::{
     api::{App, Problem, READING, annotate, check_head},
     config::HttpConfig,
     listen::{ConnectionLimit, LentBody, LimitReached, MaybeTlsStream, Peer, WriteTimeout, client, is_trusted, lend},
-    ops::{harden, start},
+    ops::{harden, name_node, start},
     routes::routes,
 };
 use crate::SigningService;
@@ -173,7 +173,7 @@ async fn serve_probe(shared: &Shared, stream: TcpStream) {
             }
             Ok(()) => Problem::no_connection_left().into_response(),
         };
-        harden(&mut response);
+        complete(shared, &mut response);
         Ok::<_, Infallible>(response)
     });
     let connection = http1::Builder::new()
@@ -258,8 +258,16 @@ async fn answer(shared: &Shared, peer: &Peer, request: Request<Incoming>) -> Res
     let mut response = route(shared, peer, Request::from_parts(head, body)).await?;
     // Before the answer: the library closes the connection after it, and a reset would overtake it.
     unread.drain(shared.config.read_timeout).await;
-    harden(&mut response);
+    complete(shared, &mut response);
     Ok(response)
+}
+
+/// Adds what every answer has.
+fn complete(shared: &Shared, response: &mut Response) {
+    harden(response);
+    if let Some(node) = shared.service.node() {
+        name_node(response, node, shared.config.demo.is_some());
+    }
 }
 
 async fn route(shared: &Shared, peer: &Peer, mut request: Request<LentBody>) -> Result<Response, Infallible> {

@@ -1,6 +1,6 @@
-//! The demo page's calls to have the process start anew.
+//! The demo page's calls: which process answers, which of several servers has a wallet, and to have the process start anew.
 //!
-//! Whoever may do this stops everybody's calls. So it is off unless asked for, on a loopback address only, and a browser may do it
+//! Whoever may do the last stops everybody's calls. So it is off unless asked for, on a loopback address only, and a browser may do it
 //! only for a page that this server has served under a name of this machine.
 
 use super::{
@@ -8,15 +8,20 @@ use super::{
     body::read_json,
     call::{READING, json, methods, reply, with_app},
     problem::Problem,
+    signers::public_key,
 };
-use crate::http::{loopback::is_loopback, ops::Demo};
+use crate::{
+    cluster::NodeId,
+    http::{loopback::is_loopback, ops::Demo},
+};
 use bytes::Buf;
+use countersign_protocol::PublicKeyBytes;
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use warp::{
     Filter, Rejection,
-    filters::BoxedFilter,
+    filters::{BoxedFilter, path::Tail},
     http::{HeaderMap, HeaderName, StatusCode, header},
     reply::Response,
 };
@@ -28,6 +33,16 @@ const BODY_LIMIT: usize = 1024;
 #[derive(Serialize)]
 struct Instance<'a> {
     instance: &'a str,
+    /// Which of several servers it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+}
+
+/// Which servers have a connection of a wallet.
+#[derive(Serialize)]
+struct Holders {
+    public_key: PublicKeyBytes,
+    nodes: Vec<String>,
 }
 
 /// A call's body: an object without members.
@@ -35,7 +50,8 @@ struct Instance<'a> {
 #[serde(deny_unknown_fields)]
 struct Restart {}
 
-/// `GET /demo` tells which process answers, and `POST /demo/restart` asks for another.
+/// `GET /demo` tells which process answers, `GET /demo/wallets/{public_key}` which servers have a wallet, and `POST /demo/restart` asks for
+/// another process.
 pub(in crate::http) fn demo(app: &Arc<App>, demo: Option<&Demo>) -> BoxedFilter<(Response,)> {
     let Some(demo) = demo.cloned() else {
         return warp::any().and_then(async || Err::<Response, Rejection>(warp::reject::not_found())).boxed();
@@ -44,7 +60,13 @@ pub(in crate::http) fn demo(app: &Arc<App>, demo: Option<&Demo>) -> BoxedFilter<
     let tell = warp::path!("demo")
         .and(methods(READING))
         .and(with_app(app))
-        .map(move |app: Arc<App>| reply(&app, Ok(instance(&asked))));
+        .map(move |app: Arc<App>| reply(&app, Ok(instance(&app, &asked))));
+    let wallets = warp::path!("demo" / "wallets" / ..)
+        .and(warp::path::tail())
+        .and(methods(READING))
+        .and(with_app(app))
+        .and(warp::header::headers_cloned())
+        .then(get_holders);
     let restart = warp::path!("demo" / "restart")
         .and(methods("POST"))
         .and(with_app(app))
@@ -52,7 +74,17 @@ pub(in crate::http) fn demo(app: &Arc<App>, demo: Option<&Demo>) -> BoxedFilter<
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
         .then(post_restart);
-    tell.or(restart).unify().boxed()
+    tell.or(wallets).unify().or(restart).unify().boxed()
+}
+
+async fn get_holders(key: Tail, app: Arc<App>, headers: HeaderMap) -> Response {
+    let answer = async {
+        own_host(&headers).ok_or_else(|| not_allowed("only a page opened on this machine may ask this"))?;
+        let public_key = public_key(key.as_str())?;
+        let nodes = app.service.holders(&public_key).await?.iter().map(NodeId::to_string).collect();
+        Ok(json(&Holders { public_key, nodes }))
+    };
+    reply(&app, answer.await)
 }
 
 async fn post_restart<B: Buf>(
@@ -67,27 +99,37 @@ async fn post_restart<B: Buf>(
         let Restart {} = read_json(content_type, body, BODY_LIMIT, app.read_timeout).await?;
         tracing::info!("the demo page asks for a restart");
         demo.restart();
-        let mut response = instance(&demo);
+        let mut response = instance(&app, &demo);
         *response.status_mut() = StatusCode::ACCEPTED;
         Ok(response)
     };
     reply(&app, answer.await)
 }
 
-/// Refuses what no page of this server has sent. A browser says which page it was, and no script can change that; a name that
-/// was rebound to this machine is no loopback name.
+/// Refuses what no page of this server has sent. A browser says which page it was, and no script can change that.
 fn check(demo: &Demo, headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let own = text(header::HOST).filter(|host| is_loopback(host)).map(|host| format!("{}://{host}", demo.scheme()));
-    if own.is_some_and(|own| text(header::ORIGIN).is_some_and(|origin| origin.eq_ignore_ascii_case(&own))) {
+    let own = own_host(headers).map(|host| format!("{}://{host}", demo.scheme()));
+    if own.is_some_and(|own| text(headers, header::ORIGIN).is_some_and(|origin| origin.eq_ignore_ascii_case(&own))) {
         return Ok(());
     }
-    let detail = "only a page of this server, opened on this machine, may restart it";
-    Err(Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail))
+    Err(not_allowed("only a page of this server, opened on this machine, may restart it"))
 }
 
-fn instance(demo: &Demo) -> Response {
-    json(&Instance { instance: demo.instance() })
+/// The name by which the caller knows the server, if it is one of this machine: a name that was rebound to this machine is none.
+fn own_host(headers: &HeaderMap) -> Option<&str> {
+    text(headers, header::HOST).filter(|host| is_loopback(host))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn not_allowed(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail)
+}
+
+fn instance(app: &App, demo: &Demo) -> Response {
+    json(&Instance { instance: demo.instance(), node: app.service.node().map(|node| node.to_string()) })
 }
 
 #[cfg(test)]

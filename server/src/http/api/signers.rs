@@ -30,7 +30,8 @@ pub(in crate::http) async fn get_signer(key: Tail, app: Arc<App>, caller: Caller
     reply(&app, signer)
 }
 
-fn public_key(key: &str) -> Result<PublicKeyBytes, Problem> {
+/// The key in a path's last segment.
+pub(super) fn public_key(key: &str) -> Result<PublicKeyBytes, Problem> {
     // Standard base64 has slashes and plus signs, which a path segment carries percent-encoded.
     let key = percent_decode_str(key).decode_utf8().map_err(|_| Problem::malformed("the path is not UTF-8"))?;
     Ok(PublicKey::from_any_text(&key).map_err(invalid_public_key)?.to_bytes())

@@ -3,6 +3,7 @@
 mod background;
 mod demo;
 mod log;
+mod node;
 mod operations;
 mod security_headers;
 mod web_root;
@@ -10,6 +11,7 @@ mod web_root;
 pub(super) use background::start;
 pub use demo::Demo;
 pub use log::LogWriter;
+pub(super) use node::name_node;
 pub(super) use operations::{healthz, jwk_set, metrics, openapi, readyz};
 pub(super) use security_headers::harden;
 pub(super) use web_root::web_root;

@@ -64,6 +64,8 @@ impl SigningService {
             self.0.metrics.given_up.inc();
             tracing::warn!(node = %own, "this node was given up by the others, and goes on under another name");
             dispatcher.let_go_of_all();
+        } else {
+            tracing::info!(node = %own, "one of the servers on this database");
         }
         for node in former {
             self.forget(state, node, now);

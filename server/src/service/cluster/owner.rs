@@ -13,6 +13,8 @@ use crate::{
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use tokio::{sync::oneshot, time::timeout};
+#[cfg(feature = "http")]
+use {crate::SigningError, std::collections::BTreeSet};
 
 /// The most keys that are looked for at once.
 const MOST_KEYS: usize = 1_000;
@@ -51,15 +53,40 @@ impl SigningService {
     /// # Errors
     /// [`SigningError::StorageUnavailable`].
     #[cfg(feature = "http")]
-    pub(crate) async fn connections_everywhere(&self, key: &PublicKeyBytes) -> Result<usize, crate::SigningError> {
+    pub(crate) async fn connections_everywhere(&self, key: &PublicKeyBytes) -> Result<usize, SigningError> {
         let here = self.state().dispatcher.connections_here(key);
-        let Some(hub) = &self.0.hub else { return Ok(here) };
+        Ok(here + self.find_elsewhere(key).await?.len())
+    }
+
+    /// Which of several nodes this is; none where it is the only one, or has no name yet.
+    #[cfg(feature = "http")]
+    pub(crate) fn node(&self) -> Option<NodeId> {
+        self.0.hub.as_ref()?;
+        let own = self.state().cluster.as_ref().map(|cluster| cluster.links.own());
+        own.filter(|own| *own != NodeId::from_bits(0))
+    }
+
+    /// The nodes that have a connection of a key.
+    ///
+    /// # Errors
+    /// [`SigningError::StorageUnavailable`].
+    #[cfg(feature = "http")]
+    pub(crate) async fn holders(&self, key: &PublicKeyBytes) -> Result<BTreeSet<NodeId>, SigningError> {
+        let is_here = self.state().dispatcher.connections_here(key) > 0;
+        let own = self.node().filter(|_| is_here);
+        Ok(self.find_elsewhere(key).await?.into_iter().map(|presence| presence.node).chain(own).collect())
+    }
+
+    /// The connections of a key on other nodes.
+    #[cfg(feature = "http")]
+    async fn find_elsewhere(&self, key: &PublicKeyBytes) -> Result<Vec<Presence>, SigningError> {
+        let Some(hub) = &self.0.hub else { return Ok(Vec::new()) };
         let (finder, found) = oneshot::channel();
         // Fails only where nobody waits for it any more.
         hub.find(vec![*key], Completion::new(move |found| drop(finder.send(found))));
         match timeout(FIND_TIMEOUT, found).await {
-            Ok(Ok(Ok(elsewhere))) => Ok(here + elsewhere.len()),
-            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Err(crate::SigningError::StorageUnavailable),
+            Ok(Ok(Ok(elsewhere))) => Ok(elsewhere),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Err(SigningError::StorageUnavailable),
         }
     }
 
