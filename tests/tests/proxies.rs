@@ -1,6 +1,6 @@
-//! The proxies as docs/operating.md has them, in front of the real server: what the API documents is what its callers get.
+//! The proxies as docs/operating.md and docs/cluster.md have them, in front of the real server: what the API documents is what its callers get.
 //!
-//! nginx and Caddy have to be there: `make proxy-tests` installs them.
+//! nginx, Caddy and PostgreSQL have to be there: `make proxy-tests` installs them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::limits::{MAX_BATCH, MAX_MESSAGE_BYTES};
@@ -96,4 +96,10 @@ async fn behind_nginx_everything_documented_passes() {
 #[ignore = "needs Caddy: make proxy-tests"]
 async fn behind_caddy_everything_documented_passes() {
     everything_documented_passes(Proxied::by_caddy().await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Caddy and PostgreSQL: make proxy-tests"]
+async fn behind_the_balancer_everything_documented_passes() {
+    everything_documented_passes(Proxied::balanced().await).await;
 }
