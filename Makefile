@@ -1,9 +1,9 @@
-# Three commands to know: `make demo`, `make test` and `make bench`. Each line is one a person could type.
+# Four commands to know: `make demo`, `make cluster`, `make test` and `make bench`. Each line is one a person could type.
 # Needed beforehand: Rust (rustup), Node.js 20 or later, and apt where browsers have to be installed for the tests.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -23,6 +23,7 @@ endef
 
 help:
 	@echo "make demo   build everything, start the server, print the address of the demo page"
+	@echo "make cluster  the same with three servers on one PostgreSQL, behind a balancer"
 	@echo "make test   check and test everything, in real browsers too"
 	@echo "make bench  measure the server against what people would use instead; needs two idle cores"
 	@echo "make sdk-bench  measure the npm package beside other libraries"
@@ -30,7 +31,16 @@ help:
 demo: build page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
-test: lint tested-build rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests accepts
+# Nothing of it is a service of the system, and nothing is left when it ends. Looked for before anything is built.
+cluster: cluster-programs page
+	cargo build -p countersign-server -p countersign-tests --bin countersign --bin demo_cluster
+	target/debug/demo_cluster --listen $(LISTEN)
+
+cluster-programs:
+	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
+		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
+
+test: lint tested-build rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -79,6 +89,7 @@ postgres-tests: tested-build
 proxy-tests: tested-build
 	scripts/ensure-program.sh nginx nginx
 	scripts/ensure-program.sh caddy caddy
+	scripts/ensure-program.sh pg_ctlcluster postgresql
 	scripts/ensure-program.sh promtool prometheus
 	cargo test -p countersign-tests --test proxies --test operating -- --ignored
 
@@ -116,6 +127,14 @@ browser-tests: tested-build page
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
 	$(call npm_ci,tests/browser)
 	npm test --prefix tests/browser
+
+# The page behind the balancer, and its servers killed. Other faults of several servers need no browser, and are tested elsewhere.
+cluster-browser-tests: tested-build page
+	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core
+	scripts/ensure-program.sh pg_ctlcluster postgresql
+	scripts/ensure-program.sh caddy caddy
+	$(call npm_ci,tests/browser)
+	COUNTERSIGN_CLUSTER_BIN=$(CURDIR)/target/debug/demo_cluster node --test tests/browser/cluster.test.mjs
 
 # One table of cases in Chromium, Firefox and WebKitGTK: what a human was shown, and how the backend's requests ended.
 engine-tests: tested-build sdk

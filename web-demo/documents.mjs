@@ -9,6 +9,7 @@ const DOCUMENTS = new Map([
   ['docs/http-api.md', { name: 'backend', title: 'Backend guide' }],
   ['docs/embedding.md', { name: 'embedding', title: 'Embedding' }],
   ['docs/operating.md', { name: 'operating', title: 'Operating' }],
+  ['docs/cluster.md', { name: 'cluster', title: 'Several servers' }],
   ['sdk-wasm/README.md', { name: 'npm', title: 'npm package' }],
 ]);
 

@@ -45,6 +45,10 @@ struct Arguments {
     #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// Set by a demo that was told to be away for a while
+    #[arg(long, env = restart::START_AFTER, value_name = "MS", hide = true)]
+    start_after_ms: Option<u64>,
+
     #[command(flatten)]
     settings: Settings,
 }
@@ -94,6 +98,7 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     if let Some(Command::Token { name, id }) = &arguments.command {
         return print_token(name, id.as_deref());
     }
+    thread::sleep(Duration::from_millis(arguments.start_after_ms.unwrap_or(0)));
     let settings = match &arguments.config {
         Some(path) => {
             let mut settings = Settings::from_file(path)?;
@@ -154,12 +159,12 @@ async fn listen(settings: Settings, log: LogWriter) -> Result<(), Box<dyn Error>
 
 /// Once the demo page asks for it, lets another process take this one's place; returns where that has failed.
 async fn restart_wanted(demo: Option<&Demo>, bound: SocketAddr) -> Result<(), Box<dyn Error>> {
-    match demo {
+    let down = match demo {
         Some(demo) => demo.restart_wanted().await,
         None => pending().await,
-    }
+    };
     tokio::time::sleep(RESTART_GRACE).await;
-    match restart::restart(bound) {
+    match restart::restart(bound, down) {
         Err(error) => Err(format!("--demo: could not be started anew: {error}").into()),
     }
 }

@@ -2,19 +2,25 @@
 
 use std::{
     convert::Infallible, env, ffi::OsString, io, net::SocketAddr, os::unix::process::CommandExt, process::Command,
+    time::Duration,
 };
+
+/// Tells the next process for how long, in milliseconds, it is to wait before it does anything.
+pub(crate) const START_AFTER: &str = "COUNTERSIGN_START_AFTER_MS";
 
 const LISTEN: &str = "--listen";
 
-/// Ends this process as a crash would and starts the same program anew, on the same address. Sockets, locks and memory go; standard
-/// input, output and error stay.
+/// Ends this process as a crash would and starts the same program anew, on the same address, after the time `down`. Sockets, locks and
+/// memory go; standard input, output and error stay.
 ///
 /// # Errors
 /// Where the program could not be started; this process then goes on.
-pub(crate) fn restart(bound: SocketAddr) -> io::Result<Infallible> {
+pub(crate) fn restart(bound: SocketAddr, down: Duration) -> io::Result<Infallible> {
     // Port 0 would have the system choose another one.
     let arguments = without_listen(env::args_os().skip(1));
-    Err(Command::new(env::current_exe()?).args(arguments).env("COUNTERSIGN_LISTEN", bound.to_string()).exec())
+    let mut next = Command::new(env::current_exe()?);
+    next.args(arguments).env("COUNTERSIGN_LISTEN", bound.to_string()).env(START_AFTER, down.as_millis().to_string());
+    Err(next.exec())
 }
 
 /// The arguments without `--listen ADDRESS`, so that the environment's holds.

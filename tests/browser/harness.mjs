@@ -57,14 +57,18 @@ export class Server {
    * @param {{ port?: number, webRoot?: string, args?: string[] }} options `port` 0 has the system choose; `args` are further arguments
    */
   static async start({ port = 0, webRoot = WEB_ROOT, args = [] } = {}) {
-    const command = [...WITH_US, BINARY, '--listen', `127.0.0.1:${port}`, '--web-root', webRoot, ...args];
-    const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
-    const server = new Server(child);
-    const url = await Promise.race([listening(child.stdout), once(child, 'error').then(([error]) => Promise.reject(error))]);
-    if (!url) throw new Error(`${BINARY} did not start`, { cause: server.report() });
-    server.url = url;
-    server.port = Number(new URL(url).port);
+    const server = new Server(run([...WITH_US, BINARY, '--listen', `127.0.0.1:${port}`, '--web-root', webRoot, ...args]));
+    await server.listening();
     return server;
+  }
+
+  /** Waits until it says where it listens. */
+  async listening() {
+    const { stdout } = this.#process;
+    const url = await Promise.race([addressFrom(stdout), once(this.#process, 'error').then(([error]) => Promise.reject(error))]);
+    if (!url) throw new Error(`${this.#process.spawnargs.join(' ')} did not start`, { cause: this.report() });
+    this.url = url;
+    this.port = Number(new URL(url).port);
   }
 
   /** Whether it has ended, and the last it logged, as an addition to an error. */
@@ -132,8 +136,11 @@ export class Server {
   }
 }
 
+/** @param {string[]} command */
+export const run = ([program, ...args]) => spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+
 /** The address that a starting server names on its standard output; null if it ends without one. */
-async function listening(stdout) {
+async function addressFrom(stdout) {
   for await (const line of createInterface({ input: stdout })) {
     const url = line.match(/^listening on (https?:\/\/\S+)/)?.[1];
     if (url) return url;

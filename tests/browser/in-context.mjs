@@ -4,14 +4,14 @@ import { test } from 'node:test';
 import { Watch } from './watch.mjs';
 
 /**
- * @param {ReturnType<typeof import('./harness.mjs').world>} world
+ * @param {Pick<ReturnType<typeof import('./harness.mjs').world>, 'server' | 'newContext'>} world
  * @param {string} name
  * @param {(given: { context: import('playwright-core').BrowserContext, watch: Watch }) => Promise<void>} body
- * @param {import('playwright-core').BrowserContextOptions & { tolerated?: RegExp[] }} options of the browser context, and `tolerated`:
- *   patterns of console errors the test causes on purpose
+ * @param {import('playwright-core').BrowserContextOptions & { tolerated?: RegExp[], skip?: string | false }} options of the browser context;
+ *   `tolerated`: patterns of console errors the test causes on purpose; `skip`: why it cannot be run here
  */
-export function inContext(world, name, body, { tolerated, ...options } = {}) {
-  test(name, async () => {
+export function inContext(world, name, body, { tolerated, skip = false, ...options } = {}) {
+  test(name, { skip }, async () => {
     const context = await world.newContext(options);
     const watch = new Watch(world.server.url, tolerated);
     try {

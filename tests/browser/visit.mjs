@@ -112,7 +112,7 @@ export class Tab {
  * @param {(given: { tab: Tab, context: import('playwright-core').BrowserContext, world: World, prompts: Prompts, watch: import('./watch.mjs').Watch }) => Promise<void>} body
  * @param {Parameters<typeof inContext>[3] & { prepare?(context: import('playwright-core').BrowserContext): unknown }} options of `inContext`, and
  *   `prepare`: called with the context before the page is opened
- * @typedef {ReturnType<typeof import('./harness.mjs').world>} World
+ * @typedef {Parameters<typeof inContext>[0]} World
  */
 export function scenario(world, name, body, { prepare, ...options } = {}) {
   inContext(

@@ -78,6 +78,22 @@ type Outcome =
   /** No answer at all. */
   | { kind: 'unreachable'; ms: number };
 
+/** What a call takes beside its body. */
+interface CallOptions {
+  token: string;
+  signal: AbortSignal;
+  /** Called with the one of several servers that has answered. */
+  onNode?(node: string): void;
+}
+
+/** A server of a demo. */
+interface DemoServer {
+  /** Its process. */
+  instance: string;
+  /** Which of several it is. */
+  node?: string;
+}
+
 /** A signature that verifies, all in base64. */
 interface Signed {
   publicKey: string;
@@ -153,6 +169,7 @@ interface PageElements {
   'rule-form': HTMLFormElement & { elements: RuleFields };
   cancel: HTMLButtonElement;
   durable: HTMLInputElement;
+  'kill-node': HTMLButtonElement;
   'new-key': HTMLButtonElement;
   'second-device': HTMLDetailsElement;
   'show-heartbeats': HTMLInputElement;

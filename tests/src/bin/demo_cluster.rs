@@ -109,9 +109,9 @@ fn with_page(address: SocketAddr, nodes: &[SocketAddr]) -> String {
 fn welcome(address: SocketAddr, running: &Running) -> String {
     let processes: Vec<_> = running.nodes.iter().map(|node| node.id().to_string()).collect();
     format!(
-        "\nThree servers on one PostgreSQL, and a balancer in front:\n\n  http://{address}\n\n\
-         The servers are the processes {}; kill one if you like. Their logs are in {}.\n\
-         Ctrl-C ends everything, and leaves nothing behind.\n",
+        "listening on http://{address}\n\n\
+         Three servers on one PostgreSQL, with Caddy in front. They are the processes {}; kill one if you like.\n\
+         Their logs are in {}. Ctrl-C ends everything, and leaves nothing behind.\n",
         processes.join(", "),
         running.folder.path().display()
     )

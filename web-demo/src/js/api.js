@@ -8,16 +8,19 @@ export const ENDPOINT = new URL('/v1/send_to_sign', location.href).href;
 export const RESPOND_ASYNC = 'respond-async';
 
 const RETRY_MS = 1_000;
+const DEMO_MS = 2_000;
+/** What a proxy says whose server is not there, or goes while it has a call. */
+const GONE = [502, 503, 504];
 
 /**
  * Asks for a signature, or several, and waits for what comes of it. Never throws.
  *
  * @param {CallBody} body the request as the API takes it
- * @param {{ durableAs?: string, token: string, signal: AbortSignal }} options the idempotency key under which it is to be written down, if it
- *   is; the bearer token, or empty; abort the signal to stop waiting, and the server withdraws a request that is not written down
+ * @param {CallOptions & { durableAs?: string }} options the idempotency key under which it is to be written down, if it is; the bearer token,
+ *   or empty; abort the signal to stop waiting, and the server withdraws a request that is not written down
  * @returns {Promise<Outcome>}
  */
-export async function sendToSign(body, { durableAs, token, signal }) {
+export async function sendToSign(body, { durableAs, token, signal, onNode }) {
   const started = performance.now();
   const took = () => performance.now() - started;
   const durable = durableAs !== undefined && { prefer: RESPOND_ASYNC, 'idempotency-key': durableAs };
@@ -25,6 +28,10 @@ export async function sendToSign(body, { durableAs, token, signal }) {
   try {
     const response = await fetch(ENDPOINT, { method: 'POST', headers, body: JSON.stringify(body), signal });
     const { status } = response;
+    const node = response.headers.get('countersign-node');
+    if (node) onNode?.(node);
+    // A proxy's own words, not the server's: that is gone, and what has become of the call with it.
+    if (GONE.includes(status) && !response.headers.get('content-type')?.includes('json')) return { kind: 'unreachable', ms: took() };
     const answer = parse(await response.text(), status);
     if (!response.ok) return { kind: 'problem', status, body: answer, ms: took(), retryAfter: response.headers.get('retry-after') };
     if (status === 202) return { kind: 'accepted', status, requests: answer.requests ?? [answer], ms: took() };
@@ -40,17 +47,17 @@ export async function sendToSign(body, { durableAs, token, signal }) {
  * connection broke is then found out, and nobody is asked twice.
  *
  * @param {CallBody} body
- * @param {{ token: string, signal: AbortSignal, onLost(): void }} options `onLost` is called each time there was no answer
+ * @param {CallOptions & { onLost(): void }} options `onLost` is called each time there was no answer
  * @returns {Promise<Outcome>}
  */
-export async function sendDurably(body, { token, signal, onLost }) {
+export async function sendDurably(body, { onLost, ...options }) {
   const durableAs = randomKey();
   for (;;) {
-    const outcome = await sendToSign(body, { durableAs, token, signal });
+    const outcome = await sendToSign(body, { durableAs, ...options });
     if (outcome.kind !== 'unreachable') return outcome;
     onLost();
     // Given up meanwhile: the next turn says so.
-    await pause(RETRY_MS, signal).catch(() => {});
+    await pause(RETRY_MS, options.signal).catch(() => {});
   }
 }
 
@@ -79,23 +86,40 @@ export async function signerConnections(publicKey, token) {
 }
 
 /**
- * Which process of the server answers; null where there is none, or none that can be restarted from here.
+ * Which process of the server answers, and which of several servers it is; null where there is none, or none that can be restarted from here.
  *
- * @returns {Promise<string | null>}
+ * @param {string} [path] that of one of several servers
+ * @returns {Promise<DemoServer | null>}
  */
-export async function demoInstance() {
+export const demoServer = (path = '') => demoCall(`${path}/demo`);
+
+/**
+ * Which of several servers have a connection of a key; null where none can tell.
+ *
+ * @param {string} publicKey
+ * @returns {Promise<string[] | null>}
+ */
+export const nodesWith = async (publicKey) => (await demoCall(`/demo/wallets/${encodeURIComponent(publicKey)}`))?.nodes ?? null;
+
+/**
+ * Has the server's process end and start anew; whether it agreed.
+ *
+ * @param {{ path?: string, downMs?: number }} options `path` is that of one of several servers, `downMs` how long it is to be away
+ */
+export async function restartServer({ path = '', downMs } = {}) {
+  const body = JSON.stringify({ down_ms: downMs });
+  const response = await fetch(`${path}/demo/restart`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  return response.ok;
+}
+
+/** @param {string} path */
+async function demoCall(path) {
   try {
-    const response = await fetch('/demo');
-    return response.ok ? (await response.json()).instance : null;
+    const response = await fetch(path, { signal: AbortSignal.timeout(DEMO_MS) });
+    return response.ok ? await response.json() : null;
   } catch {
     return null;
   }
-}
-
-/** Has the server's process end and start anew; whether it agreed. */
-export async function restartServer() {
-  const response = await fetch('/demo/restart', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
-  return response.ok;
 }
 
 /**

@@ -16,11 +16,12 @@ import { watched } from './watched.js';
  *
  * @param {object} options
  * @param {() => void} options.onAsk called when the visitor asks
+ * @param {(node: string) => void} options.onNode called with the one of several servers that has answered a call
  * @param {(id: string) => void} options.onAnswer called with the request id of each answer that names one
  * @param {(end: { signed: Signed[], isKnown: boolean }) => void} options.onEnd called at the end of what was asked with the signatures that verify,
  *   and whether it is known how it ended
  */
-export function backendPanel({ onAsk, onAnswer, onEnd }) {
+export function backendPanel({ onAsk, onNode, onAnswer, onEnd }) {
   const form = byId('ask');
   const { signer, token, several } = form.elements;
   const progress = progressView();
@@ -77,7 +78,7 @@ export function backendPanel({ onAsk, onAnswer, onEnd }) {
     offerRequest(requestsOpen > 0);
     watching = asked.durable ? null : watched(asked.body, Date.now());
     progress.start(watching?.requests ?? []);
-    const options = { token: token.value, signal: waiting.signal };
+    const options = { token: token.value, signal: waiting.signal, onNode };
     const outcome = await (asked.durable ? sendDurably(asked.body, { ...options, onLost: showRetrying }) : sendToSign(asked.body, options));
     onEnd({ signed: await showOutcome(outcome, asked), isKnown: outcome.kind !== 'unreachable' });
     waiting = watching = null;

@@ -1,5 +1,6 @@
 import { attackPanel } from './attacks/panel.js';
 import { backendPanel } from './backend-panel.js';
+import { clusterPanel } from './cluster/panel.js';
 import { codeTabs } from './code-tabs.js';
 import { guide } from './guide.js';
 import { secondDevice } from './second-device.js';
@@ -8,10 +9,12 @@ import { walletPanel } from './wallet-panel.js';
 import { frameLog } from './wire/frame-log.js';
 
 const way = guide();
+const cluster = clusterPanel();
 const log = frameLog();
 const check = verifyPanel({ onFlip: way.flipped });
 const backend = backendPanel({
   onAsk: way.asked,
+  onNode: cluster.called,
   onAnswer: (id) => wallet.cardOf(id)?.linkToAnswer(),
   onEnd({ signed, isKnown }) {
     way.ended(signed.length > 0, isKnown);
@@ -23,7 +26,9 @@ const wallet = walletPanel({
   onKey(publicKey) {
     backend.useWalletKey(publicKey);
     void device.useKey(publicKey);
+    cluster.useKey(publicKey);
   },
+  onState: cluster.walletIs,
   onOpen: backend.requestsWait,
   onExample: backend.suggest,
   onFrame(frame) {

@@ -17,11 +17,12 @@ const KEY_GROUP = 11;
  *
  * @param {object} options
  * @param {(publicKey: string) => void} options.onKey called with the public key whenever it changes
+ * @param {(state: string) => void} options.onState called with the state of its connection whenever that changes
  * @param {(count: number) => void} options.onOpen called with the number of requests that wait for a decision
  * @param {(frame: FrameSeen) => void} options.onFrame called with each frame of the wallet
  * @param {(text: string) => void} options.onExample called with a message that the backend could ask for
  */
-export function walletPanel({ onKey, onOpen, onFrame, onExample }) {
+export function walletPanel({ onKey, onState, onOpen, onFrame, onExample }) {
   const requests = requestList(onOpen);
   const standby = standbyNotice();
   const allowed = rules(onExample);
@@ -65,6 +66,7 @@ export function walletPanel({ onKey, onOpen, onFrame, onExample }) {
   /** @param {import('countersign').StateEvent} event */
   function showState(event) {
     showConnection(event);
+    onState(event.state);
     const standsBy = event.state === 'standby';
     if (standsBy) requests.clear();
     standby.show(standsBy);

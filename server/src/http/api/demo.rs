@@ -18,7 +18,7 @@ use bytes::Buf;
 use countersign_protocol::PublicKeyBytes;
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use warp::{
     Filter, Rejection,
     filters::{BoxedFilter, path::Tail},
@@ -45,10 +45,17 @@ struct Holders {
     nodes: Vec<String>,
 }
 
-/// A call's body: an object without members.
+/// The longest time for which there is no process in between.
+const MAX_DOWN_MS: u64 = 60_000;
+
+/// A call's body.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Restart {}
+struct Restart {
+    /// For how long there is to be no process in between: the page shows what becomes of a server's wallets and requests meanwhile.
+    #[serde(default)]
+    down_ms: u64,
+}
 
 /// `GET /demo` tells which process answers, `GET /demo/wallets/{public_key}` which servers have a wallet, and `POST /demo/restart` asks for
 /// another process.
@@ -96,9 +103,12 @@ async fn post_restart<B: Buf>(
     let answer = async {
         check(&demo, &headers)?;
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let Restart {} = read_json(content_type, body, BODY_LIMIT, app.read_timeout).await?;
-        tracing::info!("the demo page asks for a restart");
-        demo.restart();
+        let Restart { down_ms } = read_json(content_type, body, BODY_LIMIT, app.read_timeout).await?;
+        if down_ms > MAX_DOWN_MS {
+            return Err(Problem::malformed("down_ms is at most 60000"));
+        }
+        tracing::info!(down_ms, "the demo page asks for a restart");
+        demo.restart(Duration::from_millis(down_ms));
         let mut response = instance(&app, &demo);
         *response.status_mut() = StatusCode::ACCEPTED;
         Ok(response)

@@ -24,7 +24,7 @@ impl World {
         let seen =
             Honest::live_through(proxied.address, Some(&token), async |honest| honest.signatures(wanted).await).await;
         let quiet = seen.noticed.is_empty();
-        self.note(Row::of(fault, &proxied.server, 32, seen).expect(quiet, "somebody noticed it"));
+        self.note(Row::of(fault, &proxied.servers[0], 32, seen).expect(quiet, "somebody noticed it"));
         proxied.finish().await;
     }
 

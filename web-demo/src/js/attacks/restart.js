@@ -1,5 +1,5 @@
-import { demoInstance, restartServer } from '../api.js';
-import { isRepeated } from '../wire/tap.js';
+import { demoServer, restartServer } from '../api.js';
+import { pathToWallet } from '../cluster/nodes.js';
 import { allEnded, allSigned, askedOnce, tookPlace } from './verdict.js';
 
 const POLL_MS = 150;
@@ -11,8 +11,7 @@ export const restart = {
   summary: 'The server’s process ends while you are being asked, and another takes its place.',
   why: 'A request that has to outlive its caller is on disk before it is accepted. The wallet knows it again by its id.',
   async run(scene) {
-    const before = await demoInstance();
-    if (!before) {
+    if (!(await demoServer())) {
       return [
         tookPlace(
           false,
@@ -35,11 +34,14 @@ export const restart = {
     if (refused) return [tookPlace(false, `The server keeps no requests (${refused.code}). Start it with --data-dir.`)];
     await scene.until('the wallet to ask', () => scene.prompts.size === 1);
 
+    const path = await pathToWallet(victim.publicKey);
+    const before = path === undefined ? null : await demoServer(path);
+    if (!before) return [tookPlace(false, 'None of the servers has this wallet.')];
     scene.say('attacker', 'has the server’s process end at once.');
-    if (!(await restartServer())) return [tookPlace(false, 'The server refused to be restarted.')];
-    const after = await nextInstance(before);
-    scene.say('server', after ? `is another process: ${after} in place of ${before}.` : 'did not come back.');
-    await scene.until('the wallet to be back', () => isRepeated(victim.last('sign_request')?.frame));
+    if (!(await restartServer({ path }))) return [tookPlace(false, 'The server refused to be restarted.')];
+    const after = await nextInstance(path, before.instance);
+    scene.say('server', after ? `is another process: ${after} in place of ${before.instance}.` : 'did not come back.');
+    await scene.until('the wallet to be back', () => victim.all('welcome').length > 1);
     decide();
     await end;
     return [
@@ -54,13 +56,14 @@ export const restart = {
 /**
  * Which process answers once it is not `before`; null if none does in a while.
  *
+ * @param {string | undefined} path of the server
  * @param {string} before
  */
-async function nextInstance(before) {
+async function nextInstance(path, before) {
   const deadline = Date.now() + 15_000;
   while (Date.now() < deadline) {
-    const now = await demoInstance();
-    if (now && now !== before) return now;
+    const now = await demoServer(path);
+    if (now && now.instance !== before) return now.instance;
     await new Promise((resolve) => {
       setTimeout(resolve, POLL_MS);
     });
