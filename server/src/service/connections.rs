@@ -41,6 +41,7 @@ impl SigningService {
         let result = state.dispatcher.introduce(id, key, device, introduced.proven, superseded, now);
         if result.is_ok() {
             self.announce(&state, id);
+            self.0.changed.notify_waiters();
         }
         self.carry_out(state, now);
         result.map(|()| Welcome {

@@ -59,6 +59,9 @@ impl SigningService {
         };
         let (key, expires_at) = (*public_key, *expires_at);
         let is_located = self.locate(&key).await;
+        if !queue {
+            self.wait_for_arrival(&key).await;
+        }
         let accepted = self.begin_durably(records, idempotency, queue);
         let accepted = accepted.map_err(|error| Self::unless_unknown(error, is_located))?;
         tokio::select! {

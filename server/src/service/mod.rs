@@ -85,7 +85,7 @@ struct Inner {
     hub: Option<Arc<dyn Hub>>,
     told_at_once: ToldAtOnce<Told>,
     state: Mutex<State>,
-    /// Told whenever a request or a connection has gone.
+    /// Told whenever a request or a connection has gone, or a wallet has come.
     changed: Notify,
     /// Told when a durable request was taken, whose deadline may be the next one.
     deadlines: Notify,

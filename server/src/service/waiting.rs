@@ -37,10 +37,9 @@ impl SigningService {
         &self,
         records: SmallVec<[Box<Record>; 1]>,
     ) -> Result<SmallVec<[Waiting<'_>; 1]>, SigningError> {
-        let is_located = match records.first() {
-            Some(first) => self.locate(&first.public_key).await,
-            None => true,
-        };
+        let Some(key) = records.first().map(|first| first.public_key) else { return self.ask(records) };
+        let is_located = self.locate(&key).await;
+        self.wait_for_arrival(&key).await;
         self.ask(records).map_err(|error| Self::unless_unknown(error, is_located))
     }
 

@@ -55,6 +55,7 @@ impl SigningService {
         match mail {
             Mail::Arrived { connection, public_key, device } => {
                 meet(state, &Presence { node: from, connection, public_key, device }, now);
+                self.0.changed.notify_waiters();
             }
             Mail::Left { connection } => {
                 if cluster.watches.node_of(connection) == Some(from) {
@@ -97,7 +98,11 @@ impl SigningService {
                 }
             }
             Mail::Withdraw { request_id } => dispatcher.cancel(request_id, now),
-            Mail::Orphans => self.take_over(state),
+            Mail::Orphans => {
+                // Said by a node that stops.
+                cluster.moves.begin(from);
+                self.take_over(state);
+            }
             // The one is taken elsewhere, the other for those who know what it means.
             Mail::FromWallet { .. } | Mail::Other => {}
         }

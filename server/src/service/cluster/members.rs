@@ -38,6 +38,10 @@ impl SigningService {
         let Some(cluster) = &mut state.cluster else { return };
         cluster.take_over_at.get_or_insert(now.after(BETWEEN_TAKE_OVERS));
         let known = cluster.links.own();
+        if known == NodeId::from_bits(0) {
+            // Whoever starts may have been stopped, or another one for it to take its place.
+            cluster.moves.end(known, now);
+        }
         if nodes.own != known {
             self.become_another(&mut state, nodes.own, known != NodeId::from_bits(0), now);
         }
@@ -108,6 +112,7 @@ impl SigningService {
     fn forget(&self, state: &mut State, node: NodeId, now: Timestamp) {
         let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
         cluster.repairs.remove(&node);
+        cluster.moves.end(node, now);
         for connection in cluster.watches.remove_of(Some(node)) {
             dispatcher.disconnect(connection, now);
         }

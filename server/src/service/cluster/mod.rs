@@ -10,6 +10,8 @@ mod tests;
 
 pub(super) use members::Hears;
 
+use leaving::Moves;
+
 use crate::{
     cluster::{Guests, Inquiries, Letter, Links, Mail, NodeId, Watches},
     record::Record,
@@ -43,6 +45,7 @@ pub(super) struct Cluster {
     followers: HashMap<RequestId, SmallVec<[NodeId; 1]>>,
     /// Who waits for a key to have been looked for; told whether it was.
     seekers: HashMap<PublicKeyBytes, Vec<oneshot::Sender<bool>>>,
+    moves: Moves,
     /// Nodes whose connections are to be looked for once more.
     repairs: BTreeSet<NodeId>,
     /// Connections of this node that the database does not know of yet.
@@ -65,6 +68,7 @@ impl Cluster {
             inquiries: Inquiries::default(),
             followers: HashMap::new(),
             seekers: HashMap::new(),
+            moves: Moves::default(),
             repairs: BTreeSet::new(),
             unannounced: BTreeSet::new(),
             is_taking_over: false,

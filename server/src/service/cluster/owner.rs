@@ -134,6 +134,7 @@ impl SigningService {
         for presence in found.unwrap_or_default() {
             meet(state, &presence, now);
         }
+        self.0.changed.notify_waiters();
         self.carry_out_effects(state, now);
         if let Some(cluster) = &mut state.cluster
             && let Some(node) = repaired.filter(|_| knowledge == Knowledge::Known)

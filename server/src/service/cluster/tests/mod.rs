@@ -13,6 +13,7 @@ use countersign_protocol::{
 use ed25519_dalek::{Signer as _, SigningKey};
 use smallvec::smallvec;
 use std::{
+    pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -296,4 +297,36 @@ fn a_call_goes_on_with_the_wallets_that_are_here_while_the_database_is_away() {
     let request = wallet.request();
     assert_eq!(wallet.sign(&request), Some(AckOutcome::Accepted));
     assert!(is_signed(waiting.poll().unwrap().end.as_ref()));
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_wallet_that_moves_is_answered_when_it_has_come() {
+    let world = World::new(2);
+    let wallet = connect(&world.services[1], 1);
+    world.go_on();
+    world.services[1].begin_drain();
+    drop(wallet);
+    world.go_on();
+    let service = &world.services[0];
+    let key = signing_key().verifying_key().to_bytes().into();
+    assert_eq!(service.connections_of(&key), 0);
+    let mut asking = pin!(service.ask_everywhere(smallvec![Box::new(record(service, 1))]));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(asking.as_mut().poll(&mut context).is_pending(), "it looks for the wallet");
+    world.go_on();
+    assert!(asking.as_mut().poll(&mut context).is_pending(), "there is none yet");
+    let mut wallet = connect(service, 2);
+    let Poll::Ready(Ok(_waiting)) = asking.poll(&mut context) else { panic!("the wallet has come") };
+    wallet.request();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wallet_that_does_not_come_is_not_connected() {
+    let world = World::new(2);
+    world.services[1].begin_drain();
+    world.go_on();
+    let service = &world.services[0];
+    let asking = service.ask_everywhere(smallvec![Box::new(record(service, 1))]);
+    let (asked, ()) = tokio::join!(biased; asking, async { world.go_on() });
+    assert_eq!(asked.map(drop).unwrap_err(), SigningError::SignerNotConnected);
 }
