@@ -40,6 +40,11 @@ impl Node {
         self.process = Some(ServerProcess::spawn_at(command, self.address, log).await);
     }
 
+    /// Whether it has been started, and neither killed nor stopped since.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// Sends it a signal.
     pub async fn signal(&self, name: &str) {
         if let Some(process) = &self.process {
@@ -60,10 +65,5 @@ impl Node {
         if let Some(process) = self.process.take() {
             process.wait().await;
         }
-    }
-
-    /// The process's memory: at present and at most, in bytes.
-    pub fn memory(&self) -> (u64, u64) {
-        self.process.as_ref().map_or((0, 0), |process| (process.resident(), process.peak()))
     }
 }

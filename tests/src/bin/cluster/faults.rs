@@ -101,6 +101,7 @@ impl Table {
         self.synchronous_failover().await;
         self.asynchronous_failover().await;
         self.blows().await;
+        self.storm().await;
         self.race("one idempotency key at two nodes at the same moment, 400 times", true, 400, Caller::race_for_a_key)
             .await;
         self.race(
@@ -221,6 +222,53 @@ impl Table {
                     let node = &mut world.nodes[round / 2 % NODES];
                     node.kill().await;
                     node.start().await;
+                }
+            }
+        };
+        let sum = world.live_through(self.arguments.backends, Mix::All, trouble).await;
+        self.note(Row::new(FAULT, sum));
+    }
+
+    /// One after the other and several at once, as chance has it.
+    async fn storm(&mut self) {
+        const FAULT: &str = "all of these by chance";
+        if !self.wants(FAULT, false) {
+            return;
+        }
+        let mut database = Cluster::start(&SETTINGS).await;
+        let (proxies, urls) = behind_proxies(&database).await;
+        let world = World::start(&urls, self.arguments.logs.as_deref()).await;
+        let rounds = self.arguments.rounds;
+        let trouble = async |world: &mut World| {
+            for _ in 0..rounds {
+                let n = fastrand::usize(..NODES);
+                let moods = [
+                    Mood::Passes,
+                    Mood::Passes,
+                    Mood::CutsAfterCommits(20),
+                    Mood::DropsNotifications(50),
+                    Mood::DropsNotifications(100),
+                    Mood::Silent,
+                    Mood::Away,
+                ];
+                for proxy in &proxies {
+                    proxy.set(moods[fastrand::usize(..moods.len())]);
+                }
+                match fastrand::usize(..4) {
+                    0 => world.nodes[n].kill().await,
+                    1 => world.nodes[n].signal("STOP").await,
+                    2 => {
+                        database.kill();
+                        database.restart().await;
+                    }
+                    _ => {}
+                }
+                sleep(Duration::from_millis(fastrand::u64(200..6500))).await;
+                // A node that starts needs its database.
+                set_all(&proxies, Mood::Passes);
+                world.nodes[n].signal("CONT").await;
+                if !world.nodes[n].is_running() {
+                    world.nodes[n].start().await;
                 }
             }
         };
