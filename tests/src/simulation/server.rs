@@ -126,6 +126,10 @@ impl<'a> Server<'a> {
     pub(super) fn conversation_timer(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
         let now = ground.instant();
         let Some(talk) = self.talks.get_mut(&link) else { return };
+        // That of an earlier time has been seen to, and another one set.
+        if talk.timer.is_some_and(|timer| timer > ground.now) {
+            return;
+        }
         talk.timer = None;
         if network.is_blocked(link) {
             return;
@@ -135,6 +139,10 @@ impl<'a> Server<'a> {
     }
 
     pub(super) fn service_timer(&mut self, ground: &mut Ground) {
+        // That of an earlier time has been seen to, and another one set.
+        if self.timer.is_some_and(|timer| timer > ground.now) {
+            return;
+        }
         self.timer = None;
         if ground.fault != Some(Fault::ClockStands) {
             self.service.simulate_timeout();

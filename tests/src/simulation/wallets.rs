@@ -186,7 +186,8 @@ impl Device {
     }
 
     pub(super) fn timer(&mut self, ground: &mut Ground, network: &mut Network, life: u64) {
-        if life == self.life {
+        // That of an earlier time has been seen to, and another one may be set.
+        if life == self.life && self.timer.is_none_or(|timer| timer <= ground.now) {
             self.timer = None;
             self.input(ground, network, Wallet::handle_timeout);
         }
