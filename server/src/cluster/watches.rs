@@ -119,6 +119,16 @@ impl Watches {
         gone.into_iter().collect()
     }
 
+    /// Forgets the connections of one node that hold any of these keys, and gives them.
+    pub(crate) fn remove_of_keys(&mut self, node: NodeId, keys: &[PublicKeyBytes]) -> Vec<ConnectionId> {
+        let keys: BTreeSet<_> = keys.iter().collect();
+        let is_one = |(of, key): &(NodeId, PublicKeyBytes)| *of == node && keys.contains(key);
+        let gone: BTreeSet<_> =
+            self.connections.iter().filter(|(_, holder)| is_one(holder)).map(|(id, _)| *id).collect();
+        self.connections.retain(|connection, _| !gone.contains(connection));
+        gone.into_iter().collect()
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
         self.next_sweep
     }

@@ -77,6 +77,9 @@ mod tests {
     fn what_is_over_is_not_put_to_a_wallet_unless_others_wait_for_it_there() {
         let (alone, together) = (SignFrame::new(&record(1), (0, 1)), SignFrame::new(&record(2), (0, 2)));
         assert_eq!(alone.to_json(Timestamp::from_millis(0)), None, "its record is gone");
-        assert!(together.to_json(Timestamp::from_millis(0)).is_some(), "the wallet shows the other one when it has both");
+        assert!(
+            together.to_json(Timestamp::from_millis(0)).is_some(),
+            "the wallet shows the other one when it has both"
+        );
     }
 }

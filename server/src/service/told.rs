@@ -20,11 +20,11 @@ pub(super) enum Told {
         id: RequestId,
         record: Result<Option<Box<Record>>, StoreError>,
     },
-    /// Which connections hold these keys, after which a node may be told that everything has been put to its wallets.
+    /// Which connections hold these keys, after the last of which a node may be told that everything has been put to its wallets.
     Found {
         keys: Vec<PublicKeyBytes>,
         found: Result<Vec<Presence>, StoreError>,
-        repaired: Option<NodeId>,
+        repaired: Option<(NodeId, bool)>,
     },
     /// Whether a connection is found by all nodes.
     Announced {

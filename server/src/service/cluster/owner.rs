@@ -106,7 +106,7 @@ impl SigningService {
         let Some(hub) = &self.0.hub else { return };
         while !keys.is_empty() {
             let rest = keys.split_off(keys.len().min(MOST_KEYS));
-            let repaired = repaired.filter(|_| rest.is_empty());
+            let repaired = repaired.map(|node| (node, rest.is_empty()));
             let (service, asked) = (self.clone(), keys.clone());
             let then = Completion::new(move |found| service.take(Told::Found { keys: asked, found, repaired }));
             self.0.told_at_once.submit(|| hub.find(keys, then));
@@ -120,24 +120,32 @@ impl SigningService {
         state: &mut State,
         keys: &[PublicKeyBytes],
         found: Result<Vec<Presence>, StoreError>,
-        repaired: Option<NodeId>,
+        repaired: Option<(NodeId, bool)>,
         now: Timestamp,
     ) {
         let Some(cluster) = &mut state.cluster else { return };
         let knowledge = if found.is_ok() { Knowledge::Known } else { Knowledge::Failed };
         cluster.watches.found(keys, knowledge);
         if found.is_err() {
-            cluster.repairs.extend(repaired);
+            cluster.repairs.extend(repaired.map(|(node, _)| node));
             cluster.retry(now);
         }
         let seekers: Vec<_> = keys.iter().filter_map(|key| cluster.seekers.remove(key)).flatten().collect();
+        // Only now: what ended while they were looked for was still told to them.
+        if let Some((node, _)) = repaired.filter(|_| knowledge == Knowledge::Known)
+            && let Some(cluster) = &mut state.cluster
+        {
+            for connection in cluster.watches.remove_of_keys(node, keys) {
+                state.dispatcher.disconnect(connection, now);
+            }
+        }
         for presence in found.unwrap_or_default() {
             meet(state, &presence, now);
         }
         self.0.changed.notify_waiters();
         self.carry_out_effects(state, now);
         if let Some(cluster) = &mut state.cluster
-            && let Some(node) = repaired.filter(|_| knowledge == Knowledge::Known)
+            && let Some((node, _)) = repaired.filter(|(_, is_last)| *is_last && knowledge == Knowledge::Known)
         {
             cluster.links.post(node, Mail::Complete);
         }
@@ -151,11 +159,11 @@ impl SigningService {
     pub(super) fn repair(&self, state: &mut State, node: NodeId, now: Timestamp) {
         let Some(cluster) = &mut state.cluster else { return };
         self.0.metrics.links_begun_anew.inc();
-        for connection in cluster.watches.remove_of(Some(node)) {
-            state.dispatcher.disconnect(connection, now);
-        }
         let keys = cluster.watches.keys();
         if keys.is_empty() {
+            for connection in cluster.watches.remove_of(Some(node)) {
+                state.dispatcher.disconnect(connection, now);
+            }
             cluster.links.post(node, Mail::Complete);
         } else {
             self.find(keys, Some(node));
