@@ -285,7 +285,8 @@ impl Checker {
             None => !request.is_durable,
         };
         // It may have been this device that answered.
-        if !is_true && !(is_answered && self.prompts.is_sent(device, id)) {
+        let is_own = is_answered && self.prompts.is_sent(device, id);
+        if !is_true && !is_own {
             let end = end.cloned();
             self.report("a wallet was told another end", || format!("{id} on device {device}: {end:?}"));
         }
