@@ -2,7 +2,7 @@
 
 use super::NodeId;
 use crate::dispatch::SignFrame;
-use countersign_protocol::{ConnectionId, Message, RequestId};
+use countersign_protocol::{Batch, BatchId, ConnectionId, Message, RequestId};
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
@@ -20,6 +20,8 @@ pub(crate) struct Guest {
     pub(crate) frame: Option<(Arc<SignFrame>, Arc<Message>)>,
     /// It has been put to the wallet. Others wait for room. Changed by [`Guests::show`] alone.
     pub(crate) is_shown: bool,
+    /// Its place among those of its batch, and how many of these there are still: they are shown together or not at all.
+    pub(crate) batch: Option<Batch>,
     /// The owner may have said that it is over, or somebody else owns it by now.
     pub(crate) is_stale: bool,
     /// The wallet's answer, until it is acknowledged: the frame.
@@ -77,9 +79,33 @@ impl Guests {
         }
     }
 
-    /// Those that wait for room, each connection's in the order of their ids.
-    pub(crate) fn waiting(&self) -> Vec<(ConnectionId, RequestId)> {
-        self.waiting.iter().copied().collect()
+    /// Takes out one that its owner has taken back; what waits with it waits for it no more.
+    pub(crate) fn take_back(&mut self, connection: ConnectionId, id: RequestId) {
+        let Some(Batch { id: batch, .. }) = self.remove(connection, id).and_then(|guest| guest.batch) else { return };
+        let others = self.guests.iter_mut().filter(|((of, _), guest)| *of == connection && !guest.is_shown);
+        for other in others.filter_map(|(_, guest)| guest.batch.as_mut()).filter(|other| other.id == batch) {
+            other.size = other.size.saturating_sub(1);
+        }
+    }
+
+    /// Those that wait for room, in groups that are shown together, each in its order. Of a batch all have to be here.
+    pub(crate) fn waiting(&self) -> Vec<(ConnectionId, Vec<RequestId>)> {
+        let mut groups = Vec::new();
+        let mut batches: BTreeMap<(ConnectionId, BatchId), Vec<(Batch, RequestId)>> = BTreeMap::new();
+        for (connection, id) in &self.waiting {
+            match self.guests.get(&(*connection, *id)).and_then(|guest| guest.batch) {
+                Some(batch) => batches.entry((*connection, batch.id)).or_default().push((batch, *id)),
+                None => groups.push((*connection, vec![*id])),
+            }
+        }
+        for ((connection, _), mut batch) in batches {
+            let count = batch.len();
+            if batch.iter().all(|(place, _)| usize::try_from(place.size).is_ok_and(|size| size <= count)) {
+                batch.sort_unstable_by_key(|(place, _)| place.index);
+                groups.push((connection, batch.into_iter().map(|(_, id)| id).collect()));
+            }
+        }
+        groups
     }
 
     /// Takes it that what a node has said may not have come whole.
@@ -115,5 +141,38 @@ impl Guests {
             .range(least..)
             .take_while(move |((of, _), _)| *of == connection)
             .map(|((_, id), guest)| (*id, guest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u8) -> RequestId {
+        RequestId::from_random_bytes([n; 16])
+    }
+
+    fn guest(index: u32, size: u32) -> Guest {
+        let batch = (size > 1).then(|| Batch { id: BatchId::from_random_bytes([1; 16]), index, size });
+        let owner = NodeId::from_bits(1);
+        Guest { owner, frame: None, is_shown: false, batch, is_stale: false, answer: None }
+    }
+
+    #[test]
+    fn a_batch_is_shown_when_all_of_it_is_here() {
+        let (mut guests, connection) = (Guests::default(), ConnectionId::from_random_bytes([1; 16]));
+        // The order of ids is not that of the batch.
+        for (n, index) in [(1, 2), (2, 1)] {
+            guests.insert(connection, id(n), guest(index, 3));
+        }
+        guests.insert(connection, id(9), guest(0, 1));
+        assert_eq!(guests.waiting(), [(connection, vec![id(9)])]);
+        guests.insert(connection, id(3), guest(0, 3));
+        assert_eq!(guests.waiting(), [(connection, vec![id(9)]), (connection, vec![id(3), id(2), id(1)])]);
+        guests.take_back(connection, id(2));
+        assert_eq!(guests.waiting(), [(connection, vec![id(9)]), (connection, vec![id(3), id(1)])]);
+        guests.show(connection, id(9));
+        guests.leave(connection);
+        assert!(guests.waiting().is_empty() && guests.guests.is_empty());
     }
 }

@@ -119,14 +119,18 @@ impl Watches {
         gone.into_iter().collect()
     }
 
-    /// Forgets the connections of one node that hold any of these keys, and gives them.
-    pub(crate) fn remove_of_keys(&mut self, node: NodeId, keys: &[PublicKeyBytes]) -> Vec<ConnectionId> {
+    /// The connections of one node.
+    pub(crate) fn of_node(&self, node: NodeId) -> Vec<ConnectionId> {
+        let mut ids: Vec<_> = self.connections.iter().filter(|(_, (of, _))| *of == node).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Those of these connections that hold any of these keys still.
+    pub(crate) fn of_keys(&self, connections: &[ConnectionId], keys: &[PublicKeyBytes]) -> Vec<ConnectionId> {
         let keys: BTreeSet<_> = keys.iter().collect();
-        let is_one = |(of, key): &(NodeId, PublicKeyBytes)| *of == node && keys.contains(key);
-        let gone: BTreeSet<_> =
-            self.connections.iter().filter(|(_, holder)| is_one(holder)).map(|(id, _)| *id).collect();
-        self.connections.retain(|connection, _| !gone.contains(connection));
-        gone.into_iter().collect()
+        let is_one = |id: &ConnectionId| self.connections.get(id).is_some_and(|(_, key)| keys.contains(key));
+        connections.iter().copied().filter(is_one).collect()
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {

@@ -20,14 +20,28 @@ impl<T, W> Dispatcher<T, W> {
         self.recently_ended.remember(record, SmallVec::new());
     }
 
-    /// Takes a place on a connection for a request of another node, if there is one.
-    pub(crate) fn engage(&mut self, connection: ConnectionId, id: RequestId) -> bool {
+    /// Takes places on a connection for requests of another node, if there is one for each.
+    pub(crate) fn engage(&mut self, connection: ConnectionId, ids: &[RequestId]) -> bool {
         let inflight = self.open_requests.inflight(connection);
-        let has_room = inflight.contains(&id) || inflight.len() < self.capacity.max_inflight;
+        let more = ids.iter().filter(|id| !inflight.contains(id)).count();
+        let has_room = inflight.len() + more <= self.capacity.max_inflight || more == 0;
         if has_room {
-            self.open_requests.engage(connection, id);
+            for id in ids {
+                self.open_requests.engage(connection, *id);
+            }
         }
         has_room
+    }
+
+    /// Puts to a connection of another node once more what it may not have got.
+    pub(crate) fn put_again(&mut self, connection: ConnectionId, now: Timestamp) {
+        let Some((key, _)) = self.registry.holder(connection) else { return };
+        for id in self.open_requests.of_key(&key).iter().copied().collect::<SmallVec<[_; 1]>>() {
+            if self.open_requests.update(id, |open| open.forget_unanswered(connection)) == Some(true) {
+                self.open_requests.release(connection, id);
+            }
+        }
+        self.deliver_to(connection, now);
     }
 
     /// How many connections of this node hold a key.

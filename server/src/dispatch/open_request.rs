@@ -153,7 +153,7 @@ impl<W> OpenRequest<W> {
 
     /// Whether this connection is to be sent the request: its device has neither been asked on it nor answered.
     pub(crate) fn is_news_to(&self, connection: ConnectionId, device: Option<&Arc<Device>>) -> bool {
-        // One that was gone may be back: a connection of another node, by way of which letters were lost.
+        // One that was gone may be back: a connection of another node which this one had taken for gone.
         let known = |asked: &AskedConnection| {
             (asked.connection == connection && asked.here) || (asked.answered && asked.is_device(device))
         };
@@ -165,6 +165,15 @@ impl<W> OpenRequest<W> {
         self.asked.retain(|asked| asked.here || asked.answered || !asked.is_device(device.as_ref()));
         self.remember(connection, device);
         self.advance(Phase::Delivered, now);
+    }
+
+    /// Forgets that a connection was sent the request, so that it is news to it again; false where it has answered, or it is decided.
+    pub(crate) fn forget_unanswered(&mut self, connection: ConnectionId) -> bool {
+        let before = self.asked.len();
+        if !self.is_decided() {
+            self.asked.retain(|asked| asked.connection != connection || asked.answered);
+        }
+        self.asked.len() < before
     }
 
     fn remember(&mut self, connection: ConnectionId, device: Option<Arc<Device>>) {

@@ -51,6 +51,27 @@ impl SignFrame {
         (Self { id: request_id, message: weak, held, expires_at, attempt, requester, purpose, batch }, message)
     }
 
+    /// The same as the `index`th of `size` that are shown together: others of its batch may be over by now.
+    #[must_use]
+    pub(crate) fn placed(&self, index: usize, size: usize) -> Self {
+        let (index, size) = (u32::try_from(index).unwrap_or(u32::MAX), u32::try_from(size).unwrap_or(u32::MAX));
+        Self {
+            id: self.id,
+            message: Weak::clone(&self.message),
+            held: self.held.clone().filter(|_| size > 1),
+            expires_at: self.expires_at,
+            attempt: self.attempt,
+            requester: self.requester.clone(),
+            purpose: self.purpose.clone(),
+            batch: self.batch.map(|batch| Batch { id: batch.id, index, size }),
+        }
+    }
+
+    /// Its place among those that are shown together, where it is not alone.
+    pub(crate) fn batch(&self) -> Option<Batch> {
+        self.batch.filter(|batch| batch.size > 1)
+    }
+
     /// The frame as it is to be sent at `now`; none once nobody waits for the signature any more.
     pub(crate) fn to_json(&self, now: Timestamp) -> Option<String> {
         let message = self.held.clone().or_else(|| self.message.upgrade())?;

@@ -10,6 +10,16 @@ use crate::{
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 
+/// Everything is put to a node's wallets again.
+#[derive(Debug, Clone)]
+pub(super) struct Repair {
+    pub(super) node: NodeId,
+    /// Its connections that were known when they were looked for. One that has come meanwhile may not have been found.
+    pub(super) known: Vec<ConnectionId>,
+    /// There are no other keys to be looked for.
+    pub(super) is_last: bool,
+}
+
 /// What came of something that was asked.
 #[derive(Debug)]
 pub(super) enum Told {
@@ -24,7 +34,7 @@ pub(super) enum Told {
     Found {
         keys: Vec<PublicKeyBytes>,
         found: Result<Vec<Presence>, StoreError>,
-        repaired: Option<(NodeId, bool)>,
+        repair: Option<Repair>,
     },
     /// Whether a connection is found by all nodes.
     Announced {
@@ -62,7 +72,7 @@ impl SigningService {
                 }
                 self.take_read(state, connection, id, record, now);
             }
-            Told::Found { keys, found, repaired } => self.take_found(state, &keys, found, repaired, now),
+            Told::Found { keys, found, repair } => self.take_found(state, &keys, found, repair, now),
             Told::Announced { connection, announced } => Self::take_announced(state, connection, announced, now),
             Told::TakenOver(records) => self.take_taken_over(state, records, now),
             Told::HandedOver(handed_over) => Self::take_handed_over(state, handed_over),

@@ -131,10 +131,10 @@ impl SigningService {
             return;
         }
         let Some(inquiry) = cluster.inquiries.remove(connection, id) else { return };
-        dispatcher.engage(connection, id);
+        dispatcher.engage(connection, &[id]);
         let is_answer = |frame: &&String| !frame.contains(r#""request_status""#);
         let answer = inquiry.frames.iter().rev().find(is_answer).cloned();
-        let guest = Guest { owner: from, frame: None, is_shown: true, is_stale: false, answer };
+        let guest = Guest { owner: from, frame: None, is_shown: true, batch: None, is_stale: false, answer };
         cluster.guests.insert(connection, id, guest);
         for frame in inquiry.frames {
             cluster.links.post(from, Mail::FromWallet { connection, frame });
@@ -196,7 +196,7 @@ impl SigningService {
                 let is_waiting = guest.is_some_and(|guest| !guest.is_shown);
                 // A former owner has no say any more; and what the wallet was never shown need not be taken back.
                 if !is_anothers {
-                    cluster.guests.remove(connection, request_id);
+                    cluster.guests.take_back(connection, request_id);
                     dispatcher.release(connection, request_id, now);
                     if !is_waiting {
                         self.post(state, connection, mailbox::Mail::Text(text), now);
@@ -233,11 +233,14 @@ impl SigningService {
         let said = cluster.inquiries.remove(connection, id).map(|inquiry| inquiry.frames).unwrap_or_default();
         let earlier = cluster.guests.remove(connection, id);
         let (was_shown, answer) = earlier.map_or((!said.is_empty(), None), |guest| (guest.is_shown, guest.answer));
-        let is_shown = dispatcher.engage(connection, id) || was_shown;
+        let batch = frame.batch();
+        // One of a batch waits for the others.
+        let has_place = (was_shown || batch.is_none()) && dispatcher.engage(connection, &[id]);
+        let is_shown = has_place || was_shown;
         let frame = (Arc::new(frame), message);
         // A wallet that has answered need not be asked again, only heard.
         let said: Vec<_> = said.into_iter().chain(answer.clone()).collect();
-        let guest = Guest { owner: from, frame: Some(frame.clone()), is_shown, is_stale: false, answer };
+        let guest = Guest { owner: from, frame: Some(frame.clone()), is_shown, batch, is_stale: false, answer };
         if !cluster.guests.insert(connection, id, guest) {
             return;
         }
@@ -258,12 +261,14 @@ impl SigningService {
     /// Puts requests of other nodes to wallets that have had no room for them until now.
     pub(in crate::service) fn show_waiting(&self, state: &mut State, now: Timestamp) {
         let Some(cluster) = &state.cluster else { return };
-        for (connection, id) in cluster.guests.waiting() {
+        for (connection, ids) in cluster.guests.waiting() {
             let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
-            if dispatcher.engage(connection, id)
-                && let Some(frame) = cluster.guests.show(connection, id)
-            {
-                self.show(state, connection, frame, now);
+            if !dispatcher.engage(connection, &ids) {
+                continue;
+            }
+            let frames: Vec<_> = ids.iter().filter_map(|id| cluster.guests.show(connection, *id)).collect();
+            for (index, frame) in frames.iter().enumerate() {
+                self.show(state, connection, Arc::new(frame.placed(index, frames.len())), now);
             }
         }
     }

@@ -6,12 +6,13 @@ use crate::{
     cluster::{Knowledge, Mail, NodeId, Presence},
     service::{
         handle::{Elsewhere, Handle},
-        told::Told,
+        told::{Repair, Told},
     },
     storage::{Completion, StoreError},
     time::Timestamp,
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
+use std::collections::HashSet;
 use tokio::{sync::oneshot, time::timeout};
 #[cfg(feature = "http")]
 use {crate::SigningError, std::collections::BTreeSet};
@@ -101,14 +102,14 @@ impl SigningService {
         self.find(keys, None);
     }
 
-    /// Looks for keys; when they have been found, a node may be told that everything has been put to its wallets again.
-    pub(super) fn find(&self, mut keys: Vec<PublicKeyBytes>, repaired: Option<NodeId>) {
+    /// Looks for keys.
+    pub(super) fn find(&self, mut keys: Vec<PublicKeyBytes>, repair: Option<Repair>) {
         let Some(hub) = &self.0.hub else { return };
         while !keys.is_empty() {
             let rest = keys.split_off(keys.len().min(MOST_KEYS));
-            let repaired = repaired.map(|node| (node, rest.is_empty()));
+            let repair = repair.clone().map(|repair| Repair { is_last: rest.is_empty(), ..repair });
             let (service, asked) = (self.clone(), keys.clone());
-            let then = Completion::new(move |found| service.take(Told::Found { keys: asked, found, repaired }));
+            let then = Completion::new(move |found| service.take(Told::Found { keys: asked, found, repair }));
             self.0.told_at_once.submit(|| hub.find(keys, then));
             keys = rest;
         }
@@ -120,32 +121,37 @@ impl SigningService {
         state: &mut State,
         keys: &[PublicKeyBytes],
         found: Result<Vec<Presence>, StoreError>,
-        repaired: Option<(NodeId, bool)>,
+        repair: Option<Repair>,
         now: Timestamp,
     ) {
         let Some(cluster) = &mut state.cluster else { return };
         let knowledge = if found.is_ok() { Knowledge::Known } else { Knowledge::Failed };
         cluster.watches.found(keys, knowledge);
         if found.is_err() {
-            cluster.repairs.extend(repaired.map(|(node, _)| node));
+            cluster.repairs.extend(repair.as_ref().map(|repair| repair.node));
             cluster.retry(now);
         }
+        let repair = repair.filter(|_| knowledge == Knowledge::Known);
         let seekers: Vec<_> = keys.iter().filter_map(|key| cluster.seekers.remove(key)).flatten().collect();
-        // Only now: what ended while they were looked for was still told to them.
-        if let Some((node, _)) = repaired.filter(|_| knowledge == Knowledge::Known)
-            && let Some(cluster) = &mut state.cluster
+        let found = found.unwrap_or_default();
+        let there: HashSet<_> = found.iter().map(|presence| presence.connection).collect();
+        for connection in
+            repair.iter().flat_map(|repair| cluster.watches.of_keys(&repair.known, keys)).collect::<Vec<_>>()
         {
-            for connection in cluster.watches.remove_of_keys(node, keys) {
+            if there.contains(&connection) {
+                state.dispatcher.put_again(connection, now);
+            } else {
+                cluster.watches.remove(connection);
                 state.dispatcher.disconnect(connection, now);
             }
         }
-        for presence in found.unwrap_or_default() {
+        for presence in found {
             meet(state, &presence, now);
         }
         self.0.changed.notify_waiters();
         self.carry_out_effects(state, now);
         if let Some(cluster) = &mut state.cluster
-            && let Some((node, _)) = repaired.filter(|(_, is_last)| *is_last && knowledge == Knowledge::Known)
+            && let Some(Repair { node, .. }) = repair.filter(|repair| repair.is_last)
         {
             cluster.links.post(node, Mail::Complete);
         }
@@ -155,7 +161,7 @@ impl SigningService {
         }
     }
 
-    /// Takes the connections of a node for gone, looks for them, and puts everything to them again.
+    /// Looks for the connections of a node, and puts everything to them again.
     pub(super) fn repair(&self, state: &mut State, node: NodeId, now: Timestamp) {
         let Some(cluster) = &mut state.cluster else { return };
         self.0.metrics.links_begun_anew.inc();
@@ -166,7 +172,8 @@ impl SigningService {
             }
             cluster.links.post(node, Mail::Complete);
         } else {
-            self.find(keys, Some(node));
+            let known = cluster.watches.of_node(node);
+            self.find(keys, Some(Repair { node, known, is_last: true }));
         }
     }
 
