@@ -134,6 +134,7 @@ cluster-browser-tests: tested-build page
 	scripts/ensure-program.sh pg_ctlcluster postgresql
 	scripts/ensure-program.sh caddy caddy
 	$(call npm_ci,tests/browser)
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test demo_cluster -- --ignored
 	COUNTERSIGN_CLUSTER_BIN=$(CURDIR)/target/debug/demo_cluster node --test tests/browser/cluster.test.mjs
 
 # One table of cases in Chromium, Firefox and WebKitGTK: what a human was shown, and how the backend's requests ended.

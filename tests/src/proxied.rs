@@ -118,9 +118,18 @@ impl Proxied {
         Backend::connect(self.address).await.with_token(&self.token)
     }
 
-    /// An introduced wallet.
+    /// An introduced wallet that every server finds: it is welcomed a moment before the others know.
     pub async fn wallet(&self, seed: u8) -> TestWallet {
-        TestWallet::introduced(&format!("ws://{}/ws", self.address), seed).await
+        let wallet = TestWallet::introduced(&format!("ws://{}/ws", self.address), seed).await;
+        let path = format!("/v1/signers/{}", wallet.public_key().to_string().replace('/', "%2F"));
+        let mut backend = self.backend().await;
+        within("the wallet to be found", async {
+            while backend.get(&path).await.json["connected"] != true {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        wallet
     }
 
     /// Ends all of it.
@@ -169,7 +178,11 @@ impl Proxied {
     /// Three servers on one database, by Caddy as docs/cluster.md has it.
     pub async fn balanced() -> Self {
         let database = postgres::Cluster::start(&["fsync=off"]).await;
-        Self::start(3, Some(database), |folder, address, servers| caddy(folder, &balancer(address, servers))).await
+        let proxied =
+            Self::start(3, Some(database), |folder, address, servers| caddy(folder, &balancer(address, servers))).await;
+        // A server learns of another with its next lease, within a second, and nothing tells when.
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        proxied
     }
 }
 

@@ -7,7 +7,14 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{Request, body::Bytes, client::conn::http1::handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::{io, net::SocketAddr, path::PathBuf, process::Output, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    process::Output,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -213,10 +220,17 @@ async fn the_demo_page_and_nobody_else_has_the_process_start_anew() {
         assert_eq!(page.post_to("/demo/restart", &json!({}), headers).await.code(), refusal, "{headers:?}");
     }
     assert_eq!(page.get("/demo/restart").await.code(), (405, "method_not_allowed"));
-    assert_eq!(page.get("/demo").await.json["instance"], instance);
-
     let own = [json_type, ("origin", own.as_str())];
-    let answer = page.post_to("/demo/restart", &json!({}), &own).await;
+    assert_eq!(page.post_to("/demo/restart", &json!({ "down_ms": 60_001 }), &own).await.code(), (400, "malformed"));
+    assert_eq!(page.get("/demo").await.json, json!({ "instance": instance }));
+    // Of one server none has a name; and a name that was rebound to this machine is told nothing.
+    let wallets = format!("/demo/wallets/{}", wallet.public_key().to_string().replace('/', "%2F"));
+    assert_eq!(page.get(&wallets).await.json["nodes"], json!([]));
+    let mut rebound = Backend::connect(server.address).await.with_host("evil.example");
+    assert_eq!(rebound.get(&wallets).await.code(), (403, "host_not_allowed"));
+
+    let began = Instant::now();
+    let answer = page.post_to("/demo/restart", &json!({ "down_ms": 300 }), &own).await;
     assert_eq!((answer.status.as_u16(), &answer.json["instance"]), (202, &instance));
     let mut connection = wallet.into_stream();
     within("the connection's end", async { while connection.read_u8().await.is_ok() {} }).await;
@@ -231,6 +245,7 @@ async fn the_demo_page_and_nobody_else_has_the_process_start_anew() {
         }
     })
     .await;
+    assert!(began.elapsed() >= Duration::from_millis(300), "it was away for a while");
     let mut page = Backend::connect(server.address).await;
     assert_ne!(page.get("/demo").await.json["instance"], instance);
     assert_eq!(server.id(), process);

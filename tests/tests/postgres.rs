@@ -290,3 +290,33 @@ impl Pooler {
         Self { url: format!("postgres://postgres:secret@{host}:6432/postgres"), _process: process, _folder: folder }
     }
 }
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: make postgres-tests"]
+async fn each_of_several_servers_names_itself_in_every_answer() {
+    let cluster = Cluster::start(&["fsync=off"]).await;
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let (server, wallet, mut backend) = serving(&cluster.url("postgres")).await;
+        // Until then it is not known by any name.
+        within("its name", async { while !backend.get("/readyz").await.headers.contains_key("countersign-node") {} })
+            .await;
+        let mut named = Vec::new();
+        for path in ["/readyz", "/metrics", "/openapi.json", "/v1/signers/x", "/nothing"] {
+            let reply = backend.get(path).await;
+            named.push(reply.headers["countersign-node"].to_str().unwrap().to_owned());
+            assert!(!reply.headers.contains_key("server-timing"), "only a demo's page reads it");
+        }
+        named.dedup();
+        let [name] = named.try_into().unwrap();
+        assert_eq!((name.len(), u64::from_str_radix(&name, 16).is_ok()), (16, true), "{name}");
+        names.push(name);
+        drop(wallet);
+        server.kill().await;
+    }
+    assert_ne!(names[0], names[1]);
+    let alone = ServerProcess::start(&["--log=error"]).await;
+    let reply = Backend::connect(alone.address).await.get("/readyz").await;
+    assert!(!reply.headers.contains_key("countersign-node"));
+    alone.kill().await;
+}

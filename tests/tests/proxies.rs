@@ -3,7 +3,10 @@
 //! nginx, Caddy and PostgreSQL have to be there: `make proxy-tests` installs them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use countersign_protocol::limits::{MAX_BATCH, MAX_MESSAGE_BYTES};
+use countersign_protocol::{
+    AckOutcome,
+    limits::{MAX_BATCH, MAX_MESSAGE_BYTES},
+};
 use countersign_tests::{Backend, Proxied, within};
 use serde_json::json;
 
@@ -102,4 +105,36 @@ async fn behind_caddy_everything_documented_passes() {
 #[ignore = "needs Caddy and PostgreSQL: make proxy-tests"]
 async fn behind_the_balancer_everything_documented_passes() {
     everything_documented_passes(Proxied::balanced().await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Caddy and PostgreSQL: make proxy-tests"]
+async fn a_server_that_is_killed_fails_the_calls_it_has_and_no_other() {
+    let mut proxied = Proxied::balanced().await;
+    // The balancer gives each of the servers something.
+    let (mut undecided, mut wallet) = (proxied.wallet(62).await, proxied.wallet(63).await);
+    let (silent, key) = (undecided.public_key(), wallet.public_key());
+    let mut waiting = proxied.backend().await;
+    let call = tokio::spawn(async move { waiting.ask(&silent, b"not written down").await });
+    undecided.expect_request().await;
+    let mut owner = None;
+    for (index, server) in proxied.servers.iter().enumerate() {
+        let metrics = Backend::connect(server.address).await.get("/metrics").await.text;
+        if metrics.contains("\ncountersign_pending_requests 1\n") {
+            owner = Some(index);
+        }
+    }
+    proxied.servers.remove(owner.expect("somebody has it")).kill().await;
+
+    // Neither those that come over a connection of before, nor new ones; and the balancer has not asked how it is yet.
+    let mut backend = proxied.backend().await;
+    for round in 0..10 {
+        let (reply, outcome) = tokio::join!(backend.ask(&key, b"afterwards"), wallet.sign_next());
+        assert_eq!((reply.status.as_u16(), outcome), (200, AckOutcome::Accepted), "{round}: {}", reply.text);
+        let reply = proxied.backend().await.get("/.well-known/jwks.json").await;
+        assert_eq!(reply.status, 200, "{round}: {}", reply.text);
+    }
+    assert_eq!(within("the call that it had", call).await.unwrap().status, 502);
+    drop((undecided, wallet));
+    proxied.finish().await;
 }

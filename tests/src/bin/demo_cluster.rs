@@ -19,6 +19,7 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio::{
+    net::TcpListener,
     process::Child,
     signal::unix::{SignalKind, signal},
 };
@@ -71,6 +72,11 @@ async fn run(address: SocketAddr, web_root: &Path) -> Result<(), String> {
 }
 
 async fn start(address: SocketAddr, web_root: &Path) -> Result<Running, String> {
+    if !address.ip().is_loopback() {
+        return Err(format!("{address} is not of this machine alone, and the page can kill servers"));
+    }
+    // Caddy would say so too, but whoever has the address would be taken for it.
+    drop(TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}; try LISTEN=127.0.0.1:8090"))?);
     let folder =
         tempfile::Builder::new().prefix("countersign-cluster-").tempdir().map_err(|error| error.to_string())?;
     let database = postgres::Cluster::start(&["fsync=off", "synchronous_commit=off", "full_page_writes=off"]).await;

@@ -329,4 +329,24 @@ async fn a_wallet_that_does_not_come_is_not_connected() {
     let asking = service.ask_everywhere(smallvec![Box::new(record(service, 1))]);
     let (asked, ()) = tokio::join!(biased; asking, async { world.go_on() });
     assert_eq!(asked.map(drop).unwrap_err(), SigningError::SignerNotConnected);
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn every_node_tells_which_ones_have_a_wallet() {
+    let world = World::new(3);
+    let holders = async |asked: usize| {
+        let service: &SigningService = &world.services[asked];
+        let key = signing_key().verifying_key().to_bytes().into();
+        let (holders, ()) = tokio::join!(service.holders(&key), async { world.go_on() });
+        holders.unwrap().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(holders(0).await, []);
+    let here = connect(&world.services[0], 1);
+    let there = connect(&world.services[2], 2);
+    world.go_on();
+    let node = |n: usize| world.services[n].node().unwrap();
+    assert_ne!(node(0), node(2));
+    for asked in 0..3 {
+        assert_eq!(holders(asked).await, [node(0), node(2)], "{asked}");
+    }
+    drop((here, there));
 }
