@@ -279,7 +279,7 @@ impl Caller {
                         }
                         self.ledger.told(&by, name, ended, None);
                         if ended == "expired" {
-                            self.ledger.noticed(format!("{} {code} of a durable call", status.as_u16()));
+                            self.ledger.noticed_of(name, format!("{} {code} of a durable call", status.as_u16()));
                         }
                         return None;
                     }
@@ -349,7 +349,7 @@ impl Caller {
                     if self.seen(&format!("a poll at {turn}"), &asked.key, wish, &resource) {
                         if resource["state"] == "expired" && wish.does != Does::Nothing && asked.time == TIME {
                             let code = resource["error"]["code"].as_str().unwrap_or("?");
-                            self.ledger.noticed(format!("{code} of a durable request"));
+                            self.ledger.noticed_of(&wish.name, format!("{code} of a durable request"));
                         }
                         return;
                     }

@@ -33,6 +33,8 @@ struct Entry {
     tellings: Vec<Telling>,
     /// When the server says it ended, in milliseconds of the system's clock.
     ended_ms: Option<u64>,
+    /// What wallets and backends had to do with it, and when.
+    history: Vec<(Instant, String)>,
     /// When wallets were told that it is over, likewise.
     taken_back: Vec<(String, u64)>,
 }
@@ -47,6 +49,7 @@ struct Book {
     contradicted: BTreeSet<String>,
     shown_twice: BTreeSet<String>,
     words: Vec<String>,
+    stories: Vec<String>,
     noticed: BTreeMap<String, usize>,
     away: Duration,
     returns: Vec<Instant>,
@@ -85,6 +88,8 @@ pub struct Sum {
     pub noticed: BTreeMap<String, usize>,
     /// What was wrong, in words.
     pub words: Vec<String>,
+    /// What is known of durable requests that ended without an answer.
+    pub stories: Vec<String>,
 }
 
 impl Default for Ledger {
@@ -115,6 +120,7 @@ impl Ledger {
             requests: BTreeMap::new(),
             tellings: Vec::new(),
             ended_ms: None,
+            history: Vec::new(),
             taken_back: Vec::new(),
         };
         self.book().wishes.insert(wish.into(), entry);
@@ -138,8 +144,31 @@ impl Ledger {
     }
 
     /// A wallet was asked.
-    pub fn delivered(&self, wish: &str, request: &str) {
+    pub fn delivered(&self, device: &str, wish: &str, request: &str) {
         self.book().is(wish, request);
+        self.happens(wish, format!("{device} is asked"));
+    }
+
+    /// Something happens to a wish that may explain what becomes of it.
+    pub fn happens(&self, wish: &str, what: String) {
+        if let Some(entry) = self.book().wishes.get_mut(wish) {
+            entry.history.push((Instant::now(), what));
+        }
+    }
+
+    /// A request ended without the answer that its human has given, or would have: what is known of it.
+    pub fn noticed_of(&self, wish: &str, what: String) {
+        let mut book = self.book();
+        if let Some(entry) = book.wishes.get(wish) {
+            let requests: Vec<_> = entry.requests.keys().collect();
+            let mut story = format!("{wish} {requests:?}: {what}");
+            for (at, what) in &entry.history {
+                story.push_str(&format!("; {} ms {what}", at.duration_since(entry.begun).as_millis()));
+            }
+            book.stories.push(story);
+        }
+        drop(book);
+        self.noticed(what);
     }
 
     /// A backend was shown a request; whether it has ended.
@@ -293,6 +322,7 @@ impl Ledger {
             most_returns: most_within_a_second(&book.returns),
             noticed: book.noticed.clone(),
             words: book.words.clone(),
+            stories: book.stories.clone(),
         }
     }
 }

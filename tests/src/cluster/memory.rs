@@ -51,6 +51,15 @@ impl Memory {
         Self { device, number, ledger, asked: BTreeMap::new() }
     }
 
+    /// Notes something that concerns all that is not over.
+    pub(super) fn note(&self, what: &str) {
+        for asked in self.asked.values() {
+            if !matches!(asked.step, Step::Over | Step::Answered { is_acknowledged: true, .. }) {
+                self.ledger.happens(&asked.wish.name, format!("{} {what}", self.device));
+            }
+        }
+    }
+
     /// Until when nothing happens by itself.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let due = self.asked.values().filter_map(|asked| match asked.step {
@@ -86,6 +95,7 @@ impl Memory {
                 }
                 Step::Shown(Some(at)) if at <= now => {
                     let frame = answer(*id, asked, self.number, key);
+                    self.ledger.happens(&asked.wish.name, format!("{} answers", self.device));
                     frames.push(frame.clone());
                     Step::Answered { frame, is_acknowledged: false }
                 }
@@ -106,6 +116,7 @@ impl Memory {
                     return Vec::new();
                 }
                 asked.step = Step::Over;
+                self.ledger.happens(&asked.wish.name, format!("{} has it taken back", self.device));
                 self.ledger.taken_back(&self.device, &asked.wish.name, cancel.cause);
                 Vec::new()
             }
@@ -129,7 +140,7 @@ impl Memory {
         let wish = Wish::read(message.as_bytes())?;
         let now = Instant::now();
         let expires = now + Duration::from_millis(*expires_in_ms);
-        self.ledger.delivered(&wish.name, &id.to_string());
+        self.ledger.delivered(&self.device, &wish.name, &id.to_string());
         let asked = self.asked.entry(*id).or_insert_with(|| Asked {
             wish: wish.clone(),
             message: message.clone(),
@@ -161,6 +172,7 @@ impl Memory {
             return;
         };
         *is_acknowledged = true;
+        self.ledger.happens(&wish.name, format!("{} is told {}", self.device, outcome.as_str()));
         let end = match frame {
             ClientFrame::SignResponse(_) => Some("signed"),
             ClientFrame::SignReject(SignReject { scope: RejectScope::Key, .. }) => Some("rejected"),

@@ -67,8 +67,10 @@ impl Device {
                 self.ledger.is_back(lost.elapsed());
             }
             is_first = false;
+            self.memory.note("is connected");
             // Ends with the connection; the next server is dialled.
             let _ = self.converse(socket, heartbeat).await;
+            self.memory.note("is not connected");
         }
     }
 

@@ -38,13 +38,16 @@ impl Row {
     /// Whether it is as it should be.
     pub(crate) fn print(self) -> bool {
         let Self { fault, sum, may_lose, wrong } = self;
-        let Sum { under_way, lost, doubled, contradicted, shown_twice, away, noticed, words, .. } = sum;
+        let Sum { under_way, lost, doubled, contradicted, shown_twice, away, noticed, words, stories, .. } = sum;
         let noticed: Vec<_> = noticed.iter().map(|(what, times)| format!("{times} × {what}")).collect();
         let noticed = if noticed.is_empty() { "nothing".into() } else { noticed.join(", ") };
         println!(
             "| {fault} | {under_way} | {lost} | {doubled} | {contradicted} | {shown_twice} | {:.1} | {noticed} |",
             away.as_secs_f64()
         );
+        for story in &stories {
+            println!("  note: {fault}: {story}");
+        }
         let is_well = (lost == 0 || may_lose) && doubled + contradicted + shown_twice == 0;
         if !is_well {
             for words in words.iter().take(20) {
