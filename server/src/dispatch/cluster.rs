@@ -15,6 +15,11 @@ impl<T, W> Dispatcher<T, W> {
             || self.is_accepting(id)
     }
 
+    /// Whether a request is held here of which it may show that another node owns it: open, or with an end that could not be written.
+    pub(crate) fn may_let_go_of(&self, id: RequestId) -> bool {
+        self.open_requests.get(id).is_some_and(|open| open.durable) || self.abandoned.contains_key(&id)
+    }
+
     /// How a request ended elsewhere.
     pub(crate) fn remember(&mut self, record: &Record) {
         self.recently_ended.remember(record, SmallVec::new());

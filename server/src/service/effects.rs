@@ -98,6 +98,7 @@ impl SigningService {
                     for connection in shown {
                         self.lose_sight(state, connection, id, now);
                     }
+                    self.take_set_aside(state, id, now);
                 }
                 Effect::Ended(open) => self.tell(state, open),
             }

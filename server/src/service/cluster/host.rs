@@ -226,7 +226,11 @@ impl SigningService {
         let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
         let id = request.request_id;
         if dispatcher.has_heard_of(id) {
-            // This node owns it, or has seen its end.
+            // This node owns it, or has seen its end, or is about to find that it owns it no more.
+            if dispatcher.may_let_go_of(id) {
+                cluster.set_aside.retain(|(_, id), _| dispatcher.may_let_go_of(*id));
+                cluster.set_aside.insert((connection, id), (from, request, now));
+            }
             return;
         }
         let (frame, message) = SignFrame::received(request, now);
@@ -250,6 +254,19 @@ impl SigningService {
         }
         if is_shown && !is_heard {
             self.show(state, connection, frame.0, now);
+        }
+    }
+
+    /// Puts to wallets what its owner has sent for them while this node took it for its own.
+    pub(in crate::service) fn take_set_aside(&self, state: &mut State, id: RequestId, now: Timestamp) {
+        let Some(cluster) = &mut state.cluster else { return };
+        let of_it = cluster.set_aside.extract_if(.., |(_, of), _| *of == id);
+        for ((connection, _), (from, mut request, at)) in of_it.collect::<Vec<_>>() {
+            let waited = u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX);
+            request.expires_in_ms = request.expires_in_ms.saturating_sub(waited);
+            if state.cluster.as_ref().is_some_and(|cluster| cluster.links.has(from)) {
+                self.take_request(state, from, connection, request, now);
+            }
         }
     }
 
@@ -307,6 +324,7 @@ impl SigningService {
             return;
         }
         cluster.guests.leave(connection);
+        cluster.set_aside.retain(|(of, _), _| *of != connection);
         cluster.inquiries.leave(connection);
         cluster.unannounced.remove(&connection);
         cluster.links.post_to_all(&Mail::Left { connection });

@@ -17,10 +17,10 @@ use crate::{
     record::Record,
     time::Timestamp,
 };
-use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
+use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId, SignRequest};
 use smallvec::SmallVec;
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 use tokio::sync::oneshot;
@@ -41,6 +41,9 @@ pub(super) struct Cluster {
     watches: Watches,
     guests: Guests,
     inquiries: Inquiries,
+    /// What other nodes have sent for wallets here while this node took it for its own, and when: where it shows that it is not, the wallet is
+    /// asked, and answers again.
+    set_aside: BTreeMap<(ConnectionId, RequestId), (NodeId, SignRequest, Timestamp)>,
     /// The nodes on which somebody follows a request of this one.
     followers: HashMap<RequestId, SmallVec<[NodeId; 1]>>,
     /// Who waits for a key to have been looked for; told whether it was.
@@ -66,6 +69,7 @@ impl Cluster {
             watches: Watches::default(),
             guests: Guests::default(),
             inquiries: Inquiries::default(),
+            set_aside: BTreeMap::new(),
             followers: HashMap::new(),
             seekers: HashMap::new(),
             moves: Moves::default(),
