@@ -124,7 +124,7 @@ impl Caller {
         let wishes = (0..count).map(|place| Wish {
             name: format!("{kind:?}-{}-{n}-{place}", self.number),
             does,
-            after: Duration::from_millis(if n % 7 == 0 { 2000 } else { fastrand::u64(..400) }),
+            after: Duration::from_millis(if n.is_multiple_of(7) { 2000 } else { fastrand::u64(..400) }),
         });
         let time = if matches!(kind, Kind::Expiring) { LITTLE_TIME } else { TIME };
         let key = self.keys[fastrand::usize(..self.keys.len())];
@@ -327,7 +327,7 @@ impl Caller {
         let signature = resource["signature"].as_str().and_then(|text| text.parse::<Signature>().ok());
         let message = wish.message().into_bytes().try_into().unwrap();
         let key = PublicKey::admit(*key).unwrap();
-        if !signature.is_some_and(|signature| Signable::Message(&message).verify(&key, &signature).is_ok()) {
+        if signature.is_none_or(|signature| Signable::Message(&message).verify(&key, &signature).is_err()) {
             self.ledger.wrong(&wish.name, "a signature that does not hold");
         }
     }
