@@ -51,6 +51,7 @@ impl SigningService {
                 self.announce(&state, connection);
             }
         }
+        self.0.changed.notify_waiters();
         self.carry_out(state, now);
     }
 

@@ -24,6 +24,11 @@ impl SigningService {
     /// Waits until it is known which connections of a key there are on other nodes, where that matters: whoever has a wallet here goes on
     /// at once, and others are asked as soon as they are found. False where nobody can tell.
     pub(crate) async fn locate(&self, key: &PublicKeyBytes) -> bool {
+        // A server that has just started takes calls before it knows whom else there is to ask.
+        self.until(FIND_TIMEOUT, |state| is_anybody_known(state) || state.dispatcher.connections_of(key) > 0).await;
+        if !is_anybody_known(&self.state()) {
+            return false;
+        }
         let Some(found) = self.seek(key) else { return true };
         // Not told in time, or not at all.
         matches!(timeout(FIND_TIMEOUT, found).await, Ok(Ok(true)))
@@ -190,6 +195,11 @@ impl SigningService {
         }
         self.carry_out(state, now);
     }
+}
+
+/// Whether it is known which nodes there are, where there may be any.
+fn is_anybody_known(state: &State) -> bool {
+    state.cluster.as_ref().is_none_or(|cluster| cluster.links.own() != NodeId::from_bits(0))
 }
 
 /// Makes a connection of another node known, if its key is watched.
