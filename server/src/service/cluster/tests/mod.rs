@@ -329,6 +329,8 @@ async fn a_wallet_that_does_not_come_is_not_connected() {
     let asking = service.ask_everywhere(smallvec![Box::new(record(service, 1))]);
     let (asked, ()) = tokio::join!(biased; asking, async { world.go_on() });
     assert_eq!(asked.map(drop).unwrap_err(), SigningError::SignerNotConnected);
+}
+
 #[cfg(feature = "http")]
 #[tokio::test]
 async fn every_node_tells_which_ones_have_a_wallet() {
