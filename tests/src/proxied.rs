@@ -178,11 +178,7 @@ impl Proxied {
     /// Three servers on one database, by Caddy as docs/cluster.md has it.
     pub async fn balanced() -> Self {
         let database = postgres::Cluster::start(&["fsync=off"]).await;
-        let proxied =
-            Self::start(3, Some(database), |folder, address, servers| caddy(folder, &balancer(address, servers))).await;
-        // A server learns of another with its next lease, within a second, and nothing tells when.
-        tokio::time::sleep(Duration::from_millis(2_500)).await;
-        proxied
+        Self::start(3, Some(database), |folder, address, servers| caddy(folder, &balancer(address, servers))).await
     }
 }
 

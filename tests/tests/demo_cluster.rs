@@ -38,7 +38,7 @@ async fn an_interrupt_ends_everything_and_leaves_nothing_behind() {
     assert_eq!(servers.len(), 4, "this program and three servers");
     let commands = servers.iter().filter_map(|id| fs::read_to_string(format!("/proc/{id}/cmdline")).ok());
     let socket = commands.filter_map(|command| Some(command.split_once("postgres@")?.1.split_once('/')?.0.to_owned()));
-    let database = socket.last().unwrap().replace("%2F", "/");
+    let database = socket.max().unwrap().replace("%2F", "/");
     assert!(fs::exists(&database).unwrap() && !processes_with(&database).is_empty(), "{database}");
     assert_eq!(processes_with(folder).len(), 1, "the balancer");
 

@@ -58,8 +58,8 @@ pub trait Hub: fmt::Debug + Send + Sync {
     /// The connections of these keys on all nodes but this one, those of nodes that are gone left out.
     fn find(&self, keys: Vec<PublicKeyBytes>, then: Completion<Vec<Presence>>);
 
-    /// Makes this node the owner of open durable requests that have none, or one that is gone: some hundreds at most, in the order in which
-    /// they were accepted. None means that there are no more.
+    /// Makes this node the owner of open durable requests that have none, or one that is gone: some hundreds at most, whole batches, in
+    /// the order in which they were accepted. None means that there are no more, or that another node is taking them.
     fn take_over(&self, then: Completion<Vec<Record>>);
 
     /// Gives up the open durable requests of this node, after everything that was submitted to the store before.

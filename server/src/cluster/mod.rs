@@ -10,12 +10,14 @@ mod hub;
 mod inquiries;
 mod letter;
 mod links;
+mod moves;
 mod node;
 mod watches;
 
 pub(crate) use guests::{Guest, Guests, Taken};
 pub(crate) use inquiries::{Exhausted, Inquiries, Step};
 pub(crate) use links::Links;
+pub(crate) use moves::{Moves, ON_THE_WAY};
 pub(crate) use watches::{Knowledge, Watches};
 
 pub use hub::{Hub, Listener, Nodes, Presence};

@@ -29,7 +29,9 @@ impl<T, W> Dispatcher<T, W> {
     pub(crate) fn engage(&mut self, connection: ConnectionId, ids: &[RequestId]) -> bool {
         let inflight = self.open_requests.inflight(connection);
         let more = ids.iter().filter(|id| !inflight.contains(id)).count();
-        let has_room = inflight.len() + more <= self.capacity.max_inflight || more == 0;
+        // One that has just been let go, since it takes nothing, has no places any more.
+        let is_there = self.registry.holder(connection).is_some();
+        let has_room = is_there && (more == 0 || inflight.len() + more <= self.capacity.max_inflight);
         if has_room {
             for id in ids {
                 self.open_requests.engage(connection, *id);

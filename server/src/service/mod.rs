@@ -7,6 +7,7 @@ mod durable;
 mod effects;
 mod ended;
 mod handle;
+mod hearing;
 mod mailbox;
 mod told;
 mod told_at_once;
@@ -28,7 +29,7 @@ use crate::{
     storage::{Loaded, Storage},
     time::{Clock, Timestamp},
 };
-use cluster::{Cluster, Hears};
+use cluster::Cluster;
 use countersign_protocol::{ApprovedBy, ConnectionId, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature};
 use ended::Ended;
 use handle::Handle;
@@ -191,9 +192,7 @@ impl SigningService {
                 }
             }));
         }
-        if let Some(hub) = &service.0.hub {
-            hub.listen(Box::new(Hears(Arc::downgrade(&service.0))));
-        }
+        service.listen_to_others();
         service
     }
 

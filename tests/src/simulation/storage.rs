@@ -85,10 +85,14 @@ impl Disk {
 
     /// Makes a node the owner of open requests that have none, or one that is gone, the oldest first.
     pub(super) fn take_over(&mut self, node: NodeId, most: usize, is_there: impl Fn(NodeId) -> bool) -> Vec<Record> {
-        let mut taken = Vec::new();
+        let mut taken: Vec<Record> = Vec::new();
         for id in &self.taken {
             let Some(record) = self.records.get_mut(id) else { continue };
-            if taken.len() < most && record.end.is_none() && !record.node.is_some_and(&is_there) {
+            let batch = record.batch.map(|batch| batch.id);
+            let is_others = |taken: &Record| batch.is_some() && taken.batch.map(|batch| batch.id) == batch;
+            // The rest of a batch comes with its first.
+            let has_room = taken.len() < most || taken.iter().any(is_others);
+            if has_room && record.end.is_none() && !record.node.is_some_and(&is_there) {
                 record.node = Some(node);
                 taken.push(record.clone());
             }

@@ -1,43 +1,18 @@
 //! A node that stops sends its wallets to the others a few at a time, so that these are not called by all of them at once.
 
 use super::super::State;
-use crate::{SigningService, cluster::NodeId, service::mailbox::Mail, time::Timestamp};
+use crate::{
+    SigningService,
+    cluster::{Moves, ON_THE_WAY},
+    service::mailbox::Mail,
+};
 use countersign_protocol::{ConnectionId, PublicKeyBytes};
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 use tokio::time::sleep;
-
-/// How long a wallet may be on its way from a node that leaves to another: it dials after up to a second.
-const ON_THE_WAY: Duration = Duration::from_secs(2);
 
 /// How many are sent away at once, and how long after that the next.
 const AT_ONCE: usize = 50;
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Whether wallets are about to come.
-#[derive(Debug, Default)]
-pub(super) struct Moves {
-    /// Nodes that have said that they leave, and have not left.
-    leaving: BTreeSet<NodeId>,
-    /// Until when wallets of one that has left may be on their way.
-    until: Option<Timestamp>,
-}
-
-impl Moves {
-    /// A node sends its wallets away from now on.
-    pub(super) fn begin(&mut self, node: NodeId) {
-        self.leaving.insert(node);
-    }
-
-    /// A node is gone, and its last wallets dial another one.
-    pub(super) fn end(&mut self, node: NodeId, now: Timestamp) {
-        self.leaving.remove(&node);
-        self.until = Some(now.after(ON_THE_WAY));
-    }
-
-    fn are_under_way(&self, now: Timestamp) -> bool {
-        !self.leaving.is_empty() || self.until.is_some_and(|until| now < until)
-    }
-}
 
 impl SigningService {
     /// Waits for a wallet of this key where there is none and it may be on its way from a node that leaves: whoever asks for it in that second

@@ -11,11 +11,11 @@ use crate::{
 use std::{
     collections::{BTreeSet, HashSet},
     mem,
-    sync::Weak,
+    sync::{Arc, Weak},
 };
 
 /// Not the service itself: it holds the hub.
-pub(in crate::service) struct Hears(pub(in crate::service) Weak<super::super::Inner>);
+struct Hears(Weak<super::super::Inner>);
 
 impl Listener for Hears {
     fn nodes(&self, nodes: Nodes) {
@@ -32,6 +32,13 @@ impl Listener for Hears {
 }
 
 impl SigningService {
+    /// Hears from now on what the others say.
+    pub(in crate::service) fn listen_to_others(&self) {
+        if let Some(hub) = &self.0.hub {
+            hub.listen(Box::new(Hears(Arc::downgrade(&self.0))));
+        }
+    }
+
     fn take_nodes(&self, nodes: &Nodes) {
         let now = self.now();
         let mut state = self.state();

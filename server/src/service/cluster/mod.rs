@@ -8,12 +8,8 @@ mod owner;
 #[cfg(test)]
 mod tests;
 
-pub(super) use members::Hears;
-
-use leaving::Moves;
-
 use crate::{
-    cluster::{Guests, Inquiries, Letter, Links, Mail, NodeId, Watches},
+    cluster::{Guests, Inquiries, Letter, Links, Mail, Moves, NodeId, Watches},
     record::Record,
     time::Timestamp,
 };

@@ -6,19 +6,24 @@ use crate::{record::Record, store::rows::COLUMNS};
 /// How many are taken over at once, so that nobody who wants to write waits long.
 pub(super) const AT_ONCE: i64 = 500;
 
-/// Two nodes that do this at the same time take each what the other has not. One that has been given up itself takes nothing: what it had
-/// would be free again, and taken for ever.
+/// The first that have no living owner, and with each the others of its batch. One node at a time, so that no batch is divided between two:
+/// it is shown together or not at all. A node that has been given up itself takes nothing: what it
+/// had would be free again, and taken for ever.
 fn take_over_statement() -> String {
+    let free = "ended_at IS NULL AND (owner IS NULL OR NOT EXISTS (SELECT FROM nodes WHERE nodes.id = owner)) \
+         AND EXISTS (SELECT FROM nodes WHERE nodes.id = $1)";
     format!(
-        "WITH free AS (SELECT id FROM requests WHERE ended_at IS NULL \
-         AND (owner IS NULL OR NOT EXISTS (SELECT FROM nodes WHERE nodes.id = owner)) \
-         AND EXISTS (SELECT FROM nodes WHERE nodes.id = $1) ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED), \
-         taken AS (UPDATE requests SET owner = $1 WHERE id IN (SELECT id FROM free) RETURNING {COLUMNS}, owner, seq) \
+        "WITH alone AS MATERIALIZED \
+         (SELECT pg_try_advisory_xact_lock(1668248945, hashtext(coalesce(current_schema(), ''))) AS is_alone), \
+         first AS (SELECT id, batch_id FROM requests WHERE (SELECT is_alone FROM alone) AND {free} ORDER BY seq LIMIT $2), \
+         taken AS (UPDATE requests SET owner = $1 WHERE {free} AND (id IN (SELECT id FROM first) \
+         OR batch_id IN (SELECT batch_id FROM first WHERE batch_id IS NOT NULL)) RETURNING {COLUMNS}, owner, seq) \
          SELECT * FROM taken ORDER BY seq"
     )
 }
 
-/// Takes over open requests that no living node owns, at most `limit` of them; gives them in the order in which they were accepted.
+/// Takes over open requests that no living node owns, at most `limit` of them and the rest of the last one's batch, unless another node is
+/// about it; gives them in the order in which they were accepted.
 pub(super) async fn take_over(session: &Session, limit: i64) -> Result<Vec<Record>, DbError> {
     let rows = session.client().query(&take_over_statement(), &[&column(session.own()), &limit]).await?;
     records(&rows)
