@@ -115,9 +115,9 @@ impl Guests {
         }
     }
 
-    /// Takes out those that a node, or any, has not said again.
-    pub(crate) fn take_stale(&mut self, owner: Option<NodeId>) -> Vec<Taken> {
-        let is_taken = |guest: &Guest| guest.is_stale && owner.is_none_or(|owner| owner == guest.owner);
+    /// Takes out those that a node has not said again.
+    pub(crate) fn take_stale(&mut self, owner: NodeId) -> Vec<Taken> {
+        let is_taken = |guest: &Guest| guest.is_stale && guest.owner == owner;
         let taken: Vec<_> = self.guests.iter().filter(|(_, guest)| is_taken(guest)).map(|(place, _)| *place).collect();
         let out = taken.into_iter().filter_map(|place| Some((place.0, place.1, self.remove(place.0, place.1)?)));
         out.collect()

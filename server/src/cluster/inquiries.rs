@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 const MOST: usize = 128;
 /// Of one connection in its life: each costs the database and all nodes something, and a wallet that makes requests up is not worth that.
 const MOST_CAUSED: u32 = 1_024;
-/// Frames that are kept of one: how far it has come, and an answer; the last of each kind that came.
+/// Frames that are kept of one: how far it has come, twice, and an answer.
 const MOST_FRAMES: usize = 4;
+/// Bytes of frames that are kept of one connection, and of all: an answer may have 88 KiB, and the database may be away for long.
+const MOST_BYTES: usize = 1024 * 1024;
+const MOST_BYTES_OF_ALL: usize = 64 * 1024 * 1024;
 
 /// How far one has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,27 +38,41 @@ pub(crate) struct Inquiry {
 #[derive(Debug, Default)]
 pub(crate) struct Inquiries {
     inquiries: BTreeMap<(ConnectionId, RequestId), Inquiry>,
+    /// Of all their frames.
+    bytes: usize,
     /// How many each connection has caused.
     caused: HashMap<ConnectionId, u32>,
+}
+
+impl Inquiry {
+    fn bytes(&self) -> usize {
+        self.frames.iter().map(String::len).sum()
+    }
 }
 
 impl Inquiries {
     /// Takes in what a wallet says; whether the request has to be looked for, or none where it asks for too many.
     pub(crate) fn add(&mut self, connection: ConnectionId, id: RequestId, frame: String) -> Option<bool> {
+        let least = (connection, RequestId::from_bytes([0; 16]));
+        let of_it = self.inquiries.range(least..).take_while(|((of, _), _)| *of == connection);
+        let (count, bytes) =
+            of_it.fold((0, frame.len()), |(count, bytes), (_, inquiry)| (count + 1, bytes + inquiry.bytes()));
+        if bytes > MOST_BYTES || self.bytes + frame.len() > MOST_BYTES_OF_ALL {
+            return None;
+        }
         if let Some(inquiry) = self.inquiries.get_mut(&(connection, id)) {
             if inquiry.frames.len() < MOST_FRAMES && !inquiry.frames.contains(&frame) {
+                self.bytes += frame.len();
                 inquiry.frames.push(frame);
             }
             return Some(false);
         }
-        let least = (connection, RequestId::from_bytes([0; 16]));
         let caused = self.caused.entry(connection).or_default();
-        if *caused >= MOST_CAUSED
-            || self.inquiries.range(least..).take_while(|((of, _), _)| *of == connection).count() >= MOST
-        {
+        if *caused >= MOST_CAUSED || count >= MOST {
             return None;
         }
         *caused += 1;
+        self.bytes += frame.len();
         self.inquiries.insert((connection, id), Inquiry { step: Step::Reading, frames: vec![frame] });
         Some(true)
     }
@@ -65,12 +82,19 @@ impl Inquiries {
     }
 
     pub(crate) fn remove(&mut self, connection: ConnectionId, id: RequestId) -> Option<Inquiry> {
-        self.inquiries.remove(&(connection, id))
+        let inquiry = self.inquiries.remove(&(connection, id))?;
+        self.bytes -= inquiry.bytes();
+        Some(inquiry)
     }
 
     pub(crate) fn leave(&mut self, connection: ConnectionId) {
         self.caused.remove(&connection);
-        self.inquiries.retain(|(of, _), _| *of != connection);
+        let least = (connection, RequestId::from_bytes([0; 16]));
+        let of_it = self.inquiries.range(least..).take_while(|((of, _), _)| *of == connection);
+        let ids: Vec<_> = of_it.map(|((_, id), _)| *id).collect();
+        for id in ids {
+            self.remove(connection, id);
+        }
     }
 
     /// Takes it that this node has not got the request; what there is to do where it was the last that might.
@@ -103,15 +127,15 @@ impl Inquiries {
     /// Takes out what was said about these requests, which this node owns by now.
     pub(crate) fn take_of(&mut self, ids: &HashSet<RequestId>) -> Vec<(ConnectionId, String)> {
         let taken: Vec<_> = self.inquiries.keys().copied().filter(|(_, id)| ids.contains(id)).collect();
-        let said = taken.into_iter().filter_map(|place| Some((place.0, self.inquiries.remove(&place)?.frames)));
+        let said = taken.into_iter().filter_map(|place| Some((place.0, self.remove(place.0, place.1)?.frames)));
         said.flat_map(|(connection, frames)| frames.into_iter().map(move |frame| (connection, frame))).collect()
     }
 
     /// Letters have been lost: whoever was asked is asked again, from the database on.
-    pub(crate) fn restart(&mut self, node: Option<NodeId>, now: Timestamp) {
+    pub(crate) fn restart(&mut self, node: NodeId, now: Timestamp) {
         for inquiry in self.inquiries.values_mut() {
             if let Step::Asking { left, .. } = &inquiry.step
-                && node.is_none_or(|node| left.contains(&node))
+                && left.contains(&node)
             {
                 inquiry.step = Step::Waiting(now);
             }
@@ -161,5 +185,22 @@ mod tests {
         }
         assert_eq!(inquiries.add(connection, id(9_999), "a frame".into()), None, "at once");
         assert_eq!(inquiries.add(connection, id(1), "another".into()), Some(false));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_bytes() {
+        let mut inquiries = Inquiries::default();
+        let connection = ConnectionId::from_random_bytes([1; 16]);
+        let id = |n: u8| RequestId::from_random_bytes([n; 16]);
+        assert_eq!(inquiries.add(connection, id(1), "a".repeat(MOST_BYTES - 1)), Some(true));
+        assert_eq!(inquiries.add(connection, id(2), "bb".into()), None);
+        assert_eq!(inquiries.add(connection, id(1), "bb".into()), None, "nor of the same");
+        assert_eq!(
+            inquiries.add(ConnectionId::from_random_bytes([2; 16]), id(2), "bb".into()),
+            Some(true),
+            "others may"
+        );
+        inquiries.leave(connection);
+        assert_eq!(inquiries.bytes, 2);
     }
 }

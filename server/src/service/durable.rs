@@ -385,6 +385,8 @@ impl Subscription {
             }
             let record = self.service.look_up(&self.requester, self.id).await?;
             self.stale = false;
+            // It may be another's by now although nothing else is new.
+            self.owner = record.node;
             if self.last && record.end.is_none() {
                 // Nobody wakes it any more. Another node may own it by now, unless the server stops.
                 self.changes = self.service.watch(self.id).filter(|_| !self.service.is_draining());

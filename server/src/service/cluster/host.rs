@@ -148,8 +148,11 @@ impl SigningService {
             return;
         }
         // It goes on showing it, so it keeps its place.
-        // A wallet has no more of them than it may be asked, so there is room.
-        self.inquire(cluster, connection, id, guest.answer.unwrap_or_else(|| received(id)));
+        let frame = guest.answer.unwrap_or_else(|| received(id));
+        if !self.inquire(cluster, connection, id, frame.clone()) {
+            // Too much is being looked for: it is told what a wallet is told about what nobody knows.
+            state.unanswered.extend([(connection, frame), (connection, received(id))]);
+        }
     }
 
     /// Finds out what has become of a request that a wallet shows, and that was this node's until now. Where the wallet is on another

@@ -18,6 +18,9 @@ impl SigningService {
     /// Waits for a wallet of this key where there is none and it may be on its way from a node that leaves: whoever asks for it in that second
     /// is not to be told that it is not connected.
     pub(in crate::service) async fn wait_for_arrival(&self, key: &PublicKeyBytes) {
+        if self.0.hub.is_none() {
+            return;
+        }
         let is_settled = |state: &State| {
             let is_expected = |moves: &Moves| moves.are_under_way(self.now());
             state.dispatcher.connections_of(key) > 0 || !state.cluster.as_ref().is_some_and(|c| is_expected(&c.moves))

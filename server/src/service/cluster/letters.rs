@@ -36,7 +36,7 @@ impl SigningService {
             cluster.guests.distrust(from);
         }
         if received.has_begun || received.was_broken {
-            cluster.inquiries.restart(Some(from), now);
+            cluster.inquiries.restart(from, now);
             self.repair(&mut state, from, now);
         }
         self.carry_out(state, now);
@@ -64,7 +64,7 @@ impl SigningService {
             }
             Mail::ForWallet { connection, frame } => self.take_for_wallet(state, from, connection, frame, now),
             Mail::Complete => {
-                for guest in cluster.guests.take_stale(Some(from)) {
+                for guest in cluster.guests.take_stale(from) {
                     self.ask_after(state, guest);
                 }
             }

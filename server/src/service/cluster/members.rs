@@ -98,7 +98,7 @@ impl SigningService {
                 if let Some(cluster) = &mut state.cluster {
                     cluster.links.distrust(*node);
                     cluster.links.begin_anew(*node, now);
-                    cluster.inquiries.restart(Some(*node), now);
+                    cluster.inquiries.restart(*node, now);
                 }
                 self.repair(state, *node, now);
             }
@@ -126,7 +126,7 @@ impl SigningService {
         }
         cluster.guests.distrust(node);
         let exhausted = cluster.inquiries.is_gone(node);
-        for guest in cluster.guests.take_stale(Some(node)) {
+        for guest in cluster.guests.take_stale(node) {
             self.ask_after(state, guest);
         }
         for (connection, id, exhausted) in exhausted {
@@ -215,7 +215,7 @@ impl SigningService {
             self.read_for(connection, id);
         }
         for node in &broken {
-            cluster.inquiries.restart(Some(*node), now);
+            cluster.inquiries.restart(*node, now);
         }
         let mut repairs: BTreeSet<NodeId> = broken.into_iter().collect();
         if cluster.retry_at.take_if(|due| now >= *due).is_some() {

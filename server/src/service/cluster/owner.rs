@@ -24,6 +24,9 @@ impl SigningService {
     /// Waits until it is known which connections of a key there are on other nodes, where that matters: whoever has a wallet here goes on
     /// at once, and others are asked as soon as they are found. False where nobody can tell.
     pub(crate) async fn locate(&self, key: &PublicKeyBytes) -> bool {
+        if self.0.hub.is_none() {
+            return true;
+        }
         // A server that has just started takes calls before it knows whom else there is to ask.
         self.until(FIND_TIMEOUT, |state| is_anybody_known(state) || state.dispatcher.connections_of(key) > 0).await;
         if !is_anybody_known(&self.state()) {
