@@ -1,4 +1,4 @@
-//! The real server behind a proxy as docs/operating.md has it, and several of them as docs/cluster.md has it.
+//! The real server behind a proxy as docs/operating/network.md has it, and several of them as docs/cluster.md has it.
 
 use crate::{Backend, ServerProcess, TestWallet, documents::blocks, postgres, within};
 use countersign_server::http::Tokens;
@@ -145,7 +145,7 @@ impl Proxied {
     /// By nginx with the documented configuration, but for its address, its name and its certificate.
     pub async fn by_nginx() -> Self {
         Self::start(1, None, |folder, address, servers| {
-        let [documented]: [String; 1] = blocks("docs/operating.md", "nginx").try_into().unwrap();
+        let [documented]: [String; 1] = blocks("docs/operating/network.md", "nginx").try_into().unwrap();
         let documented = replaced(&documented, "listen 443 ssl;", &format!("listen {address};"));
         let documented = replaced(&documented, "server 127.0.0.1:8080;", &format!("server {};", servers[0]));
         let own = documented.lines().filter(|line| !line.trim_start().starts_with("ssl_")).collect::<Vec<_>>().join("\n");
@@ -168,7 +168,7 @@ impl Proxied {
     /// By Caddy likewise, without TLS.
     pub async fn by_caddy() -> Self {
         Self::start(1, None, |folder, address, servers| {
-            let [documented]: [String; 1] = blocks("docs/operating.md", "caddyfile").try_into().unwrap();
+            let [documented]: [String; 1] = blocks("docs/operating/network.md", "caddyfile").try_into().unwrap();
             let documented = replaced(&documented, "sign.example.com {", &site(address));
             caddy(folder, &replaced(&documented, "127.0.0.1:8080", &servers[0].to_string()))
         })

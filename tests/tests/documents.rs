@@ -47,7 +47,7 @@ async fn the_settings_are_those_of_the_help() {
             (format!("--{}", head.replace(['<', '>'], "")), (variable(rest), default))
         })
         .collect();
-    let rows = table("docs/operating.md", "| flag | environment |");
+    let rows = table("docs/operating/settings.md", "| flag | environment |");
     let documented: BTreeMap<_, _> = rows
         .iter()
         .map(|row| {
@@ -61,7 +61,7 @@ async fn the_settings_are_those_of_the_help() {
 
 #[test]
 fn the_example_file_has_every_setting_and_is_read() {
-    let [example]: [String; 1] = blocks("docs/operating.md", "toml").try_into().unwrap();
+    let [example]: [String; 1] = blocks("docs/operating/settings.md", "toml").try_into().unwrap();
     let path = std::env::temp_dir().join(format!("countersign-documents-{}.toml", std::process::id()));
     fs::write(&path, &example).unwrap();
     let settings = Settings::from_file(&path);
@@ -74,7 +74,7 @@ fn the_example_file_has_every_setting_and_is_read() {
         // What excludes another stands there as a comment.
         .filter_map(|line| line.trim_start_matches("# ").split_once(" = ").map(|(key, _)| key.trim().to_owned()))
         .collect();
-    let rows = table("docs/operating.md", "| flag | environment |");
+    let rows = table("docs/operating/settings.md", "| flag | environment |");
     let keys: BTreeSet<_> = rows.iter().map(|row| row[2].clone()).filter(|key| !key.is_empty()).collect();
     assert_eq!(set, keys);
     for row in rows.iter().filter(|row| !row[2].is_empty()) {
@@ -113,7 +113,7 @@ async fn the_metrics_are_those_exposed() {
         _ => (name.to_owned(), kind.to_owned()),
     };
     let exposed: BTreeSet<_> = families.map(sampled).collect();
-    let rows = table("docs/operating.md", "| metric | type |");
+    let rows = table("docs/operating/observing.md", "| metric | type |");
     for row in rows.iter().filter(|row| !row[2].is_empty()) {
         let labelled = |line: &str| line.starts_with(&row[0]) && line.contains(&format!("{{{}=\"", row[2]));
         assert!(text.lines().any(labelled), "{} has no label {}", row[0], row[2]);

@@ -1,6 +1,10 @@
-//! Every command of docs/operating.md is typed here, but for where things are.
+//! Every command of docs/operating is typed here, but for where things are.
 
-use countersign_tests::{Backend, ServerProcess, TestWallet, documents::blocks, within};
+use countersign_tests::{
+    Backend, ServerProcess, TestWallet,
+    documents::{blocks, repository},
+    within,
+};
 use serde_json::json;
 use std::{
     fs,
@@ -9,9 +13,16 @@ use std::{
 };
 use tokio::process::Command;
 
+/// The commands of all pages.
+fn commands() -> Vec<String> {
+    let folder = "docs/operating";
+    let pages = fs::read_dir(repository().join(folder)).unwrap().map(|page| page.unwrap().file_name());
+    pages.flat_map(|page| blocks(&format!("{folder}/{}", page.to_str().unwrap()), "sh")).collect()
+}
+
 /// The documented command that contains this, and no other does.
 fn documented(part: &str) -> String {
-    let [command]: [String; 1] = blocks("docs/operating.md", "sh")
+    let [command]: [String; 1] = commands()
         .into_iter()
         .filter(|block| block.contains(part))
         .collect::<Vec<_>>()
@@ -52,7 +63,7 @@ fn no_command_is_left_out() {
     // The first one in tests/postgres.rs.
     let typed =
         ["COUNTERSIGN_DATABASE_URL", "token \"Example", "--id", " backup ", "cp -rp", "--trusted-proxy", "ulimit -n"];
-    for command in blocks("docs/operating.md", "sh") {
+    for command in commands() {
         assert_eq!(typed.iter().filter(|part| command.contains(*part)).count(), 1, "{command}");
     }
 }
@@ -163,7 +174,7 @@ async fn refused(arguments: &[&str]) -> (bool, String) {
 #[ignore = "needs promtool: make proxy-tests"]
 async fn prometheus_takes_the_rules_and_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
-    let [configuration, rules]: [String; 2] = blocks("docs/operating.md", "yaml").try_into().unwrap();
+    let [configuration, rules]: [String; 2] = blocks("docs/operating/observing.md", "yaml").try_into().unwrap();
     for (name, text, check) in
         [("prometheus.yml", configuration, "check config"), ("countersign.rules.yml", rules, "check rules")]
     {

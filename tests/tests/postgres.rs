@@ -156,11 +156,11 @@ async fn a_server_that_is_killed_and_started_again_has_its_requests_back_beside_
 #[ignore = "needs PostgreSQL: make postgres-tests"]
 async fn what_the_document_says_is_enough() {
     let cluster = Cluster::start(&["fsync=off"]).await;
-    let [roles, grants]: [String; 2] = blocks("docs/operating.md", "sql").try_into().unwrap();
+    let [roles, grants]: [String; 2] = blocks("docs/operating/storage.md", "sql").try_into().unwrap();
     for statement in roles.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
         cluster.execute("postgres", statement).await;
     }
-    let commands = blocks("docs/operating.md", "sh");
+    let commands = blocks("docs/operating/storage.md", "sh");
     let command = commands.iter().find(|command| command.contains("COUNTERSIGN_DATABASE_URL")).unwrap();
     let documented = command.split('\'').nth(1).unwrap();
     let host = cluster.prefix();

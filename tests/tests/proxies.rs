@@ -1,4 +1,4 @@
-//! The proxies as docs/operating.md and docs/cluster.md have them, in front of the real server: what the API documents is what its callers get.
+//! The proxies as docs/operating/network.md and docs/cluster.md have them, in front of the real server: what the API documents is what its callers get.
 //!
 //! nginx, Caddy and PostgreSQL have to be there: `make proxy-tests` installs them.
 

@@ -1,6 +1,6 @@
 //! The real server with its shipped settings in a bad world, one fault after the other, while honest wallets and backends go on. A table
 //! says what they noticed. It fails where a signature was lost, somebody was asked twice or waited past the deadline, or the memory
-//! went beyond the bound of docs/operating.md.
+//! went beyond the bound of docs/operating/settings.md.
 //!
 //! `cargo run -p countersign-tests --bin chaos -- --help`
 

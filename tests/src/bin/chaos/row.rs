@@ -10,7 +10,7 @@ pub(crate) struct Row {
     pub(crate) seen: Seen,
     /// In bytes.
     pub(crate) peak: u64,
-    /// In bytes; as docs/operating.md has it.
+    /// In bytes; as docs/operating/settings.md has it.
     pub(crate) bound: u64,
     pub(crate) wrong: Vec<String>,
 }
