@@ -89,6 +89,33 @@ pub enum SigningError {
     UnknownRequest,
 }
 
+/// Every [`SigningError::code`] there is.
+pub(crate) const CODES: [&str; 23] = [
+    "invalid_public_key",
+    "reserved_prefix",
+    "message_too_long",
+    "invalid_message",
+    "invalid_timeout",
+    "invalid_delivery_timeout",
+    "invalid_batch",
+    "signer_not_connected",
+    end_code::SIGNER_DISCONNECTED,
+    end_code::DELIVERY_TIMEOUT,
+    end_code::TIMEOUT,
+    end_code::REJECTED,
+    end_code::INVALID_SIGNATURE,
+    end_code::MESSAGE_MISMATCH,
+    "too_many_inflight",
+    "overloaded",
+    "requester_limit",
+    end_code::DRAINING,
+    end_code::CANCELLED,
+    "no_store",
+    "storage_unavailable",
+    "idempotency_key_reused",
+    "unknown_request",
+];
+
 impl SigningError {
     /// The stable name of this error.
     pub fn code(&self) -> &'static str {

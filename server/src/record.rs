@@ -79,6 +79,11 @@ pub(crate) mod end_code {
     pub(crate) const SIGNER_DISCONNECTED: &str = "signer_disconnected";
     pub(crate) const CANCELLED: &str = "cancelled";
     pub(crate) const DRAINING: &str = "draining";
+
+    /// Those of a request that was put to somebody, and came to no signature.
+    #[cfg(feature = "http")]
+    pub(crate) const UNSIGNED: [&str; 7] =
+        [REJECTED, INVALID_SIGNATURE, MESSAGE_MISMATCH, DELIVERY_TIMEOUT, TIMEOUT, SIGNER_DISCONNECTED, CANCELLED];
 }
 
 /// How a request ended. Set once.

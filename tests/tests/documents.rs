@@ -2,8 +2,8 @@
 
 use countersign_server::http::{Settings, Tokens};
 use countersign_tests::{
-    Hook, ServerProcess, TestServer,
-    documents::{blocks, read, repository},
+    ServerProcess, TestServer,
+    documents::{between, blocks, codes_of_the_api, read, table},
     within,
 };
 use hyper::Method;
@@ -11,28 +11,12 @@ use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    num::NonZeroU32,
-    path::{Path, PathBuf},
 };
 
 /// The environment variable in a flag's help; the value of one that is secret is not shown there.
 fn variable(help: &str) -> String {
     let name = between(help, "[env: ", "]").unwrap();
     name.split('=').next().unwrap().to_owned()
-}
-
-/// The rows of the table with this head, each as its cells without code marks.
-fn table(document: &str, head: &str) -> Vec<Vec<String>> {
-    let text = read(document);
-    let rows = text.lines().skip_while(|line| !line.starts_with(head)).skip(2).take_while(|line| line.starts_with('|'));
-    let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect();
-    let rows: Vec<_> = rows.map(cells).collect();
-    assert!(!rows.is_empty(), "{document} has no table {head}");
-    rows
-}
-
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    text.split_once(before)?.1.split_once(after).map(|(found, _)| found)
 }
 
 #[tokio::test]
@@ -83,73 +67,9 @@ fn the_example_file_has_every_setting_and_is_read() {
     }
 }
 
-#[tokio::test]
-async fn the_metrics_are_those_exposed() {
-    let mut hook = Hook::start(&[]).await;
-    let server = TestServer::durable(|settings| {
-        settings.requests_per_second = NonZeroU32::new(1);
-        settings.webhook_target = vec![hook.url()];
-    })
-    .await;
-    let mut wallet = server.wallet(1).await;
-    let mut backend = server.backend().await;
-    // A family with labels is exposed from its first count on: count one of each.
-    let key = wallet.public_key();
-    let (reply, _) = tokio::join!(backend.ask(&key, b"hello"), wallet.sign_next());
-    assert_eq!(reply.status, 200);
-    let told = json!({ "public_key": key.to_string(), "message": "aGk=", "webhook": hook.url() });
-    let (reply, _) = tokio::join!(backend.post(&told), wallet.sign_next());
-    assert_eq!(reply.status, 200);
-    hook.next().await;
-    while !backend.get("/metrics").await.text.contains("countersign_webhooks_total{") {}
-    wallet.send_text("{").await;
-    wallet.expect_error().await;
-    while backend.ask(&[1; 32].into(), b"x").await.code() != (429, "rate_limited") {}
-
-    let text = backend.get("/metrics").await.text;
-    let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    let sampled = |(name, kind): (&str, &str)| match kind {
-        "counter" => (format!("{name}_total"), kind.to_owned()),
-        _ => (name.to_owned(), kind.to_owned()),
-    };
-    let exposed: BTreeSet<_> = families.map(sampled).collect();
-    let rows = table("docs/operating/observing.md", "| metric | type |");
-    for row in rows.iter().filter(|row| !row[2].is_empty()) {
-        let labelled = |line: &str| line.starts_with(&row[0]) && line.contains(&format!("{{{}=\"", row[2]));
-        assert!(text.lines().any(labelled), "{} has no label {}", row[0], row[2]);
-    }
-    assert_eq!(exposed, rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect());
-    server.finish((wallet, backend)).await;
-}
-
-/// The files below a directory.
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
-/// Every word that stands as a code in the server's source: the codes of ends, those of `SigningError::code`, and those of the problems
-/// that the HTTP part makes itself, which follow a status.
-fn codes_of_the_source() -> BTreeSet<String> {
-    let word = |text: &str| text.strip_prefix('"')?.split_once('"').map(|(word, _)| word.to_owned());
-    let errors = read("server/src/error.rs");
-    let of_errors = between(&errors, "fn code(", "\n    }").unwrap().split("=> ").skip(1);
-    let mut codes: BTreeSet<_> = of_errors.filter_map(word).collect();
-    let record = read("server/src/record.rs");
-    let of_ends = between(&record, "mod end_code {", "\n}").unwrap().split("&str = ").skip(1);
-    codes.extend(of_ends.filter_map(word).filter(|code| code != "signed"));
-    for file in files(&repository().join("server/src/http")) {
-        let text = fs::read_to_string(file).unwrap();
-        let after_status =
-            text.split("StatusCode::").skip(1).filter_map(|text| text.split_once(',')).map(|(_, rest)| rest);
-        codes.extend(after_status.filter_map(|rest| word(rest.trim_start())));
-    }
-    codes
-}
-
 #[test]
 fn the_errors_are_those_of_the_source() {
-    let codes = codes_of_the_source();
+    let codes = codes_of_the_api();
     let rows = table("docs/http-api.md", "| status | `code` |");
     let documented: Vec<_> = rows.iter().map(|row| row[1].clone()).collect();
     assert_eq!(documented.len(), codes.len(), "each code once: {documented:?}");

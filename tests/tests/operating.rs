@@ -168,18 +168,3 @@ async fn refused(arguments: &[&str]) -> (bool, String) {
     let output = within("its end", command.output()).await.unwrap();
     (output.status.success(), String::from_utf8(output.stderr).unwrap())
 }
-
-/// As Prometheus itself reads them.
-#[tokio::test]
-#[ignore = "needs promtool: make proxy-tests"]
-async fn prometheus_takes_the_rules_and_the_configuration() {
-    let folder = tempfile::tempdir().unwrap();
-    let [configuration, rules]: [String; 2] = blocks("docs/operating/observing.md", "yaml").try_into().unwrap();
-    for (name, text, check) in
-        [("prometheus.yml", configuration, "check config"), ("countersign.rules.yml", rules, "check rules")]
-    {
-        let file = folder.path().join(name);
-        fs::write(&file, text).unwrap();
-        run(&format!("promtool {check} {}", file.display())).await;
-    }
-}

@@ -350,7 +350,7 @@ async fn the_metrics_count_what_happened() {
         "countersign_requests_total{outcome=\"invalid_public_key\"} 1",
         "countersign_answers_total{outcome=\"accepted\"} 1",
         "countersign_protocol_errors_total{code=\"malformed\"} 1",
-        "countersign_request_duration_seconds_count 1",
+        "countersign_request_duration_seconds_count{outcome=\"signed\"} 1",
     ] {
         assert!(metrics.text.contains(line), "{line} not in\n{}", metrics.text);
     }

@@ -252,6 +252,18 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
+    /// The records of all open requests, in no order.
+    #[cfg(feature = "http")]
+    pub(crate) fn open_records(&self) -> impl Iterator<Item = &Record> {
+        self.open_requests.records()
+    }
+
+    /// How many connections of this node have introduced themselves.
+    #[cfg(feature = "http")]
+    pub(crate) fn introduced_count(&self) -> usize {
+        self.registry.introduced_count()
+    }
+
     /// The connections of this node that have introduced themselves.
     pub(crate) fn introduced(&self) -> Vec<ConnectionId> {
         self.registry.introduced()

@@ -1,6 +1,8 @@
 //! The open requests, found by id, by key, by connection and by deadline.
 
 use super::open_request::OpenRequest;
+#[cfg(feature = "http")]
+use crate::record::Record;
 use crate::time::Timestamp;
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
@@ -70,6 +72,12 @@ impl<W> OpenRequests<W> {
         let mut ids: Vec<_> = self.by_id.keys().copied().collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// Those of all, in no order.
+    #[cfg(feature = "http")]
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.by_id.values().map(|open| open.record.as_ref())
     }
 
     pub(crate) fn insert(&mut self, open: OpenRequest<W>) {

@@ -76,6 +76,12 @@ impl<T> Registry<T> {
         ids
     }
 
+    /// How many these are.
+    #[cfg(feature = "http")]
+    pub(crate) fn introduced_count(&self) -> usize {
+        self.here().filter(|(_, held)| held.key.is_some()).count()
+    }
+
     fn here(&self) -> impl Iterator<Item = (&ConnectionId, &Connection<T>)> {
         self.connections.iter().filter(|(_, held)| held.place == Place::Here)
     }

@@ -55,7 +55,11 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .then(answer_requests);
     let health = warp::path!("healthz").and(methods(READING)).map(|| healthz().into_response());
     let ready = warp::path!("readyz").and(methods(READING)).and(with_app(app)).map(|app: Arc<App>| readyz(&app));
-    let metrics = warp::path!("metrics").and(methods(READING)).and(with_app(app)).map(|app: Arc<App>| metrics(&app));
+    let metrics = warp::path!("metrics")
+        .and(methods(READING))
+        .and(with_app(app))
+        .and(warp::header::optional::<String>("accept"))
+        .then(metrics);
     let keys = warp::path!(".well-known" / "jwks.json").and(methods(READING)).and(with_app(app)).then(jwk_set);
     let description = warp::path!("openapi.json").and(methods(READING)).map(openapi);
     let own = websocket.or(ask).unify().or(signers).unify().or(requests_api).unify();
@@ -76,11 +80,16 @@ async fn post_send_to_sign<B: Buf>(
 ) -> Response {
     let answer = async {
         let requester = admit(&app, &caller)?;
-        let limit = body_limit(app.service.config().max_message_bytes);
-        let ask = read_json(content_type.as_deref(), body, limit, app.read_timeout)
-            .await
-            .map_err(|problem| refused(&app, &caller, problem))?;
-        send_to_sign(&app, requester, preferences.unwrap_or_default(), ask).await
+        let calls = app.requesters.of(&requester.id);
+        calls.asks();
+        let answer = async {
+            let limit = body_limit(app.service.config().max_message_bytes);
+            let ask = read_json(content_type.as_deref(), body, limit, app.read_timeout)
+                .await
+                .map_err(|problem| refused(&app, &caller, problem))?;
+            send_to_sign(&app, requester, preferences.unwrap_or_default(), ask).await
+        };
+        answer.await.inspect_err(|problem| calls.came_to(problem))
     };
     reply(&app, answer.await)
 }

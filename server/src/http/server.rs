@@ -94,7 +94,7 @@ pub async fn serve(
     let mut background = start(&app);
     let shared = Arc::new(Shared {
         filter: routes(&app, &config),
-        limit: ConnectionLimit::new(config.max_connections, config.max_connections_per_ip),
+        limit: Arc::clone(&app.connections),
         probes: Arc::new(Semaphore::new(PROBES)),
         service: service.clone(),
         stop: stopped,

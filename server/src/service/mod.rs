@@ -9,6 +9,8 @@ mod ended;
 mod handle;
 mod hearing;
 mod mailbox;
+#[cfg(feature = "http")]
+mod snapshot;
 mod told;
 mod told_at_once;
 mod waiting;
@@ -16,6 +18,8 @@ mod waiting;
 pub(crate) use connections::ConnectionGuard;
 pub use durable::Subscription;
 pub use mailbox::{Inbox, Mail};
+#[cfg(feature = "http")]
+pub(crate) use snapshot::Snapshot;
 pub use waiting::Waiting;
 
 use crate::{

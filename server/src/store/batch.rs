@@ -1,6 +1,6 @@
 //! What is done next: everything that has queued up, to share one commit.
 
-use super::{Completion, Event, Write, Written};
+use super::{Completion, Event, Write, Written, usage};
 use crate::{record::Record, storage::Recovered, time::Timestamp};
 use countersign_protocol::RequestId;
 use std::{
@@ -41,6 +41,8 @@ pub(super) enum Question {
     /// Notes that this key is in use, and asks for those of other servers that have been within this time.
     Keys([u8; 32], Duration, Completion<Vec<[u8; 32]>>),
     OnRecovery(Recovered),
+    /// How much there is.
+    Usage(usage::Told),
     /// Takes over some open requests that nobody owns.
     #[cfg(feature = "postgres")]
     TakeOver(Completion<Vec<Record>>),

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "postgres")]
 use super::{ConnectError, PostgresConfig};
-use super::{Event, OpenError, ServerKey, Store, StoreConfig, receipt};
+use super::{Event, OpenError, ServerKey, Store, StoreConfig, receipt, usage::LastUsage};
+#[cfg(feature = "http")]
+use super::{HubState, Usage, batch::Question};
 use crate::{
     random,
     record::Record,
@@ -10,6 +12,8 @@ use crate::{
     time::{Clock, Timestamp},
 };
 use countersign_protocol::{Audience, RequestId};
+#[cfg(feature = "http")]
+use prometheus_client::metrics::histogram::Histogram;
 use serde_json::Value;
 #[cfg(feature = "postgres")]
 use std::path::Path;
@@ -31,6 +35,10 @@ use zeroize::Zeroizing;
 /// How long the keys of others are waited for.
 const KEYS_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long the answer to how much there is in the store is waited for: whoever scrapes has little patience.
+#[cfg(feature = "http")]
+const USAGE_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// A store that is open, and the server's key beside it. Clones share both.
 #[derive(Debug, Clone)]
 pub struct DurableStore(Arc<Inner>);
@@ -47,6 +55,9 @@ struct Inner {
     ended: Arc<Notify>,
     /// Writes that came to nothing.
     failures: Arc<AtomicU64>,
+    /// Writes that were submitted, and of which nobody has heard yet.
+    waiting: Arc<AtomicU64>,
+    usage: Arc<LastUsage>,
 }
 
 impl DurableStore {
@@ -98,6 +109,8 @@ impl DurableStore {
             issuer: audience.map(issuer),
             ended: Arc::default(),
             failures: Arc::default(),
+            waiting: Arc::default(),
+            usage: Arc::default(),
         }))
     }
 
@@ -177,6 +190,52 @@ impl DurableStore {
         self.0.store.is_failed() || self.0.store.is_full()
     }
 
+    /// How much is in it, asked now, or where it does not answer soon what was last known.
+    #[cfg(feature = "http")]
+    pub(crate) async fn usage(&self) -> Usage {
+        if self.0.usage.may_ask() {
+            let (tell, told) = oneshot::channel();
+            let last = Arc::clone(&self.0.usage);
+            self.0.store.ask(Question::Usage(Completion::new(move |usage| {
+                last.answered(usage);
+                // Fails only where nobody waits for it any more.
+                let _ = tell.send(());
+            })));
+            let _ = timeout(USAGE_TIMEOUT, told).await;
+        }
+        self.0.usage.usage()
+    }
+
+    /// The most that may be in it, in bytes.
+    #[cfg(feature = "http")]
+    pub(crate) fn max_bytes(&self) -> u64 {
+        self.0.store.max_bytes()
+    }
+
+    /// Whether the last writes found no room.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.store.is_full()
+    }
+
+    /// How long commits took.
+    #[cfg(feature = "http")]
+    pub(crate) fn commit_durations(&self) -> Histogram {
+        self.0.store.commit_durations()
+    }
+
+    /// Writes that have been submitted, and of which nobody has heard yet.
+    #[cfg(feature = "http")]
+    pub(crate) fn writes_waiting(&self) -> u64 {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How things stand with what goes between nodes; none where it has a directory of its own.
+    #[cfg(feature = "http")]
+    pub(crate) fn hub_state(&self) -> Option<HubState> {
+        self.0.store.hub_state()
+    }
+
     /// Transactions committed, writes that came to nothing, and whether nothing can be written any more.
     pub(crate) fn counts(&self) -> (u64, u64, bool) {
         (self.0.store.commits(), self.0.failures.load(Ordering::Relaxed), self.0.store.is_failed())
@@ -192,7 +251,10 @@ impl Storage for DurableStore {
     fn write(&self, write: Write, then: Completion<Written>) {
         let ended = matches!(write, Write::End { .. }).then(|| Arc::clone(&self.0.ended));
         let failures = Arc::clone(&self.0.failures);
+        let waiting = Arc::clone(&self.0.waiting);
+        waiting.fetch_add(1, Ordering::Relaxed);
         let then = Completion::new(move |written: Result<Written, StoreError>| {
+            waiting.fetch_sub(1, Ordering::Relaxed);
             let failed = written.is_err();
             then.complete(written);
             if failed {

@@ -1,5 +1,7 @@
 //! The store as the service sees it: a handle that never blocks.
 
+#[cfg(feature = "http")]
+use super::HubState;
 #[cfg(feature = "postgres")]
 use super::postgres::{self, ConnectError, Order, Post, PostgresConfig};
 use super::{
@@ -16,6 +18,8 @@ use crate::{
     time::Timestamp,
 };
 use countersign_protocol::RequestId;
+#[cfg(feature = "http")]
+use prometheus_client::metrics::histogram::Histogram;
 use std::{
     collections::VecDeque,
     fmt,
@@ -40,6 +44,7 @@ type Submit = Box<dyn Fn(Command) + Send + Sync>;
 
 struct Handle {
     retention: Duration,
+    max_bytes: u64,
     /// Puts something into the queue. None while it is being dropped.
     submit: Option<Submit>,
     /// What goes between nodes. None for a directory of one's own, and while it is being dropped.
@@ -77,7 +82,8 @@ impl Store {
             .name("store".into())
             .spawn(|| worker.run())
             .map_err(|source| OpenError::Io { path: config.dir, source: source.into() })?;
-        Ok((Self::of(thread, move |command| drop(sender.send(command)), config.retention, shared), loaded))
+        let submit = move |command| drop(sender.send(command));
+        Ok((Self::of(thread, submit, config.retention, limits.max_bytes, shared), loaded))
     }
 
     /// Connects to a database, makes the tables where there are none, and goes on with what is in them. Blocks.
@@ -88,21 +94,24 @@ impl Store {
     pub fn connect(config: PostgresConfig, now: Timestamp) -> Result<(Self, Loaded), ConnectError> {
         let (sender, commands) = unbounded_channel();
         let shared = Arc::<Shared>::default();
-        let retention = config.retention;
+        let (retention, max_bytes) = (config.retention, config.max_bytes);
         let (thread, post, loaded) = postgres::start(config, now, commands, Arc::clone(&shared))?;
         let submit: Submit = Box::new(move |command| drop(sender.send(command)));
         let thread = Some(thread);
-        Ok((Self(Arc::new(Handle { retention, submit: Some(submit), post: Some(post), thread, shared })), loaded))
+        let handle = Handle { retention, max_bytes, submit: Some(submit), post: Some(post), thread, shared };
+        Ok((Self(Arc::new(handle)), loaded))
     }
 
     fn of(
         thread: JoinHandle<()>,
         submit: impl Fn(Command) + Send + Sync + 'static,
         retention: Duration,
+        max_bytes: u64,
         shared: Arc<Shared>,
     ) -> Self {
         Self(Arc::new(Handle {
             retention,
+            max_bytes,
             submit: Some(Box::new(submit)),
             #[cfg(feature = "postgres")]
             post: None,
@@ -152,6 +161,24 @@ impl Store {
     /// How many transactions have been committed since it was opened.
     pub fn commits(&self) -> u64 {
         self.0.shared.commits.load(Ordering::Relaxed)
+    }
+
+    /// How long these took. Clones count with it.
+    #[cfg(feature = "http")]
+    pub(super) fn commit_durations(&self) -> Histogram {
+        self.0.shared.commit_durations.clone()
+    }
+
+    /// The most there may be in it, in bytes.
+    #[cfg(feature = "http")]
+    pub(super) fn max_bytes(&self) -> u64 {
+        self.0.max_bytes
+    }
+
+    /// How things stand with what goes between nodes.
+    #[cfg(feature = "http")]
+    pub(super) fn hub_state(&self) -> Option<HubState> {
+        self.0.post.as_ref().map(Post::state)
     }
 
     /// Makes the next commits fail with these codes of SQLite.

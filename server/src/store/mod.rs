@@ -28,6 +28,7 @@ mod rows;
 mod schema;
 mod shared;
 mod times;
+mod usage;
 mod worker;
 mod writes;
 
@@ -47,10 +48,14 @@ pub use key::{KeyFileError, ServerKey};
 #[cfg(feature = "http")]
 pub(crate) use open::MIN_MAX_BYTES;
 pub use open::{OpenError, StoreConfig};
+#[cfg(feature = "http")]
+pub(crate) use postgres::HubState;
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectError, DatabaseUrl, DatabaseUrlError, PostgresConfig};
 pub use receipt::receipt;
 pub(crate) use times::Times;
+#[cfg(feature = "http")]
+pub(crate) use usage::Usage;
 
 /// An end that has to be told to a webhook; named by its request's id.
 #[derive(Debug, Clone, PartialEq, Eq)]

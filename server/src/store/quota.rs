@@ -32,9 +32,7 @@ pub(super) struct Quota {
 impl Quota {
     /// What is left now of SQLite's file, with so many requests open.
     pub(super) fn measure(database: &Database, limits: Limits, open: u64) -> Result<Self, DbError> {
-        let used = database.used_pages()?.saturating_mul(database.page_bytes()?);
-        let used = used.saturating_add(database.overgrown_bytes()?);
-        Ok(Self::new(limits, used.saturating_add(open.saturating_mul(END_BYTES))))
+        Ok(Self::new(limits, used(database, open)?))
     }
 
     /// What is left where so much is taken, the ends of what is open included.
@@ -71,6 +69,13 @@ impl Quota {
     pub(super) fn open_after(&self, before: u64) -> u64 {
         before.saturating_add_signed(self.opened)
     }
+}
+
+/// What is taken of SQLite's file, the ends of so many open requests included, in bytes.
+pub(super) fn used(database: &Database, open: u64) -> Result<u64, DbError> {
+    let pages = database.used_pages()?.saturating_mul(database.page_bytes()?);
+    let used = pages.saturating_add(database.overgrown_bytes()?);
+    Ok(used.saturating_add(open.saturating_mul(END_BYTES)))
 }
 
 fn needed(records: &[Record]) -> u64 {

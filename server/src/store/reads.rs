@@ -2,10 +2,11 @@
 
 use super::{
     Event,
-    columns::{millis, timestamp},
+    columns::{millis, optional_timestamp, timestamp},
     error::DbError,
     retention::UNTOLD,
     rows::{self, COLUMNS},
+    usage::EVENTS_LOOKED_AT,
 };
 use crate::{record::Record, time::Timestamp};
 use countersign_protocol::RequestId;
@@ -59,6 +60,20 @@ pub(super) fn due_events(
         .next()
         .transpose()?;
     Ok((events, next))
+}
+
+/// How many webhook events are still to be told, and when the request ended whose event has waited longest.
+pub(super) fn events(connection: &Connection) -> Result<(u64, Option<Timestamp>), DbError> {
+    let count: u32 = connection.prepare_cached("SELECT count(*) FROM events")?.query_row([], |row| row.get(0))?;
+    let oldest = connection
+        .prepare_cached(
+            "SELECT min(ended_at) AS oldest FROM requests \
+             WHERE seq IN (SELECT request FROM events ORDER BY request LIMIT ?1)",
+        )?
+        .query_and_then([EVENTS_LOOKED_AT], |row| Ok::<_, DbError>(optional_timestamp(row, "oldest")?))?
+        .next()
+        .transpose()?;
+    Ok((count.into(), oldest.flatten()))
 }
 
 /// Forgets some of the requests that ended before `before` and have nothing to be told any more, or are so old that nobody will tell it.

@@ -1,11 +1,18 @@
 //! What the handles of a store see of whoever works for it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use prometheus_client::metrics::histogram::Histogram;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-#[derive(Debug, Default)]
+/// Upper bounds of how long commits take, in seconds: from a fast disk's fsync to the patience of who waits.
+const COMMIT_BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+#[derive(Debug)]
 pub(super) struct Shared {
     /// Nothing can be written or read.
     pub(super) failed: AtomicBool,
@@ -13,6 +20,27 @@ pub(super) struct Shared {
     pub(super) full: AtomicBool,
     /// Transactions that were committed.
     pub(super) commits: AtomicU64,
+    /// How long they took.
+    pub(super) commit_durations: Histogram,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            failed: AtomicBool::default(),
+            full: AtomicBool::default(),
+            commits: AtomicU64::default(),
+            commit_durations: Histogram::new(COMMIT_BUCKETS),
+        }
+    }
+}
+
+impl Shared {
+    /// Counts a transaction.
+    pub(super) fn committed(&self, took: Duration) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.commit_durations.observe(took.as_secs_f64());
+    }
 }
 
 /// Says that the store has failed if it is dropped: a bug that unwinds its thread must not look like a store that works.

@@ -6,10 +6,11 @@ use super::{
     database::Database,
     error::{DbError, Severity},
     open,
-    quota::{Limits, Quota},
+    quota::{self, Limits, Quota},
     reads,
     reserve::Reserve,
     shared::{FailedUnlessDone, Shared},
+    usage::Usage,
     writes::{self, Outcome},
 };
 use crate::{storage::Recovered, time::Timestamp};
@@ -141,6 +142,7 @@ impl Worker {
     /// Makes all the writes in one transaction.
     fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
         let Some(database) = &mut self.database else { return Err(StoreError::Failed) };
+        let began = Instant::now();
         let result = Quota::measure(database, self.limits, self.open)
             .and_then(|quota| transaction(database, jobs, quota))
             .or_else(|error| database.roll_back().and(Err(error)));
@@ -148,7 +150,7 @@ impl Worker {
             Ok((outcomes, quota)) => {
                 self.open = quota.open_after(self.open);
                 self.note_full(outcomes.contains(&Err(StoreError::Full)));
-                self.shared.commits.fetch_add(1, Ordering::Relaxed);
+                self.shared.committed(began.elapsed());
                 Ok(outcomes)
             }
             Err(error) => Err(self.on_error(&error)),
@@ -164,6 +166,13 @@ impl Worker {
             // The key stands in a file beside the database, which is one server's.
             Question::Keys(_, _, then) => then.complete(Ok(Vec::new())),
             Question::OnRecovery(then) => self.on_recovery = Some(then),
+            Question::Usage(then) => {
+                let open = self.open;
+                then.complete(self.ask(|database| {
+                    let (events, oldest_event) = reads::events(&database.connection)?;
+                    Ok(Usage { used_bytes: quota::used(database, open)?, events, oldest_event })
+                }));
+            }
             // Nobody else could own anything in a directory of one's own.
             #[cfg(feature = "postgres")]
             Question::TakeOver(then) => then.complete(Ok(Vec::new())),

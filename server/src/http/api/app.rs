@@ -3,20 +3,21 @@
 use super::{
     auth::{Requester, Tokens},
     problem::Problem,
+    requesters::Requesters,
     webhook_target::WebhookTarget,
 };
 use crate::{
     Record, SigningError, SigningService,
     http::{
         config::HttpConfig,
-        listen::{KeyedRate, Party},
+        listen::{ConnectionLimit, KeyedRate, Party},
         ops::LogWriter,
     },
     requester::RequesterId,
     store::DurableStore,
 };
 use countersign_protocol::RequestId;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use warp::http::StatusCode;
 
@@ -28,6 +29,8 @@ pub(in crate::http) struct App {
     pub(in crate::http) connects: KeyedRate<Party>,
     pub(in crate::http) requests: KeyedRate<RequesterId>,
     pub(in crate::http) failures: KeyedRate<Party>,
+    pub(in crate::http) connections: Arc<ConnectionLimit>,
+    pub(in crate::http) requesters: Requesters,
     pub(in crate::http) store: Option<DurableStore>,
     pub(in crate::http) webhook_targets: Vec<WebhookTarget>,
     pub(in crate::http) webhook_retries: Vec<Duration>,
@@ -44,6 +47,8 @@ impl App {
             webhook_retries: config.webhook_retries.clone(),
             log: config.log.clone(),
             draining: watch::Sender::new(false),
+            connections: ConnectionLimit::new(config.max_connections, config.max_connections_per_ip),
+            requesters: Requesters::of_tokens(&config.tokens),
             tokens: config.tokens.clone(),
             read_timeout: config.read_timeout,
             connects: KeyedRate::new("ip_connects", config.connects_per_second, service.clock()),

@@ -75,6 +75,11 @@ impl Tokens {
         self.0.is_empty()
     }
 
+    /// Whose they are.
+    pub(in crate::http) fn requester_ids(&self) -> impl Iterator<Item = &RequesterId> {
+        self.0.values().map(|requester| &requester.id)
+    }
+
     /// A new token, for the requester of that id or a new one, and the lines an operator puts into the configuration. The token itself is
     /// kept nowhere.
     ///

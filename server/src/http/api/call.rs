@@ -70,7 +70,9 @@ pub(in crate::http) fn admit(app: &App, caller: &Caller) -> Result<Requester, Pr
         .map_err(|problem| refused(app, caller, problem))?;
     app.requests.check(&requester.id).map_err(|exceeded| {
         app.service.metrics().rate_limited(exceeded.scope);
-        Problem::from(exceeded)
+        let problem = Problem::from(exceeded);
+        app.requesters.of(&requester.id).came_to(&problem);
+        problem
     })?;
     Ok(requester)
 }

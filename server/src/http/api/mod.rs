@@ -10,6 +10,7 @@ mod head;
 mod prefer;
 mod preferences;
 mod problem;
+mod requesters;
 mod requests;
 mod resource;
 mod send_to_sign;

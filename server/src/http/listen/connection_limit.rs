@@ -55,6 +55,11 @@ impl ConnectionLimit {
         Ok(Permit { limit: Arc::clone(self), party })
     }
 
+    /// How many there are, and how many there may be.
+    pub(in crate::http) fn taken(&self) -> (usize, usize) {
+        (self.counts().all, self.most)
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
         // Two integers that are changed together cannot be left inconsistent by a panic between them.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
@@ -89,6 +94,7 @@ mod tests {
         assert!(limit.take(None).is_ok(), "a proxy's connections are everybody's");
         let _third = limit.take(address("192.0.2.2")).unwrap();
         assert_eq!(limit.take(address("192.0.2.3")).unwrap_err(), LimitReached("connections"));
+        assert_eq!(limit.taken(), (3, 3));
         drop(first);
         drop(limit.take(address("192.0.2.3")).unwrap());
         assert_eq!(limit.counts().of.len(), 2, "no entry for an address without connections");

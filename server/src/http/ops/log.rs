@@ -52,6 +52,11 @@ impl LogWriter {
         self.0.queue().lost
     }
 
+    /// How much waits to be written, in bytes.
+    pub(in crate::http) fn waiting_bytes(&self) -> usize {
+        self.0.queue().bytes
+    }
+
     /// Waits until everything is written, no longer than `time_limit`.
     pub fn flush(&self, time_limit: Duration) {
         let waiting = |queue: &mut Queue| queue.writing || !queue.lines.is_empty();

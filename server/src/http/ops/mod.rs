@@ -3,15 +3,18 @@
 mod background;
 mod demo;
 mod log;
+mod metrics;
 mod node;
 mod operations;
+mod process;
 mod security_headers;
 mod web_root;
 
 pub(super) use background::start;
 pub use demo::Demo;
 pub use log::LogWriter;
+pub(super) use metrics::metrics;
 pub(super) use node::name_node;
-pub(super) use operations::{healthz, jwk_set, metrics, openapi, readyz};
+pub(super) use operations::{healthz, jwk_set, openapi, readyz};
 pub(super) use security_headers::harden;
 pub(super) use web_root::web_root;

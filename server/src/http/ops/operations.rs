@@ -1,6 +1,5 @@
 //! What operators, their machines and those who verify ask: health, readiness, metrics, keys, the description of the API.
 
-use super::LogWriter;
 use crate::{
     SigningError,
     http::api::{App, Problem},
@@ -29,16 +28,6 @@ pub(in crate::http) fn readyz(app: &App) -> Response {
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", detail).into_response();
     }
     "ready\n".into_response()
-}
-
-/// The metrics, in the OpenMetrics text format 1.0.
-pub(in crate::http) fn metrics(app: &App) -> Response {
-    if let Some(store) = &app.store {
-        app.service.metrics().stored(store.counts());
-    }
-    app.service.metrics().log_lost(app.log.as_ref().map_or(0, LogWriter::lost));
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    with_header(app.service.metrics().to_text(), header::CONTENT_TYPE, content_type).into_response()
 }
 
 /// The keys that receipts and webhooks are signed with.

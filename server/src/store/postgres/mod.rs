@@ -26,6 +26,8 @@ mod write;
 
 pub use config::PostgresConfig;
 pub use error::ConnectError;
+#[cfg(feature = "http")]
+pub(crate) use hub::HubState;
 pub(super) use hub::{Order, Post};
 pub(super) use start::start;
 pub use url::{DatabaseUrl, DatabaseUrlError};

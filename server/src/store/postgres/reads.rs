@@ -10,9 +10,10 @@ use crate::{
     record::Record,
     store::{
         Event,
-        columns::{array, millis, timestamp},
+        columns::{array, millis, number, optional_timestamp, timestamp},
         retention::UNTOLD,
         rows::{self, COLUMNS},
+        usage::{EVENTS_LOOKED_AT, Usage},
     },
     time::Timestamp,
 };
@@ -43,6 +44,11 @@ const FORGET: &str = "WITH old AS (SELECT id FROM requests WHERE ended_at < $1 \
 
 /// Corrections of the clock that nobody is about to repeat.
 const FORGET_MOVES: &str = "DELETE FROM clock_moves WHERE moved_at < now() - interval '1 day'";
+
+/// What all servers have in it together.
+const USAGE: &str = "SELECT (SELECT coalesce(sum(bytes), 0)::bigint FROM shares) AS used, \
+    (SELECT count(*) FROM events) AS events, \
+    (SELECT min(ended_at) FROM requests WHERE id IN (SELECT request FROM events LIMIT $1)) AS oldest";
 
 /// Whether an event may be told by the node `$4`.
 const FREE: &str = "(claimed_until IS NULL OR claimed_until < clock_timestamp() OR claimed_by = $4 \
@@ -94,6 +100,16 @@ pub(super) async fn due_events(
     let next = format!("SELECT next_at FROM events WHERE target = $3 AND {FREE} ORDER BY next_at LIMIT $2 OFFSET $1");
     let row = session.client().query_opt(&next, &[&count(events.len()), &1_i64, &target, &own]).await?;
     Ok((events, row.as_ref().map(|row| timestamp(row, "next_at")).transpose()?))
+}
+
+/// How much there is.
+pub(super) async fn usage(session: &Session) -> Result<Usage, DbError> {
+    let row = session.client().query_one(USAGE, &[&EVENTS_LOOKED_AT]).await?;
+    Ok(Usage {
+        used_bytes: number(&row, "used")?,
+        events: number(&row, "events")?,
+        oldest_event: optional_timestamp(&row, "oldest")?,
+    })
 }
 
 /// Forgets some of the requests that ended before `before` and have nothing to be told any more, or are so old that nobody will tell it.

@@ -155,11 +155,12 @@ impl Worker {
         while !group.jobs.is_empty() {
             let deadline = self.deadline();
             let Some(session) = &self.session else { break };
+            let began = Instant::now();
             let result = timeout_at(deadline.into(), transact(session, &group, self.limits)).await;
             match result.unwrap_or(Err(DbError::Late)) {
                 Ok(outcomes) => {
                     self.deadline = None;
-                    self.shared.commits.fetch_add(1, Ordering::Relaxed);
+                    self.shared.committed(began.elapsed());
                     self.note_full(outcomes.contains(&Err(StoreError::Full)));
                     for (job, outcome) in group.jobs.into_iter().zip(outcomes) {
                         job.then.complete(outcome);
@@ -221,6 +222,11 @@ impl Worker {
                 let keys = async |session: &Session| reads::server_keys(session, own, retention).await;
                 if let Some(then) = self.told(then, keys).await {
                     self.waiting.batch.questions.push(Question::Keys(own, retention, then));
+                }
+            }
+            Question::Usage(then) => {
+                if let Some(then) = self.told(then, reads::usage).await {
+                    self.waiting.batch.questions.push(Question::Usage(then));
                 }
             }
             Question::TakeOver(then) => {

@@ -15,6 +15,8 @@ mod statements;
 mod task;
 mod waiting;
 
+#[cfg(feature = "http")]
+pub(crate) use post::HubState;
 pub(super) use post::post;
 pub(in crate::store) use post::{Order, Post};
 pub(super) use task::HubTask;

@@ -5,9 +5,14 @@ use crate::{
     storage::Completion,
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+#[cfg(feature = "http")]
+use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -30,18 +35,42 @@ pub(in crate::store) enum Order {
 pub(in crate::store) struct Post {
     orders: UnboundedSender<Order>,
     queued: Arc<AtomicUsize>,
+    lease: Arc<LeaseWatch>,
+}
+
+/// How things stand with what goes between nodes, as an operator is told.
+#[derive(Debug, Clone, Copy)]
+#[cfg(feature = "http")]
+pub(crate) struct HubState {
+    /// Letters that wait to be sent, in bytes.
+    pub(crate) queued_bytes: usize,
+    /// The connection that renews the lease is there.
+    pub(crate) is_connected: bool,
+    /// How long ago the lease was renewed.
+    pub(crate) lease_age: Duration,
+}
+
+/// What the hub's task lets others see.
+#[derive(Debug)]
+struct LeaseWatch {
+    is_connected: AtomicBool,
+    renewed_at: Mutex<Instant>,
 }
 
 /// Where it arrives.
 pub(in crate::store::postgres) struct Posted {
     orders: UnboundedReceiver<Order>,
     queued: Arc<AtomicUsize>,
+    lease: Arc<LeaseWatch>,
 }
 
 pub(in crate::store::postgres) fn post() -> (Post, Posted) {
     let (sender, receiver) = unbounded_channel();
     let queued = Arc::<AtomicUsize>::default();
-    (Post { orders: sender, queued: Arc::clone(&queued) }, Posted { orders: receiver, queued })
+    // Whoever starts has just registered.
+    let lease = Arc::new(LeaseWatch { is_connected: AtomicBool::new(false), renewed_at: Mutex::new(Instant::now()) });
+    let post = Post { orders: sender, queued: Arc::clone(&queued), lease: Arc::clone(&lease) };
+    (post, Posted { orders: receiver, queued, lease })
 }
 
 impl Post {
@@ -51,6 +80,16 @@ impl Post {
             letters.retain(|letter| self.has_room(letter));
         }
         drop(self.orders.send(order));
+    }
+
+    #[cfg(feature = "http")]
+    pub(in crate::store) fn state(&self) -> HubState {
+        let renewed_at = *self.lease.renewed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        HubState {
+            queued_bytes: self.queued.load(Ordering::Relaxed),
+            is_connected: self.lease.is_connected.load(Ordering::Relaxed),
+            lease_age: renewed_at.elapsed(),
+        }
     }
 
     fn has_room(&self, letter: &Letter) -> bool {
@@ -72,6 +111,16 @@ impl Posted {
     /// One that is there already.
     pub(super) fn waiting(&mut self) -> Option<Order> {
         self.orders.try_recv().ok()
+    }
+
+    /// The lease was renewed, by what was said at this time.
+    pub(super) fn note_renewed(&self, at: Instant) {
+        *self.lease.renewed_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
+        self.lease.is_connected.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_disconnected(&self) {
+        self.lease.is_connected.store(false, Ordering::Relaxed);
     }
 
     /// What this letter took is free again.

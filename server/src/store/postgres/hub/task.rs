@@ -69,6 +69,7 @@ impl HubTask {
                     tracing::warn!(%error, "the connection between servers is lost; another one is being made");
                 }
             }
+            self.posted.note_disconnected();
             self.interrupted = true;
         }
     }
@@ -136,10 +137,12 @@ impl HubTask {
     }
 
     async fn renew(&mut self, link: &Link) -> ControlFlow<(), Result<(), DbError>> {
-        let until = Instant::now() + PATIENCE;
+        let began = Instant::now();
+        let until = began + PATIENCE;
         let renewing = timeout(SILENCE, self.lease.renew(link));
         match meanwhile(&mut self.waiting, &mut self.posted, until, renewing).await? {
             Ok(Ok(Renewed { others, is_renamed })) => {
+                self.posted.note_renewed(began);
                 if is_renamed {
                     self.interrupted = true;
                     self.forget();

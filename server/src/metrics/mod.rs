@@ -1,7 +1,10 @@
 //! What an operator sees: counters and gauges in the OpenMetrics text format. Never labelled by key.
 
+mod labels;
+
+use labels::{Code, Outcome, Scope};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::text::{encode_eof, encode_registry},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
@@ -9,23 +12,15 @@ use prometheus_client::{
 use std::sync::atomic::Ordering;
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Upper bounds of the duration histogram, in seconds: from a policy's answer to a human's patience.
-const DURATION_BUCKETS: [f64; 12] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+/// Upper bounds of the duration histogram, in seconds: from a policy's answer to the longest that a request may wait, seven days.
+const DURATION_BUCKETS: [f64; 16] =
+    [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 14_400.0, 86_400.0, 604_800.0];
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
-    outcome: &'static str,
-}
+/// Durations, by whether there is a signature: how long somebody thought is one thing, and how long nobody answered another.
+type Durations = Family<Outcome, Histogram, fn() -> Histogram>;
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Scope {
-    scope: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Code {
-    code: &'static str,
-}
+const SIGNED: Outcome = Outcome { outcome: "signed" };
+const OTHER: Outcome = Outcome { outcome: "other" };
 
 /// The service's counters. Clones share them.
 #[derive(Clone)]
@@ -34,7 +29,7 @@ pub struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) pending: Gauge,
     requests: Family<Outcome, Counter>,
-    durations: Histogram,
+    durations: Durations,
     answers: Family<Outcome, Counter>,
     errors: Family<Code, Counter>,
     api_errors: Family<Code, Counter>,
@@ -59,13 +54,13 @@ impl Default for Metrics {
             registry: Arc::default(),
             connections: Gauge::default(),
             pending: Gauge::default(),
-            requests: Family::default(),
-            durations: Histogram::new(DURATION_BUCKETS),
-            answers: Family::default(),
-            errors: Family::default(),
-            api_errors: Family::default(),
-            rate_limited: Family::default(),
-            webhooks: Family::default(),
+            requests: labels::requests(),
+            durations: durations(),
+            answers: labels::answers(),
+            errors: labels::protocol_errors(),
+            api_errors: labels::api_errors(),
+            rate_limited: labels::rate_limited(),
+            webhooks: labels::webhooks(),
             store_commits: Counter::default(),
             store_failures: Counter::default(),
             store_failed: Gauge::default(),
@@ -141,15 +136,24 @@ impl Metrics {
 
     /// The metrics in OpenMetrics text.
     pub fn to_text(&self) -> String {
+        self.to_text_with(&[])
+    }
+
+    /// Likewise, and those of others after them.
+    pub(crate) fn to_text_with(&self, others: &[Registry]) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = encode(&mut text, &self.registry);
+        for registry in [&*self.registry].into_iter().chain(others) {
+            let _ = encode_registry(&mut text, registry);
+        }
+        let _ = encode_eof(&mut text);
         text
     }
 
     pub(crate) fn request_ended(&self, outcome: &'static str, took: Duration) {
         self.requests.get_or_create(&Outcome { outcome }).inc();
-        self.durations.observe(took.as_secs_f64());
+        let kind = if outcome == SIGNED.outcome { &SIGNED } else { &OTHER };
+        self.durations.get_or_create(kind).observe(took.as_secs_f64());
     }
 
     /// Counts a request that was refused before anybody was asked.
@@ -183,6 +187,13 @@ impl Metrics {
         self.store_failed.set(i64::from(failed));
     }
 
+    /// How many connections and open requests there are at this moment, whatever has been said of them before.
+    #[cfg(feature = "http")]
+    pub(crate) fn now(&self, connections: usize, pending: usize) {
+        self.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
+        self.pending.set(i64::try_from(pending).unwrap_or(i64::MAX));
+    }
+
     #[cfg(feature = "http")]
     pub(crate) fn log_lost(&self, lines: u64) {
         self.log_lines_lost.inner().store(lines, Ordering::Relaxed);
@@ -191,6 +202,14 @@ impl Metrics {
     pub(crate) fn rate_limited(&self, scope: &'static str) {
         self.rate_limited.get_or_create(&Scope { scope }).inc();
     }
+}
+
+fn durations() -> Durations {
+    let durations = Durations::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
+    for kind in [SIGNED, OTHER] {
+        drop(durations.get_or_create(&kind));
+    }
+    durations
 }
 
 impl fmt::Debug for Metrics {
@@ -213,9 +232,12 @@ mod tests {
         let text = metrics.to_text();
         for line in [
             "countersign_requests_total{outcome=\"signed\"} 2",
-            "countersign_request_duration_seconds_bucket{le=\"0.1\"} 2",
+            "countersign_request_duration_seconds_bucket{le=\"0.1\",outcome=\"signed\"} 2",
             "countersign_rate_limited_total{scope=\"ip\"} 1",
             "countersign_connections 3",
+            // Nothing of it has happened, and it is there.
+            "countersign_requests_total{outcome=\"message_mismatch\"} 0",
+            "countersign_request_duration_seconds_count{outcome=\"other\"} 0",
         ] {
             assert!(text.contains(line), "{line} not in\n{text}");
         }
