@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -85,13 +85,19 @@ postgres-tests: tested-build
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test cluster -- --ignored
 	target/debug/outage --rounds 30 --database postgres
 
-# The documented configurations: of proxies in front of the real server, and of Prometheus.
+# The documented configurations of proxies in front of the real server.
 proxy-tests: tested-build
 	scripts/ensure-program.sh nginx nginx
 	scripts/ensure-program.sh caddy caddy
 	scripts/ensure-program.sh pg_ctlcluster postgresql
-	scripts/ensure-program.sh promtool prometheus
-	cargo test -p countersign-tests --test proxies --test operating -- --ignored
+	cargo test -p countersign-tests --test proxies -- --ignored
+
+# Metrics, alert rules and the dashboard, as Prometheus itself takes them, with both stores.
+observing-tests: tested-build
+	scripts/ensure-program.sh prometheus prometheus
+	scripts/ensure-program.sh pg_ctlcluster postgresql
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test observing -- --ignored
+	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test observing -- --include-ignored
 
 # `scripts/compare-backends.sh 1000000` takes longer and finds more.
 backend-tests:

@@ -108,6 +108,12 @@ impl Backend {
         self.send(Request::get(path), Bytes::new()).await
     }
 
+    /// Gets a path, with more headers.
+    pub async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+        self.send(request, Bytes::new()).await
+    }
+
     /// Uses any method on a path.
     pub async fn call(&mut self, method: Method, path: &str) -> Reply {
         self.send(Request::builder().method(method).uri(path), Bytes::new()).await

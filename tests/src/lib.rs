@@ -10,6 +10,7 @@ pub mod hook;
 pub mod outage;
 pub mod postgres;
 pub mod process;
+pub mod prometheus;
 pub mod proxied;
 pub mod server;
 pub mod simulation;

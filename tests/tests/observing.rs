@@ -3,12 +3,21 @@
 use countersign_protocol::{AckOutcome, ErrorCode, WireName};
 use countersign_server::http::Tokens;
 use countersign_tests::{
-    Hook, TestServer,
+    Backend, Hook, ServerProcess, TestServer,
     documents::{between, codes_of_requests, codes_of_the_api, read, table, words_after},
+    postgres::Cluster,
+    prometheus::{Prometheus, configure, promtool},
     within,
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+/// Somebody who is not there.
+const KEY: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 const PAGE: &str = "docs/operating/observing.md";
 const RULES: &str = "packaging/prometheus/countersign.rules.yml";
@@ -166,9 +175,13 @@ async fn gauges_are_right_whatever_happened_before() {
     server.finish((wallet, backend)).await;
 }
 
-/// Scrapes until all of these are so.
 async fn until(server: &TestServer, expected: &[(&str, f64)]) {
-    let mut backend = server.backend().await;
+    until_scraped(server.address, expected).await;
+}
+
+/// Scrapes until all of these are so.
+async fn until_scraped(address: SocketAddr, expected: &[(&str, f64)]) {
+    let mut backend = Backend::connect(address).await;
     within("the gauges", async {
         loop {
             let text = backend.get("/metrics").await.text;
@@ -263,4 +276,154 @@ fn rules_and_dashboard_ask_for_metrics_that_there_are() {
             assert!(known.contains(metric) || family.is_some_and(|name| known.contains(name)), "{place}: {metric}");
         }
     }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: make observing-tests"]
+async fn a_database_that_hangs_keeps_no_scrape_waiting() {
+    let cluster = Cluster::start(&["fsync=off"]).await;
+    let server = ServerProcess::start(&[&format!("--database-url={}", cluster.url("postgres")), "--log=error"]).await;
+    let mut backend = Backend::connect(server.address).await;
+    let open = json!({ "public_key": KEY, "message": "aGk=", "queue": true });
+    assert_eq!(backend.post_with(&open, &[("prefer", "respond-async")]).await.status, 202);
+    let scrape = async |backend: &mut Backend| backend.get("/metrics").await.text;
+    until_scraped(server.address, &[("countersign_database_connected", 1.0)]).await;
+    let used = loop {
+        match sample(&scrape(&mut backend).await, "countersign_store_used_bytes") {
+            Some(used) if used > 0.0 => break used,
+            Some(_) | None => {}
+        }
+    };
+    cluster.signal("STOP");
+    within("the end of the connection", async {
+        loop {
+            let began = Instant::now();
+            let text = scrape(&mut backend).await;
+            assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+            assert_eq!(sample(&text, "countersign_store_used_bytes"), Some(used), "what was last known");
+            assert_eq!(sample(&text, "countersign_pending_requests"), Some(1.0));
+            if sample(&text, "countersign_database_connected") == Some(0.0)
+                && sample(&text, "countersign_lease_age_seconds") > Some(5.0)
+            {
+                return;
+            }
+        }
+    })
+    .await;
+    cluster.signal("CONT");
+    until_scraped(server.address, &[("countersign_database_connected", 1.0), ("countersign_store_failed", 0.0)]).await;
+    server.kill().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: make observing-tests"]
+async fn gauges_are_right_after_a_failover() {
+    let cluster = Cluster::start(&["fsync=off"]).await;
+    let start =
+        async || ServerProcess::start(&[&format!("--database-url={}", cluster.url("postgres")), "--log=error"]).await;
+    let (first, second) = (start().await, start().await);
+    for server in [&first, &second] {
+        until_scraped(server.address, &[("countersign_other_nodes", 1.0)]).await;
+    }
+    let open = json!({ "public_key": KEY, "message": "aGk=", "queue": true });
+    let mut backend = Backend::connect(first.address).await;
+    assert_eq!(backend.post_with(&open, &[("prefer", "respond-async")]).await.status, 202);
+    let other = "countersign_requester_open_requests{requester=\"other\"}";
+    until_scraped(second.address, &[("countersign_pending_requests", 0.0), (other, 0.0)]).await;
+    first.kill().await;
+    let taken_over = [
+        ("countersign_other_nodes", 0.0),
+        ("countersign_requests_taken_over_total", 1.0),
+        ("countersign_pending_requests", 1.0),
+        (other, 1.0),
+        ("countersign_database_connected", 1.0),
+    ];
+    until_scraped(second.address, &taken_over).await;
+    second.kill().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Prometheus: make observing-tests"]
+async fn promtool_finds_nothing_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    configure(folder.path());
+    let configuration = folder.path().join("prometheus.yml");
+    promtool(&["check", "config", configuration.to_str().unwrap()], "").await;
+    promtool(&["check", "rules", RULES], "").await;
+    promtool(&["test", "rules", RULE_TESTS], "").await;
+
+    let server = TestServer::durable(|_| {}).await;
+    let mut backend = server.backend().await;
+    let reply = backend.get_with("/metrics", &[("accept", "text/plain")]).await;
+    assert_eq!(reply.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    assert!(reply.text.contains("# TYPE countersign_requests_total counter\n"), "{}", reply.text);
+    // It says what it does not like, and ends well all the same where that is a matter of style.
+    assert_eq!(promtool(&["check", "metrics"], &reply.text).await, "");
+    server.finish(backend).await;
+}
+
+/// The panels' expressions as the dashboard would ask them, for this one server.
+fn asked(expression: &str) -> String {
+    expression.replace("$__rate_interval", "10s").replace("$job", "countersign").replace("$instance", ".*")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Prometheus: make observing-tests"]
+async fn prometheus_scrapes_a_server_and_every_panel_has_data() {
+    let hook = Hook::start(&[]).await;
+    let server = TestServer::durable(|settings| settings.webhook_target = vec![hook.url()]).await;
+    let prometheus = Prometheus::scraping(server.address).await;
+    let mut wallet = server.wallet(1).await;
+    let key = wallet.public_key();
+    let mut backend = server.backend().await;
+    let told = json!({ "public_key": key.to_string(), "message": "aGk=", "webhook": hook.url() });
+    let load = async {
+        loop {
+            let (reply, _) = tokio::join!(backend.ask(&key, b"hello"), wallet.sign_next());
+            assert_eq!(reply.status, 200);
+            let (reply, _) = tokio::join!(backend.post(&told), wallet.sign_next());
+            assert_eq!(reply.status, 200);
+            assert_eq!(backend.ask(&key, b"").await.status, 400);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let look = async {
+        until_some(&prometheus, "up{job=\"countersign\"} == 1").await;
+        until_some(&prometheus, "countersign_requests_total{outcome=\"signed\"} > 0").await;
+        let with_a_database = !prometheus.query("countersign_database_connected").await.is_empty();
+        let of_a_database: Vec<_> =
+            table(PAGE, "| metric, with a database |").into_iter().map(|row| row[0].clone()).collect();
+        let panels = expressions();
+        assert!(panels.len() > 30);
+        for (title, expression) in panels {
+            if with_a_database || !of_a_database.iter().any(|metric| expression.contains(metric)) {
+                until_some(&prometheus, &asked(&expression)).await;
+            } else {
+                assert!(prometheus.query(&asked(&expression)).await.is_empty(), "{title}");
+            }
+        }
+        let target = prometheus.get("/api/v1/targets").await["activeTargets"][0].clone();
+        assert_eq!((&target["health"], &target["lastError"]), (&json!("up"), &json!("")));
+        let groups = prometheus.get("/api/v1/rules").await["groups"].clone();
+        let rules = groups[0]["rules"].as_array().unwrap();
+        assert_eq!(rules.len(), alerts().len());
+        for rule in rules {
+            assert_eq!((&rule["health"], &rule["state"]), (&json!("ok"), &json!("inactive")), "{rule}");
+        }
+    };
+    tokio::select! {
+        () = look => {}
+        () = load => {}
+    }
+    server.stop().await.unwrap();
+}
+
+/// Asks until there is an answer: a rate needs two scrapes.
+async fn until_some(prometheus: &Prometheus, expression: &str) {
+    within(expression, async {
+        while prometheus.query(expression).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
 }
