@@ -38,7 +38,7 @@ async function series({ expr, legendFormat }) {
 
 /** @param {Awaited<ReturnType<typeof series>>} lines @param {string} unit */
 function chart(lines, unit) {
-  const top = Math.max(1e-9, ...lines.flatMap(({ points }) => points.map(([, value]) => value)));
+  const top = Math.max(...lines.flatMap(({ points }) => points.map(([, value]) => value))) || 1;
   const x = (/** @type {number} */ at) => (400 * (at - start)) / (end - start);
   const y = (/** @type {number} */ value) => 100 - (96 * value) / top;
   const paths = lines.map(({ points }, at) => {

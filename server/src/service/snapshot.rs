@@ -20,7 +20,7 @@ pub(crate) struct Snapshot {
 }
 
 impl SigningService {
-    /// Looks at every open request and every connection, some milliseconds for 100,000 of them.
+    /// Looks at every open request and every connection, with the state locked meanwhile.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let now = self.now();
         let state = self.state();

@@ -9,8 +9,8 @@ use std::fs;
 /// The unit of times in `/proc`, which every Linux shows to its processes as 100 a second (`USER_HZ`), whatever its own is.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Of this process; empty where there is no `/proc`. Reads files that are no files: it takes as long as there are descriptors to be counted,
-/// about 0.3 µs each, and no disk.
+/// Of this process; empty where there is no `/proc`. Reads no disk, but takes as long as there are descriptors to be
+/// counted.
 pub(super) fn process() -> Registry {
     let mut registry = Registry::with_prefix("process");
     // What cannot be read is left out.
