@@ -27,6 +27,9 @@ use tokio::time::{sleep, sleep_until, timeout};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that has not answered for so long is replaced.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long after one turn the next one comes. What a letter costs the database is nearly all in the notification that carries it, and a human does
+/// not notice five milliseconds.
+const BETWEEN_TURNS: Duration = Duration::from_millis(5);
 /// How soon after a failure, and then how often at first and at last, another connection is tried.
 const FIRST_RECONNECT: Duration = Duration::from_millis(50);
 const LAST_RECONNECT: Duration = Duration::from_secs(2);
@@ -108,6 +111,7 @@ impl HubTask {
     /// Does what comes, for as long as the connection lasts; why it does not.
     async fn serve(&mut self, link: &mut Link) -> ControlFlow<(), DbError> {
         let mut renew_at = Instant::now();
+        let mut next_turn = renew_at;
         loop {
             if renew_at <= Instant::now() || self.waiting.listener.is_some() {
                 renew_at = Instant::now() + lease::EVERY;
@@ -116,6 +120,7 @@ impl HubTask {
                 }
             }
             if let Some(turn) = self.waiting.take(&self.posted) {
+                next_turn = Instant::now() + BETWEEN_TURNS;
                 if let Err(error) = self.work(link, turn).await? {
                     return ControlFlow::Continue(error);
                 }
@@ -130,6 +135,8 @@ impl HubTask {
                     () = link.closed() => return ControlFlow::Continue(DbError::Closed),
                 }
             }
+            let until = next_turn + PATIENCE;
+            meanwhile(&mut self.waiting, &mut self.posted, until, sleep_until(next_turn.into())).await?;
             while let Some(order) = self.posted.waiting() {
                 self.waiting.push(order);
             }
