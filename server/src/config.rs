@@ -1,6 +1,6 @@
 //! What a [`SigningService`](crate::SigningService) is told at its start.
 
-use crate::{dispatch::Capacity, session::Rules};
+use crate::{dispatch::Capacity, session::Rules, steps::Observers};
 use countersign_protocol::{Audience, limits};
 use std::{num::NonZeroU32, time::Duration};
 
@@ -38,6 +38,8 @@ pub struct Config {
     /// The most frames a connection may send per second on average, with bursts of four times as many; none for no limit. What comes faster
     /// is read later. A frame counts once more for each 4 KiB. 1,000: five for each of 200 calls, and a wallet sends three.
     pub frames_per_second: Option<NonZeroU32>,
+    /// Who is told what happens, beside the log. Nobody.
+    pub observers: Observers,
 }
 
 impl Config {
@@ -58,6 +60,7 @@ impl Config {
             max_pending_bytes: 256 * 1024 * 1024,
             max_share_percent: 100,
             frames_per_second: NonZeroU32::new(1_000),
+            observers: Observers::default(),
         }
     }
 

@@ -24,6 +24,7 @@ mod request;
 mod requester;
 mod service;
 mod session;
+pub mod steps;
 mod time;
 
 #[cfg(feature = "http")]

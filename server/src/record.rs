@@ -1,6 +1,6 @@
 //! A request as it is kept and shown: what was asked, how far it has come, how it ended. Plain data; who changes it is elsewhere.
 
-use crate::{cluster::NodeId, requester::RequesterId, time::Timestamp};
+use crate::{cluster::NodeId, requester::RequesterId, steps::CallContext, time::Timestamp};
 use countersign_protocol::{
     ApprovedBy, Batch, CancelCause, Device, Message, PublicKeyBytes, Purpose, Reason, RejectCode, RequestId,
     RequesterName, Signature,
@@ -214,6 +214,8 @@ pub struct Record {
     pub end: Option<End>,
     /// Which node owns it, where nodes share a database; none where nobody else could, or where it is waiting for one.
     pub node: Option<NodeId>,
+    /// Who called, for as long as the process that took the call knows the request.
+    pub call: Option<Arc<CallContext>>,
 }
 
 impl Record {

@@ -2,6 +2,7 @@
 //! interface for anybody else; it changes whenever the inside does.
 
 pub use crate::{
+    connection::Client,
     connection::conversation::{Conversation, NewConnection, Todo, turned_away},
     dispatch::SignFrame,
     service::{Inbox, Mail, Waiting},
@@ -13,6 +14,7 @@ use crate::{
     Accepted, Config, Record, SigningError, SigningService, Timestamp,
     cluster::{Hub, NodeId},
     record::PhaseTimes,
+    steps::EndedBy,
     storage::{Idempotency, Loaded, Storage},
     time::Clock,
 };
@@ -74,6 +76,7 @@ impl NewRequest {
             attempt: 0,
             end: None,
             node: None,
+            call: None,
         }
     }
 }
@@ -130,7 +133,7 @@ impl SigningService {
     /// Withdraws a request.
     #[doc(hidden)]
     pub fn simulate_cancel(&self, id: RequestId) {
-        self.withdraw(id);
+        self.withdraw(id, EndedBy::Requester);
     }
 
     /// Ends what has no time left.

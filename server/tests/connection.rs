@@ -8,12 +8,18 @@ use countersign_protocol::{
     PingPong, PublicKey, RequestStatus, ServerFrame, SignRequest, SignResponse, Signable, WalletState,
 };
 use countersign_server::{
-    Config, Phase, Signed, SigningError, SigningService,
-    connection::{Exit, Halves, Incoming, Outgoing, drive},
+    Config, Phase, Signed, SigningError, SigningService, Timestamp,
+    connection::{Client, Exit, Halves, Incoming, Outgoing, drive},
+    steps::{CallContext, EndedBy, Observer, Step, WalletConnection},
 };
 use ed25519_dalek::SigningKey;
 use futures_util::{StreamExt, sink};
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
@@ -21,6 +27,8 @@ use tokio::{
 };
 
 const AUDIENCE: &str = "wss://sign.example/ws";
+
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 /// The far end of a driven connection.
 struct Wallet {
@@ -44,7 +52,7 @@ fn connect(service: &SigningService, room: usize) -> Wallet {
         let outgoing = Box::pin(sink::unfold(to_wallet, |to_wallet, frame| async move {
             to_wallet.send(frame).await.map(|()| to_wallet)
         }));
-        drive(&service, Halves { incoming, outgoing }, Origin::default()).await
+        drive(&service, Halves { incoming, outgoing }, Client::from(Origin::default()).at(ADDRESS)).await
     });
     Wallet { key: SigningKey::from_bytes(&[6; 32]), incoming, outgoing, exit }
 }
@@ -512,4 +520,97 @@ async fn waits_that_no_clock_reaches_are_for_ever() {
     wallet.send_answer(&request).await;
     assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
     assert!(asking.await.unwrap().is_ok());
+}
+
+/// Keeps what it is told.
+struct Witness {
+    wants_progress: bool,
+    steps: Mutex<Vec<Step>>,
+}
+
+impl Observer for Witness {
+    fn observe(&self, _: Timestamp, step: &Step) {
+        self.steps.lock().unwrap().push(step.clone());
+    }
+
+    fn wants_progress(&self) -> bool {
+        self.wants_progress
+    }
+}
+
+fn watched(wants_progress: bool) -> (SigningService, Arc<Witness>) {
+    let witness = Arc::new(Witness { wants_progress, steps: Mutex::default() });
+    let mut config = Config::new(vec![AUDIENCE.parse::<Audience>().unwrap()]);
+    config.observers.add(Arc::clone(&witness) as Arc<dyn Observer>);
+    (SigningService::new(config), witness)
+}
+
+/// What a step says beside the request and the key.
+fn told(step: &Step) -> String {
+    let from = |wallet: &WalletConnection| wallet.address.map_or("nowhere".into(), |address| address.to_string());
+    match step {
+        Step::Asked { request, .. } => format!("asked from {:?}", request.call.as_ref().and_then(|c| c.address)),
+        Step::Refused(refusal) => format!("refused {}", refusal.outcome),
+        Step::Delivered { to, attempt, .. } => format!("delivered {attempt} to {}", from(to)),
+        Step::Received { by, .. } => format!("received {}", from(by)),
+        Step::Displayed { by, .. } => format!("displayed {}", from(by)),
+        Step::Answered { by, outcome, .. } => format!("answered {outcome:?} {}", from(by)),
+        Step::AnsweredInVain { by, outcome, .. } => format!("in vain {outcome:?} {}", from(by)),
+        Step::Ended { outcome, by: EndedBy::Wallet(wallet), .. } => format!("ended {outcome} {}", from(wallet)),
+        Step::Ended { outcome, by, .. } => format!("ended {outcome} {}", by.as_str()),
+        Step::Introduced { wallet, proven, .. } => format!("introduced {} {proven}", from(wallet)),
+        Step::Left { wallet, why, .. } => format!("left {} {why}", from(wallet)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn whoever_looks_on_is_told_each_step_with_the_addresses() {
+    for wants_progress in [true, false] {
+        let (service, witness) = watched(wants_progress);
+        let mut wallet = Wallet::introduced(&service, 8).await;
+        let key = wallet.public_key().to_bytes();
+        let caller = CallContext::at(Ipv4Addr::LOCALHOST.into());
+        let asking = tokio::spawn({
+            let service = service.clone();
+            async move { service.request(key, Message::try_from(&b"hello"[..]).unwrap()).call(caller).send().await }
+        });
+        let request = wallet.expect_request().await;
+        wallet.send_received(&request).await;
+        wallet.send_answer(&request).await;
+        assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
+        asking.await.unwrap().unwrap();
+        wallet.send_answer(&request).await;
+        assert_eq!(wallet.expect_ack().await, AckOutcome::Duplicate);
+
+        // One that nobody waits for any more.
+        let asking = ask(&service, &wallet, MINUTE);
+        wallet.expect_request().await;
+        asking.abort();
+        assert!(matches!(wallet.next().await, ServerFrame::RequestCancel(_)));
+        wallet.hang_up().await;
+        assert_eq!(
+            service.request(key, Message::try_from(&b"hello"[..]).unwrap()).send().await.unwrap_err().code(),
+            "signer_not_connected"
+        );
+
+        let expected = [
+            "introduced 192.0.2.7 true",
+            "asked from Some(127.0.0.1)",
+            "delivered 1 to 192.0.2.7",
+            "received 192.0.2.7",
+            "answered Accepted 192.0.2.7",
+            "ended signed 192.0.2.7",
+            "in vain Duplicate 192.0.2.7",
+            "asked from None",
+            "delivered 1 to 192.0.2.7",
+            "ended cancelled hang_up",
+            "left 192.0.2.7 hung_up",
+            "refused signer_not_connected",
+        ];
+        let is_progress = |step: &&str| step.starts_with("delivered") || step.starts_with("received");
+        let expected: Vec<_> = expected.into_iter().filter(|step| wants_progress || !is_progress(step)).collect();
+        let steps: Vec<_> = witness.steps.lock().unwrap().iter().map(told).collect();
+        assert_eq!(steps, expected);
+    }
 }

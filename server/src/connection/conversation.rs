@@ -1,6 +1,7 @@
 //! One wallet connection's side of the service, without its socket: what comes in, and what is to be done about it.
 
 use super::{
+    client::Client,
     frame_rate::FrameRate,
     socket::{Exit, Incoming},
 };
@@ -11,8 +12,7 @@ use crate::{
     session::{Action, Close, Introduced, Session, close_code},
 };
 use countersign_protocol::{
-    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, Origin, PublicKey, RequestId, ServerFrame,
-    WireName as _,
+    AckOutcome, Challenge, ConnectionId, ErrorCode, ErrorFrame, PublicKey, RequestId, ServerFrame, WireName as _,
 };
 use std::{
     num::NonZeroU32,
@@ -51,8 +51,8 @@ pub struct NewConnection {
     pub id: ConnectionId,
     /// What its proof has to be over.
     pub challenge: Challenge,
-    /// The handshake's `Origin`.
-    pub origin: Origin,
+    /// What the handshake says of the other end.
+    pub client: Client,
     /// When it was made.
     pub now: Instant,
 }
@@ -73,8 +73,8 @@ impl<'a> Conversation<'a> {
     /// Makes the connection known, and gives its inbox and the first thing to do; `None` while draining, when [`turned_away`] is all
     /// there is to say.
     pub fn begin(service: &'a SigningService, new: NewConnection) -> Option<(Self, Inbox, Todo)> {
-        let NewConnection { id, challenge, origin, now } = new;
-        let (guard, inbox) = service.connect(id)?;
+        let NewConnection { id, challenge, client: Client { origin, address }, now } = new;
+        let (guard, inbox) = service.connect(id, address)?;
         let (session, challenge) = Session::new(service.rules(), origin, challenge, now);
         let frames = FrameRate::new(service.config().frames_per_second, service.clock());
         let conversation = Self { service, guard, session, key: None, frames, owed: None };
@@ -85,6 +85,11 @@ impl<'a> Conversation<'a> {
     /// Names the connection in logs.
     pub fn id(&self) -> ConnectionId {
         self.guard.id
+    }
+
+    /// Takes note of how the connection has ended. Dropped without it, it was broken off.
+    pub fn end(&self, exit: Exit) {
+        self.guard.give_up(exit.as_str());
     }
 
     /// The longest one write may take.
@@ -207,8 +212,6 @@ impl<'a> Conversation<'a> {
     fn introduce(&mut self, introduced: Introduced) -> Todo {
         match self.service.introduce(self.guard.id, &introduced) {
             Ok(welcome) => {
-                let fingerprint = introduced.key.to_bytes().fingerprint();
-                tracing::debug!(connection = %self.guard.id, key = fingerprint, proven = introduced.proven, "wallet introduced");
                 self.key = Some(introduced.key);
                 self.send(&ServerFrame::Welcome(welcome))
             }

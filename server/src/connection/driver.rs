@@ -4,13 +4,14 @@
 //! one for every wallet, and most of its life a wallet is idle.
 
 use super::{
+    client::Client,
     conversation::{Conversation, NewConnection, Todo, turned_away},
     delayed_ack::DelayedAck,
     read_limit::ReadLimit,
     socket::{Exit, Incoming, Outgoing},
 };
 use crate::{SigningService, random, service::Inbox};
-use countersign_protocol::{Challenge, ConnectionId, Origin};
+use countersign_protocol::{Challenge, ConnectionId};
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use std::{pin::pin, time::Duration};
 use tokio::{
@@ -24,15 +25,15 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Serves one wallet until its connection ends. Spawns nothing; dropping the future ends the connection, and its requests wait for
 /// the wallet to come back.
 ///
-/// `origin` is the handshake's `Origin` header, empty where there was none. The socket should refuse frames longer than
+/// `client` is the handshake's `Origin` header, empty where there was none, or a [`Client`] with its address too. The socket should refuse frames longer than
 /// [`limits::frame_bytes`](countersign_protocol::limits::frame_bytes) of the configured message size, before it buffers them.
 /// It is read and written in place, hence `Unpin`: `Box::pin` one that is not.
-pub fn drive<S, T, E>(service: &SigningService, socket: S, origin: Origin) -> impl Future<Output = Exit>
+pub fn drive<S, T, E>(service: &SigningService, socket: S, client: impl Into<Client>) -> impl Future<Output = Exit>
 where
     S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
     T: AsRef<str>,
 {
-    drive_within(service, socket, origin, None)
+    drive_within(service, socket, client.into(), None)
 }
 
 /// Likewise, and lifts the limit of what the socket reads once the wallet has introduced itself.
@@ -40,7 +41,7 @@ where
 pub(crate) fn drive_within<S, T, E>(
     service: &SigningService,
     mut socket: S,
-    origin: Origin,
+    client: Client,
     mut limit: Option<ReadLimit>,
 ) -> impl Future<Output = Exit>
 where
@@ -51,14 +52,14 @@ where
         let new = NewConnection {
             id: ConnectionId::from_random_bytes(random::bytes()),
             challenge: Challenge::from(random::bytes()),
-            origin,
+            client,
             now: Instant::now().into_std(),
         };
         let Some((mut conversation, mut inbox, challenge)) = Conversation::begin(service, new) else {
             return turn_away(&mut socket, turned_away(service)).await;
         };
         let exit = converse(&mut socket, &mut conversation, &mut inbox, challenge, &mut limit).await;
-        tracing::debug!(connection = %conversation.id(), ?exit, "wallet disconnected");
+        conversation.end(exit);
         exit
     }
 }
@@ -206,6 +207,7 @@ where
 mod tests {
     use super::*;
     use crate::{Config, connection::Halves};
+    use countersign_protocol::Origin;
     use futures_util::{sink, stream};
 
     /// What is waited for most of the time is this future, once for every wallet.
@@ -217,6 +219,6 @@ mod tests {
         let socket = Halves { incoming, outgoing };
         let socket_bytes = size_of_val(&socket);
         let bytes = size_of_val(&drive(&service, socket, Origin::default())) - socket_bytes;
-        assert!(bytes <= 960, "{bytes} bytes");
+        assert!(bytes <= 984, "{bytes} bytes");
     }
 }

@@ -1,5 +1,6 @@
 //! One wallet's connection: [`drive`] runs it on any stream and sink of text frames, on the caller's task and without `Send`.
 
+mod client;
 pub(crate) mod conversation;
 mod delayed_ack;
 mod driver;
@@ -7,6 +8,7 @@ mod frame_rate;
 mod read_limit;
 mod socket;
 
+pub use client::Client;
 pub use driver::drive;
 #[cfg(feature = "http")]
 pub(crate) use driver::drive_within;

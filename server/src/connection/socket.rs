@@ -1,5 +1,6 @@
 //! What passes between a connection and the socket it is on, whatever library owns that.
 
+use crate::steps::why;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use std::{
     pin::Pin,
@@ -89,4 +90,16 @@ pub enum Exit {
     Stuck,
     /// The server was about to stop and took no more connections.
     Draining,
+}
+
+impl Exit {
+    /// A short stable word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer => why::HUNG_UP,
+            Self::Closed(reason) => reason,
+            Self::Stuck => why::STUCK,
+            Self::Draining => "draining",
+        }
+    }
 }

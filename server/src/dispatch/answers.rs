@@ -4,7 +4,11 @@ use super::{
     Dispatcher,
     open_request::{OpenRequest, Verdict},
 };
-use crate::{record::Phase, time::Timestamp};
+use crate::{
+    record::Phase,
+    steps::{EndedBy, RequestSummary, Step},
+    time::Timestamp,
+};
 use countersign_protocol::{
     AckOutcome, CancelCause, ConnectionId, Message, PublicKeyBytes, RequestId, RequestStatus, Signature, WalletState,
 };
@@ -61,6 +65,11 @@ impl<T, W> Dispatcher<T, W> {
         }
         if self.open_requests.update(id, |open| !open.is_decided() && open.advance(phase, now)) == Some(true) {
             self.note_progress(id);
+            let by = self.registry.wallet(connection);
+            self.note_step(id, now, |request, _| match status.state {
+                WalletState::Received => Step::Received { request, by },
+                WalletState::Displayed => Step::Displayed { request, by },
+            });
         }
         None
     }
@@ -83,16 +92,37 @@ impl<T, W> Dispatcher<T, W> {
             }
             self.open_requests.release(connection, id);
             self.deliver_to(connection, now);
-            return Check::Acknowledge(self.recently_ended.outcome(key, connection, id, signature));
+            let outcome = self.recently_ended.outcome(key, connection, id, signature);
+            let by = self.registry.wallet(connection);
+            self.steps.push(now, Step::AnsweredInVain { request_id: id, public_key: *key, by, outcome });
+            return Check::Acknowledge(outcome);
         };
         if open.is_decided() {
             let wins = signature.is_some() && open.winner() == signature;
             let outcome = if wins { AckOutcome::Accepted } else { AckOutcome::Late };
+            self.note_answer(connection, id, outcome, false, now);
             return self.acknowledge_later(connection, id, signature, outcome);
         }
         match open.has_answered(connection) {
-            true => Check::Acknowledge(AckOutcome::Duplicate),
+            true => {
+                self.note_answer(connection, id, AckOutcome::Duplicate, false, now);
+                Check::Acknowledge(AckOutcome::Duplicate)
+            }
             false => Check::Judge(Arc::clone(&open.record.message)),
+        }
+    }
+
+    fn note_answer(
+        &mut self,
+        connection: ConnectionId,
+        id: RequestId,
+        outcome: AckOutcome,
+        ends: bool,
+        now: Timestamp,
+    ) {
+        if let Some(open) = self.open_requests.get(id) {
+            let request = RequestSummary::of(&open.record, open.durable);
+            self.steps.push(now, Step::Answered { request, by: self.registry.wallet(connection), outcome, ends });
         }
     }
 
@@ -117,17 +147,18 @@ impl<T, W> Dispatcher<T, W> {
             Check::Later => return None,
         }
         let outcome = verdict.outcome();
-        let device = self.registry.holder(connection).and_then(|(_, device)| device.cloned());
+        let wallet = self.registry.wallet(connection);
         self.open_requests.release(connection, id);
-        let end = self.open_requests.update(id, |open| open.judge(connection, device.as_ref(), verdict, now)).flatten();
-        let Some(end) = end else {
+        let end = self.open_requests.update(id, |open| open.judge(wallet, verdict, now)).flatten();
+        self.note_answer(connection, id, outcome, end.is_some(), now);
+        let Some((end, wallet)) = end else {
             self.note_progress(id);
             let superfluous = self.open_requests.update(id, OpenRequest::take_superfluous).unwrap_or_default();
             self.withdraw(id, CancelCause::AnsweredElsewhere, &superfluous);
             self.deliver_to(connection, now);
             return Some(outcome);
         };
-        self.decide(id, end, now);
+        self.decide(id, end, EndedBy::Wallet(wallet), now);
         match self.open_requests.get(id) {
             // Durable: it is being written, and the wallet is told with everybody else.
             Some(_) => match self.acknowledge_later(connection, id, signature.as_ref(), outcome) {

@@ -1,7 +1,11 @@
 //! What it takes to be one node of several: requests that come from other nodes and go to them.
 
 use super::{Accepting, Dispatcher};
-use crate::{record::Record, time::Timestamp};
+use crate::{
+    record::Record,
+    steps::{RequestSummary, Step},
+    time::Timestamp,
+};
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
@@ -84,6 +88,7 @@ impl<T, W> Dispatcher<T, W> {
         let mut concerned = BTreeSet::new();
         for record in records {
             if self.open_requests.get(record.id).is_none() && !self.is_accepting(record.id) {
+                self.steps.push(now, Step::TakenOver { request: RequestSummary::of(&record, true) });
                 concerned.append(&mut self.go_on_with(record, now));
             }
         }

@@ -1,7 +1,7 @@
 //! Putting requests to wallets, the first time and again.
 
 use super::{Dispatcher, effect::Effect, sign_frame::SignFrame};
-use crate::time::Timestamp;
+use crate::{steps::Step, time::Timestamp};
 use countersign_protocol::{CancelCause, ConnectionId, RequestCancel, RequestId, ServerFrame};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -58,6 +58,8 @@ impl<T, W> Dispatcher<T, W> {
         self.open_requests.update(id, |open| open.ask(to, device, now));
         self.open_requests.engage(to, id);
         self.effects.push_back(Effect::Deliver { to, frame, inflight });
+        let wallet = self.registry.wallet(to);
+        self.note_step(id, now, |request, record| Step::Delivered { request, to: wallet, attempt: record.attempt });
     }
 
     /// Takes a request back from connections that still show it.

@@ -27,13 +27,14 @@ pub(crate) use answers::Check;
 pub use effect::Accepted;
 pub(crate) use effect::{Effect, Ticket};
 pub(crate) use open_request::{OpenRequest, Verdict};
-use registry::Place;
-pub(crate) use registry::Refused;
+pub(crate) use registry::{Arrival, Refused};
+use registry::{Place, Removed};
 pub use sign_frame::SignFrame;
 
 use crate::{
     record::{End, Phase, Record},
     session::Close,
+    steps::{EndedBy, RequestSummary, Step, Steps},
     storage::{Loaded, Write},
     time::Timestamp,
 };
@@ -86,6 +87,8 @@ pub(crate) struct Dispatcher<T, W> {
     abandoned: HashMap<RequestId, Abandoned>,
     draining: bool,
     effects: VecDeque<Effect<W>>,
+    /// What has happened, for those who only look on.
+    pub(crate) steps: Steps,
 }
 
 impl<T, W> Dispatcher<T, W> {
@@ -101,6 +104,7 @@ impl<T, W> Dispatcher<T, W> {
             abandoned: HashMap::new(),
             draining: false,
             effects: VecDeque::new(),
+            steps: Steps::default(),
         };
         for record in loaded.ended {
             dispatcher.recently_ended.remember(&record, SmallVec::new());
@@ -185,7 +189,7 @@ impl<T, W> Dispatcher<T, W> {
                 open.end_for_lack_of_time(now, connected)
             });
             // Whatever is overdue has such an end; to end it somehow is better than to look at it for ever.
-            self.decide(id, end.unwrap_or(End::Timeout(Phase::Queued)), now);
+            self.decide(id, end.unwrap_or(End::Timeout(Phase::Queued)), EndedBy::Time, now);
         }
     }
 
@@ -229,9 +233,9 @@ impl<T, W> Dispatcher<T, W> {
     }
 
     /// Takes in a connection that has not introduced itself; false while draining.
-    pub(crate) fn connect(&mut self, id: ConnectionId, handle: T) -> bool {
+    pub(crate) fn connect(&mut self, id: ConnectionId, handle: T, arrival: Arrival) -> bool {
         if !self.draining {
-            self.registry.add(id, handle, Place::Here);
+            self.registry.add(id, handle, Place::Here, arrival);
         }
         !self.draining
     }
@@ -245,7 +249,8 @@ impl<T, W> Dispatcher<T, W> {
         handle: T,
         now: Timestamp,
     ) {
-        self.registry.add(id, handle, Place::Elsewhere);
+        // Its own node knows where it comes from.
+        self.registry.add(id, handle, Place::Elsewhere, Arrival { address: None, at: now });
         // A stranger that has proven its key, of which there may be as many as other nodes allow, is refused by nothing.
         if self.registry.introduce(id, key, device, true, usize::MAX).is_ok() {
             self.deliver_to(id, now);
@@ -285,6 +290,7 @@ impl<T, W> Dispatcher<T, W> {
         now: Timestamp,
     ) -> Result<(), Refused> {
         let displaced = self.registry.introduce(id, key, device, proven, self.capacity.max_connections_per_key)?;
+        self.steps.push(now, Step::Introduced { public_key: key, wallet: self.registry.wallet(id), proven });
         for connection in displaced {
             self.effects.push_back(Effect::Close { to: connection, close: superseded() });
             self.leave(connection, &key, now);
@@ -302,10 +308,18 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
-    /// Forgets a connection.
+    /// Forgets a connection of another node.
     pub(crate) fn disconnect(&mut self, id: ConnectionId, now: Timestamp) {
         self.retire(id, now);
         self.registry.remove(id);
+    }
+
+    /// Forgets a connection of this node, which has ended in this way.
+    pub(crate) fn depart(&mut self, id: ConnectionId, why: &'static str, now: Timestamp) {
+        self.retire(id, now);
+        if let Some(Removed { key: Some(public_key), wallet, since }) = self.registry.remove(id) {
+            self.steps.push(now, Step::Left { public_key, wallet, why, stayed: now.since(since) });
+        }
     }
 
     /// Takes nothing new from now on, and tells every wallet.
@@ -320,7 +334,7 @@ impl<T, W> Dispatcher<T, W> {
     pub(crate) fn finish_drain(&mut self, goodbye: impl Fn() -> Close, now: Timestamp) {
         for id in self.open_requests.ids() {
             if self.open_requests.get(id).is_some_and(|open| !open.durable) {
-                self.decide(id, End::Draining, now);
+                self.decide(id, End::Draining, EndedBy::Shutdown, now);
             }
         }
         for to in self.registry.ids() {
@@ -328,14 +342,14 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
-    /// Ends a request for everybody, on its requester's wish. Nothing happens to one that has ended.
-    pub(crate) fn cancel(&mut self, id: RequestId, now: Timestamp) {
-        self.decide(id, End::Cancelled, now);
+    /// Ends a request for everybody, on somebody's wish. Nothing happens to one that has ended.
+    pub(crate) fn cancel(&mut self, id: RequestId, by: EndedBy, now: Timestamp) {
+        self.decide(id, End::Cancelled, by, now);
     }
 
     /// Decides a request's end, unless it is decided. What has to outlive the process is told when it is on disk.
-    fn decide(&mut self, id: RequestId, end: End, now: Timestamp) {
-        let decided = self.open_requests.update(id, |open| open.decide(end, now).then_some(open.durable));
+    fn decide(&mut self, id: RequestId, end: End, by: EndedBy, now: Timestamp) {
+        let decided = self.open_requests.update(id, |open| open.decide(end, by, now).then_some(open.durable));
         match decided.flatten() {
             None => {}
             Some(false) => self.settle(id, None, now),
@@ -355,7 +369,8 @@ impl<T, W> Dispatcher<T, W> {
     fn settle(&mut self, id: RequestId, stands: Option<&Record>, now: Timestamp) {
         let Some(mut open) = self.open_requests.remove(id) else { return };
         self.account.remove(&self.capacity, &open.record);
-        let acks = open.conclude(stands);
+        let (by, acks) = open.conclude(stands);
+        self.steps.ended(&open.record, open.durable, by);
         let (silent, answered) = open.connections();
         if let Some(end) = &open.record.end {
             self.withdraw(id, end.cause(), &silent);
@@ -400,12 +415,22 @@ impl<T, W> Dispatcher<T, W> {
     fn leave(&mut self, connection: ConnectionId, key: &PublicKeyBytes, now: Timestamp) {
         for id in self.open_requests.of_key(key).iter().copied().collect::<SmallVec<[_; 1]>>() {
             let end = self.open_requests.update(id, |open| open.leave(connection)).flatten();
-            if let Some(end) = end {
-                self.decide(id, end, now);
+            if let Some((end, wallet)) = end {
+                self.decide(id, end, EndedBy::Wallet(wallet), now);
             }
         }
         for id in self.open_requests.inflight(connection).iter().copied().collect::<SmallVec<[_; 1]>>() {
             self.open_requests.release(connection, id);
+        }
+    }
+
+    /// Notes a step of an open request, if those of which there are several are wanted.
+    fn note_step(&mut self, id: RequestId, now: Timestamp, step: impl FnOnce(RequestSummary, &Record) -> Step) {
+        if !self.steps.with_progress {
+            return;
+        }
+        if let Some(open) = self.open_requests.get(id) {
+            self.steps.push(now, step(RequestSummary::of(&open.record, open.durable), &open.record));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     record::{End, Phase, Record},
+    steps::{EndedBy, WalletConnection},
     time::Timestamp,
 };
 use countersign_protocol::{AckOutcome, ApprovedBy, ConnectionId, Device, Reason, RejectCode, RejectScope, Signature};
@@ -66,6 +67,7 @@ impl AskedConnection {
 #[derive(Debug)]
 struct Decided {
     end: End,
+    by: EndedBy,
     at: Timestamp,
     /// Whose answers are to be acknowledged once it is.
     acks: Vec<HeldAck>,
@@ -102,7 +104,7 @@ pub(crate) struct OpenRequest<W> {
     pub(crate) waiter: Option<W>,
     asked: SmallVec<[AskedConnection; 1]>,
     /// The last device that will not sign, and why.
-    refusal: Option<End>,
+    refusal: Option<(End, WalletConnection)>,
     decided: Option<Decided>,
 }
 
@@ -203,11 +205,11 @@ impl<W> OpenRequest<W> {
     /// the whole key; anything else drops this device, and the last one dropped ends the request with its reason.
     pub(crate) fn judge(
         &mut self,
-        connection: ConnectionId,
-        device: Option<&Arc<Device>>,
+        wallet: WalletConnection,
         verdict: Verdict,
         now: Timestamp,
-    ) -> Option<End> {
+    ) -> Option<(End, WalletConnection)> {
+        let (connection, device) = (wallet.connection, wallet.device.as_ref());
         // It may have been answered on a connection on which it was not asked, by a wallet that had it from an earlier one.
         if !self.has_asked(connection) {
             self.remember(connection, device.cloned());
@@ -218,16 +220,16 @@ impl<W> OpenRequest<W> {
         }
         let (end, ends) = verdict.into_end(device);
         if ends {
-            return Some(end);
+            return Some((end, wallet));
         }
-        self.refusal = Some(end);
+        self.refusal = Some((end, wallet));
         // Whoever answers has it: from now on the others have a human's time too.
         self.advance(Phase::Received, now);
         self.refusal_of_all()
     }
 
     /// Notes that a connection has gone; the end, if nobody is left who could answer. A device with a name may come back.
-    pub(crate) fn leave(&mut self, connection: ConnectionId) -> Option<End> {
+    pub(crate) fn leave(&mut self, connection: ConnectionId) -> Option<(End, WalletConnection)> {
         self.asked.retain_mut(|asked| {
             asked.here &= asked.connection != connection;
             asked.here || asked.answered || asked.device.is_some()
@@ -238,17 +240,17 @@ impl<W> OpenRequest<W> {
         self.refusal_of_all()
     }
 
-    fn refusal_of_all(&self) -> Option<End> {
+    fn refusal_of_all(&self) -> Option<(End, WalletConnection)> {
         let all = self.asked.iter().all(|asked| asked.answered);
         if all && !self.is_decided() { self.refusal.clone() } else { None }
     }
 
     /// Sets its end, once; false if that has been done before. Nothing else does.
-    pub(crate) fn decide(&mut self, end: End, at: Timestamp) -> bool {
+    pub(crate) fn decide(&mut self, end: End, by: EndedBy, at: Timestamp) -> bool {
         if self.is_decided() {
             return false;
         }
-        self.decided = Some(Decided { end, at, acks: Vec::new() });
+        self.decided = Some(Decided { end, by, at, acks: Vec::new() });
         true
     }
 
@@ -277,12 +279,13 @@ impl<W> OpenRequest<W> {
         self.decided.as_ref().map(|decided| (&decided.end, decided.at))
     }
 
-    /// Puts the end into the record, the one that `stands` if there was one before it, and gives what each is told who waited for that.
-    pub(crate) fn conclude(&mut self, stands: Option<&Record>) -> Vec<(ConnectionId, AckOutcome)> {
-        let (decided, at, acks) = self
-            .decided
-            .take()
-            .map_or((None, None, Vec::new()), |Decided { end, at, acks }| (Some(end), Some(at), acks));
+    /// Puts the end into the record, the one that `stands` if there was one before it, and gives whose it is, and what each is told who
+    /// waited for that.
+    pub(crate) fn conclude(&mut self, stands: Option<&Record>) -> (EndedBy, Vec<(ConnectionId, AckOutcome)>) {
+        let (decided, by, at, acks) =
+            self.decided.take().map_or((None, None, None, Vec::new()), |Decided { end, by, at, acks }| {
+                (Some(end), Some(by), Some(at), acks)
+            });
         match stands {
             Some(Record { end, times, .. }) => {
                 self.record.end.clone_from(end);
@@ -293,7 +296,9 @@ impl<W> OpenRequest<W> {
                 self.record.times.ended = at;
             }
         }
-        acks.iter().map(|ack| (ack.to, ack.outcome(decided.as_ref(), self.record.end.as_ref()))).collect()
+        let by = by.filter(|_| decided == self.record.end).unwrap_or(EndedBy::Elsewhere);
+        let acks = acks.iter().map(|ack| (ack.to, ack.outcome(decided.as_ref(), self.record.end.as_ref())));
+        (by, acks.collect())
     }
 
     /// The end that could not be written, and the acknowledgements that wait for it. It is not told.

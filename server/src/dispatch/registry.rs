@@ -1,7 +1,8 @@
 //! Which connections hold which key.
 
+use crate::{steps::WalletConnection, time::Timestamp};
 use countersign_protocol::{ConnectionId, Device, PublicKeyBytes};
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, mem, net::IpAddr, sync::Arc};
 
 /// A connection that holds a key. Removed by its id, never by the key: an old socket's end must not take a newer
 /// connection with it.
@@ -21,13 +22,34 @@ pub(crate) enum Place {
     Elsewhere,
 }
 
+/// Where a connection comes from, and since when it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// The client's address, where it is known.
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) at: Timestamp,
+}
+
 /// A connection, introduced or not.
 #[derive(Debug)]
 struct Connection<T> {
     handle: T,
     place: Place,
+    arrival: Arrival,
+    /// The key it has introduced itself with.
     key: Option<PublicKeyBytes>,
+    /// It holds that key, until it is closed.
+    holds: bool,
     device: Option<Arc<Device>>,
+}
+
+/// A connection that is there no more.
+#[derive(Debug)]
+pub(crate) struct Removed {
+    /// The key it had introduced itself with.
+    pub(crate) key: Option<PublicKeyBytes>,
+    pub(crate) wallet: WalletConnection,
+    pub(crate) since: Timestamp,
 }
 
 /// All connections, with a handle `T` for reaching each, and the keys they have introduced themselves with.
@@ -71,7 +93,7 @@ impl<T> Registry<T> {
 
     /// Those of them that have introduced themselves.
     pub(crate) fn introduced(&self) -> Vec<ConnectionId> {
-        let mut ids: Vec<_> = self.here().filter(|(_, held)| held.key.is_some()).map(|(id, _)| *id).collect();
+        let mut ids: Vec<_> = self.here().filter(|(_, held)| held.holds).map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids
     }
@@ -99,16 +121,25 @@ impl<T> Registry<T> {
 
     /// The key a connection holds, and which of its devices it is.
     pub(crate) fn holder(&self, connection: ConnectionId) -> Option<(PublicKeyBytes, Option<&Arc<Device>>)> {
-        let connection = self.connections.get(&connection)?;
+        let connection = self.connections.get(&connection).filter(|connection| connection.holds)?;
         Some((connection.key?, connection.device.as_ref()))
     }
 
+    /// What there is to say of a connection, whether it holds a key or not.
+    pub(crate) fn wallet(&self, connection: ConnectionId) -> WalletConnection {
+        let held = self.connections.get(&connection);
+        WalletConnection {
+            connection,
+            device: held.and_then(|held| held.device.clone()),
+            address: held.and_then(|held| held.arrival.address),
+        }
+    }
+
     /// Adds a connection that has not introduced itself yet.
-    pub(crate) fn add(&mut self, connection: ConnectionId, handle: T, place: Place) {
+    pub(crate) fn add(&mut self, connection: ConnectionId, handle: T, place: Place, arrival: Arrival) {
         self.here += usize::from(place == Place::Here);
-        if let Some(earlier) =
-            self.connections.insert(connection, Connection { handle, place, key: None, device: None })
-        {
+        let new = Connection { handle, place, arrival, key: None, holds: false, device: None };
+        if let Some(earlier) = self.connections.insert(connection, new) {
             self.here -= usize::from(earlier.place == Place::Here);
         }
     }
@@ -139,26 +170,29 @@ impl<T> Registry<T> {
         holders.retain(|holder| !displaced.contains(&holder.connection));
         holders.push(Holder { connection, proven, place });
         stranger.key = Some(key);
+        stranger.holds = true;
         stranger.device = device;
         for displaced in &displaced {
             if let Some(displaced) = self.connections.get_mut(displaced) {
-                displaced.key = None;
+                displaced.holds = false;
             }
         }
         Ok(displaced)
     }
 
     /// Removes a connection and, with its last one, its key.
-    pub(crate) fn remove(&mut self, connection: ConnectionId) {
+    pub(crate) fn remove(&mut self, connection: ConnectionId) -> Option<Removed> {
         self.retire(connection);
-        if let Some(removed) = self.connections.remove(&connection) {
-            self.here -= usize::from(removed.place == Place::Here);
-        }
+        let wallet = self.wallet(connection);
+        let Connection { place, arrival, key, .. } = self.connections.remove(&connection)?;
+        self.here -= usize::from(place == Place::Here);
+        Some(Removed { key, wallet, since: arrival.at })
     }
 
     /// Takes its key from a connection, which stays connected.
     pub(crate) fn retire(&mut self, connection: ConnectionId) {
-        let Some(key) = self.connections.get_mut(&connection).and_then(|held| held.key.take()) else { return };
+        let Some(held) = self.connections.get_mut(&connection) else { return };
+        let Some(key) = held.key.filter(|_| mem::take(&mut held.holds)) else { return };
         let Some(holders) = self.holders.get_mut(&key) else { return };
         holders.retain(|holder| holder.connection != connection);
         if holders.is_empty() {
@@ -187,7 +221,7 @@ mod tests {
     fn registry() -> Registry<u8> {
         let mut registry = Registry::default();
         for n in 1..=4 {
-            registry.add(id(n), n, Place::Here);
+            registry.add(id(n), n, Place::Here, Arrival { address: None, at: Timestamp::from_millis(0) });
         }
         registry
     }

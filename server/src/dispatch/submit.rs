@@ -10,11 +10,13 @@ use crate::{
     SigningError,
     record::Record,
     requester::RequesterId,
+    steps::{EndedBy, RequestSummary, Step},
     storage::{Idempotency, StoreError, Write, Written},
     time::Timestamp,
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 impl<T, W> Dispatcher<T, W> {
     /// Asks the wallets that are connected. The requests end with the process; they are of one key, and shown together.
@@ -116,13 +118,15 @@ impl<T, W> Dispatcher<T, W> {
     fn open(&mut self, requests: SmallVec<[OpenRequest<W>; 1]>, now: Timestamp) {
         let ids: SmallVec<[_; 1]> = requests.iter().map(|open| open.record.id).collect();
         for open in requests {
+            let (request, message) = (RequestSummary::of(&open.record, open.durable), Arc::clone(&open.record.message));
+            self.steps.push(now, Step::Asked { request, message });
             self.open_requests.insert(open);
         }
         // What took so long to be written that its time is over is shown to nobody any more.
         for id in &ids {
             let end = self.open_requests.get(*id).and_then(|open| open.end_for_lack_of_time(now, false));
             if let Some(end) = end {
-                self.decide(*id, end, now);
+                self.decide(*id, end, EndedBy::Time, now);
             }
         }
         let is_open = |id: &RequestId| self.open_requests.get(*id).is_some_and(|open| !open.is_decided());

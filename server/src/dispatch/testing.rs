@@ -40,6 +40,7 @@ pub(crate) fn record(n: u128) -> Record {
         attempt: 0,
         end: None,
         node: None,
+        call: None,
     }
 }
 

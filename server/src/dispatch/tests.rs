@@ -1,11 +1,13 @@
 use super::{
     Accepted, Capacity, Check, Dispatcher, Effect, Ticket, Verdict,
+    registry::Arrival,
     testing::{KEY, START, connection, record, request},
 };
 use crate::{
     SigningError,
     record::{End, Phase, PhaseTimes, Record},
     session::Close,
+    steps::EndedBy,
     storage::{Idempotency, Loaded, StoreError, Write, Written},
     time::Timestamp,
 };
@@ -57,7 +59,7 @@ impl World {
     fn introduce_as(&mut self, n: u8, key: PublicKeyBytes, device: Option<&str>) -> Vec<SignRequest> {
         let device =
             device.map(|id| Arc::new(Device { id: id.parse().unwrap(), label: "Chromium on Linux".parse().unwrap() }));
-        assert!(self.dispatcher.connect(connection(n), ()));
+        assert!(self.dispatcher.connect(connection(n), (), Arrival { address: None, at: self.now }));
         let superseded = || Close::goodbye(GoodbyeReason::Superseded, SECOND, 1000);
         self.dispatcher.introduce(connection(n), key, device, true, superseded, self.now).unwrap();
         self.delivered()
@@ -402,7 +404,7 @@ fn what_a_connection_may_not_have_yet_comes_when_it_has_answered() {
     }
     let sent = |world: &mut World| world.delivered().iter().map(|(_, r)| r.request_id).collect::<Vec<_>>();
     assert_eq!(sent(&mut world), [request(1), request(2)]);
-    world.dispatcher.cancel(request(2), world.now);
+    world.dispatcher.cancel(request(2), EndedBy::Requester, world.now);
     world.dispatcher.handle_written(Ticket::End(request(2)), Ok(Written::Done), world.now);
     assert_eq!(sent(&mut world), [request(3)]);
 }
@@ -417,7 +419,7 @@ fn a_batch_is_delivered_whole_or_not_at_all() {
     let batch = |n: u32| Record { batch: Some(Batch { id, index: n, size: 3 }), ..record(u128::from(n) + 1) };
     let requests = || plain([0, 1, 2].map(batch));
     assert_eq!(world.dispatcher.ask(requests(), world.now), Err(SigningError::TooManyInflight));
-    world.dispatcher.cancel(request(9), world.now);
+    world.dispatcher.cancel(request(9), EndedBy::Requester, world.now);
     world.effects();
     world.dispatcher.ask(requests(), world.now).unwrap();
     let places = |delivered: Vec<(u8, SignRequest)>| {
@@ -481,7 +483,7 @@ fn nothing_is_kept_for_who_comes_and_goes_while_the_disk_is_slow() {
 fn a_device_that_comes_back_is_told_what_became_of_what_it_shows() {
     type Deed = fn(&mut World);
     let deeds: [(Deed, CancelCause); 5] = [
-        (|world| world.dispatcher.cancel(request(1), world.now), CancelCause::Cancelled),
+        (|world| world.dispatcher.cancel(request(1), EndedBy::Requester, world.now), CancelCause::Cancelled),
         (|world| assert!(world.answer(2, signed(9)).is_some()), CancelCause::AnsweredElsewhere),
         (|world| assert!(world.answer(2, rejected(RejectScope::Key)).is_some()), CancelCause::AnsweredElsewhere),
         (|world| world.pass(100 * SECOND), CancelCause::Expired),
@@ -531,7 +533,7 @@ fn what_a_device_goes_on_showing_while_there_is_no_room_for_it_is_taken_back_too
     world.dispatcher.capacity.max_inflight = 0;
     assert!(world.introduce(2, Some("phone")).is_empty(), "no room");
     assert_eq!(world.status(2, WalletState::Displayed), None);
-    world.dispatcher.cancel(request(1), world.now);
+    world.dispatcher.cancel(request(1), EndedBy::Requester, world.now);
     let effects = world.effects();
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Send { to, .. } if *to == connection(2))));
     world.dispatcher.capacity.max_inflight = most;
@@ -760,7 +762,7 @@ fn draining_ends_what_does_not_outlive_the_process() {
     let goodbye = || Close::goodbye(GoodbyeReason::Shutdown, SECOND, 1012);
     world.dispatcher.begin_drain(&goodbye().frame);
     assert_eq!(world.ask(), Err(SigningError::Draining));
-    assert!(!world.dispatcher.connect(connection(2), ()));
+    assert!(!world.dispatcher.connect(connection(2), (), Arrival { address: None, at: world.now }));
     world.effects();
     world.dispatcher.finish_drain(goodbye, world.now);
     assert_eq!(world.ends(), [End::Draining]);

@@ -11,6 +11,7 @@ use crate::{
     record::{End, PhaseTimes, Record},
     requester::RequesterId,
     service::{Signed, Waiting},
+    steps::{CallContext, Refusal},
     storage::Idempotency,
     time::Timestamp,
 };
@@ -115,6 +116,12 @@ impl<'a, M> SigningRequest<'a, M> {
         self
     }
 
+    /// Who called, for those who look on. Nothing is decided by it.
+    pub fn call(mut self, call: CallContext) -> Self {
+        self.parts.terms.call = Some(Arc::new(call));
+        self
+    }
+
     /// Where the reference server tells the end. It is durable then, and needs a store. Which addresses are allowed is the caller's to
     /// decide.
     pub fn webhook(mut self, url: &str) -> Self {
@@ -137,7 +144,7 @@ impl RequestParts<'_> {
         if !(1..=MAX_BATCH.min(self.service.config().max_inflight)).contains(&messages.len()) {
             return Err(SigningError::InvalidBatch(messages.len()));
         }
-        let Terms { public_key, purpose, webhook, .. } = &self.terms;
+        let Terms { public_key, purpose, webhook, call, .. } = &self.terms;
         let (requester_id, requester) = self.requester()?;
         let now = self.service.now();
         let (deliver_by, expires_at) = self.terms.deadlines(now)?;
@@ -159,6 +166,7 @@ impl RequestParts<'_> {
                 attempt: 0,
                 end: None,
                 node: None,
+                call: call.clone(),
             })
         };
         Ok((0..).zip(messages).map(record).collect())
@@ -193,9 +201,16 @@ impl RequestParts<'_> {
         signed(self.service.wait(&requester, id, Duration::from_millis(2 * MAX_TIMEOUT_MS)).await?)
     }
 
-    /// Counts a refusal on its way out.
-    fn counted<T>(&self, result: Result<T, SigningError>) -> Result<T, SigningError> {
-        result.inspect_err(|error| self.service.refused(error))
+    /// Takes note of a refusal on its way out.
+    fn noted<T>(&self, result: Result<T, SigningError>) -> Result<T, SigningError> {
+        result.inspect_err(|error| {
+            self.service.refused(Refusal {
+                public_key: self.terms.public_key,
+                requester_id: self.requester().ok().map(|(id, _)| id),
+                call: self.terms.call.clone(),
+                outcome: error.code(),
+            });
+        })
     }
 }
 
@@ -217,11 +232,11 @@ impl SigningRequest<'_> {
         let Self { parts, messages } = self;
         let messages = smallvec![Arc::new(messages)];
         if parts.is_durable() {
-            let accepted = parts.counted(parts.accept(messages).await)?;
+            let accepted = parts.noted(parts.accept(messages).await)?;
             let id = accepted.request_ids.first().copied().unwrap_or(parts.id);
             return parts.end_of(id).await;
         }
-        let waiting = parts.counted(parts.ask(messages).await)?;
+        let waiting = parts.noted(parts.ask(messages).await)?;
         match waiting.into_iter().next() {
             Some(waiting) => signed(*waiting.wait().await?),
             None => Err(SigningError::InvalidBatch(0)),
@@ -235,7 +250,7 @@ impl SigningRequest<'_> {
     /// [`SigningError`], always with the reason.
     pub async fn submit(self) -> Result<Accepted, SigningError> {
         let Self { parts, messages } = self;
-        parts.counted(parts.accept(smallvec![Arc::new(messages)]).await)
+        parts.noted(parts.accept(smallvec![Arc::new(messages)]).await)
     }
 }
 
@@ -251,10 +266,10 @@ impl SigningRequest<'_, Vec<Message>> {
         let Self { parts, messages } = self;
         let messages = messages.into_iter().map(Arc::new).collect();
         if parts.is_durable() {
-            let accepted = parts.counted(parts.accept(messages).await)?;
+            let accepted = parts.noted(parts.accept(messages).await)?;
             return Ok(join_all(accepted.request_ids.into_iter().map(|id| parts.end_of(id))).await);
         }
-        let waiting = parts.counted(parts.ask(messages).await)?;
+        let waiting = parts.noted(parts.ask(messages).await)?;
         Ok(join_all(waiting.into_iter().map(async |waiting| signed(*waiting.wait().await?))).await)
     }
 
@@ -263,7 +278,7 @@ impl SigningRequest<'_, Vec<Message>> {
     pub(crate) async fn send_for_records(self) -> Result<Vec<Record>, SigningError> {
         let Self { parts, messages } = self;
         let messages = messages.into_iter().map(Arc::new).collect();
-        let waiting = parts.counted(parts.ask(messages).await)?;
+        let waiting = parts.noted(parts.ask(messages).await)?;
         try_join_all(waiting.into_iter().map(async |waiting| Ok(*waiting.wait().await?))).await
     }
 
@@ -273,7 +288,7 @@ impl SigningRequest<'_, Vec<Message>> {
     /// [`SigningError`], always with the reason.
     pub async fn submit(self) -> Result<Accepted, SigningError> {
         let Self { parts, messages } = self;
-        parts.counted(parts.accept(messages.into_iter().map(Arc::new).collect()).await)
+        parts.noted(parts.accept(messages.into_iter().map(Arc::new).collect()).await)
     }
 }
 

@@ -1,14 +1,15 @@
 //! What is asked beside the messages: by whom, of whom, until when; and what tells one call from another.
 
 use crate::{
-    error::SigningError, idempotency::IdempotencyKey, record::WebhookUrl, requester::RequesterId, time::Timestamp,
+    error::SigningError, idempotency::IdempotencyKey, record::WebhookUrl, requester::RequesterId, steps::CallContext,
+    time::Timestamp,
 };
 use countersign_protocol::{
     Message, PublicKeyBytes, Purpose, RequesterName,
     limits::{DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
 };
 use sha2::{Digest, Sha256};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// What is asked beside the message.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(super) struct Terms {
     pub(super) queue: bool,
     pub(super) idempotency_key: Option<IdempotencyKey>,
     pub(super) webhook: Option<WebhookUrl>,
+    pub(super) call: Option<Arc<CallContext>>,
 }
 
 impl Terms {
@@ -37,6 +39,7 @@ impl Terms {
             queue: false,
             idempotency_key: None,
             webhook: None,
+            call: None,
         }
     }
 
@@ -67,6 +70,7 @@ impl Terms {
             queue,
             idempotency_key: _,
             webhook,
+            call: _,
         } = self;
         let mut hash = Sha256::new();
         let mut part = |bytes: Option<&[u8]>| {

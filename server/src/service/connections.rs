@@ -6,21 +6,22 @@ use super::{
     mailbox::{Inbox, Mail, Mailbox},
 };
 use crate::{
-    dispatch::{Check, Refused, Verdict},
+    dispatch::{Arrival, Check, Refused, Verdict},
     session::{Close, Introduced, Rules, close_code},
+    steps::why,
 };
 use countersign_protocol::{
     AckOutcome, ClientFrame, ConnectionId, GoodbyeReason, PublicKey, RequestCancel, RequestId, RequestStatus,
     ServerFrame, SignReject, SignResponse, Signable, Welcome, WelcomeLimits,
 };
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 impl SigningService {
     /// Takes in a connection that has not introduced itself; `None` while draining.
-    pub(crate) fn connect(&self, id: ConnectionId) -> Option<(ConnectionGuard, Inbox)> {
+    pub(crate) fn connect(&self, id: ConnectionId, address: Option<IpAddr>) -> Option<(ConnectionGuard, Inbox)> {
         let (mailbox, inbox) = Mailbox::new(self.config().max_inflight);
         let mut state = self.state();
-        if !state.dispatcher.connect(id, Handle::Here(mailbox)) {
+        if !state.dispatcher.connect(id, Handle::Here(mailbox), Arrival { address, at: self.now() }) {
             return None;
         }
         self.metrics().connections.set(gauge(state.dispatcher.connections()));
@@ -174,14 +175,21 @@ pub(crate) struct ConnectionGuard {
     pub(crate) id: ConnectionId,
 }
 
-impl Drop for ConnectionGuard {
-    fn drop(&mut self) {
+impl ConnectionGuard {
+    /// Gives the place up, for this reason: a short stable word. Nothing happens the second time.
+    pub(crate) fn give_up(&self, why: &'static str) {
         let now = self.service.now();
         let mut state = self.service.state();
         self.service.depart(&mut state, self.id);
-        state.dispatcher.disconnect(self.id, now);
+        state.dispatcher.depart(self.id, why, now);
         self.service.carry_out(state, now);
         self.service.metrics().connections.set(gauge(self.service.connections()));
         self.service.0.changed.notify_waiters();
+    }
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.give_up(why::ABORTED);
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     dispatch::Accepted,
     record::{PhaseTimes, Record},
     requester::RequesterId,
+    steps::EndedBy,
     storage::{Completion, Idempotency, Loaded, StoreError},
     time::Timestamp,
 };
@@ -193,7 +194,7 @@ impl SigningService {
             return Ok(record);
         }
         if self.is_open_here(id) {
-            self.withdraw(id);
+            self.withdraw(id, EndedBy::Requester);
             // It is over once that is on disk, which is a matter of milliseconds; a disk that hangs is not waited for.
             return self.wait(requester, id, CANCEL_TIMEOUT).await;
         }
@@ -213,7 +214,7 @@ impl SigningService {
     pub(crate) fn withdraw_from(&self, id: RequestId, owner: Option<NodeId>) {
         match owner {
             Some(owner) if !self.is_open_here(id) => self.tell_owner(owner, Mail::Withdraw { request_id: id }),
-            Some(_) | None => self.withdraw(id),
+            Some(_) | None => self.withdraw(id, EndedBy::Requester),
         }
     }
 
@@ -291,8 +292,8 @@ impl SigningService {
         self.state().dispatcher.durable_record(id).cloned()
     }
 
-    pub(crate) fn withdraw(&self, id: RequestId) {
-        self.apply(|dispatcher, now| dispatcher.cancel(id, now));
+    pub(crate) fn withdraw(&self, id: RequestId, by: EndedBy) {
+        self.apply(|dispatcher, now| dispatcher.cancel(id, by, now));
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {

@@ -1,10 +1,11 @@
 //! Gives the dispatcher its inputs and carries out what it asks.
 
-use super::{SigningService, State, ended::Ended, gauge, handle::Handle, mailbox::Mail, told::Told};
+use super::{SigningService, State, gauge, handle::Handle, mailbox::Mail, step_log, told::Told};
 use crate::{
-    SigningError, cluster,
+    cluster,
     dispatch::{Dispatcher, Effect, OpenRequest, SignFrame, Ticket},
     record::Record,
+    steps::{Refusal, Step, why},
     storage::{Completion, Write},
     time::Timestamp,
 };
@@ -45,10 +46,11 @@ impl SigningService {
             }
         }
         self.0.metrics.pending.set(gauge(state.dispatcher.pending()));
-        let (ended, unanswered) = (mem::take(&mut state.ended), mem::take(&mut state.unanswered));
+        state.dispatcher.steps.with_progress = step_log::wants_progress() || self.0.config.observers.want_progress();
+        let (steps, unanswered) = (state.dispatcher.steps.take(), mem::take(&mut state.unanswered));
         drop(state);
-        for ended in ended {
-            self.report(&ended);
+        for (at, step) in steps {
+            self.report(at, &step);
         }
         for (connection, frame) in unanswered {
             self.answer(connection, &frame);
@@ -111,10 +113,9 @@ impl SigningService {
         ServerFrame::ResponseAck(ResponseAck { request_id, outcome })
     }
 
-    /// Counts and logs a request that was refused before it was one.
-    pub(crate) fn refused(&self, error: &SigningError) {
-        self.0.metrics.request_refused(error.code());
-        tracing::info!(outcome = error.code(), "request refused");
+    /// Takes note of a request that was refused before it was one.
+    pub(crate) fn refused(&self, refusal: Refusal) {
+        self.report(self.now(), &Step::Refused(refusal));
     }
 
     pub(super) fn post(&self, state: &mut State, to: ConnectionId, mail: Mail, now: Timestamp) {
@@ -162,7 +163,7 @@ impl SigningService {
     pub(super) fn drop_if_full(&self, taken: bool, state: &mut State, to: ConnectionId, now: Timestamp) {
         if !taken && state.dispatcher.handle(to).is_some() {
             self.depart(state, to);
-            state.dispatcher.disconnect(to, now);
+            state.dispatcher.depart(to, why::STUCK, now);
             self.0.metrics.connections.set(gauge(state.dispatcher.connections()));
             self.0.changed.notify_waiters();
         }
@@ -183,7 +184,6 @@ impl SigningService {
 
     fn tell(&self, state: &mut State, open: OpenRequest<oneshot::Sender<Box<Record>>>) {
         let OpenRequest { record, waiter, .. } = open;
-        state.ended.extend(Ended::of(&record));
         // Whoever watches looks for itself, and finds the end on disk.
         drop(state.watchers.remove(&record.id));
         state.tell_followers(record.id, true);
@@ -194,10 +194,27 @@ impl SigningService {
         self.0.changed.notify_waiters();
     }
 
-    fn report(&self, ended: &Ended) {
-        let Ended { id, key, outcome, took } = ended;
-        self.0.metrics.request_ended(outcome, *took);
-        tracing::info!(request = %id, key = &**key, outcome, ms = took.as_millis(), "request ended");
+    /// Counts and logs a step, and tells whoever else looks on.
+    fn report(&self, at: Timestamp, step: &Step) {
+        self.count(step);
+        step_log::log(step);
+        self.0.config.observers.observe(at.moved(self.0.clock.ahead()), step);
+    }
+
+    fn count(&self, step: &Step) {
+        match step {
+            Step::Ended { outcome, took, .. } => self.0.metrics.request_ended(outcome, *took),
+            Step::Refused(refusal) => self.0.metrics.request_refused(refusal.outcome),
+            Step::Asked { .. }
+            | Step::Delivered { .. }
+            | Step::Received { .. }
+            | Step::Displayed { .. }
+            | Step::Answered { .. }
+            | Step::AnsweredInVain { .. }
+            | Step::TakenOver { .. }
+            | Step::Introduced { .. }
+            | Step::Left { .. } => {}
+        }
     }
 }
 

@@ -5,12 +5,12 @@ mod cluster;
 mod connections;
 mod durable;
 mod effects;
-mod ended;
 mod handle;
 mod hearing;
 mod mailbox;
 #[cfg(feature = "http")]
 mod snapshot;
+mod step_log;
 mod told;
 mod told_at_once;
 mod waiting;
@@ -35,9 +35,7 @@ use crate::{
 };
 use cluster::Cluster;
 use countersign_protocol::{ApprovedBy, ConnectionId, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature};
-use ended::Ended;
 use handle::Handle;
-use smallvec::SmallVec;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -107,8 +105,6 @@ struct State {
     acceptances: HashMap<RequestId, oneshot::Sender<Result<Accepted, SigningError>>>,
     /// Who watches durable requests. A watcher is woken and then looks for itself.
     watchers: HashMap<RequestId, watch::Sender<()>>,
-    /// What is to be counted and logged once the state is not locked any more.
-    ended: SmallVec<[Ended; 1]>,
 }
 
 impl SigningService {
@@ -173,7 +169,6 @@ impl SigningService {
             unanswered: Vec::new(),
             acceptances: HashMap::new(),
             watchers: HashMap::new(),
-            ended: SmallVec::new(),
         };
         let service = Self(Arc::new(Inner {
             rules: Arc::new(config.rules()),
@@ -254,7 +249,7 @@ impl SigningService {
 
     #[cfg(feature = "simulation")]
     pub(crate) fn is_idle(&self) -> bool {
-        let State { dispatcher, cluster, unanswered, acceptances, watchers, ended: _ } = &*self.state();
+        let State { dispatcher, cluster, unanswered, acceptances, watchers } = &*self.state();
         let is_idle = cluster.as_ref().is_none_or(Cluster::is_idle) && unanswered.is_empty();
         dispatcher.is_idle() && is_idle && acceptances.is_empty() && watchers.is_empty()
     }

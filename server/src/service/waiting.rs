@@ -1,7 +1,7 @@
 //! A request that somebody waits for, and that ends with them.
 
 use super::SigningService;
-use crate::{SigningError, record::Record, time::Timestamp};
+use crate::{SigningError, record::Record, steps::EndedBy, time::Timestamp};
 use countersign_protocol::{PublicKey, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -114,7 +114,7 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if self.answer.is_some() {
-            self.service.apply(|dispatcher, now| dispatcher.cancel(self.id, now));
+            self.service.apply(|dispatcher, now| dispatcher.cancel(self.id, EndedBy::HangUp, now));
         }
     }
 }

@@ -135,6 +135,7 @@ mod tests {
             attempt: 1,
             end,
             node: None,
+            call: None,
         }
     }
 

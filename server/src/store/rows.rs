@@ -44,6 +44,7 @@ pub(super) fn record(row: &impl Columns) -> Result<Record, Unreadable> {
         attempt: number(row, "attempt")?,
         end: end_row::end(row)?,
         node: None,
+        call: None,
     })
 }
 

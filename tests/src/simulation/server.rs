@@ -11,12 +11,12 @@ use super::{
     storage::disk,
 };
 use countersign_protocol::{
-    AckOutcome, Challenge, ClientFrame, ConnectionId, Origin, RequestId, ResponseAck, ServerFrame, Signature,
+    AckOutcome, Challenge, ClientFrame, ConnectionId, RequestId, ResponseAck, ServerFrame, Signature,
 };
 use countersign_server::{
     End, SigningService, Timestamp,
     connection::{Exit, Incoming},
-    simulation::{Conversation, Inbox, NewConnection, Todo, turned_away},
+    simulation::{Client, Conversation, Inbox, NewConnection, Todo, turned_away},
 };
 use std::{
     collections::BTreeMap,
@@ -86,7 +86,7 @@ impl<'a> Server<'a> {
         let newcomer = NewConnection {
             id: ConnectionId::from_random_bytes(ground.bytes()),
             challenge: Challenge::from(ground.bytes()),
-            origin: Origin::default(),
+            client: Client::default(),
             now: ground.instant(),
         };
         network.send(ground, link, Side::Wallet, Wire::Open);

@@ -111,6 +111,7 @@ mod tests {
             attempt: 1,
             end,
             node: None,
+            call: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{app::App, problem::Problem};
 use crate::{
-    connection::{Incoming, Outgoing, ReadLimit, drive_within},
+    connection::{Client, Incoming, Outgoing, ReadLimit, drive_within},
     http::listen::{FrameGate, MaybeTlsStream, MessageTooLong, Peer, WriteTimeout},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -50,6 +50,7 @@ pub(in crate::http) fn upgrade(
     let Some(origin) = origin(headers) else {
         return Problem::malformed("the Origin header is not one printable origin").into_response();
     };
+    let client = Client::from(origin).at(peer.client);
     let app = Arc::clone(app);
     tokio::spawn(async move {
         // An upgrade that fails leaves no one to tell.
@@ -57,7 +58,7 @@ pub(in crate::http) fn upgrade(
         let Some(socket) = socket(on_upgrade, limit.clone(), app.service.config().max_message_bytes).await else {
             return;
         };
-        drive_within(&app.service, socket, origin, Some(limit)).await;
+        drive_within(&app.service, socket, client, Some(limit)).await;
         // The place among the connections is given up with the peer, not before.
         drop(peer);
     });

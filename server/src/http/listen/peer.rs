@@ -7,6 +7,8 @@ use std::{net::IpAddr, sync::Arc};
 #[derive(Debug, Clone)]
 pub(in crate::http) struct Peer {
     pub(in crate::http) address: IpAddr,
+    /// The client's address, where the peer is a trusted proxy that says so; otherwise the peer's.
+    pub(in crate::http) client: IpAddr,
     /// Who a request's rate is counted under.
     pub(in crate::http) party: Party,
     _permit: Arc<Permit>,
@@ -15,11 +17,11 @@ pub(in crate::http) struct Peer {
 impl Peer {
     /// The peer at this address, while its connection is permitted.
     pub(in crate::http) fn new(address: IpAddr, permit: Permit) -> Self {
-        Self { address, party: address.into(), _permit: Arc::new(permit) }
+        Self { address, client: address, party: address.into(), _permit: Arc::new(permit) }
     }
 
     /// The same connection, with what is asked on it counted under another party: a client behind a proxy.
     pub(in crate::http) fn on_behalf_of(&self, client: IpAddr) -> Self {
-        Self { party: client.into(), ..self.clone() }
+        Self { client, party: client.into(), ..self.clone() }
     }
 }

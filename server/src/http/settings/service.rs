@@ -63,6 +63,7 @@ impl Settings {
             max_share_percent: self.max_share_percent()?,
             frames_per_second,
             audiences: defaults.audiences,
+            observers: defaults.observers,
         })
     }
 

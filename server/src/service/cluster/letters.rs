@@ -7,6 +7,7 @@ use super::{
 use crate::{
     SigningService,
     cluster::{Letter, Mail, NodeId, Presence},
+    steps::EndedBy,
     time::Timestamp,
 };
 use countersign_protocol::{ClientFrame, ConnectionId, RequestId};
@@ -97,7 +98,7 @@ impl SigningService {
                     watchers.send_replace(());
                 }
             }
-            Mail::Withdraw { request_id } => dispatcher.cancel(request_id, now),
+            Mail::Withdraw { request_id } => dispatcher.cancel(request_id, EndedBy::Requester, now),
             Mail::Orphans => {
                 // Said by a node that stops.
                 cluster.moves.begin(from);

@@ -61,6 +61,7 @@ fn record(n: u32) -> Record {
         attempt: 0,
         end: None,
         node: None,
+        call: None,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     record::{End, Record},
     service::{ConnectionGuard, Inbox, Mail, Waiting},
     session::Introduced,
+    steps::EndedBy,
 };
 use countersign_protocol::{
     AckOutcome, CancelCause, ConnectionId, Device, PublicKey, RequestCancel, RequestId, RequestStatus, ResponseAck,
@@ -33,7 +34,7 @@ fn signing_key() -> SigningKey {
 
 fn connect(service: &SigningService, n: u8) -> Wallet<'_> {
     let key = PublicKey::admit(signing_key().verifying_key().to_bytes().into()).unwrap();
-    let (guard, inbox) = service.connect(ConnectionId::from_random_bytes([n; 16])).unwrap();
+    let (guard, inbox) = service.connect(ConnectionId::from_random_bytes([n; 16]), None).unwrap();
     let id = format!("device-{n}").parse().unwrap();
     let device = Some(Arc::new(Device { id, label: "A device".parse().unwrap() }));
     service.introduce(guard.id, &Introduced { key: Arc::new(key.clone()), device, proven: true }).unwrap();
@@ -263,7 +264,7 @@ fn a_node_that_was_given_up_tells_no_end_of_its_own() {
     let mut wallet = connect(&world.services[1], 1);
     world.go_on();
     let request = wallet.request();
-    world.services[0].withdraw(id);
+    world.services[0].withdraw(id, EndedBy::Requester);
     world.go_on();
     assert!(world.services[0].open_record(id).is_none(), "let go of");
     assert!(world.database.lock().unwrap().records[&id].end.is_none());
