@@ -90,7 +90,8 @@ proxy-tests: tested-build
 	scripts/ensure-program.sh nginx nginx
 	scripts/ensure-program.sh caddy caddy
 	scripts/ensure-program.sh pg_ctlcluster postgresql
-	cargo test -p countersign-tests --test proxies -- --ignored
+	scripts/ensure-program.sh jq jq
+	cargo test -p countersign-tests --test proxies --test operating -- --ignored
 
 # Metrics, alert rules and the dashboard, as Prometheus itself takes them, with both stores.
 observing-tests: tested-build

@@ -10,6 +10,8 @@
 // What only the simulation reaches is public for it.
 #![cfg_attr(not(feature = "simulation"), allow(unreachable_pub))]
 
+mod call_context;
+mod call_id;
 pub mod cluster;
 pub mod config;
 pub mod connection;
@@ -26,6 +28,7 @@ mod service;
 mod session;
 pub mod steps;
 mod time;
+mod trace_context;
 
 #[cfg(feature = "http")]
 pub mod http;
@@ -36,6 +39,8 @@ pub mod storage;
 #[cfg(feature = "store")]
 pub mod store;
 
+pub use call_context::CallContext;
+pub use call_id::{CallId, CallIdError};
 pub use config::Config;
 pub use countersign_protocol as protocol;
 pub use dispatch::Accepted;
@@ -47,6 +52,7 @@ pub use request::SigningRequest;
 pub use requester::RequesterId;
 pub use service::{Signed, SigningService, Subscription};
 pub use time::Timestamp;
+pub use trace_context::{TraceContext, TraceContextError, TraceId};
 
 /// Compiles the examples of the front page.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 //! A request as it is kept and shown: what was asked, how far it has come, how it ended. Plain data; who changes it is elsewhere.
 
-use crate::{cluster::NodeId, requester::RequesterId, steps::CallContext, time::Timestamp};
+use crate::{call_context::CallContext, cluster::NodeId, requester::RequesterId, time::Timestamp};
 use countersign_protocol::{
     ApprovedBy, Batch, CancelCause, Device, Message, PublicKeyBytes, Purpose, Reason, RejectCode, RequestId,
     RequesterName, Signature,

@@ -4,6 +4,7 @@
 //! nobody waits for them but the task that is at it: an observer that blocks holds that up.
 
 use crate::{
+    call_context::CallContext,
     record::{End, Record},
     requester::RequesterId,
     time::Timestamp,
@@ -103,7 +104,8 @@ pub enum Step {
         /// It ends the request.
         ends: bool,
     },
-    /// A wallet answered a request that is not open here: it has ended, or never was. A wallet may say so as often as it likes.
+    /// A wallet answered a request that is not open here: it has ended, or never was. It may be the answer that has counted, said again,
+    /// and as often as the wallet likes.
     AnsweredInVain {
         /// The request, as the wallet calls it.
         request_id: RequestId,
@@ -199,21 +201,6 @@ pub struct Refusal {
     pub call: Option<Arc<CallContext>>,
     /// The code of the error.
     pub outcome: &'static str,
-}
-
-/// Who made a call, as far as the process that took it knows. Nothing is decided by it, and it is not kept with the request.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct CallContext {
-    /// The address it came from, not that of a proxy in between.
-    pub address: Option<IpAddr>,
-}
-
-impl CallContext {
-    /// One at this address.
-    pub fn at(address: IpAddr) -> Self {
-        Self { address: Some(address.to_canonical()) }
-    }
 }
 
 /// One connection of a wallet.

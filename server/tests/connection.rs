@@ -8,9 +8,9 @@ use countersign_protocol::{
     PingPong, PublicKey, RequestStatus, ServerFrame, SignRequest, SignResponse, Signable, WalletState,
 };
 use countersign_server::{
-    Config, Phase, Signed, SigningError, SigningService, Timestamp,
+    CallContext, Config, Phase, Signed, SigningError, SigningService, Timestamp,
     connection::{Client, Exit, Halves, Incoming, Outgoing, drive},
-    steps::{CallContext, EndedBy, Observer, Step, WalletConnection},
+    steps::{EndedBy, Observer, Step, WalletConnection},
 };
 use ed25519_dalek::SigningKey;
 use futures_util::{StreamExt, sink};
@@ -580,8 +580,9 @@ async fn whoever_looks_on_is_told_each_step_with_the_addresses() {
         wallet.send_answer(&request).await;
         assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
         asking.await.unwrap().unwrap();
+        // The same again.
         wallet.send_answer(&request).await;
-        assert_eq!(wallet.expect_ack().await, AckOutcome::Duplicate);
+        assert_eq!(wallet.expect_ack().await, AckOutcome::Accepted);
 
         // One that nobody waits for any more.
         let asking = ask(&service, &wallet, MINUTE);
@@ -601,7 +602,7 @@ async fn whoever_looks_on_is_told_each_step_with_the_addresses() {
             "received 192.0.2.7",
             "answered Accepted 192.0.2.7",
             "ended signed 192.0.2.7",
-            "in vain Duplicate 192.0.2.7",
+            "in vain Accepted 192.0.2.7",
             "asked from None",
             "delivered 1 to 192.0.2.7",
             "ended cancelled hang_up",

@@ -61,8 +61,16 @@ async fn run(command: &str) -> Output {
 #[test]
 fn no_command_is_left_out() {
     // The first one in tests/postgres.rs.
-    let typed =
-        ["COUNTERSIGN_DATABASE_URL", "token \"Example", "--id", " backup ", "cp -rp", "--trusted-proxy", "ulimit -n"];
+    let typed = [
+        "COUNTERSIGN_DATABASE_URL",
+        "token \"Example",
+        "--id",
+        " backup ",
+        "cp -rp",
+        "--trusted-proxy",
+        "ulimit -n",
+        "jq -r",
+    ];
     for command in commands() {
         assert_eq!(typed.iter().filter(|part| command.contains(*part)).count(), 1, "{command}");
     }
@@ -167,4 +175,40 @@ async fn refused(arguments: &[&str]) -> (bool, String) {
     command.args(arguments);
     let output = within("its end", command.output()).await.unwrap();
     (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Of a log that the server has written.
+#[tokio::test]
+#[ignore = "needs jq: make proxy-tests"]
+async fn the_log_says_who_asked_who_approved_and_from_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("countersign.log");
+    let data = folder.path().join("data");
+    let command = ServerProcess::command(&["--log-format", "json", "--data-dir", data.to_str().unwrap()]);
+    let server = ServerProcess::spawn_logging_to(command, fs::File::create(&log).unwrap().into()).await;
+    let mut backend = Backend::connect(server.address).await;
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 72).await;
+    let mut other = TestWallet::introduced(&format!("ws://{}/ws", server.address), 73).await;
+    let key = wallet.public_key();
+    let body = json!({ "public_key": key.to_string(), "message": "cGF5", "queue": true });
+    let headers = [("x-request-id", "order-4711")];
+    let (reply, _) = tokio::join!(backend.post_with(&body, &headers), wallet.sign_next());
+    assert_eq!((reply.status.as_u16(), &reply.headers["x-request-id"]), (200, &"order-4711".parse().unwrap()));
+    let request = reply.json["request_id"].as_str().unwrap().to_owned();
+    let others = other.public_key();
+    let (reply, _) = tokio::join!(backend.ask(&others, b"another's"), other.sign_next());
+    assert_eq!(reply.status, 200);
+    server.signal("TERM").await;
+    server.wait().await;
+
+    let day = fs::read_to_string(&log).unwrap().split("\"timestamp\":\"").nth(1).unwrap()[..10].to_owned();
+    let command = here(&documented("jq -r"), &[("countersign.log", &log)]);
+    let command = command.replace("11qYAYKx", &key.fingerprint()).replace("2026-11-24", &day);
+    let said = String::from_utf8(run(&command).await.stdout).unwrap();
+    let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split('\t').skip(1).collect()).collect();
+    let asked = ["request asked", &request, "local backend", "127.0.0.1", "order-4711"];
+    assert_eq!(lines.len(), 2, "{said}");
+    assert_eq!(lines[0], [&asked[..], &["-"; 5]].concat());
+    let ended = ["request ended", &request, "local backend", "127.0.0.1", "order-4711"];
+    assert_eq!(lines[1], [&ended[..], &["signed", "wallet", "human", "-", "127.0.0.1"]].concat());
 }

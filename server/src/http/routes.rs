@@ -87,7 +87,7 @@ async fn post_send_to_sign<B: Buf>(
             let ask = read_json(content_type.as_deref(), body, limit, app.read_timeout)
                 .await
                 .map_err(|problem| refused(&app, &caller, problem))?;
-            send_to_sign(&app, requester, preferences.unwrap_or_default(), ask).await
+            send_to_sign(&app, requester, Arc::clone(&caller.call), preferences.unwrap_or_default(), ask).await
         };
         answer.await.inspect_err(|problem| calls.came_to(problem))
     };

@@ -1,7 +1,7 @@
 //! The accept loop: every connection gets a permit, a deadline for each thing it has to say, and an end.
 
 use super::{
-    api::{App, Problem, READING, annotate, check_head},
+    api::{App, Problem, READING, annotate, check_head, name_call},
     config::HttpConfig,
     listen::{ConnectionLimit, LentBody, LimitReached, MaybeTlsStream, Peer, WriteTimeout, client, is_trusted, lend},
     ops::{harden, name_node, start},
@@ -279,6 +279,11 @@ async fn route(shared: &Shared, peer: &Peer, mut request: Request<LentBody>) -> 
         return Ok(problem.into_response());
     }
     let client = client(peer.address, request.headers(), &shared.config.trusted_proxies);
-    annotate(&mut request, peer.on_behalf_of(client));
-    TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await
+    let is_api = request.uri().path().starts_with("/v1/");
+    let call = annotate(&mut request, peer.on_behalf_of(client));
+    let mut response = TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await?;
+    if is_api {
+        name_call(&mut response, &call);
+    }
+    Ok(response)
 }

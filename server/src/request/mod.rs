@@ -4,6 +4,7 @@ mod terms;
 
 use crate::{
     SigningService,
+    call_context::CallContext,
     dispatch::Accepted,
     error::SigningError,
     idempotency::IdempotencyKey,
@@ -11,7 +12,7 @@ use crate::{
     record::{End, PhaseTimes, Record},
     requester::RequesterId,
     service::{Signed, Waiting},
-    steps::{CallContext, Refusal},
+    steps::Refusal,
     storage::Idempotency,
     time::Timestamp,
 };
@@ -117,8 +118,8 @@ impl<'a, M> SigningRequest<'a, M> {
     }
 
     /// Who called, for those who look on. Nothing is decided by it.
-    pub fn call(mut self, call: CallContext) -> Self {
-        self.parts.terms.call = Some(Arc::new(call));
+    pub fn call(mut self, call: impl Into<Arc<CallContext>>) -> Self {
+        self.parts.terms.call = Some(call.into());
         self
     }
 

@@ -1,8 +1,8 @@
 //! What is asked beside the messages: by whom, of whom, until when; and what tells one call from another.
 
 use crate::{
-    error::SigningError, idempotency::IdempotencyKey, record::WebhookUrl, requester::RequesterId, steps::CallContext,
-    time::Timestamp,
+    call_context::CallContext, error::SigningError, idempotency::IdempotencyKey, record::WebhookUrl,
+    requester::RequesterId, time::Timestamp,
 };
 use countersign_protocol::{
     Message, PublicKeyBytes, Purpose, RequesterName,

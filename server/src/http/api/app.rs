@@ -3,6 +3,7 @@
 use super::{
     auth::{Requester, Tokens},
     problem::Problem,
+    refusal_log::RefusalLog,
     requesters::Requesters,
     webhook_target::WebhookTarget,
 };
@@ -31,6 +32,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) failures: KeyedRate<Party>,
     pub(in crate::http) connections: Arc<ConnectionLimit>,
     pub(in crate::http) requesters: Requesters,
+    pub(in crate::http) refusals: RefusalLog,
     pub(in crate::http) store: Option<DurableStore>,
     pub(in crate::http) webhook_targets: Vec<WebhookTarget>,
     pub(in crate::http) webhook_retries: Vec<Duration>,
@@ -54,6 +56,7 @@ impl App {
             connects: KeyedRate::new("ip_connects", config.connects_per_second, service.clock()),
             requests: KeyedRate::new("token", config.requests_per_second, service.clock()),
             failures: KeyedRate::new("ip_failures", config.failures_per_second, service.clock()),
+            refusals: RefusalLog::default(),
             service,
         }
     }

@@ -1,7 +1,7 @@
 //! What every call of the API goes through: who calls, whether it may, and how it is answered.
 
-use super::{app::App, auth::Requester, preferences::Preferences, problem::Problem};
-use crate::http::listen::Peer;
+use super::{app::App, auth::Requester, call_context::call_context, preferences::Preferences, problem::Problem};
+use crate::{call_context::CallContext, http::listen::Peer};
 use serde::Serialize;
 use std::{convert::Infallible, future::ready, sync::Arc};
 use warp::{
@@ -40,26 +40,31 @@ pub(in crate::http) fn methods(allow: &'static str) -> impl Filter<Extract = (),
         .untuple_one()
 }
 
-/// Notes on a request what no filter sees: who sends it, and the headers that nearly no call has.
-pub(in crate::http) fn annotate<B>(request: &mut Request<B>, peer: Peer) {
+/// Notes on a request what no filter sees: who sends it, and the headers that nearly no call has. Gives what to name it.
+pub(in crate::http) fn annotate<B>(request: &mut Request<B>, peer: Peer) -> Arc<CallContext> {
     let preferences = Preferences::of(request.headers());
+    let call = Arc::new(call_context(peer.client, request.headers()));
     let extensions = request.extensions_mut();
     extensions.insert(peer);
+    extensions.insert(Arc::clone(&call));
     preferences.map(|preferences| extensions.insert(preferences));
+    call
 }
 
 /// Who calls, as far as the request says.
 pub(in crate::http) struct Caller {
     peer: Peer,
+    pub(in crate::http) call: Arc<CallContext>,
     authorization: Option<String>,
     host: Option<String>,
 }
 
 pub(in crate::http) fn caller() -> impl Filter<Extract = (Caller,), Error = Rejection> + Clone {
     warp::ext::get::<Peer>()
+        .and(warp::ext::get::<Arc<CallContext>>())
         .and(warp::header::optional::<String>("authorization"))
         .and(warp::header::optional::<String>("host"))
-        .map(|peer, authorization, host| Caller { peer, authorization, host })
+        .map(|peer, call, authorization, host| Caller { peer, call, authorization, host })
 }
 
 /// Finds out who calls and whether the rate allows it.
@@ -70,7 +75,7 @@ pub(in crate::http) fn admit(app: &App, caller: &Caller) -> Result<Requester, Pr
         .map_err(|problem| refused(app, caller, problem))?;
     app.requests.check(&requester.id).map_err(|exceeded| {
         app.service.metrics().rate_limited(exceeded.scope);
-        let problem = Problem::from(exceeded);
+        let problem = noted(app, caller, exceeded.into());
         app.requesters.of(&requester.id).came_to(&problem);
         problem
     })?;
@@ -79,13 +84,19 @@ pub(in crate::http) fn admit(app: &App, caller: &Caller) -> Result<Requester, Pr
 
 /// Counts a refusal against its address: one that keeps sending what is refused hears 429 instead.
 pub(in crate::http) fn refused(app: &App, caller: &Caller, problem: Problem) -> Problem {
-    match app.failures.check(&caller.peer.party) {
+    let problem = match app.failures.check(&caller.peer.party) {
         Ok(()) => problem,
         Err(exceeded) => {
             app.service.metrics().rate_limited(exceeded.scope);
             exceeded.into()
         }
-    }
+    };
+    noted(app, caller, problem)
+}
+
+fn noted(app: &App, caller: &Caller, problem: Problem) -> Problem {
+    app.refusals.note(problem.code(), &caller.call);
+    problem
 }
 
 pub(in crate::http) fn json(answer: &impl Serialize) -> Response {

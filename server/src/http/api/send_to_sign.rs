@@ -9,7 +9,7 @@ use super::{
     resource::Resource,
     send_to_sign_body::{Messages, SendToSignBody},
 };
-use crate::{Accepted, Record, Signed, SigningError, SigningRequest, store::Times};
+use crate::{Accepted, Record, Signed, SigningError, SigningRequest, call_context::CallContext, store::Times};
 use countersign_protocol::{
     ApprovedBy, BatchId, Message, PublicKeyBytes, RequestId, Signature, limits::MAX_TIMEOUT_MS,
 };
@@ -47,6 +47,7 @@ struct BatchAnswer<'a> {
 pub(in crate::http) async fn send_to_sign(
     app: &App,
     requester: Requester,
+    call: Arc<CallContext>,
     preferences: Preferences,
     ask: SendToSignBody,
 ) -> Result<Response, Problem> {
@@ -54,7 +55,7 @@ pub(in crate::http) async fn send_to_sign(
     let durable = ask.is_durable(&preferences);
     match ask.messages()? {
         Messages::One(message) => {
-            let request = ask.with_options(app, app.service.request(public_key, message), &preferences)?;
+            let request = ask.with_options(app, app.service.request(public_key, message).call(call), &preferences)?;
             if durable {
                 one_durable(app, request, &requester, &preferences).await
             } else {
@@ -62,7 +63,7 @@ pub(in crate::http) async fn send_to_sign(
             }
         }
         Messages::Several(messages) => {
-            let request = ask.with_options(app, app.service.batch(public_key, messages), &preferences)?;
+            let request = ask.with_options(app, app.service.batch(public_key, messages).call(call), &preferences)?;
             if durable {
                 several_durable(app, request, &requester, &preferences).await
             } else {

@@ -2,6 +2,7 @@
 
 use super::{app::App, problem::Problem};
 use crate::{
+    call_context::CallContext,
     connection::{Client, Incoming, Outgoing, ReadLimit, drive_within},
     http::listen::{FrameGate, MaybeTlsStream, MessageTooLong, Peer, WriteTimeout},
 };
@@ -41,6 +42,7 @@ pub(in crate::http) fn upgrade(
 ) -> Response {
     if let Err(exceeded) = app.connects.check(&peer.party) {
         app.service.metrics().rate_limited(exceeded.scope);
+        app.refusals.note(exceeded.scope, &CallContext::at(peer.client));
         return Problem::from(exceeded).into_response();
     }
     let Some(on_upgrade) = on_upgrade.filter(|_| asks_for_websocket(headers)) else { return upgrade_required() };
