@@ -11,6 +11,7 @@ use crate::{
 };
 use countersign_protocol::{
     AckOutcome, ApprovedBy, BatchId, ConnectionId, Device, Message, PublicKeyBytes, RejectCode, RequestId,
+    RequesterName,
 };
 use smallvec::SmallVec;
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
@@ -168,6 +169,8 @@ pub struct RequestSummary {
     pub public_key: PublicKeyBytes,
     /// Whose it is.
     pub requester_id: RequesterId,
+    /// What wallets are shown of it.
+    pub requester: RequesterName,
     /// The batch it is shown with.
     pub batch_id: Option<BatchId>,
     /// It outlives the process.
@@ -182,6 +185,7 @@ impl RequestSummary {
             id: record.id,
             public_key: record.public_key,
             requester_id: record.requester_id.clone(),
+            requester: record.requester.clone(),
             batch_id: record.batch.map(|batch| batch.id),
             durable,
             call: record.call.clone(),
