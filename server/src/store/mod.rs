@@ -15,6 +15,7 @@ mod handle;
 #[cfg(feature = "postgres")]
 mod hub;
 mod insert;
+mod jws;
 mod key;
 mod open;
 #[cfg(feature = "postgres")]

@@ -1,6 +1,6 @@
 //! Receipts: what the server says about a request that has ended, under its own signature, for whoever was not there.
 
-use super::{key::ServerKey, times::Times};
+use super::{jws::compact, key::ServerKey, times::Times};
 use crate::record::{End, Record, end_code};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use countersign_protocol::{
@@ -8,13 +8,6 @@ use countersign_protocol::{
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-
-#[derive(Serialize)]
-struct Header<'a> {
-    alg: &'static str,
-    kid: &'a str,
-    typ: &'static str,
-}
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -45,11 +38,7 @@ struct Claims<'a> {
 ///
 /// The same record gives the same receipt, whenever it is asked for.
 pub fn receipt(record: &Record, key: &ServerKey, issuer: Option<&str>) -> Option<String> {
-    let claims = claims(record, issuer)?;
-    let header = Header { alg: "EdDSA", kid: key.key_id(), typ: "countersign-receipt+jwt" };
-    let signed = format!("{}.{}", encoded(&header)?, encoded(&claims)?);
-    let signature = key.sign(signed.as_bytes());
-    Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    compact(key, "countersign-receipt+jwt", &claims(record, issuer)?)
 }
 
 fn claims<'a>(record: &'a Record, iss: Option<&'a str>) -> Option<Claims<'a>> {
@@ -86,11 +75,6 @@ fn claims<'a>(record: &'a Record, iss: Option<&'a str>) -> Option<Claims<'a>> {
         | End::Draining => {}
     }
     Some(claims)
-}
-
-/// None never happens: nothing in here has a form that JSON lacks.
-fn encoded(value: &impl Serialize) -> Option<String> {
-    serde_json::to_vec(value).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
 
 #[cfg(test)]
