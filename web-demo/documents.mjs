@@ -15,6 +15,7 @@ const DOCUMENTS = new Map([
   ['docs/operating/storage.md', { name: 'storage', title: 'Storage' }],
   ['docs/operating/webhooks.md', { name: 'webhooks', title: 'Webhooks' }],
   ['docs/operating/running.md', { name: 'running', title: 'Start and stop' }],
+  ['docs/operating/audit.md', { name: 'audit', title: 'The audit log' }],
   ['docs/operating/observing.md', { name: 'observing', title: 'Logs, metrics, health' }],
   ['docs/cluster.md', { name: 'cluster', title: 'Several servers' }],
   ['sdk-wasm/README.md', { name: 'npm', title: 'npm package' }],

@@ -10,6 +10,8 @@
 // What only the simulation reaches is public for it.
 #![cfg_attr(not(feature = "simulation"), allow(unreachable_pub))]
 
+#[cfg(feature = "http")]
+pub mod audit;
 mod call_context;
 mod call_id;
 pub mod cluster;

@@ -1,7 +1,9 @@
 //! The command `countersign`: arguments to settings, settings to a server, signals to its end.
 
+mod audit_command;
 mod restart;
 
+use audit_command::AuditCommand;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign_server::{
     http::{Demo, LogFormat, LogWriter, Settings, Tokens, serve},
@@ -69,6 +71,9 @@ enum Command {
         #[arg(value_name = "DIR")]
         target: PathBuf,
     },
+    /// Verifies an audit log, or looks something up in it
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 fn main() -> ExitCode {
@@ -97,6 +102,9 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::from_arg_matches(matches)?;
     if let Some(Command::Token { name, id }) = &arguments.command {
         return print_token(name, id.as_deref());
+    }
+    if let Some(Command::Audit(command)) = &arguments.command {
+        return command.run();
     }
     thread::sleep(Duration::from_millis(arguments.start_after_ms.unwrap_or(0)));
     let settings = match &arguments.config {

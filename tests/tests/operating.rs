@@ -70,6 +70,11 @@ fn no_command_is_left_out() {
         "--trusted-proxy",
         "ulimit -n",
         "jq -r",
+        "audit show /var",
+        "curl -fsS",
+        "audit verify",
+        "set -eu",
+        "node-a",
     ];
     for command in commands() {
         assert_eq!(typed.iter().filter(|part| command.contains(*part)).count(), 1, "{command}");
@@ -158,6 +163,61 @@ async fn a_backup_is_made_while_the_server_runs_and_put_back() {
     fs::write(data.join("countersign.db"), b"").unwrap();
     let (status, said) = refused(&["--data-dir", data.to_str().unwrap()]).await;
     assert!(!status && said.contains("is empty or missing"), "{said}");
+}
+
+#[tokio::test]
+async fn an_audit_log_is_read_and_verified_with_and_without_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, key) = (folder.path().join("audit.jsonl"), folder.path().join("server.key"));
+    let arguments = ["--audit-log", path.to_str().unwrap(), "--server-key", key.to_str().unwrap()];
+    let server = ServerProcess::start(&arguments).await;
+    let mut backend = Backend::connect(server.address).await;
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 72).await;
+    let key = wallet.public_key();
+    let (reply, _) = tokio::join!(backend.ask(&key, b"hello"), wallet.sign_next());
+    assert_eq!(reply.status, 200);
+    let keys = folder.path().join("audit-keys.json");
+    let fetch = here(&documented("curl -fsS"), &[("audit-keys.json", &keys)]);
+    run(&fetch.replace("127.0.0.1:8080", &server.address.to_string())).await;
+    server.signal("TERM").await;
+    server.wait().await;
+
+    let places = [("/var/log/countersign", folder.path())];
+    let show = here(&documented("audit show /var"), &places);
+    let show = show.replace("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", &key.to_string());
+    let output = run(&show.replace("2026-11-24", "2020-01-01").replace("2026-11-25", "2120-01-01")).await;
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = shown.lines().collect();
+    assert!(
+        lines.len() == 2 && lines[0].contains(" asked request_id=") && lines[0].contains("requester=\"local backend\"")
+    );
+    assert!(lines[1].contains("outcome=signed by=wallet approved_by=human address=127.0.0.1 ms="), "{shown}");
+    assert!(run(&show).await.stdout.is_empty(), "another day");
+
+    let places = [places[0], ("audit-keys.json", &keys)];
+    let (program, script) = (here(&documented("audit verify"), &places), here(&documented("set -eu"), &places));
+    let output = run(&program).await;
+    assert!(String::from_utf8(output.stdout).unwrap().contains("\nsigned heads: 2, verified\n"));
+    let output = run(&script).await;
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said.matches("Signature Verified Successfully").count(), 2, "{said}");
+    assert!(said.ends_with("nothing is wrong\n"), "{said}");
+    let loops = documented("node-a").replace("node-a.jsonl node-b.jsonl", path.to_str().unwrap());
+    assert!(String::from_utf8(run(&loops).await.stdout).unwrap().contains(" start "));
+
+    // A changed letter, and a key set that is another server's.
+    let honest = fs::read_to_string(&path).unwrap();
+    let other =
+        "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
+    let real = fs::read_to_string(&keys).unwrap();
+    for (text, set) in [(honest.replace("\"signed\"", "\"singed\""), real.as_str()), (honest, other)] {
+        fs::write(&path, text).unwrap();
+        fs::write(&keys, set).unwrap();
+        for command in [&program, &script] {
+            let output = within(command, shell(command).output()).await.unwrap();
+            assert!(!output.status.success(), "{command}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{
     ops::{Demo, LogWriter},
     webhook::RETRIES,
 };
-use crate::store::DurableStore;
+use crate::{audit::AuditLog, store::DurableStore};
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use tokio_rustls::TlsAcceptor;
 
@@ -50,6 +50,8 @@ pub struct HttpConfig {
     pub demo: Option<Demo>,
     /// Where the log goes, so that the metrics tell what of it has been lost.
     pub log: Option<LogWriter>,
+    /// Where it is written who asked what, and who decided; none for nowhere.
+    pub audit: Option<AuditLog>,
 }
 
 impl Default for HttpConfig {
@@ -72,6 +74,7 @@ impl Default for HttpConfig {
             webhook_retries: RETRIES.to_vec(),
             demo: None,
             log: None,
+            audit: None,
         }
     }
 }

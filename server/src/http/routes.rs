@@ -80,6 +80,7 @@ async fn post_send_to_sign<B: Buf>(
 ) -> Response {
     let answer = async {
         let requester = admit(&app, &caller)?;
+        app.check_audit()?;
         let calls = app.requesters.of(&requester.id);
         calls.asks();
         let answer = async {

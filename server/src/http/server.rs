@@ -7,7 +7,7 @@ use super::{
     ops::{harden, name_node, start},
     routes::routes,
 };
-use crate::SigningService;
+use crate::{SigningService, audit::AuditLog};
 use hyper::{
     Method, Request,
     body::Incoming,
@@ -36,6 +36,7 @@ use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc, watch},
+    task::spawn_blocking,
     time::{sleep, timeout},
 };
 use warp::{Reply, filters::BoxedFilter, reply::Response};
@@ -66,6 +67,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long connections have to end on their own after the last request has.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long the last entries of the audit log have to be written.
+const AUDIT_GRACE: Duration = Duration::from_secs(5);
+
 /// What the connections share.
 struct Shared {
     config: HttpConfig,
@@ -92,6 +96,9 @@ pub async fn serve(
     let drain_timeout = config.drain_timeout;
     let app = Arc::new(App::new(service.clone(), &config));
     let mut background = start(&app);
+    if let Some(audit) = &app.audit {
+        audit.serving(service.node().map(|node| node.to_string()));
+    }
     let shared = Arc::new(Shared {
         filter: routes(&app, &config),
         limit: Arc::clone(&app.connections),
@@ -127,7 +134,17 @@ pub async fn serve(
         tracing::warn!("some connections did not close in time");
     }
     background.shutdown().await;
+    close(app.audit.clone()).await;
     tracing::info!("stopped");
+}
+
+/// Has the end of the audit log written.
+async fn close(audit: Option<AuditLog>) {
+    let Some(audit) = audit else { return };
+    // Fails only where the runtime ends first.
+    if !matches!(spawn_blocking(move || audit.stop(AUDIT_GRACE)).await, Ok(true)) {
+        tracing::error!("the end of the audit log could not be written in time");
+    }
 }
 
 fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, alive: mpsc::Sender<Infallible>) {

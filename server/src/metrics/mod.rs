@@ -39,6 +39,7 @@ pub struct Metrics {
     store_failures: Counter,
     store_failed: Gauge,
     log_lines_lost: Counter,
+    audit_entries_lost: Counter,
     pub(crate) other_nodes: Gauge,
     pub(crate) taken_over: Counter,
     pub(crate) links_begun_anew: Counter,
@@ -65,6 +66,7 @@ impl Default for Metrics {
             store_failures: Counter::default(),
             store_failed: Gauge::default(),
             log_lines_lost: Counter::default(),
+            audit_entries_lost: Counter::default(),
             other_nodes: Gauge::default(),
             taken_over: Counter::default(),
             links_begun_anew: Counter::default(),
@@ -106,6 +108,11 @@ impl Metrics {
             "log_lines_lost",
             "Lines of the log that could not be written in time",
             self.log_lines_lost.clone(),
+        );
+        registry.register(
+            "audit_entries_lost",
+            "Entries of the audit log that could not be written in time",
+            self.audit_entries_lost.clone(),
         );
         registry.register("other_nodes", "Other servers on the same database", self.other_nodes.clone());
         registry.register(
@@ -197,6 +204,11 @@ impl Metrics {
     #[cfg(feature = "http")]
     pub(crate) fn log_lost(&self, lines: u64) {
         self.log_lines_lost.inner().store(lines, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn audit_lost(&self, entries: u64) {
+        self.audit_entries_lost.inner().store(entries, Ordering::Relaxed);
     }
 
     pub(crate) fn rate_limited(&self, scope: &'static str) {

@@ -45,7 +45,7 @@ pub struct DurableStore(Arc<Inner>);
 
 struct Inner {
     store: Store,
-    key: ServerKey,
+    key: Arc<ServerKey>,
     /// The public keys of others who use the same database, and of those who have.
     other_keys: Arc<Mutex<Vec<[u8; 32]>>>,
     keys_asked_at: Mutex<Option<Instant>>,
@@ -103,7 +103,7 @@ impl DurableStore {
     fn of(store: Store, key: ServerKey, audience: Option<&Audience>) -> Self {
         Self(Arc::new(Inner {
             store,
-            key,
+            key: Arc::new(key),
             other_keys: Arc::default(),
             keys_asked_at: Mutex::default(),
             issuer: audience.map(issuer),
@@ -173,6 +173,12 @@ impl DurableStore {
 
     pub(crate) fn key(&self) -> &ServerKey {
         &self.0.key
+    }
+
+    /// Likewise, for somebody who signs as long as they like.
+    #[cfg(feature = "http")]
+    pub(crate) fn shared_key(&self) -> Arc<ServerKey> {
+        Arc::clone(&self.0.key)
     }
 
     /// How a request ended, signed by the server; none while it is open.

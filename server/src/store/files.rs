@@ -40,6 +40,6 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
 }
 
 /// Makes sure that the names in a directory outlast a loss of power. Only unix lets one.
-pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }

@@ -12,7 +12,7 @@ struct Header<'a> {
 }
 
 /// `claims` under the server's signature. None never happens as long as nothing in them has a form that JSON lacks.
-pub(super) fn compact(key: &ServerKey, typ: &'static str, claims: &impl Serialize) -> Option<String> {
+pub(crate) fn compact(key: &ServerKey, typ: &'static str, claims: &impl Serialize) -> Option<String> {
     let header = Header { alg: "EdDSA", kid: key.key_id(), typ };
     let signed = format!("{}.{}", encoded(&header)?, encoded(claims)?);
     let signature = key.sign(signed.as_bytes());

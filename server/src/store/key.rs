@@ -144,7 +144,7 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 /// RFC 7638 §3: the hash of the required members alone, in alphabetical order.
-fn thumbprint(public_key: &[u8; 32]) -> String {
+pub(crate) fn thumbprint(public_key: &[u8; 32]) -> String {
     let x = URL_SAFE_NO_PAD.encode(public_key);
     URL_SAFE_NO_PAD.encode(Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)))
 }

@@ -44,7 +44,13 @@ use crate::{
 pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
 pub use backup::{BackedUp, BackupError, backup};
 pub use durable::DurableStore;
+#[cfg(feature = "http")]
+pub(crate) use files::sync_directory;
 pub use handle::Store;
+#[cfg(feature = "http")]
+pub(crate) use jws::compact;
+#[cfg(feature = "http")]
+pub(crate) use key::thumbprint;
 pub use key::{KeyFileError, ServerKey};
 #[cfg(feature = "http")]
 pub(crate) use open::MIN_MAX_BYTES;

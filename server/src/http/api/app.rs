@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Record, SigningError, SigningService,
+    audit::AuditLog,
     http::{
         config::HttpConfig,
         listen::{ConnectionLimit, KeyedRate, Party},
@@ -37,6 +38,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) webhook_targets: Vec<WebhookTarget>,
     pub(in crate::http) webhook_retries: Vec<Duration>,
     pub(in crate::http) log: Option<LogWriter>,
+    pub(in crate::http) audit: Option<AuditLog>,
     /// Whether the server has begun to stop.
     pub(in crate::http) draining: watch::Sender<bool>,
 }
@@ -48,6 +50,7 @@ impl App {
             webhook_targets: config.webhook_targets.clone(),
             webhook_retries: config.webhook_retries.clone(),
             log: config.log.clone(),
+            audit: config.audit.clone(),
             draining: watch::Sender::new(false),
             connections: ConnectionLimit::new(config.max_connections, config.max_connections_per_ip),
             requesters: Requesters::of_tokens(&config.tokens),
@@ -85,6 +88,11 @@ impl App {
             }
         }
         self.service.record(&requester.id, id).await
+    }
+
+    /// Whether something new may be asked for: there has to be an entry of it, if there is an audit log that promises so.
+    pub(in crate::http) fn check_audit(&self) -> Result<(), Problem> {
+        if self.audit.as_ref().is_some_and(AuditLog::refuses) { Err(Problem::audit_unavailable()) } else { Ok(()) }
     }
 
     /// Whether a request may name this URL as its webhook.

@@ -92,6 +92,13 @@ impl Problem {
         Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail) }
     }
 
+    /// Nothing new may be asked for, since there would be no entry of it.
+    pub(in crate::http) fn audit_unavailable() -> Self {
+        let detail = "the audit log cannot be written, and nothing new is asked for without an entry of it";
+        let retry_after = Some(Duration::from_secs(1));
+        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", detail) }
+    }
+
     pub(in crate::http) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
     }

@@ -4,6 +4,7 @@
 
 use super::{LogWriter, process::process};
 use crate::{
+    audit::AuditLog,
     http::api::App,
     service::Snapshot,
     store::{DurableStore, HubState, Usage},
@@ -43,6 +44,7 @@ pub(in crate::http) async fn metrics(app: Arc<App>, accept: Option<String>) -> R
     let metrics = app.service.metrics();
     metrics.now(snapshot.connections, snapshot.pending);
     metrics.log_lost(app.log.as_ref().map_or(0, LogWriter::lost));
+    metrics.audit_lost(app.audit.as_ref().map_or(0, AuditLog::lost));
     let mut registries = vec![server(&app, &snapshot)];
     if let Some((store, usage)) = stored {
         metrics.stored(store.counts());

@@ -27,13 +27,20 @@ pub(in crate::http) fn readyz(app: &App) -> Response {
         let detail = "nothing durable can be taken: the store has failed, is full or cannot be reached";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", detail).into_response();
     }
+    if let Err(problem) = app.check_audit() {
+        return problem.into_response();
+    }
     "ready\n".into_response()
 }
 
-/// The keys that receipts and webhooks are signed with.
+/// The keys that receipts, webhooks and the audit log are signed with.
 pub(in crate::http) async fn jwk_set(app: Arc<App>) -> Response {
-    let Some(store) = &app.store else { return Problem::from(SigningError::NoStore).into_response() };
-    let keys = warp::reply::json(&store.jwk_set().await);
+    let keys = match (&app.store, &app.audit) {
+        (Some(store), _) => store.jwk_set().await,
+        (None, Some(audit)) => audit.key().jwk_set(&[]),
+        (None, None) => return Problem::from(SigningError::NoStore).into_response(),
+    };
+    let keys = warp::reply::json(&keys);
     with_header(keys, header::CONTENT_TYPE, "application/jwk-set+json").into_response()
 }
 

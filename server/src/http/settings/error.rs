@@ -1,8 +1,9 @@
 //! What can be wrong with the command's settings.
 
 use crate::{
+    audit::AuditError,
     http::{TlsError, TokenError, WebhookTargetError, error_chain::error_chain},
-    store::{ConnectError, OpenError},
+    store::{ConnectError, KeyFileError, OpenError},
 };
 use countersign_protocol::AudienceError;
 use std::{io, net::SocketAddr, path::PathBuf};
@@ -98,8 +99,20 @@ pub enum SettingsError {
     #[error("--data-dir and --database-url exclude each other")]
     TwoPlaces,
     /// In a data directory the key has its place.
-    #[error("--server-key goes with --database-url; in --data-dir it is server.key")]
+    #[error("--server-key goes with --database-url, or with --audit-log; in --data-dir it is server.key")]
     ServerKeyElsewhere,
+    /// The audit log cannot be used.
+    #[error("--audit-log: {0}")]
+    Audit(#[from] AuditError),
+    /// Nobody could verify its heads.
+    #[error("--audit-log needs a key that stays, to be signed with: --data-dir or --server-key")]
+    AuditWithoutKey,
+    /// There is nothing that they say anything of.
+    #[error("--audit-full and --audit-max-bytes go with --audit-log")]
+    AuditWithoutLog,
+    /// The key's file cannot be used.
+    #[error("--server-key: {0}")]
+    ServerKey(#[from] KeyFileError),
     /// The directory of the page is not there.
     #[error("--web-root {0}: not a directory")]
     WebRoot(PathBuf),

@@ -1,5 +1,6 @@
 //! The command's settings: a flag over an environment variable over the TOML file over the default.
 
+mod audit;
 mod error;
 mod log_filter;
 mod place;
@@ -14,6 +15,7 @@ pub use log_filter::{LogFilter, LogFilterError};
 
 use crate::{
     SigningService,
+    audit::OnFull,
     http::{HttpConfig, Network, TokenEntry},
     store::{DatabaseUrl, DurableStore},
 };
@@ -179,6 +181,18 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_LOG", value_name = "FILTER")]
     pub log: Option<LogFilter>,
 
+    /// File of the audit log: who asked what of which key, who decided; needs --data-dir or --server-key
+    #[arg(long, env = "COUNTERSIGN_AUDIT_LOG", value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
+
+    /// Whether new requests are refused while the audit log cannot be written, or taken [default: refuse]
+    #[arg(long, env = "COUNTERSIGN_AUDIT_FULL", value_name = "POLICY", value_enum)]
+    pub audit_full: Option<OnFull>,
+
+    /// Size in bytes from which the audit log goes on in a new file [default: 67108864]
+    #[arg(long, env = "COUNTERSIGN_AUDIT_MAX_BYTES", value_name = "BYTES")]
+    pub audit_max_bytes: Option<u64>,
+
     /// Who may use the API: `[[token]]` tables with `name` and `sha256`, in the file only.
     #[arg(skip)]
     pub token: Vec<TokenEntry>,
@@ -226,18 +240,22 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`], which names the setting.
     pub fn assemble(&self, bound: SocketAddr) -> Result<(SigningService, HttpConfig), SettingsError> {
-        let (config, http) = (self.service(bound)?, self.http(bound)?);
+        let (mut config, http) = (self.service(bound)?, self.http(bound)?);
         let audience = config.audiences.first();
         let (durable, loaded) = match self.place()? {
-            Place::Nowhere => return Ok((SigningService::new(config), http)),
+            Place::Nowhere => {
+                let audit = self.audit(None, &mut config)?;
+                return Ok((SigningService::new(config), HttpConfig { audit, ..http }));
+            }
             Place::Directory(store) => DurableStore::open(store, audience)?,
             Place::Database(store) => DurableStore::connect(store, self.server_key.as_deref(), audience)?,
         };
+        let audit = self.audit(Some(&durable), &mut config)?;
         let store = Arc::new(durable.clone());
         let service = match durable.hub() {
             Some(hub) => SigningService::clustered(config, store, hub, loaded),
             None => SigningService::with_storage(config, store, loaded),
         };
-        Ok((service, HttpConfig { store: Some(durable), ..http }))
+        Ok((service, HttpConfig { store: Some(durable), audit, ..http }))
     }
 }

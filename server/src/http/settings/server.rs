@@ -65,12 +65,14 @@ impl Settings {
             webhook_retries: defaults.webhook_retries,
             demo: self.demo(bound)?,
             log: None,
+            audit: None,
         })
     }
 
     /// Where durable requests are kept.
     pub(super) fn place(&self) -> Result<Place, SettingsError> {
-        if self.server_key.is_some() && self.database_url.is_none() {
+        let has_place = self.database_url.is_some() || (self.audit_log.is_some() && self.data_dir.is_none());
+        if self.server_key.is_some() && !has_place {
             return Err(SettingsError::ServerKeyElsewhere);
         }
         match (&self.data_dir, &self.database_url) {

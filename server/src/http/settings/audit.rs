@@ -1,0 +1,56 @@
+//! The settings of the audit log.
+
+use super::{Settings, SettingsError, range::within};
+use crate::{
+    Config,
+    audit::{AuditConfig, AuditLog, TokenMark},
+    http::TokenEntry,
+    random,
+    store::{DurableStore, ServerKey},
+};
+use std::sync::Arc;
+
+/// Smaller files would be begun more often than anybody wants to move them.
+const MIN_MAX_BYTES: u64 = 64 * 1024;
+
+const DEFAULT_MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+impl Settings {
+    /// Opens the audit log, if there is to be one, and has it told what happens. Blocks for that.
+    pub(super) fn audit(
+        &self,
+        durable: Option<&DurableStore>,
+        service: &mut Config,
+    ) -> Result<Option<AuditLog>, SettingsError> {
+        let Some(path) = self.audit_log.clone() else {
+            return match (self.audit_full, self.audit_max_bytes) {
+                (None, None) => Ok(None),
+                (Some(_), _) | (_, Some(_)) => Err(SettingsError::AuditWithoutLog),
+            };
+        };
+        let max_bytes = self.audit_max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
+        let max_bytes = within("audit-max-bytes", max_bytes, MIN_MAX_BYTES, i64::MAX as u64)?;
+        let config = AuditConfig { path, max_bytes, on_full: self.audit_full.unwrap_or_default() };
+        let marks = self.token.iter().map(mark).collect();
+        let log = AuditLog::open(&config, self.audit_key(durable)?, marks)?;
+        service.observers.add(Arc::new(log.clone()));
+        Ok(Some(log))
+    }
+
+    /// A key that ends with the process would leave heads that nobody can verify.
+    fn audit_key(&self, durable: Option<&DurableStore>) -> Result<Arc<ServerKey>, SettingsError> {
+        match (durable, &self.server_key) {
+            (Some(durable), _) if self.data_dir.is_some() || self.server_key.is_some() => Ok(durable.shared_key()),
+            (None, Some(file)) => Ok(Arc::new(ServerKey::in_file(file, random::bytes)?)),
+            (Some(_) | None, _) => Err(SettingsError::AuditWithoutKey),
+        }
+    }
+}
+
+fn mark(entry: &TokenEntry) -> TokenMark {
+    TokenMark {
+        requester_id: entry.requester_id().to_owned(),
+        requester: entry.name.clone(),
+        token: entry.sha256.chars().take(8).collect::<String>().to_ascii_lowercase(),
+    }
+}
