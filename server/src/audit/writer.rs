@@ -25,37 +25,38 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn run(mut self) {
-        // However short the log is, its beginning is under a signature.
-        let mut is_first = true;
-        loop {
-            let Taken { entries, lost, is_last } = self.queue.take(self.journal.sign_in(Timestamp::of_the_system()));
-            for (at, body) in entries {
-                self.journal.append(at, &body);
-            }
-            let now = Timestamp::of_the_system();
-            if lost > 0 {
-                self.journal.add(now, &Entry::Gap { lost });
-            }
-            if is_last || is_first || self.journal.sign_in(now).is_some_and(|wait| wait.is_zero()) {
-                self.journal.sign(now);
-            }
-            is_first = false;
-            if !self.write() {
-                tracing::error!("the server stops, and the end of the audit log could not be written");
-                break;
-            }
-            if is_last {
-                tracing::info!(head = %self.journal.head(), "the audit log ends here");
-                break;
-            }
-            if self.file.bytes() >= self.max_bytes {
-                self.rotate(now);
-            }
+        // However short the log is, its beginning is under a signature; and that is there before there is much that could fill the disk.
+        self.journal.sign(Timestamp::of_the_system());
+        let mut goes_on = self.write();
+        while goes_on {
+            goes_on = self.write_next();
         }
         // Whoever waits for that may have the file next.
         let Self { queue, file, .. } = self;
         drop(file);
         queue.set_stopped();
+    }
+
+    /// Writes what has queued up, or waits for that; false where the log ends with it.
+    fn write_next(&mut self) -> bool {
+        let Taken { entries, lost, is_last } = self.queue.take(self.journal.sign_in(Timestamp::of_the_system()));
+        for (at, body) in entries {
+            self.journal.append(at, &body);
+        }
+        let now = Timestamp::of_the_system();
+        if lost > 0 {
+            self.journal.add(now, &Entry::Gap { lost });
+        }
+        if is_last || self.journal.sign_in(now).is_some_and(|wait| wait.is_zero()) {
+            self.journal.sign(now);
+        }
+        let is_written = self.write();
+        if is_written && is_last {
+            tracing::info!(head = %self.journal.head(), "the audit log ends here");
+        } else if is_written && self.file.bytes() >= self.max_bytes {
+            self.rotate(now);
+        }
+        is_written && !is_last
     }
 
     /// Has everything on disk, however often it takes; false where the server stops before.
@@ -69,6 +70,7 @@ impl Writer {
                 tracing::error!(%error, "the audit log cannot be written; it is tried again every second");
             }
             if self.queue.pause(RETRY) && self.file.write(lines.as_bytes()).is_err() {
+                tracing::error!("the server stops, and the end of the audit log could not be written");
                 return false;
             }
         }
