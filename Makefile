@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests accepts package-tests deb-tests
 	@echo "all tests passed"
 
 build:
@@ -189,6 +189,31 @@ fuzz:
 # A figure, no test: how many share one fsync depends on the disk.
 accepts: tested-build
 	target/debug/accepts
+
+# In target/debian. Built for this kind of processor and for the C library of this machine, or later ones.
+deb: cargo-deb
+	cargo deb -p countersign-server
+
+.PHONY: cargo-deb
+cargo-deb:
+	command -v cargo-deb >/dev/null || cargo install --locked cargo-deb
+
+# The package, with the program as it is tested, in a Debian of its own: installed, run, removed. Needs root.
+DEBIAN_ROOT := target/debian-root.tar
+deb-tests: tested-build cargo-deb
+	scripts/ensure-program.sh lintian lintian
+	scripts/ensure-program.sh mmdebstrap mmdebstrap
+	scripts/ensure-program.sh systemd-analyze systemd
+	[ -f $(DEBIAN_ROOT) ] || { mmdebstrap --variant=minbase --include=adduser,systemd bookworm $(DEBIAN_ROOT).part && mv $(DEBIAN_ROOT).part $(DEBIAN_ROOT); }
+	install -D $(BIN) target/deb-tests/release/countersign
+	CARGO_TARGET_DIR=target/deb-tests cargo deb -p countersign-server --no-build --fast -o target/deb-tests/countersign_tested.deb
+	lintian --fail-on error,warning target/deb-tests/countersign_tested.deb
+	COUNTERSIGN_DEB=$(CURDIR)/target/deb-tests/countersign_tested.deb COUNTERSIGN_DEBIAN_ROOT=$(CURDIR)/$(DEBIAN_ROOT) \
+		cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test debian -- --ignored
+
+# What crates.io would get, built alone, and `cargo install` as documented.
+package-tests: tested-build
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test packages -- --ignored
 
 # No part of `make test`: the list of known vulnerabilities is on GitHub, and changes by itself.
 advisories:

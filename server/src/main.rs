@@ -1,12 +1,13 @@
 //! The command `countersign`: arguments to settings, settings to a server, signals to its end.
 
+mod activation;
 mod audit_command;
 mod restart;
 
 use audit_command::AuditCommand;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign_server::{
-    http::{Demo, LogFormat, LogWriter, Settings, Tokens, serve},
+    http::{Demo, LogFormat, LogWriter, Notifier, Settings, Tokens, serve},
     store::backup,
 };
 use std::{
@@ -118,23 +119,36 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     if let Some(Command::Backup { target }) = &arguments.command {
         return back_up(&settings, target);
     }
+    let inherited = activation::inherited()?;
     let log = start_log(&settings)?;
     raise_descriptor_limit();
-    let result =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(settings, log.clone()));
+    let result = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(
+        settings,
+        inherited,
+        log.clone(),
+    ));
     log.flush(LOG_GRACE);
     result
 }
 
-async fn listen(settings: Settings, log: LogWriter) -> Result<(), Box<dyn Error>> {
+async fn listen(
+    settings: Settings,
+    inherited: Option<std::net::TcpListener>,
+    log: LogWriter,
+) -> Result<(), Box<dyn Error>> {
     // Before the first line of output, so that whoever reads it may already send a signal.
     let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let address = settings.listen();
-    let listener = TcpListener::bind(address).await.map_err(|error| format!("--listen {address}: {error}"))?;
+    let listener_is_kept = inherited.is_some();
+    let listener = match inherited {
+        Some(inherited) => activation::listener(inherited, settings.listen, settings.demo.unwrap_or(false))?,
+        None => bind(settings.listen()).await?,
+    };
     let bound = listener.local_addr()?;
     let config = settings.service(bound)?;
     let (service, mut http) = settings.assemble(bound)?;
     http.log = Some(log);
+    http.listener_is_kept = listener_is_kept;
+    http.notifier = notifier();
     let demo = http.demo.clone();
     if config.allow_unproven {
         tracing::warn!("introductions are accepted without proof: anybody on this machine can pose as any key");
@@ -163,6 +177,18 @@ async fn listen(settings: Settings, log: LogWriter) -> Result<(), Box<dyn Error>
         // Whoever asks twice does not want to wait.
         () = either(&mut signals) => Err("stopped by a second signal before open requests had ended".into()),
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| format!("--listen {address}: {error}"))
+}
+
+/// Who is told how things are. Nobody, where that fails: what to tell and whom decides about no request.
+fn notifier() -> Notifier {
+    Notifier::from_env().unwrap_or_else(|error| {
+        tracing::warn!(%error, "NOTIFY_SOCKET: the service manager cannot be told that the server runs");
+        Notifier::default()
+    })
 }
 
 /// Once the demo page asks for it, lets another process take this one's place; returns where that has failed.

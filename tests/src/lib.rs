@@ -13,6 +13,7 @@ pub mod process;
 pub mod prometheus;
 pub mod proxied;
 pub mod server;
+pub mod service_manager;
 pub mod simulation;
 pub mod wallet;
 
@@ -21,6 +22,7 @@ pub use hook::Hook;
 pub use process::ServerProcess;
 pub use proxied::Proxied;
 pub use server::TestServer;
+pub use service_manager::ServiceManager;
 pub use wallet::TestWallet;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::{
     api::{Tokens, WebhookTarget},
     listen::Network,
-    ops::{Demo, LogWriter},
+    ops::{Demo, LogWriter, Notifier},
     webhook::RETRIES,
 };
 use crate::{audit::AuditLog, store::DurableStore};
@@ -52,6 +52,11 @@ pub struct HttpConfig {
     pub log: Option<LogWriter>,
     /// Where it is written who asked what, and who decided; none for nowhere.
     pub audit: Option<AuditLog>,
+    /// The service manager, which is told that the server listens, how it is, and that it stops.
+    pub notifier: Notifier,
+    /// Whether the listener outlives the process: a service manager holds it too, and hands it to the next one. Then nothing more is
+    /// accepted after the signal to stop, and whoever connects meanwhile waits for that one.
+    pub listener_is_kept: bool,
 }
 
 impl Default for HttpConfig {
@@ -75,6 +80,8 @@ impl Default for HttpConfig {
             demo: None,
             log: None,
             audit: None,
+            notifier: Notifier::default(),
+            listener_is_kept: false,
         }
     }
 }

@@ -17,6 +17,6 @@ mod webhook;
 pub use api::{TokenEntry, TokenError, Tokens, WebhookTarget, WebhookTargetError};
 pub use config::HttpConfig;
 pub use listen::{Network, NetworkError, TlsError};
-pub use ops::{Demo, LogWriter};
+pub use ops::{Demo, LogWriter, Notifier};
 pub use server::serve;
 pub use settings::{LogFilter, LogFilterError, LogFormat, Settings, SettingsError};

@@ -3,15 +3,18 @@
 use super::{
     api::{App, Problem, READING, annotate, check_head, name_call},
     config::HttpConfig,
-    listen::{ConnectionLimit, LentBody, LimitReached, MaybeTlsStream, Peer, WriteTimeout, client, is_trusted, lend},
-    ops::{harden, name_node, start},
+    listen::{
+        ConnectionLimit, LentBody, LimitReached, LingeringClose, MaybeTlsStream, Peer, WriteTimeout, client,
+        is_trusted, lend,
+    },
+    ops::{Watch, harden, name_node, start},
     routes::routes,
 };
 use crate::{SigningService, audit::AuditLog};
 use hyper::{
-    Method, Request,
+    Method, Request, StatusCode,
     body::Incoming,
-    header,
+    header::{self, HeaderValue},
     server::conn::http1,
     service::{Service, service_fn},
 };
@@ -70,6 +73,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the last entries of the audit log have to be written.
 const AUDIT_GRACE: Duration = Duration::from_secs(5);
 
+/// How long connections without a request have before they are closed, so that what a client has just sent is answered.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// How long a client that is told of a close has to close too. With the time before within [`CLOSE_TIMEOUT`].
+const LINGER: Duration = Duration::from_secs(1);
+
 /// What the connections share.
 struct Shared {
     config: HttpConfig,
@@ -78,8 +87,44 @@ struct Shared {
     /// Places for probes where there is no other.
     probes: Arc<Semaphore>,
     service: SigningService,
+    /// Whether each answer is the last one on its connection.
+    draining: AtomicBool,
     /// Changes when HTTP connections are to end after the request at hand.
     stop: watch::Receiver<()>,
+}
+
+/// The accept loop.
+struct Accepting {
+    shared: Arc<Shared>,
+    /// None once nothing more is accepted. Each connection holds a clone of the sender; when the last is gone, so are they all.
+    listener: Option<(TcpListener, mpsc::Sender<Infallible>)>,
+    watch: Watch,
+}
+
+impl Accepting {
+    /// Accepts until `end` resolves, and reports to the service manager.
+    async fn until<T>(&mut self, end: impl Future<Output = T>) -> T {
+        let mut end = pin!(end);
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut end => return ended,
+                () = self.watch.due() => self.watch.report(),
+                () = Self::accept(&self.shared, self.listener.as_ref()) => {}
+            }
+        }
+    }
+
+    async fn accept(shared: &Arc<Shared>, listener: Option<&(TcpListener, mpsc::Sender<Infallible>)>) {
+        let Some((listener, alive)) = listener else { return pending().await };
+        match listener.accept().await {
+            Ok((stream, address)) => accept(shared, stream, address, alive.clone()),
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
 }
 
 /// Serves until `shutdown` resolves, then stops in good order: `/readyz` turns 503 and new requests are refused, wallets are
@@ -91,9 +136,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let (stop, stopped) = watch::channel(());
-    // Each connection holds a clone of the sender; when the last is gone, so are they all.
-    let (alive, mut all_gone) = mpsc::channel::<Infallible>(1);
-    let drain_timeout = config.drain_timeout;
+    let (alive, mut all_gone) = mpsc::channel(1);
+    let (drain_timeout, notifier) = (config.drain_timeout, config.notifier.clone());
     let app = Arc::new(App::new(service.clone(), &config));
     let mut background = start(&app);
     if let Some(audit) = &app.audit {
@@ -104,33 +148,30 @@ pub async fn serve(
         limit: Arc::clone(&app.connections),
         probes: Arc::new(Semaphore::new(PROBES)),
         service: service.clone(),
+        draining: AtomicBool::new(false),
         stop: stopped,
         config,
     });
+    let mut accepting = Accepting {
+        shared: Arc::clone(&shared),
+        listener: Some((listener, alive)),
+        watch: Watch::new(notifier.clone(), service.clone()),
+    };
+    notifier.ready().await;
+    accepting.until(shutdown).await;
 
-    let mut drained = pin!(async {
-        shutdown.await;
-        tracing::info!("shutting down: no new requests");
-        app.draining.send_replace(true);
-        service.drain(drain_timeout).await;
-    });
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut drained => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, address)) => accept(&shared, stream, address, alive.clone()),
-                Err(error) => {
-                    tracing::warn!(%error, "no connection could be accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
-        }
+    tracing::info!("shutting down: no new requests");
+    shared.draining.store(true, Ordering::Relaxed);
+    app.draining.send_replace(true);
+    if shared.config.listener_is_kept {
+        accepting.listener = None;
     }
-    drop((listener, alive));
+    let longest = drain_timeout + service.config().write_timeout + CLOSE_TIMEOUT;
+    accepting.until(async { tokio::join!(notifier.stopping(longest), service.drain(drain_timeout)) }).await;
+    accepting.listener = None;
     // Every receiver may be gone already, and then nobody needs the word.
     let _ = stop.send(());
-    if timeout(CLOSE_TIMEOUT, all_gone.recv()).await.is_err() {
+    if accepting.until(timeout(CLOSE_TIMEOUT, all_gone.recv())).await.is_err() {
         tracing::warn!("some connections did not close in time");
     }
     background.shutdown().await;
@@ -241,7 +282,7 @@ async fn serve_connection(shared: &Arc<Shared>, io: MaybeTlsStream, peer: Peer) 
             .header_read_timeout(shared.config.keep_alive_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(WriteTimeout::new(io, STALL_TIMEOUT)), service)
+            .serve_connection(TokioIo::new(WriteTimeout::new(LingeringClose::new(io, LINGER), STALL_TIMEOUT)), service)
             .with_upgrades()
     );
     let mut stop = shared.stop.clone();
@@ -250,10 +291,15 @@ async fn serve_connection(shared: &Arc<Shared>, io: MaybeTlsStream, peer: Peer) 
         // Later heads have as long as no head may have: a client that sends half of one takes no more than one that sends none.
         () = silence(shared.config.read_timeout, &has_asked) => return,
         // It changes once; were the sender gone instead, ending the connection would be right too.
-        _ = stop.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        _ = stop.changed() => tokio::select! {
+            biased;
+            result = connection.as_mut() => result,
+            // At once it would close connections whose request has not been read yet, and reset them.
+            () = sleep(LAST_CALL) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
     };
     if let Err(error) = result {
         tracing::debug!(%error, "connection ended");
@@ -282,6 +328,10 @@ async fn answer(shared: &Shared, peer: &Peer, request: Request<Incoming>) -> Res
 /// Adds what every answer has.
 fn complete(shared: &Shared, response: &mut Response) {
     harden(response);
+    // A client that sends its next request on this connection could meet its end; so it is told to use another one.
+    if shared.draining.load(Ordering::Relaxed) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(node) = shared.service.node() {
         name_node(response, node, shared.config.demo.is_some());
     }

@@ -9,6 +9,8 @@ mod handle;
 mod hearing;
 mod mailbox;
 #[cfg(feature = "http")]
+mod progress;
+#[cfg(feature = "http")]
 mod snapshot;
 mod step_log;
 mod told;

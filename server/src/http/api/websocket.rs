@@ -4,7 +4,7 @@ use super::{app::App, problem::Problem};
 use crate::{
     call_context::CallContext,
     connection::{Client, Incoming, Outgoing, ReadLimit, drive_within},
-    http::listen::{FrameGate, MaybeTlsStream, MessageTooLong, Peer, WriteTimeout},
+    http::listen::{FrameGate, LingeringClose, MaybeTlsStream, MessageTooLong, Peer, WriteTimeout},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{Origin, SUBPROTOCOL, limits::frame_bytes};
@@ -81,9 +81,9 @@ async fn socket(
     limit: ReadLimit,
     max_message_bytes: usize,
 ) -> Option<impl Stream<Item = Result<Incoming<Utf8Bytes>, tungstenite::Error>> + Sink<Outgoing> + Unpin> {
-    let parts = on_upgrade.await.ok()?.downcast::<TokioIo<WriteTimeout<MaybeTlsStream>>>().ok()?;
-    // The driver has a time limit of its own for each frame.
-    let io = parts.io.into_inner().into_inner();
+    let parts = on_upgrade.await.ok()?.downcast::<TokioIo<WriteTimeout<LingeringClose<MaybeTlsStream>>>>().ok()?;
+    // The driver has time limits of its own, for each frame and for the close.
+    let io = parts.io.into_inner().into_inner().into_inner();
     // Copied, because hyper's 8 KiB buffer would otherwise stay for the connection's whole life.
     let mut ahead = parts.read_buf.to_vec();
     let io = FrameGate::new(io, limit, &mut ahead);

@@ -3,6 +3,7 @@
 mod connection_limit;
 mod forwarded;
 mod frame_gate;
+mod lingering_close;
 mod network;
 mod party;
 mod peer;
@@ -15,6 +16,7 @@ mod write_timeout;
 pub(super) use connection_limit::{ConnectionLimit, LimitReached};
 pub(super) use forwarded::{client, is_trusted};
 pub(super) use frame_gate::{FrameGate, MessageTooLong};
+pub(super) use lingering_close::LingeringClose;
 pub use network::{Network, NetworkError};
 pub(super) use party::Party;
 pub(super) use peer::Peer;

@@ -66,6 +66,8 @@ impl Settings {
             demo: self.demo(bound)?,
             log: None,
             audit: None,
+            notifier: defaults.notifier,
+            listener_is_kept: defaults.listener_is_kept,
         })
     }
 
