@@ -58,6 +58,15 @@ export default [
     },
   },
   {
+    name: 'npm publish',
+    async test() {
+      const { stdout, stderr } = await run('npm', ['publish', '--dry-run', tarball]);
+      // What npm would change before it uploads, for instance a path that it writes differently.
+      if (/auto-corrected|npm warn .*(invalid|ignored)/i.test(stderr)) throw new Error(stderr);
+      return `would be ${stdout.trim().replace('+ ', '')}`;
+    },
+  },
+  {
     name: 'are the types wrong?',
     async test() {
       const { exports } = JSON.parse(await readFile(join(sdk, 'package.json'), 'utf8'));
