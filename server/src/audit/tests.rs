@@ -226,8 +226,18 @@ fn tokens_that_are_new_or_gone_are_noticed() {
     assert!(log.stop(LONG));
     let log = AuditLog::open(&config, key(1), vec![token("c"), token("d")]).unwrap();
     assert!(log.stop(LONG));
-    let first =
-        ["file", "start", "token_added", "token_added", "reloaded", "token_removed", "token_added", "stop", "head"];
+    let first = [
+        "file",
+        "head",
+        "start",
+        "token_added",
+        "token_added",
+        "reloaded",
+        "token_removed",
+        "token_added",
+        "stop",
+        "head",
+    ];
     let second = ["start", "token_removed", "token_added", "stop", "head"];
     assert_eq!(events(&config), [&first[..], &second].concat());
     assert_eq!(verify(&files(&config), Some(&keys(1)), None).unwrap().unsigned, 1);
