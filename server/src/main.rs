@@ -8,7 +8,7 @@ use audit_command::AuditCommand;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign_server::{
     http::{Demo, LogFormat, LogWriter, Notifier, Settings, Tokens, serve},
-    store::backup,
+    store::{Verified, backup, verify_backup},
 };
 use std::{
     collections::BTreeMap,
@@ -66,11 +66,14 @@ enum Command {
         #[arg(long)]
         id: Option<String>,
     },
-    /// Copies what is in --data-dir, also while a server uses it
+    /// Copies what is in --data-dir, also while a server uses it; for --database-url, names the command that does so
     Backup {
         /// Directory for the copy; made where there is none, and an earlier copy is replaced
         #[arg(value_name = "DIR")]
         target: PathBuf,
+        /// Make none, and look through the one that is there: whether a server could start with it, and what it has
+        #[arg(long)]
+        verify: bool,
     },
     /// Verifies an audit log, or looks something up in it
     #[command(subcommand)]
@@ -107,6 +110,9 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     if let Some(Command::Audit(command)) = &arguments.command {
         return command.run();
     }
+    if let Some(Command::Backup { target, verify: true }) = &arguments.command {
+        return look_through(target);
+    }
     thread::sleep(Duration::from_millis(arguments.start_after_ms.unwrap_or(0)));
     let settings = match &arguments.config {
         Some(path) => {
@@ -116,7 +122,7 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
         }
         None => arguments.settings,
     };
-    if let Some(Command::Backup { target }) = &arguments.command {
+    if let Some(Command::Backup { target, verify: false }) = &arguments.command {
         return back_up(&settings, target);
     }
     let inherited = activation::inherited()?;
@@ -242,17 +248,30 @@ fn start_log(settings: &Settings) -> Result<LogWriter, Box<dyn Error>> {
 
 #[allow(clippy::print_stdout)]
 fn back_up(settings: &Settings, target: &Path) -> Result<(), Box<dyn Error>> {
-    let data_dir = settings.data_dir.as_ref().ok_or(match settings.database_url {
-        Some(_) => "backup: PostgreSQL has its own, pg_dump or a base backup",
-        None => "backup: which --data-dir?",
-    })?;
-    let copied = backup(data_dir, target)?;
+    if let Some(url) = &settings.database_url {
+        // No success: whoever runs this every night is not to believe that there is a backup.
+        let command = url.dump_command(target).map_err(|error| format!("--database-url: {error}"))?;
+        return Err(format!("backup: PostgreSQL's own program does that:\n{command}").into());
+    }
+    let copied = backup(settings.data_dir.as_ref().ok_or("backup: which --data-dir?")?, target)?;
     println!(
         "{} requests, {} of them open, {} bytes, in {}",
         copied.requests,
         copied.open,
         copied.bytes,
         target.display()
+    );
+    Ok(())
+}
+
+#[allow(clippy::print_stdout)]
+fn look_through(target: &Path) -> Result<(), Box<dyn Error>> {
+    let Verified { contents, key_id, .. } = verify_backup(target)?;
+    let missing = || format!("{}: there is no server.key, with which receipts would be signed", target.display());
+    let key_id = key_id.ok_or_else(missing)?;
+    println!(
+        "whole: {} requests, {} of them open, {} webhooks to be told, {} bytes, tables of version {}, key {key_id}",
+        contents.requests, contents.open, contents.events, contents.bytes, contents.version
     );
     Ok(())
 }

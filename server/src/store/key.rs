@@ -85,6 +85,15 @@ impl ServerKey {
         }
     }
 
+    /// Reads the key in a file that has to be there.
+    ///
+    /// # Errors
+    /// As of [`ServerKey::load_or_create`].
+    pub(super) fn read(path: &Path) -> Result<Self, KeyFileError> {
+        let file = File::open(path).map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
+        load(file, path)
+    }
+
     /// One that is kept nowhere: it ends with the process.
     pub fn of_seed(seed: &Zeroizing<[u8; 32]>) -> Self {
         Self::new(SigningKey::from_bytes(seed))

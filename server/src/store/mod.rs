@@ -42,7 +42,7 @@ use crate::{
 };
 
 pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
-pub use backup::{BackedUp, BackupError, backup};
+pub use backup::{BackedUp, BackupError, Verified, backup, verify_backup};
 pub use durable::DurableStore;
 #[cfg(feature = "http")]
 pub(crate) use files::sync_directory;

@@ -4,6 +4,7 @@
 mod changes;
 mod config;
 mod connector;
+mod dump;
 mod error;
 mod hub;
 mod locks;

@@ -105,6 +105,24 @@ pub(super) struct Target {
 }
 
 impl DatabaseUrl {
+    /// The same for PostgreSQL's own programs, without what is secret: they ask for the password, or find it in `~/.pgpass`.
+    pub(super) fn without_password(&self) -> Result<String, DatabaseUrlError> {
+        let encryption = self.target()?.encryption;
+        let (address, query) = self.0.split_once('?').unwrap_or((&self.0, ""));
+        let (scheme, rest) = address.split_once("://").ok_or(DatabaseUrlError::Malformed)?;
+        let (login, hosts) = rest.rsplit_once('@').map_or(("", rest), |(login, hosts)| (login, hosts));
+        let user = login.split(':').next().filter(|user| !user.is_empty());
+        let mut parameters: Vec<_> =
+            query.split('&').filter(|part| !part.is_empty() && !part.starts_with("password=")).collect();
+        // They would be content with less.
+        if encryption == Encryption::Verified && !parameters.iter().any(|part| part.starts_with("sslmode=")) {
+            parameters.push("sslmode=verify-full");
+        }
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        let mark = if parameters.is_empty() { "" } else { "?" };
+        Ok(format!("{scheme}://{user}{hosts}{mark}{}", parameters.join("&")))
+    }
+
     /// What it says.
     pub(super) fn target(&self) -> Result<Target, DatabaseUrlError> {
         let (address, query) = self.0.split_once('?').unwrap_or((&self.0, ""));
@@ -234,6 +252,18 @@ mod tests {
         for broken in ["postgres://u:secret@[::1/x", "mysql://u:secret@h/d", "postgres://u:secret@h:port/d", "secret"] {
             let error = read(broken).map(drop).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn other_programs_are_given_all_of_it_but_the_password() {
+        for (url, expected) in [
+            ("postgres://u:secret@a,b:1/x?password=secret&sslmode=require", "postgres://u@a,b:1/x?sslmode=require"),
+            ("postgres://u:sec%40ret@db.example/x", "postgres://u@db.example/x?sslmode=verify-full"),
+            ("postgresql:///x?host=/run/postgresql&user=u", "postgresql:///x?host=/run/postgresql&user=u"),
+            ("postgres://localhost/x", "postgres://localhost/x"),
+        ] {
+            assert_eq!(url.parse::<DatabaseUrl>().unwrap().without_password().as_deref(), Ok(expected));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Copies of a store in use, and what is made of them.
 
 use super::{accept, end, id, ids, open, write};
-use crate::store::{BackupError, DurableStore, OpenError, StoreConfig, backup};
+use crate::store::{BackupError, DurableStore, OpenError, StoreConfig, backup, verify_backup};
 use rusqlite::Connection;
 use std::{fs, path::Path, thread};
 
@@ -84,4 +84,64 @@ fn a_key_without_its_database_is_no_beginning() {
     assert!(!database.exists());
     fs::remove_file(dir.path().join("server.key")).unwrap();
     open().unwrap();
+}
+
+#[test]
+fn a_backup_is_looked_through_and_left_as_it_was() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    assert!(matches!(verify_backup(target.path()), Err(BackupError::Missing(_))));
+    let (store, _) = open(dir.path());
+    write(&store, accept(1)).unwrap();
+    backup(dir.path(), target.path()).unwrap();
+    let verified = verify_backup(target.path()).unwrap();
+    assert_eq!((verified.contents.requests, verified.contents.open, verified.key_id), (1, 1, None));
+    drop(store);
+
+    let (durable, _) = DurableStore::open(StoreConfig::new(dir.path()), None).unwrap();
+    backup(dir.path(), target.path()).unwrap();
+    let key_id = durable.key().key_id().to_owned();
+    drop(durable);
+    // As on a disk that is mounted for reading only.
+    let files = || {
+        let mut files: Vec<_> = fs::read_dir(target.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        files.sort();
+        files
+    };
+    let before = files();
+    assert_eq!(verify_backup(target.path()).unwrap().key_id, Some(key_id));
+    assert_eq!(files(), before);
+    let database = target.path().join("countersign.db");
+    assert_eq!(fs::read(&database).unwrap()[18..20], [1, 1], "no log beside it that a reader would have to make");
+
+    let copy = Connection::open(&database).unwrap();
+    // No signature over this message; and then nothing that this program would have written.
+    copy.execute("UPDATE requests SET ended_at = 1, end_kind = 'signed', signature = zeroblob(64)", []).unwrap();
+    let said = verify_backup(target.path()).unwrap_err().to_string();
+    assert!(said.contains("the signature of 00000000-0000-0000-0000-000000000001 does not verify"), "{said}");
+    copy.execute("UPDATE requests SET end_kind = 'forgotten'", []).unwrap();
+    let said = verify_backup(target.path()).unwrap_err().to_string();
+    assert!(said.contains("column end_kind has a value that cannot be read"), "{said}");
+    copy.pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(verify_backup(target.path()), Err(BackupError::NewerSchema { found: 99, .. })));
+    copy.pragma_update(None, "user_version", 1).unwrap();
+    assert_eq!(verify_backup(target.path()).unwrap().contents.version, 1);
+    fs::write(target.path().join("server.key"), "no key").unwrap();
+    assert!(matches!(verify_backup(target.path()), Err(BackupError::Key(_))));
+}
+
+/// Their files have the same names.
+#[cfg(unix)]
+#[test]
+fn two_backups_into_one_directory_keep_out_of_each_other_s_way() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_store, _) = open(dir.path());
+    let other = fs::File::open(target.path()).unwrap();
+    other.lock().unwrap();
+    assert!(matches!(backup(dir.path(), target.path()), Err(BackupError::InUse(_))));
+    drop(other);
+    // What one that was killed has left is gone with the next.
+    fs::write(target.path().join("countersign.partial"), "half of it").unwrap();
+    backup(dir.path(), target.path()).unwrap();
+    let files: Vec<_> = fs::read_dir(target.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["countersign.db"]);
 }
