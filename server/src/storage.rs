@@ -98,6 +98,9 @@ pub enum Written {
     Ended(Box<Record>),
     /// Nothing was written: the request is open, and another node owns it by now. Nobody here is to be told an end.
     Elsewhere,
+    /// Nothing was written: there is no such request. The database was put back to a time before it was accepted. Nobody is to be told an end
+    /// that is kept nowhere.
+    Unknown,
 }
 
 /// Why a write or a read came to nothing.

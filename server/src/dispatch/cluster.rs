@@ -8,7 +8,7 @@ use crate::{
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 impl<T, W> Dispatcher<T, W> {
     /// Whether it is here that something is to be said about a request: it is open, or has ended lately, or nobody knows.
@@ -98,7 +98,12 @@ impl<T, W> Dispatcher<T, W> {
 
     /// Lets go of all durable requests but those whose end is being written: it shows whose those are.
     pub(crate) fn let_go_of_all(&mut self) {
-        for id in self.open_requests.ids() {
+        self.let_go_of_all_but(&HashSet::new());
+    }
+
+    /// Likewise, and but for these.
+    pub(super) fn let_go_of_all_but(&mut self, these: &HashSet<RequestId>) {
+        for id in self.open_requests.ids().into_iter().filter(|id| !these.contains(id)) {
             if self.open_requests.get(id).is_some_and(|open| open.durable && !open.is_decided()) {
                 self.let_go(id);
             }

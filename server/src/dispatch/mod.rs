@@ -41,7 +41,7 @@ use crate::{
 use accepting::Accepting;
 use account::Account;
 use countersign_protocol::{
-    CancelCause, ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS,
+    AckOutcome, CancelCause, ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS,
 };
 use open_request::HeldAck;
 use open_requests::OpenRequests;
@@ -49,7 +49,7 @@ use recently_ended::RecentlyEnded;
 use registry::Registry;
 use smallvec::SmallVec;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     mem,
     sync::Arc,
     time::Duration,
@@ -144,6 +144,7 @@ impl<T, W> Dispatcher<T, W> {
             self.recently_ended.remember(&record, answered);
         }
         let mut lost: BTreeMap<_, _> = mem::take(&mut self.abandoned).into_iter().collect();
+        let is_there: HashSet<_> = loaded.open.iter().map(|record| record.id).collect();
         for record in loaded.open {
             lost.remove(&record.id);
             if self.open_requests.get(record.id).is_none() && !self.is_accepting(record.id) {
@@ -154,6 +155,8 @@ impl<T, W> Dispatcher<T, W> {
             // Another node owns it by now, or it ended long ago.
             self.effects.push_back(Effect::LetGo { id, shown: silent });
         }
+        // A database that was put back to an earlier time does not know what was accepted since. Of what is decided the store will say so.
+        self.let_go_of_all_but(&is_there);
         // Before anything that was said meanwhile is heard: whoever showed it has been told that it is over.
         self.handle_timeout(now);
         self.deliver_to_all(concerned, now);
@@ -409,6 +412,22 @@ impl<T, W> Dispatcher<T, W> {
         // Who waits to be acknowledged says it again when the request is put to it again.
         open.let_go();
         self.effects.push_back(Effect::Ended(open));
+    }
+
+    /// Lets go of a request that nobody knows any more: the database was put back to a time before it. Whoever shows it is told that it is
+    /// over, and whoever waits for it finds that it is unknown.
+    fn lose(&mut self, id: RequestId, now: Timestamp) {
+        let Some(mut open) = self.open_requests.remove(id) else { return };
+        self.account.remove(&self.capacity, &open.record);
+        let (silent, answered) = open.connections();
+        self.withdraw(id, CancelCause::Expired, &silent);
+        for ack in open.let_go().1 {
+            self.effects.push_back(Effect::Acknowledge { to: ack.to, request_id: id, outcome: AckOutcome::Unknown });
+        }
+        self.effects.push_back(Effect::Ended(open));
+        for connection in silent.into_iter().chain(answered) {
+            self.deliver_to(connection, now);
+        }
     }
 
     /// Notes on a key's requests that a connection has gone.

@@ -83,6 +83,7 @@ impl<T, W> Dispatcher<T, W> {
                     self.settle(id, None, now);
                 }
                 Ok(Written::Elsewhere) => self.let_go(id),
+                Ok(Written::Unknown) => self.lose(id, now),
                 Err(StoreError::Full | StoreError::Failed) => self.abandon(id),
             },
             Ticket::Accept(id) => {
@@ -105,10 +106,12 @@ impl<T, W> Dispatcher<T, W> {
                     (Ok(Written::Existing(request_ids)), _) => Ok(Accepted { request_ids, replayed: true }),
                     (Ok(Written::Reused), _) => Err(SigningError::IdempotencyKeyReused),
                     (Ok(Written::OverShare), _) => Err(SigningError::RequesterLimit),
-                    // No store says of what is being taken in that it has ended, or is somebody else's.
-                    (Ok(Written::Ended(_) | Written::Elsewhere) | Err(StoreError::Full | StoreError::Failed), _) => {
-                        Err(SigningError::StorageUnavailable)
-                    }
+                    // No store says of what is being taken in that it has ended, is somebody else's, or is not there.
+                    (
+                        Ok(Written::Ended(_) | Written::Elsewhere | Written::Unknown)
+                        | Err(StoreError::Full | StoreError::Failed),
+                        _,
+                    ) => Err(SigningError::StorageUnavailable),
                 };
                 self.effects.push_back(Effect::Accepted { first: id, accepted });
             }

@@ -825,3 +825,62 @@ fn what_was_written_too_late_is_shown_to_nobody() {
     let is_end = |effect: &Effect<_>| matches!(effect, Effect::Write { write: Write::End { .. }, .. });
     assert_eq!(effects.iter().filter(|effect| is_end(effect)).count(), 1);
 }
+
+/// A database that was put back to an earlier time does not know what was accepted since.
+#[test]
+fn what_the_store_does_not_know_any_more_ends_for_everybody_and_with_no_end_of_ours() {
+    let mut world = World::connected(&[1, 2]);
+    world.accept(vec![record(1)], false);
+    assert_eq!(world.answer(1, signed(9)), None);
+    assert!(matches!(world.check(2, [8; 64]), Check::Later));
+    world.effects();
+    world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Unknown), world.now);
+    let effects = world.effects();
+    assert_eq!(acks(&effects), [(1, AckOutcome::Unknown), (2, AckOutcome::Unknown)]);
+    let ended = |effect: &Effect<_>| matches!(effect, Effect::Ended(open) if open.record.end.is_none());
+    assert_eq!(effects.iter().filter(|effect| ended(effect)).count(), 1, "whoever watches it looks, and finds nothing");
+    assert!(matches!(world.check(1, [9; 64]), Check::Acknowledge(AckOutcome::Unknown)));
+    world.assert_empty();
+}
+
+#[test]
+fn a_prompt_for_what_the_store_does_not_know_any_more_is_taken_back() {
+    let mut world = World::connected(&[1, 2]);
+    world.accept(vec![record(1)], false);
+    world.effects();
+    world.dispatcher.cancel(request(1), world.now);
+    world.effects();
+    world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Unknown), world.now);
+    let cancelled: Vec<_> = world
+        .effects()
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send { to, text } => Some((number(*to), text.contains("expired"))),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(cancelled, [(1, true), (2, true)]);
+    world.assert_empty();
+}
+
+#[test]
+fn a_store_that_has_gone_back_in_time_has_its_own_say_about_what_is_open() {
+    let mut world = World::connected(&[1]);
+    for n in 1..=3 {
+        world.accept(vec![record(n)], false);
+    }
+    world.dispatcher.cancel(request(3), world.now);
+    world.effects();
+    // The first is there. The second was accepted later; of the third the store will say what it knows.
+    world.dispatcher.recover(Loaded { open: vec![record(1)], ended: Vec::new() }, world.now);
+    let let_go: Vec<_> = world
+        .effects()
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::LetGo { id, shown } => Some((*id, shown.iter().map(|to| number(*to)).collect::<Vec<_>>())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(let_go, [(request(2), vec![1])]);
+    assert_eq!(world.dispatcher.pending(), 2);
+}

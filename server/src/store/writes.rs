@@ -182,7 +182,7 @@ fn conclude(
     // The end that is there may also be this very one, after a rollback that was none: its event must not be told twice.
     if ended == 0 {
         let stands = reads::request(connection, id)?;
-        return Ok(Ok(stands.map_or(Written::Done, |record| Written::Ended(Box::new(record)))));
+        return Ok(Ok(stands.map_or(Written::Unknown, |record| Written::Ended(Box::new(record)))));
     }
     quota.release();
     enqueue_event(connection, id)?;

@@ -204,7 +204,7 @@ impl Worker {
                 match &outcome {
                     Written::Ended(_) => ground.see(Seen::OverruledByNode),
                     Written::Elsewhere => ground.see(Seen::WrittenElsewhere),
-                    Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare => {}
+                    Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare | Written::Unknown => {}
                 }
                 answer(then, outcome)
             }

@@ -14,7 +14,14 @@ use super::{
     url::{DatabaseUrl, Target},
 };
 use crate::random;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, Connection, Socket};
 
@@ -37,6 +44,10 @@ const MISSING_PRIVILEGES: &str = "SELECT string_agg(privilege || ' on ' || name,
 /// A commit of its own. When it is done, so is all that was visible before: on disk, and on a standby where one has to confirm.
 const COMMIT: &str = "UPDATE countersign_schema SET connections = connections + 1";
 
+/// Which tables these are: those that a backup is put into have other numbers, even where they are those of the same server.
+const TABLES: &str =
+    "SELECT format('%s/%s', oid, to_regclass('requests')::oid) FROM pg_database WHERE datname = current_database()";
+
 /// Makes sessions.
 pub(super) struct Connector {
     target: Target,
@@ -44,6 +55,8 @@ pub(super) struct Connector {
     /// By which the database knows this server from others.
     name: String,
     own: Arc<OwnNode>,
+    /// There was a session before.
+    was_in_use: AtomicBool,
 }
 
 /// A connection of which nothing is known yet, and what has to be polled for it.
@@ -54,7 +67,7 @@ impl Connector {
         let target = url.target()?;
         let tls = Tls::new(&target)?;
         let name = format!("countersign-{:016x}", u64::from_ne_bytes(random::bytes()));
-        Ok(Self { target, tls, name, own: Arc::new(OwnNode::new()) })
+        Ok(Self { target, tls, name, own: Arc::new(OwnNode::new()), was_in_use: AtomicBool::new(false) })
     }
 
     /// As what this process is known to the others.
@@ -117,13 +130,15 @@ impl Connector {
         let client = &link.client;
         client.batch_execute(SETTINGS).await?;
         locks::take(client, &self.name, &self.own).await?;
-        schema::migrate(client).await?;
+        schema::migrate(client, self.was_in_use.load(Ordering::Relaxed)).await?;
         if let Some(missing) = client.query_one(MISSING_PRIVILEGES, &[]).await?.try_get::<_, Option<String>>(0)? {
             return Err(ConnectError::Privileges(format!("missing: {missing}")));
         }
         client.execute(COMMIT, &[]).await?;
+        let tables: String = client.query_one(TABLES, &[]).await?.try_get(0)?;
         let statements = Statements::prepare(client).await?;
-        Ok(Session::new(link, statements, identity, Arc::clone(&self.own)))
+        self.was_in_use.store(true, Ordering::Relaxed);
+        Ok(Session::new(link, statements, identity, tables, Arc::clone(&self.own)))
     }
 
     async fn link(&self, host: &str, config: &Config) -> Result<Link, ConnectError> {

@@ -117,6 +117,11 @@ pub enum ConnectError {
         /// What it is.
         found: String,
     },
+    /// The tables are gone that this server has used.
+    #[error(
+        "the database has no tables any more: put a backup into it, or start this server anew to begin from nothing"
+    )]
+    Emptied,
     /// A server of an earlier version has it, for itself alone.
     #[error("the database is in use by a server of an earlier version ({by}), which has to be alone: stop that first")]
     InUse {

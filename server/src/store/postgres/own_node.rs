@@ -1,18 +1,23 @@
 //! As what this process is known to the others.
 
 use crate::{cluster::NodeId, random};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The node that this process is at present, and the number of the lock by which others see that it lives.
 pub(super) struct OwnNode {
     id: AtomicU64,
     lock: i32,
+    has_gone_back: AtomicBool,
 }
 
 impl OwnNode {
     pub(super) fn new() -> Self {
         // Never negative, so that it is the same number where the database shows its locks.
-        Self { id: AtomicU64::new(random_id()), lock: (u32::from_ne_bytes(random::bytes()) >> 1).cast_signed() }
+        Self {
+            id: AtomicU64::new(random_id()),
+            lock: (u32::from_ne_bytes(random::bytes()) >> 1).cast_signed(),
+            has_gone_back: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn id(&self) -> NodeId {
@@ -26,6 +31,16 @@ impl OwnNode {
 
     pub(super) fn rename(&self, id: NodeId) {
         self.id.store(id.to_bits(), Ordering::Release);
+    }
+
+    /// The database does not know of this node's last renewal: it was put back to an earlier time, under whoever is connected with it.
+    pub(super) fn note_gone_back(&self) {
+        self.has_gone_back.store(true, Ordering::Release);
+    }
+
+    /// Whether it was; told once.
+    pub(super) fn take_gone_back(&self) -> bool {
+        self.has_gone_back.swap(false, Ordering::AcqRel)
     }
 
     pub(super) fn lock(&self) -> i32 {

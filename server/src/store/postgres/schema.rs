@@ -31,10 +31,14 @@ const CREATE: &str = "CREATE TABLE countersign_schema (one_row boolean PRIMARY K
     version bigint NOT NULL, oldest bigint NOT NULL, connections bigint NOT NULL DEFAULT 0); \
     INSERT INTO countersign_schema (version, oldest) VALUES (0, 0)";
 
-/// Brings the database up to [`VERSION`], all steps in one transaction, unless it is there or beyond.
-pub(super) async fn migrate(client: &Client) -> Result<(), ConnectError> {
+/// Brings the database up to [`VERSION`], all steps in one transaction, unless it is there or beyond. One that is empty is left so where it
+/// was not before: somebody is about to put a backup into it.
+pub(super) async fn migrate(client: &Client, was_in_use: bool) -> Result<(), ConnectError> {
     if is_usable(client).await? {
         return Ok(());
+    }
+    if was_in_use && !exists(client).await? {
+        return Err(ConnectError::Emptied);
     }
     // Somebody else may be about to do the same. Before the transaction, which would otherwise not see what they have made meanwhile. Where
     // this fails the session is given up, and the lock with it.

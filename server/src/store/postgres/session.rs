@@ -67,12 +67,20 @@ pub(super) struct Session {
     link: Link,
     pub(super) statements: Statements,
     identity: Identity,
+    database: String,
     own: Arc<OwnNode>,
 }
 
 impl Session {
-    pub(super) fn new(link: Link, statements: Statements, identity: Identity, own: Arc<OwnNode>) -> Self {
-        Self { link, statements, identity, own }
+    pub(super) fn new(
+        link: Link,
+        statements: Statements,
+        identity: Identity,
+        tables: String,
+        own: Arc<OwnNode>,
+    ) -> Self {
+        let database = format!("{} {tables}", identity.server_started);
+        Self { link, statements, identity, database, own }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -89,9 +97,9 @@ impl Session {
         self.identity.pid % 16
     }
 
-    /// By when it was started, which server this is.
-    pub(super) fn server_started(&self) -> &str {
-        &self.identity.server_started
+    /// Which database this is: by when its server was started, and by its tables.
+    pub(super) fn database(&self) -> &str {
+        &self.database
     }
 
     /// Whether statements still come to the session that holds the lock.

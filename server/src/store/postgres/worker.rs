@@ -60,10 +60,10 @@ pub(in crate::store) struct Worker {
     deadline: Option<Instant>,
     /// Whoever waited has been told that the store has failed.
     has_given_up: bool,
-    /// Whoever asked for requests to be taken over does not know which were.
+    /// Whoever asked for requests to be taken over does not know which were, or the database does not know what it did.
     has_lost_some: bool,
-    /// When the server was started whose state is known here.
-    server_started: String,
+    /// The database whose state is known here.
+    database: String,
     shared: Arc<Shared>,
 }
 
@@ -78,7 +78,7 @@ impl Worker {
         Self {
             commands,
             connector,
-            server_started: session.server_started().to_owned(),
+            database: session.database().to_owned(),
             session: Some(session),
             limits,
             waiting: Waiting::default(),
@@ -92,6 +92,12 @@ impl Worker {
     /// Runs until the last handle is gone and everything that had been submitted is done. Gives back the session, if there is one.
     pub(in crate::store) async fn run(mut self) -> Option<Session> {
         loop {
+            if self.connector.own().take_gone_back() {
+                tracing::warn!("the database was put back to an earlier time: what it has is read anew");
+                self.has_lost_some = true;
+                // Where the connection did not last, it is read with the next.
+                let _ = self.session.is_some() && self.recover().await;
+            }
             if self.session.is_none() && self.reconnect().await.is_break() {
                 break;
             }
@@ -355,13 +361,12 @@ impl Worker {
         }
     }
 
-    /// What is there is told where that may not be what is known here: the store has been given up, or this is another server, such as a
-    /// standby that has taken over and may lack the last commits. False where the connection did not last.
+    /// What is there is told where that may not be what is known here: the store has been given up, or this is another database, such as a
+    /// standby that has taken over and may lack the last commits, or a backup that was put back. False where the connection did not last.
     async fn recover(&mut self) -> bool {
         self.deadline = None;
-        let server_started =
-            self.session.as_ref().map(|session| session.server_started().to_owned()).unwrap_or_default();
-        if self.has_given_up || self.has_lost_some || server_started != self.server_started {
+        let database = self.session.as_ref().map(|session| session.database().to_owned()).unwrap_or_default();
+        if self.has_given_up || self.has_lost_some || database != self.database {
             let since = before(Timestamp::of_the_system(), LATE);
             let load = async |session: &Session| {
                 let (open, ended) = (reads::open(session).await?, reads::ended(session, since, MAX_LATE).await?);
@@ -371,7 +376,7 @@ impl Worker {
             tracing::warn!(open = loaded.open.len(), "the store works again");
             self.has_given_up = false;
             self.has_lost_some = false;
-            self.server_started = server_started;
+            self.database = database;
             self.shared.failed.store(false, Ordering::Release);
             if let Some(then) = &self.waiting.on_recovery {
                 then(loaded);

@@ -142,7 +142,7 @@ async fn concluded(session: &Session, write: &Write, nothing: bool) -> Result<Ou
         Write::End { id, .. } if nothing => {
             let stands = reads::request(session, *id).await?;
             Ok(Ok(match stands {
-                None => Written::Done,
+                None => Written::Unknown,
                 Some(record) if record.end.is_some() => Written::Ended(Box::new(record)),
                 Some(_) => Written::Elsewhere,
             }))

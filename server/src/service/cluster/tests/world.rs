@@ -104,7 +104,7 @@ impl Link {
                 }
             }
             Write::End { id, end, times } => {
-                let Some(record) = database.records.get_mut(&id) else { return Written::Done };
+                let Some(record) = database.records.get_mut(&id) else { return Written::Unknown };
                 if record.end.is_some() {
                     return Written::Ended(Box::new(record.clone()));
                 }

@@ -10,7 +10,7 @@ use super::{
 use crate::cluster::NodeId;
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio_postgres::Error;
 
@@ -33,6 +33,8 @@ pub(super) struct Lease {
     own: Arc<OwnNode>,
     /// Since when it has been renewed without interruption, and when last.
     renewed: Option<(Instant, Instant)>,
+    /// What the database has of the last renewal, by its own clock.
+    until: Option<SystemTime>,
 }
 
 /// What a renewal has shown.
@@ -44,7 +46,7 @@ pub(super) struct Renewed {
 
 impl Lease {
     pub(super) fn new(own: Arc<OwnNode>) -> Self {
-        Self { own, renewed: None }
+        Self { own, renewed: None, until: None }
     }
 
     pub(super) fn own(&self) -> NodeId {
@@ -69,19 +71,23 @@ impl Lease {
         loop {
             let began = Instant::now();
             let own = self.own();
-            let (mut is_renewed, mut was_over, mut others, mut over) = (false, false, Vec::new(), Vec::new());
+            let (mut until, mut was_over, mut others, mut over) = (None, false, Vec::new(), Vec::new());
             for row in link.client.query(&link.statements.renew, &[&column(own)]).await? {
                 let (id, is_over): (i64, bool) = (row.try_get("id")?, row.try_get("is_over")?);
-                is_renewed = row.try_get("is_renewed")?;
+                until = row.try_get("renewed_until")?;
                 match of_column(id) {
-                    id if id == own => was_over = is_over,
+                    id if id == own => {
+                        was_over = is_over;
+                        self.compare(row.try_get("lease_until")?);
+                    }
                     id => {
                         others.push(id);
                         over.extend(is_over.then_some(id));
                     }
                 }
             }
-            if !is_renewed {
+            self.until = until;
+            if until.is_none() {
                 self.go_on_as_another(link).await?;
                 is_renamed = true;
                 continue;
@@ -92,6 +98,14 @@ impl Lease {
             }
             others.sort_unstable();
             return Ok(Renewed { others, is_renamed });
+        }
+    }
+
+    /// Compares what the database had of the last renewal with what it said then. Less is what it had before a backup was put back, or
+    /// before a crash: renewals do not wait for the disk.
+    fn compare(&self, before: SystemTime) {
+        if self.until.is_some_and(|until| before < until) {
+            self.own.note_gone_back();
         }
     }
 

@@ -7,8 +7,8 @@ use tokio_postgres::{Client, Error, Statement};
 const RENEW: &str = concat!(
     "WITH renewed AS (UPDATE nodes SET lease_until = ",
     lease!(),
-    " WHERE id = $1 RETURNING id) SELECT id, lease_until < clock_timestamp() AS is_over, \
-     EXISTS (SELECT FROM renewed) AS is_renewed FROM nodes"
+    " WHERE id = $1 RETURNING lease_until) SELECT id, lease_until, lease_until < clock_timestamp() AS is_over, \
+     (SELECT lease_until FROM renewed) AS renewed_until FROM nodes"
 );
 
 /// One statement for all: each connection is in it once.
