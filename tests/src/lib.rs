@@ -12,6 +12,7 @@ pub mod postgres;
 pub mod process;
 pub mod prometheus;
 pub mod proxied;
+pub mod restore;
 pub mod server;
 pub mod service_manager;
 pub mod simulation;

@@ -85,6 +85,34 @@ impl Cluster {
         cluster
     }
 
+    /// Starts one on the data directory `data` in a folder, as a restored one is, with these settings besides.
+    pub async fn start_on(dir: TempDir, settings: &[&str]) -> Self {
+        let (programs, user) = (programs(), unprivileged(dir.path()));
+        let own = ["listen_addresses=", "max_connections=200", "shared_buffers=32MB"];
+        let options: Vec<_> = own.iter().chain(settings).map(|setting| format!("-c{setting}")).collect();
+        let server = spawn(&programs, user, dir.path(), &options);
+        let cluster = Self { programs, user, options, port: 5432, server, dir };
+        cluster.ready().await;
+        cluster
+    }
+
+    /// A folder that its user may write to.
+    pub fn folder() -> TempDir {
+        let dir = tempfile::Builder::new().prefix("cs-pg-").tempdir_in("/tmp").unwrap();
+        unprivileged(dir.path());
+        dir
+    }
+
+    /// A shell of its user, which finds PostgreSQL's programs.
+    pub fn shell(&self, command: &str) -> Command {
+        let mut shell = run_as(Path::new("/bin/sh"), self.user);
+        let path = format!("{}:/usr/bin:/bin", self.programs.display());
+        shell.args(["-ec", command]).env_clear().env("PATH", path);
+        let mut shell = Command::from(shell);
+        shell.kill_on_drop(true);
+        shell
+    }
+
     /// A standby of it, which follows it by streaming replication.
     pub async fn standby(&self) -> Self {
         let dir = tempfile::Builder::new().prefix("cs-pg-").tempdir_in("/tmp").unwrap();

@@ -60,12 +60,18 @@ async fn run(command: &str) -> Output {
 /// Which of the tests below types each.
 #[test]
 fn no_command_is_left_out() {
-    // The first one in tests/postgres.rs.
+    // The first one in tests/postgres.rs, the second line in tests/restore.rs.
     let typed = [
         "COUNTERSIGN_DATABASE_URL",
+        "pg_dump ",
+        "pg_restore ",
+        "psql ",
+        "pg_basebackup ",
+        "recovery.signal",
         "token \"Example",
         "--id",
-        " backup ",
+        "--data-dir /var/lib/countersign backup ",
+        "backup --verify",
         "cp -rp",
         "--trusted-proxy",
         "ulimit -n",
@@ -142,16 +148,21 @@ async fn a_backup_is_made_while_the_server_runs_and_put_back() {
     }
     let places = [("/var/lib/countersign", data.as_path()), ("/backup/countersign", target.as_path())];
     for _ in 0..2 {
-        let output = run(&here(&documented(" backup "), &places)).await;
+        let output = run(&here(&documented("--data-dir /var/lib/countersign backup "), &places)).await;
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.starts_with("2 requests, 1 of them open, "), "{said}");
     }
+    let output = run(&here(&documented("backup --verify"), &[("/backup/countersign", &target)])).await;
+    let said = String::from_utf8(output.stdout).unwrap();
+    let keys = backend.get("/.well-known/jwks.json").await.json;
+    let key = keys["keys"][0]["kid"].as_str().unwrap();
+    assert!(said.starts_with("whole: 2 requests, 1 of them open, 0 webhooks to be told, "), "{said}");
+    assert!(said.contains(", tables of version ") && said.trim().ends_with(&format!(", key {key}")), "{said}");
     // What came later is not in it.
     assert_eq!(backend.post_with(&ask("bGF0ZXI="), &[("prefer", "respond-async")]).await.status, 202);
     drop(wallet);
     server.kill().await;
 
-    fs::rename(&data, folder.path().join("away")).unwrap();
     run(&here(&documented("cp -rp"), &places)).await;
     let server = ServerProcess::start(&["--data-dir", data.to_str().unwrap()]).await;
     let mut backend = Backend::connect(server.address).await;
@@ -229,7 +240,15 @@ async fn an_audit_log_is_read_and_verified_with_and_without_the_program() {
 async fn a_backup_of_nothing_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    for arguments in [vec!["--data-dir", path, "backup", "elsewhere"], vec!["backup", "elsewhere"]] {
+    let database = "--database-url=postgres://u:secret@db.example/x";
+    let (status, said) = refused(&[database, "backup", "/backup"]).await;
+    let command = "pg_dump --format=custom --no-unlogged-table-data --exclude-table-data=nodes \
+        --file='/backup/countersign.dump.partial' 'postgres://u@db.example/x?sslmode=verify-full' \
+        && mv '/backup/countersign.dump.partial' '/backup/countersign.dump'";
+    assert!(!status && said.contains(command) && !said.contains("secret"), "{said}");
+    for arguments in
+        [vec!["--data-dir", path, "backup", "elsewhere"], vec!["backup", "elsewhere"], vec!["backup", "--verify", path]]
+    {
         let (status, said) = refused(&arguments).await;
         assert!(!status && said.starts_with("countersign: "), "{said}");
     }

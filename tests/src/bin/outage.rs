@@ -7,13 +7,12 @@ use clap::{Parser, ValueEnum};
 use countersign_protocol::{PublicKey, PublicKeyBytes};
 use countersign_tests::{
     ServerProcess,
-    outage::{caller::ask_on, http::call, ledger::Ledger, wallet::Wallet},
+    outage::{caller::ask_on, ledger::Ledger, look, wallet::Wallet},
     postgres::Cluster,
 };
 use ed25519_dalek::SigningKey;
 use futures_util::future::join_all;
-use hyper::Method;
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// What keeps the requests.
@@ -116,19 +115,6 @@ async fn main() -> ExitCode {
     );
     let well = sum.accepted > 0 && sum.ended == sum.accepted && sum.lost == 0 && sum.doubled == 0;
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Looks at requests, and notes what the server says of them.
-async fn look(ledger: &Ledger, at: SocketAddr, requests: &[(String, String)]) {
-    for some in requests.chunks(16) {
-        join_all(some.iter().map(async |(wish, request)| {
-            let path = format!("/v1/requests/{request}");
-            if let Some((status, resource)) = call(at, Method::GET, &path, &[], None).await {
-                ledger.seen(wish, status.as_u16(), &resource);
-            }
-        }))
-        .await;
-    }
 }
 
 /// A directory of its own, removed at the end.

@@ -4,7 +4,7 @@ use super::{Address, http::call, ledger::Ledger, up};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::PublicKeyBytes;
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -22,12 +22,7 @@ pub async fn ask_on(
         }
         let wish = format!("wish-{name}-{n}");
         let Some(key) = keys.get((name + n) % keys.len()) else { return };
-        let body = json!({
-            "public_key": key.to_string(),
-            "message": STANDARD.encode(&wish),
-            "queue": true,
-            "timeout_ms": 3_600_000,
-        });
+        let body = body(key, &wish);
         // Whether it was heard or not, the same call until there is an answer.
         loop {
             let Some(at) = up(&mut address).await else { return };
@@ -44,4 +39,14 @@ pub async fn ask_on(
             }
         }
     }
+}
+
+/// What is sent for a wish.
+pub fn body(key: &PublicKeyBytes, wish: &str) -> Value {
+    json!({
+        "public_key": key.to_string(),
+        "message": STANDARD.encode(wish),
+        "queue": true,
+        "timeout_ms": 3_600_000,
+    })
 }

@@ -102,6 +102,13 @@ impl Ledger {
         all.flat_map(|(name, wish)| wish.requests.iter().map(|request| (name.clone(), request.clone()))).collect()
     }
 
+    /// The requests whose end somebody was told, each with that: its state and its signature.
+    pub fn ended(&self) -> Vec<(String, (String, Value))> {
+        let book = self.book();
+        let ended = book.wishes.values().filter_map(|wish| Some((wish.requests.first()?, wish.end.as_ref()?)));
+        ended.map(|(request, end)| (request.clone(), end.clone())).collect()
+    }
+
     /// What it comes to.
     pub fn sum(&self) -> Sum {
         let book = self.book();

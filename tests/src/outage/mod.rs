@@ -5,6 +5,9 @@ pub mod http;
 pub mod ledger;
 pub mod wallet;
 
+use futures_util::future::join_all;
+use hyper::Method;
+use ledger::Ledger;
 use std::net::SocketAddr;
 use tokio::sync::watch;
 
@@ -15,4 +18,17 @@ pub type Address = watch::Receiver<Option<SocketAddr>>;
 pub async fn up(address: &mut Address) -> Option<SocketAddr> {
     let up = address.wait_for(Option::is_some).await.ok()?;
     *up
+}
+
+/// Looks at requests, and notes what the server says of them.
+pub async fn look(ledger: &Ledger, at: SocketAddr, requests: &[(String, String)]) {
+    for some in requests.chunks(16) {
+        join_all(some.iter().map(async |(wish, request)| {
+            let path = format!("/v1/requests/{request}");
+            if let Some((status, resource)) = http::call(at, Method::GET, &path, &[], None).await {
+                ledger.seen(wish, status.as_u16(), &resource);
+            }
+        }))
+        .await;
+    }
 }

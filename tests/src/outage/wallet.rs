@@ -24,12 +24,18 @@ pub struct Wallet {
     ledger: Arc<Ledger>,
     answers: BTreeMap<RequestId, ClientFrame>,
     unacknowledged: BTreeMap<RequestId, ClientFrame>,
+    may_be_unknown: bool,
 }
 
 impl Wallet {
     /// A wallet that has never connected.
     pub fn new(key: SigningKey, ledger: Arc<Ledger>) -> Self {
-        Self { key, ledger, answers: BTreeMap::new(), unacknowledged: BTreeMap::new() }
+        Self { key, ledger, answers: BTreeMap::new(), unacknowledged: BTreeMap::new(), may_be_unknown: false }
+    }
+
+    /// One whose server may be put back to an earlier time, when it did not know of everything that was answered since.
+    pub fn of_restored_server(self) -> Self {
+        Self { may_be_unknown: true, ..self }
     }
 
     /// Serves whatever server there is, until there will be no more.
@@ -58,8 +64,10 @@ impl Wallet {
                 }
                 ServerFrame::SignRequest(request) => send(&mut socket, &self.answer(&request)).await?,
                 ServerFrame::ResponseAck(ack) => {
+                    let outcome = ack.outcome;
                     assert!(
-                        matches!(ack.outcome, AckOutcome::Accepted | AckOutcome::Duplicate | AckOutcome::Late),
+                        matches!(outcome, AckOutcome::Accepted | AckOutcome::Duplicate | AckOutcome::Late)
+                            || (self.may_be_unknown && outcome == AckOutcome::Unknown),
                         "{ack:?}"
                     );
                     self.unacknowledged.remove(&ack.request_id);
