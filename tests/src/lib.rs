@@ -5,6 +5,7 @@ pub mod backend;
 pub mod chaos;
 pub mod cluster;
 pub mod documents;
+pub mod fixture;
 pub mod fuzz;
 pub mod hook;
 pub mod outage;
