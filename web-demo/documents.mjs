@@ -14,6 +14,7 @@ const DOCUMENTS = new Map([
   ['docs/operating/tokens.md', { name: 'tokens', title: 'Tokens' }],
   ['docs/operating/network.md', { name: 'network', title: 'Audiences, TLS, proxies, pages' }],
   ['docs/operating/storage.md', { name: 'storage', title: 'Storage' }],
+  ['docs/operating/backup.md', { name: 'backup', title: 'Back up, restore, upgrade' }],
   ['docs/operating/webhooks.md', { name: 'webhooks', title: 'Webhooks' }],
   ['docs/operating/running.md', { name: 'running', title: 'Start and stop' }],
   ['docs/operating/audit.md', { name: 'audit', title: 'The audit log' }],
