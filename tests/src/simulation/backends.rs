@@ -287,7 +287,11 @@ impl Backends {
         let Some(ids) = &self.calls[number].taken else { return };
         let kept = Arc::clone(&ground.disk);
         let Some(open) = ids.iter().find(|id| !ground.checker.has_ended(&disk(&kept), **id)) else { return };
-        if servers.is_any_sound(ground, TAKE_OVER) {
+        // Where the database was put back, the same call has made others since.
+        let due = ground.checker.requests.get(open).map_or(0, |request| request.expires_at) + TAKE_OVER;
+        if ground.now < due {
+            ground.at(due, Event::EndOverdue(number));
+        } else if servers.is_any_sound(ground, TAKE_OVER) {
             ground.checker.report("a durable request did not end in time", || open.to_string());
         } else {
             ground.after(1_000, Event::EndOverdue(number));
@@ -486,7 +490,7 @@ fn look_up(ground: &mut Ground, server: &Server<'_>, id: RequestId) -> bool {
         }
         Poll::Ready(Err(error)) => {
             not_told(ground, &error, id);
-            true
+            !ground.checker.is_forgotten(id)
         }
         Poll::Pending => {
             ground.checker.report("a look-up hangs", || id.to_string());
@@ -495,10 +499,12 @@ fn look_up(ground: &mut Ground, server: &Server<'_>, id: RequestId) -> bool {
     }
 }
 
-/// A backend asks for what was accepted, and is told nothing of it: only a store that is away is a reason.
+/// A backend asks for what was accepted, and is told nothing of it: only a store that is away, or was put back to an earlier time, is a reason.
 pub(super) fn not_told(ground: &mut Ground, error: &SigningError, id: RequestId) {
     if *error == SigningError::StorageUnavailable {
         ground.see(Seen::LookedUpInVain);
+    } else if *error == SigningError::UnknownRequest && ground.checker.is_forgotten(id) {
+        ground.see(Seen::ForgottenTold);
     } else {
         ground.checker.report("an accepted request is not known", || format!("{id}: {error}"));
     }

@@ -83,13 +83,16 @@ pub enum Seen {
     CutOff,
     Outage,
     Failover,
+    PutBack,
+    ForgottenTold,
+    WrittenUnknown,
     WalletElsewhere,
     MovedWhileAsked,
     Sought,
     LookedUpInVain,
 }
 
-const ALL: [Seen; 81] = [
+const ALL: [Seen; 84] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -167,6 +170,9 @@ const ALL: [Seen; 81] = [
     Seen::CutOff,
     Seen::Outage,
     Seen::Failover,
+    Seen::PutBack,
+    Seen::ForgottenTold,
+    Seen::WrittenUnknown,
     Seen::WalletElsewhere,
     Seen::MovedWhileAsked,
     Seen::Sought,

@@ -46,6 +46,8 @@ pub(super) struct Request {
     signed_on: BTreeSet<DeviceId>,
     /// It is not open any more, or is about to end.
     pub(super) is_closing: bool,
+    /// The database was put back to a time before it was taken.
+    pub(super) is_forgotten: bool,
     /// Since when it is certain to be over.
     over_since: Option<Millis>,
 }
@@ -58,6 +60,8 @@ pub(super) struct Checker {
     pub(super) prompts: Prompts,
     /// The requests told for each idempotency key, and by which of its bodies.
     keys: BTreeMap<String, (usize, Vec<RequestId>)>,
+    /// Those that were free again after that: what was on its way to backends by then is old.
+    freed: BTreeSet<String>,
     verified: BTreeSet<(RequestId, [u8; 64])>,
     /// Until when the server that tells something may not know what others know, where there may be others.
     pub(super) lags_until: Option<Millis>,
@@ -106,9 +110,27 @@ impl Checker {
             unused: Vec::new(),
             signed_on: BTreeSet::new(),
             is_closing: false,
+            is_forgotten: false,
             over_since: None,
         };
         self.requests.insert(record.id, request);
+    }
+
+    /// The database was put back to a time before these were taken, and these keys used: nobody may be told an end of them any more.
+    pub(super) fn put_back(&mut self, ids: &[RequestId], keys: Vec<String>) {
+        for id in ids {
+            if let Some(request) = self.requests.get_mut(id) {
+                request.is_forgotten = true;
+            }
+        }
+        for key in keys {
+            self.keys.remove(&key);
+            self.freed.insert(key);
+        }
+    }
+
+    pub(super) fn is_forgotten(&self, id: RequestId) -> bool {
+        self.requests.get(&id).is_some_and(|request| request.is_forgotten)
     }
 
     /// A request is about to end, on its backend's wish.
@@ -317,11 +339,12 @@ impl Checker {
                 Some(request) => request.is_accepted = true,
                 None => self.report("requests were accepted that nobody asked for", || id.to_string()),
             }
-            if disk.record(*id).is_none() {
+            // The word of it may have been on its way.
+            if disk.record(*id).is_none() && !self.is_forgotten(*id) {
                 self.report("an accepted request is not on disk", || id.to_string());
             }
         }
-        let Some((key, body)) = key else { return };
+        let Some((key, body)) = key.filter(|_| !ids.iter().any(|id| self.is_forgotten(*id))) else { return };
         let (first_body, first_ids) = self.keys.entry(key.into()).or_insert_with(|| (body, ids.to_vec()));
         if *first_body != body {
             self.report("an idempotency key was taken for two bodies", || key.into());
@@ -332,7 +355,8 @@ impl Checker {
 
     /// A backend is told that its key was used for something else.
     pub(super) fn refused_as_reused(&mut self, disk: &Disk, key: &str, requester: &str, fingerprint: [u8; 32]) {
-        if disk.of_key(requester, key).is_none_or(|(taken, _)| *taken == fingerprint) {
+        let is_wrong = disk.of_key(requester, key).is_none_or(|(taken, _)| *taken == fingerprint);
+        if is_wrong && !self.freed.contains(key) {
             self.report("an idempotency key was refused that was not used", || key.into());
         }
     }
@@ -342,7 +366,7 @@ impl Checker {
         let mut broken = None;
         for (id, request) in &self.requests {
             let kept = disk.record(*id);
-            if request.is_accepted && kept.is_none() {
+            if request.is_accepted && kept.is_none() && !request.is_forgotten {
                 broken = broken.or(Some(("an accepted request was forgotten", *id)));
             }
             if !request.is_durable {

@@ -335,6 +335,9 @@ impl<'a> Servers<'a> {
         }
         if is_failover {
             ground.database.forget_presences();
+            if ground.chance(50) {
+                put_back(ground);
+            }
         }
     }
 
@@ -356,6 +359,18 @@ impl<'a> Servers<'a> {
                 None => ground.checker.report("a server is not running at the end", String::new),
             }
         }
+    }
+}
+
+/// The database goes back to an earlier time: a standby lacks the last commits, or a backup was put in its place.
+fn put_back(ground: &mut Ground) {
+    let calls = ground.rng.usize(1..6);
+    let kept = Arc::clone(&ground.disk);
+    let (gone, keys) = disk(&kept).put_back(calls);
+    if !gone.is_empty() {
+        ground.see(Seen::PutBack);
+        ground.note(("put back", gone.len()), || format!("database: does not know of {gone:?} any more"));
+        ground.checker.put_back(&gone, keys);
     }
 }
 

@@ -69,6 +69,38 @@ impl Disk {
         self.unheard.insert(id);
     }
 
+    /// Goes back to a time before the last calls were taken, as far as nobody has ended or is ending what they asked for; gives the requests, and
+    /// the keys that are free again.
+    pub(super) fn put_back(&mut self, calls: usize) -> (Vec<RequestId>, Vec<String>) {
+        let is_open = |id: &RequestId| {
+            self.records.get(id).is_some_and(|record| record.end.is_none()) && !self.ending.contains(id)
+        };
+        let batch_of = |id: &RequestId| self.records.get(id).and_then(|record| record.batch).map(|batch| batch.id);
+        let together = |id: &RequestId| -> Vec<RequestId> {
+            let batch = batch_of(id);
+            self.taken
+                .iter()
+                .filter(|other| *other == id || (batch.is_some() && batch_of(other) == batch))
+                .copied()
+                .collect()
+        };
+        let mut gone: Vec<RequestId> = Vec::new();
+        let mut left = calls;
+        for id in self.taken.iter().rev() {
+            let all = together(id);
+            if left > 0 && !gone.contains(id) && all.iter().all(is_open) {
+                gone.extend(all);
+                left -= 1;
+            }
+        }
+        self.taken.retain(|id| !gone.contains(id));
+        self.records.retain(|id, _| !gone.contains(id));
+        let is_gone = |ids: &[RequestId]| ids.iter().any(|id| gone.contains(id));
+        let free = self.keys.iter().filter(|(_, (_, ids))| is_gone(ids)).map(|((_, key), _)| key.clone()).collect();
+        self.keys.retain(|_, (_, ids)| !is_gone(ids));
+        (gone, free)
+    }
+
     pub(super) fn loaded(&mut self) -> Loaded {
         self.unheard.clear();
         let of = |ids: &[RequestId]| ids.iter().filter_map(|id| self.records.get(id)).cloned().collect::<Vec<_>>();
@@ -139,23 +171,22 @@ impl Disk {
                 }
             }
             Write::End { id, end, times } if self.fault != Some(Fault::DiskForgetsEnds) => {
-                if let Some(record) = self.records.get_mut(&id) {
-                    let takes_any = self.fault == Some(Fault::DatabaseTakesAnyEnd);
-                    if record.end.is_some() && !takes_any {
-                        // A node may have taken over what it was about to end.
-                        if !self.unheard.remove(&id) && by.is_none() {
-                            self.contradiction = Some(id);
-                        }
-                        let conceals = self.fault == Some(Fault::DiskConcealsEnds);
-                        return if conceals { Written::Done } else { Written::Ended(Box::new(record.clone())) };
+                let Some(record) = self.records.get_mut(&id) else { return Written::Unknown };
+                let takes_any = self.fault == Some(Fault::DatabaseTakesAnyEnd);
+                if record.end.is_some() && !takes_any {
+                    // A node may have taken over what it was about to end.
+                    if !self.unheard.remove(&id) && by.is_none() {
+                        self.contradiction = Some(id);
                     }
-                    if record.node != by && !takes_any {
-                        return Written::Elsewhere;
-                    }
-                    let end = if self.fault == Some(Fault::DiskSpoilsSignatures) { spoil(end) } else { end };
-                    (record.times, record.end) = (times, Some(end));
-                    self.ended.push(id);
+                    let conceals = self.fault == Some(Fault::DiskConcealsEnds);
+                    return if conceals { Written::Done } else { Written::Ended(Box::new(record.clone())) };
                 }
+                if record.node != by && !takes_any {
+                    return Written::Elsewhere;
+                }
+                let end = if self.fault == Some(Fault::DiskSpoilsSignatures) { spoil(end) } else { end };
+                (record.times, record.end) = (times, Some(end));
+                self.ended.push(id);
             }
             Write::ClockSet { by_ms } => {
                 let open = self.records.values_mut().filter(|record| record.end.is_none() && record.node == by);

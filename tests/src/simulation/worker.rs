@@ -204,7 +204,8 @@ impl Worker {
                 match &outcome {
                     Written::Ended(_) => ground.see(Seen::OverruledByNode),
                     Written::Elsewhere => ground.see(Seen::WrittenElsewhere),
-                    Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare | Written::Unknown => {}
+                    Written::Unknown => ground.see(Seen::WrittenUnknown),
+                    Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare => {}
                 }
                 answer(then, outcome)
             }
@@ -325,7 +326,8 @@ impl Worker {
         let (breaks, oblivions) = (ground.database.breaks(self.life.server), ground.database.oblivions);
         let was_deaf = ground.database.has_noticed_loss(ground.now, self.life.server);
         let interrupted = std::mem::replace(&mut self.breaks, breaks) != breaks || was_deaf;
-        let forgotten = std::mem::replace(&mut self.oblivions, oblivions) != oblivions || is_renamed;
+        let is_another = std::mem::replace(&mut self.oblivions, oblivions) != oblivions;
+        let forgotten = is_another || is_renamed;
         let others = ground.database.others(self.node);
         if interrupted || forgotten || self.others.as_ref() != Some(&others) {
             ground.note(("nodes", self.life.server, others.len(), interrupted, forgotten), || {
@@ -334,6 +336,11 @@ impl Worker {
             });
             self.others = Some(others.clone());
             self.line.tell_nodes(Nodes { own: self.node, others, interrupted, forgotten });
+        }
+        // What a database has that took the place of another is read anew.
+        if is_another && !self.has_failed {
+            let loaded = disk(&ground.disk).loaded_by(self.node);
+            self.line.tell_recovery(loaded);
         }
     }
 
