@@ -1,6 +1,6 @@
 //! The audit log of the real server: what is in it, and what becomes of it when processes and disks fail.
 
-use countersign_server::audit::{Filter, KeySet, Report, show, verify};
+use countersign_server::audit::{KeySet, Report, verify};
 use countersign_tests::{Backend, ServerProcess, TestWallet, eventually, within};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf};

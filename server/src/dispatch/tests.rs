@@ -848,7 +848,7 @@ fn a_prompt_for_what_the_store_does_not_know_any_more_is_taken_back() {
     let mut world = World::connected(&[1, 2]);
     world.accept(vec![record(1)], false);
     world.effects();
-    world.dispatcher.cancel(request(1), world.now);
+    world.dispatcher.cancel(request(1), EndedBy::Requester, world.now);
     world.effects();
     world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Unknown), world.now);
     let cancelled: Vec<_> = world
@@ -869,7 +869,7 @@ fn a_store_that_has_gone_back_in_time_has_its_own_say_about_what_is_open() {
     for n in 1..=3 {
         world.accept(vec![record(n)], false);
     }
-    world.dispatcher.cancel(request(3), world.now);
+    world.dispatcher.cancel(request(3), EndedBy::Requester, world.now);
     world.effects();
     // The first is there. The second was accepted later; of the third the store will say what it knows.
     world.dispatcher.recover(Loaded { open: vec![record(1)], ended: Vec::new() }, world.now);
