@@ -72,9 +72,12 @@ impl<T, W> Dispatcher<T, W> {
         self.deliver_to(connection, now);
     }
 
-    /// The keys of open requests.
+    /// The keys of requests that are open or about to be: whoever is being written while another node becomes known is asked there too.
     pub(crate) fn open_keys(&self) -> Vec<PublicKeyBytes> {
-        self.open_requests.keys()
+        let accepting = self.accepting.values().filter_map(|accepting| accepting.records.first());
+        let keys: BTreeSet<_> =
+            self.open_requests.keys().into_iter().chain(accepting.map(|first| first.public_key)).collect();
+        keys.into_iter().collect()
     }
 
     /// Whether a key has requests that are open or about to be.
