@@ -16,7 +16,8 @@ const SCOPES: [&str; 6] = ["token", "ip_failures", "ip_connects", "connection", 
 const WEBHOOK_OUTCOMES: [&str; 4] = ["delivered", "failed", "gone", "given_up"];
 
 /// The codes of errors that the HTTP part makes itself.
-const HTTP_CODES: [&str; 14] = [
+const HTTP_CODES: [&str; 15] = [
+    "audit_unavailable",
     "host_not_allowed",
     "invalid_idempotency_key",
     "invalid_purpose",
