@@ -75,7 +75,7 @@ fn no_command_is_left_out() {
         "cp -rp",
         "--trusted-proxy",
         "ulimit -n",
-        "jq -r",
+        "jq -r --arg",
         "audit show /var",
         "curl -fsS",
         "audit verify",
@@ -286,7 +286,7 @@ async fn the_log_says_who_asked_who_approved_and_from_where() {
     server.wait().await;
 
     let day = fs::read_to_string(&log).unwrap().split("\"timestamp\":\"").nth(1).unwrap()[..10].to_owned();
-    let command = here(&documented("jq -r"), &[("countersign.log", &log)]);
+    let command = here(&documented("jq -r --arg"), &[("countersign.log", &log)]);
     let command = command.replace("11qYAYKx", &key.fingerprint()).replace("2026-11-24", &day);
     let said = String::from_utf8(run(&command).await.stdout).unwrap();
     let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split('\t').skip(1).collect()).collect();
