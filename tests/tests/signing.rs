@@ -279,14 +279,15 @@ async fn a_stopping_server_lets_open_requests_finish() {
     let server = TestServer::start().await;
     let mut wallet = server.wallet(12).await;
     let mut backend = server.backend().await;
-    let mut latecomer = server.backend().await;
+    // Each answer is the last one on its connection by then.
+    let (mut probe, mut latecomer) = (server.backend().await, server.backend().await);
     let key = wallet.public_key();
     let asking = tokio::spawn(async move { backend.ask(&key, b"hello").await });
     let request = wallet.expect_request().await;
     let (service, url) = (server.service.clone(), server.url());
     let stopped = server.stop();
     assert!(matches!(wallet.next().await, ServerFrame::Goodbye(goodbye) if goodbye.reason == GoodbyeReason::Shutdown));
-    assert_eq!(latecomer.get("/readyz").await.code(), (503, "draining"));
+    assert_eq!(probe.get("/readyz").await.code(), (503, "draining"));
     assert_eq!(latecomer.ask(&key, b"late").await.code(), (503, "draining"));
     assert!(TestWallet::dial(&url, 13).await.expect_goodbye().await);
     wallet.send(&wallet.answer(&request)).await;
