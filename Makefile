@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests deb-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -201,16 +201,19 @@ cargo-deb:
 
 # The package, with the program as it is tested, in a Debian of its own: installed, run, removed. Needs root.
 DEBIAN_ROOT := target/debian-root.tar
-deb-tests: tested-build cargo-deb
+deb-tests: tested-build
 	scripts/ensure-program.sh lintian lintian
 	scripts/ensure-program.sh mmdebstrap mmdebstrap
 	scripts/ensure-program.sh systemd-analyze systemd
-	[ -f $(DEBIAN_ROOT) ] || { mmdebstrap --variant=minbase --include=adduser,systemd bookworm $(DEBIAN_ROOT).part && mv $(DEBIAN_ROOT).part $(DEBIAN_ROOT); }
+	$(MAKE) --jobs=2 cargo-deb $(DEBIAN_ROOT)
 	install -D $(BIN) target/deb-tests/release/countersign
 	CARGO_TARGET_DIR=target/deb-tests cargo deb -p countersign-server --no-build --fast -o target/deb-tests/countersign_tested.deb
 	lintian --fail-on error,warning target/deb-tests/countersign_tested.deb
 	COUNTERSIGN_DEB=$(CURDIR)/target/deb-tests/countersign_tested.deb COUNTERSIGN_DEBIAN_ROOT=$(CURDIR)/$(DEBIAN_ROOT) \
 		cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test debian -- --ignored
+
+$(DEBIAN_ROOT):
+	mmdebstrap --quiet --format=tar --variant=minbase --include=adduser,ca-certificates,systemd bookworm $@.part && mv $@.part $@
 
 # What crates.io would get, built alone, and `cargo install` as documented.
 package-tests: tested-build
