@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests deb-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests deb-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -130,6 +130,18 @@ readme-tests: tested-build sdk
 openapi-tests: tested-build
 	$(call npm_ci,tests/openapi)
 	npm test --prefix tests/openapi
+
+# Clients are generated from the description, compiled, and ask with it.
+GENERATORS := target/generators/venv
+generator-tests: tested-build
+	scripts/ensure-program.sh java default-jdk-headless
+	scripts/ensure-program.sh javac default-jdk-headless
+	scripts/ensure-program.sh go golang-go
+	scripts/ensure-package.sh golang-gopkg-validator.v2-dev libjakarta-annotation-api-java
+	[ -x $(GENERATORS)/bin/pip ] || python3 -m venv $(GENERATORS) || { scripts/ensure-package.sh python3-venv && python3 -m venv --clear $(GENERATORS); }
+	$(GENERATORS)/bin/pip install --quiet --disable-pip-version-check -r tests/openapi/programs/requirements.txt
+	$(call npm_ci,tests/openapi)
+	npm run generators --prefix tests/openapi
 
 browser-tests: tested-build page
 	scripts/ensure-program.sh $(CHROMIUM_BIN) chromium fonts-dejavu-core

@@ -46,7 +46,7 @@ before(async () => {
   // Draft 2020-12 is OpenAPI's own dialect; what it adds beside it says nothing about a value.
   ajv = new Ajv2020({ strict: false, allErrors: true });
   formats.default(ajv);
-  ajv.addSchema(api, 'api');
+  ajv.addSchema(closed(api), 'api');
 });
 
 after(async () => {
@@ -56,6 +56,10 @@ after(async () => {
   await once(server, 'exit');
   await rm(folder, { recursive: true, force: true });
 });
+
+/** Answers may grow, and clients are to take that; but not without being described. */
+const closed = (schema) =>
+  JSON.parse(JSON.stringify(schema), (name, value) => (name === 'additionalProperties' && value === true ? false : value));
 
 const escaped = (part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
 const pointer = (...parts) => `api#/${parts.map(escaped).join('/')}`;
@@ -141,7 +145,7 @@ test('it is what the server serves of itself', async () => {
 test('its paths are those of the source', async () => {
   const routes = await readFile(join(root, 'server/src/http/routes.rs'), 'utf8');
   const requests = await readFile(join(root, 'server/src/http/api/requests.rs'), 'utf8');
-  const parts = new Set([...requests.matchAll(/\("(\w*)", &Method::/g)].map(([, part]) => part));
+  const parts = new Set([...requests.matchAll(/\("([\w.]*)", &Method::/g)].map(([, part]) => part));
   const served = [...routes.matchAll(/warp::path!\(([^)]*)\)/g)].flatMap(([, segments]) => {
     const path = `/${[...segments.matchAll(/"([^"]+)"/g)].map(([, segment]) => segment).join('/')}`;
     if (!segments.includes('..')) return [path];
@@ -173,7 +177,7 @@ test('its methods are those that are served', async () => {
 test('its codes are those of the document', async () => {
   const text = await readFile(join(root, 'docs/http-api.md'), 'utf8');
   const rows = [...text.matchAll(/^\| (\d{3}) \| `(\w+)` \|/gm)];
-  assert.deepEqual(rows.map(([, , code]) => code).sort(), [...api.components.schemas.Code.enum].sort());
+  assert.deepEqual(rows.map(([, , code]) => code).sort(), [...api.components.schemas.Code['x-known-values']].sort());
   const statuses = new Set(rows.map(([, status]) => `Problem${status}`).filter((name) => name !== 'Problem405'));
   assert.deepEqual([...statuses].sort(), Object.keys(api.components.responses).sort());
 });
@@ -204,7 +208,7 @@ test('every example call gets an answer that is described', async () => {
     for (const [index, { value: body }] of bodies.entries()) {
       for (const set of wanted.length ? sets : [[]]) {
         // A key is for one body only.
-        const valued = ({ name, example }) => [name, name === 'Idempotency-Key' ? `${example}-${index}` : example];
+        const valued = ({ name, example }) => [name, name === 'Idempotency-Key' ? `${example}${path}-${index}` : example];
         const headers = Object.fromEntries(set.map(valued));
         const answer = await call(method.toUpperCase(), filled(path, item, operation, { id }), { headers, body });
         assert.ok(answer.status < 300 || path === '/ws', `${method} ${path} ${JSON.stringify(headers)}: ${answer.text}`);

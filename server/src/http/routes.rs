@@ -2,8 +2,8 @@
 
 use super::{
     api::{
-        App, Caller, OtherMethod, Preferences, Problem, READING, admit, body_limit, caller, demo, get_signer, methods,
-        read_json, refused, reply, requests, send_to_sign, upgrade, with_app,
+        App, Caller, OtherMethod, Preferences, Problem, READING, SendToSignBody, admit, body_limit, caller, demo,
+        get_signer, methods, read_json, refused, reply, requests, send_to_sign, upgrade, with_app,
     },
     config::HttpConfig,
     listen::Peer,
@@ -31,14 +31,23 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<OnUpgrade>())
         .map(|app: Arc<App>, peer, headers: HeaderMap, on_upgrade| upgrade(&app, peer, &headers, on_upgrade));
-    let ask = warp::path!("v1" / "send_to_sign")
+    let call = warp::any()
         .and(methods("POST"))
         .and(with_app(app))
         .and(caller())
         .and(warp::ext::optional::<Preferences>())
         .and(warp::header::optional::<String>("content-type"))
-        .and(warp::body::stream())
-        .then(post_send_to_sign);
+        .and(warp::body::stream());
+    let ask = warp::path!("v1" / "send_to_sign").and(call.clone()).then(
+        |app, caller, preferences, content_type: Option<String>, body| async move {
+            post(app, caller, preferences, content_type, body, |_| Ok(())).await
+        },
+    );
+    let batches = warp::path!("v1" / "batches").and(call).then(
+        |app, caller, preferences, content_type: Option<String>, body| async move {
+            post(app, caller, preferences, content_type, body, SendToSignBody::is_batch).await
+        },
+    );
     // Not `String`: warp writes such a segment to its trace, and a whole key has no place in a log.
     let signers = warp::path!("v1" / "signers" / ..)
         .and(warp::path::tail())
@@ -62,7 +71,7 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .then(metrics);
     let keys = warp::path!(".well-known" / "jwks.json").and(methods(READING)).and(with_app(app)).then(jwk_set);
     let description = warp::path!("openapi.json").and(methods(READING)).map(openapi);
-    let own = websocket.or(ask).unify().or(signers).unify().or(requests_api).unify();
+    let own = websocket.or(ask).unify().or(batches).unify().or(signers).unify().or(requests_api).unify();
     let own = own.or(health).unify().or(ready).unify().or(metrics).unify().or(keys).unify().or(description).unify();
     let own = own.or(demo(app, config.demo.as_ref())).unify();
     match &config.web_root {
@@ -71,12 +80,13 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
     }
 }
 
-async fn post_send_to_sign<B: Buf>(
+async fn post<B: Buf>(
     app: Arc<App>,
     caller: Caller,
     preferences: Option<Preferences>,
     content_type: Option<String>,
     body: impl Stream<Item = Result<B, warp::Error>>,
+    check: fn(&SendToSignBody) -> Result<(), Problem>,
 ) -> Response {
     let answer = async {
         let requester = admit(&app, &caller)?;
@@ -87,6 +97,7 @@ async fn post_send_to_sign<B: Buf>(
             let limit = body_limit(app.service.config().max_message_bytes);
             let ask = read_json(content_type.as_deref(), body, limit, app.read_timeout)
                 .await
+                .and_then(|ask| check(&ask).map(|()| ask))
                 .map_err(|problem| refused(&app, &caller, problem))?;
             send_to_sign(&app, requester, Arc::clone(&caller.call), preferences.unwrap_or_default(), ask).await
         };

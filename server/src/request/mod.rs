@@ -196,6 +196,13 @@ impl RequestParts<'_> {
             .await
     }
 
+    /// Asks for one message, and gives the request as it ended.
+    async fn ended(&self, message: Message) -> Result<Record, SigningError> {
+        let waiting = self.noted(self.ask(smallvec![Arc::new(message)]).await)?;
+        let waiting = waiting.into_iter().next().ok_or(SigningError::InvalidBatch(0))?;
+        Ok(*waiting.wait().await?)
+    }
+
     async fn end_of(&self, id: RequestId) -> Result<Signed, SigningError> {
         let (requester, _) = self.requester()?;
         // Its own deadline ends it; this is only longer than any.
@@ -231,17 +238,19 @@ impl SigningRequest<'_> {
     /// Dropping the future withdraws the request; a durable one goes on until its end.
     pub async fn send(self) -> Result<Signed, SigningError> {
         let Self { parts, messages } = self;
-        let messages = smallvec![Arc::new(messages)];
         if parts.is_durable() {
-            let accepted = parts.noted(parts.accept(messages).await)?;
+            let accepted = parts.noted(parts.accept(smallvec![Arc::new(messages)]).await)?;
             let id = accepted.request_ids.first().copied().unwrap_or(parts.id);
             return parts.end_of(id).await;
         }
-        let waiting = parts.noted(parts.ask(messages).await)?;
-        match waiting.into_iter().next() {
-            Some(waiting) => signed(*waiting.wait().await?),
-            None => Err(SigningError::InvalidBatch(0)),
-        }
+        signed(parts.ended(messages).await?)
+    }
+
+    /// Asks, waits for the end, and gives the request as it then is. It ends with the process.
+    #[cfg(feature = "http")]
+    pub(crate) async fn send_for_record(self) -> Result<Record, SigningError> {
+        let Self { parts, messages } = self;
+        parts.ended(messages).await
     }
 
     /// Has the request written down, and returns once it is on disk. What becomes of it is told by
@@ -294,7 +303,7 @@ impl SigningRequest<'_, Vec<Message>> {
 }
 
 /// The signature that a request ended with, or the reason why there is none.
-pub(crate) fn signed(record: Record) -> Result<Signed, SigningError> {
+fn signed(record: Record) -> Result<Signed, SigningError> {
     let Record { id, public_key, message, times, end, .. } = record;
     match end {
         Some(End::Signed { signature, approved_by, device: _ }) => {

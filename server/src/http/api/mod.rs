@@ -33,7 +33,7 @@ pub(super) use problem::Problem;
 pub(super) use requests::requests;
 pub(super) use resource::Resource;
 pub(super) use send_to_sign::send_to_sign;
-pub(super) use send_to_sign_body::body_limit;
+pub(super) use send_to_sign_body::{SendToSignBody, body_limit};
 pub(super) use signers::get_signer;
 pub use webhook_target::{WebhookTarget, WebhookTargetError};
 pub(super) use websocket::upgrade;

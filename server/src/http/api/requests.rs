@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{Record, SigningError};
 use countersign_protocol::RequestId;
+use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use warp::{
     Reply,
@@ -22,8 +23,20 @@ use warp::{
 enum Question {
     Show { wait: Duration },
     Events,
-    Receipt,
+    Receipt(ReceiptForm),
     Cancel,
+}
+
+/// A receipt as it is, or in JSON for clients that read nothing else, as many generated ones.
+#[derive(Clone, Copy)]
+enum ReceiptForm {
+    Compact,
+    Json,
+}
+
+#[derive(Serialize)]
+struct ReceiptInJson {
+    receipt: String,
 }
 
 pub(in crate::http) async fn requests(
@@ -52,8 +65,9 @@ fn question<'a>(path: &'a str, method: &Method) -> Result<(&'a str, Question), P
         ("", &Method::GET | &Method::HEAD) if id == path => Question::Show { wait: Duration::ZERO },
         ("", &Method::DELETE) if id == path => Question::Cancel,
         ("events", &Method::GET | &Method::HEAD) => Question::Events,
-        ("receipt", &Method::GET | &Method::HEAD) => Question::Receipt,
-        ("events" | "receipt", _) => return Err(other_method(READING)),
+        ("receipt", &Method::GET | &Method::HEAD) => Question::Receipt(ReceiptForm::Compact),
+        ("receipt.json", &Method::GET | &Method::HEAD) => Question::Receipt(ReceiptForm::Json),
+        ("events" | "receipt" | "receipt.json", _) => return Err(other_method(READING)),
         ("", _) if id == path => return Err(other_method("GET, HEAD, DELETE")),
         _ => return Err(not_found()),
     };
@@ -73,8 +87,8 @@ impl Question {
     fn with_query(self, query: &str) -> Result<Self, Problem> {
         match self {
             Self::Show { .. } => Ok(Self::Show { wait: wait(query)? }),
-            Self::Events | Self::Receipt | Self::Cancel if query.is_empty() => Ok(self),
-            Self::Events | Self::Receipt | Self::Cancel => Err(Problem::malformed("the query means nothing here")),
+            Self::Events | Self::Receipt(_) | Self::Cancel if query.is_empty() => Ok(self),
+            Self::Events | Self::Receipt(_) | Self::Cancel => Err(Problem::malformed("the query means nothing here")),
         }
     }
 }
@@ -93,7 +107,7 @@ async fn answer(app: Arc<App>, requester: Requester, id: RequestId, question: Qu
     match question {
         Question::Show { wait } => Ok(shown(&app.status(&requester, id, wait).await?)),
         Question::Events => events(app, requester, id).await,
-        Question::Receipt => receipt(&app, &app.service.record(&requester.id, id).await?),
+        Question::Receipt(form) => receipt(&app, &app.service.record(&requester.id, id).await?, form),
         Question::Cancel => Ok(shown(&app.service.cancel(&requester.id, id).await?)),
     }
 }
@@ -102,14 +116,17 @@ fn shown(record: &Record) -> Response {
     json(&Resource::from(record))
 }
 
-fn receipt(app: &App, record: &Record) -> Result<Response, Problem> {
+fn receipt(app: &App, record: &Record, form: ReceiptForm) -> Result<Response, Problem> {
     // A service may keep its requests elsewhere, where there is no key to sign with.
     let store = app.store.as_ref().ok_or(SigningError::NoStore)?;
     let receipt = store.receipt(record).ok_or_else(|| {
         Problem::new(StatusCode::CONFLICT, "not_ended", "the request is open; it has a receipt when it has ended")
             .about(record.id)
     })?;
-    Ok(with_header(receipt, header::CONTENT_TYPE, "application/jose").into_response())
+    Ok(match form {
+        ReceiptForm::Compact => with_header(receipt, header::CONTENT_TYPE, "application/jose").into_response(),
+        ReceiptForm::Json => json(&ReceiptInJson { receipt }),
+    })
 }
 
 #[cfg(test)]

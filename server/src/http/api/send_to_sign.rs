@@ -9,10 +9,8 @@ use super::{
     resource::Resource,
     send_to_sign_body::{Messages, SendToSignBody},
 };
-use crate::{Accepted, Record, Signed, SigningError, SigningRequest, call_context::CallContext, store::Times};
-use countersign_protocol::{
-    ApprovedBy, BatchId, Message, PublicKeyBytes, RequestId, Signature, limits::MAX_TIMEOUT_MS,
-};
+use crate::{Accepted, End, Record, SigningError, SigningRequest, call_context::CallContext};
+use countersign_protocol::{BatchId, Message, limits::MAX_TIMEOUT_MS};
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -23,18 +21,6 @@ use warp::{
 
 /// Longer than any deadline: a request's own ends it.
 const UNTIL_THE_END: Duration = Duration::from_millis(2 * MAX_TIMEOUT_MS);
-
-/// The answer to a call that waits.
-#[derive(Serialize)]
-struct Answer {
-    request_id: RequestId,
-    public_key: PublicKeyBytes,
-    message: Message,
-    signature: Signature,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approved_by: Option<ApprovedBy>,
-    times: Times,
-}
 
 /// The answer to a call with several messages.
 #[derive(Serialize)]
@@ -75,10 +61,10 @@ pub(in crate::http) async fn send_to_sign(
 
 async fn one(request: SigningRequest<'_>) -> Result<Response, Problem> {
     let request_id = request.id();
-    let answer = request.send().await;
+    let answer = request.send_for_record().await;
     // As in the driver of a connection: verifications first, then everybody's writes together.
     tokio::task::yield_now().await;
-    answer.map(signed).map_err(|error| Problem::from(error).about(request_id))
+    signed(&answer.map_err(|error| Problem::from(error).about(request_id))?)
 }
 
 async fn one_durable(
@@ -106,9 +92,7 @@ async fn one_durable(
         let response = later(json(&Resource::from(&record)), preferences);
         return Ok(with(response, header::LOCATION, location));
     }
-    let request_id = record.id;
-    let answer = crate::request::signed(record).map_err(|error| Problem::from(error).about(request_id));
-    answer.map(|answer| in_time(signed(answer), preferences))
+    signed(&record).map(|answer| in_time(answer, preferences))
 }
 
 async fn several_durable(
@@ -145,10 +129,14 @@ async fn ended(
     try_join_all(status).await
 }
 
-fn signed(signed: Signed) -> Response {
-    let Signed { request_id, public_key, message, signature, approved_by, times } = signed;
-    let message = Arc::unwrap_or_clone(message);
-    json(&Answer { request_id, public_key, message, signature, approved_by, times: times.into() })
+/// The signature of a request that has ended with one, or the reason why there is none.
+fn signed(record: &Record) -> Result<Response, Problem> {
+    let error = match &record.end {
+        Some(End::Signed { .. }) => return Ok(json(&Resource::from(record))),
+        Some(end) => end.clone().into(),
+        None => SigningError::Draining,
+    };
+    Err(Problem::from(error).about(record.id))
 }
 
 fn several(records: &[Record]) -> Response {

@@ -58,6 +58,14 @@ impl SendToSignBody {
         }
     }
 
+    /// Refuses a body with one message, where only several make sense.
+    pub(in crate::http) fn is_batch(&self) -> Result<(), Problem> {
+        if self.message.is_none() && self.messages.is_some() {
+            return Ok(());
+        }
+        Err(Problem::malformed("there has to be messages, and no message: one is asked for at /v1/send_to_sign"))
+    }
+
     /// Whether the request outlives its call, so that an id of it is worth knowing.
     pub(in crate::http) fn is_durable(&self, preferences: &Preferences) -> bool {
         self.queue || self.webhook.is_some() || preferences.asks_for_durability()
