@@ -18,6 +18,7 @@ const DOCUMENTS = new Map([
   ['docs/operating/webhooks.md', { name: 'webhooks', title: 'Webhooks' }],
   ['docs/operating/running.md', { name: 'running', title: 'Start and stop' }],
   ['docs/operating/audit.md', { name: 'audit', title: 'The audit log' }],
+  ['docs/operating/admin.md', { name: 'admin', title: 'Administration' }],
   ['docs/operating/observing.md', { name: 'observing', title: 'Logs, metrics, health' }],
   ['docs/cluster.md', { name: 'cluster', title: 'Several servers' }],
   ['sdk-wasm/README.md', { name: 'npm', title: 'npm package' }],

@@ -1,13 +1,15 @@
 //! The command `countersign`: arguments to settings, settings to a server, signals to its end.
 
 mod activation;
+mod admin_command;
 mod audit_command;
 mod restart;
 
+use admin_command::{AdminCommand, AdminError};
 use audit_command::AuditCommand;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign_server::{
-    http::{Demo, LogFormat, LogWriter, Notifier, Settings, Tokens, serve},
+    http::{Demo, LogFormat, LogWriter, Notifier, Settings, TokenEntry, Tokens, serve},
     store::{Verified, backup, verify_backup},
 };
 use std::{
@@ -65,6 +67,9 @@ enum Command {
         /// The id of a requester that has a token already, and gets another [default: a new one]
         #[arg(long)]
         id: Option<String>,
+        /// For an administrator in place of a requester
+        #[arg(long, conflicts_with = "id")]
+        admin: bool,
     },
     /// Copies what is in --data-dir, also while a server uses it; for --database-url, names the command that does so
     Backup {
@@ -78,6 +83,8 @@ enum Command {
     /// Verifies an audit log, or looks something up in it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Asks a running server, or tells it what to do
+    Admin(AdminCommand),
 }
 
 fn main() -> ExitCode {
@@ -86,7 +93,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(error.to_string());
-            ExitCode::FAILURE
+            error.downcast_ref::<AdminError>().map_or(ExitCode::FAILURE, |error| error.exit_status().into())
         }
     }
 }
@@ -104,8 +111,8 @@ fn report(error: String) {
 
 fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::from_arg_matches(matches)?;
-    if let Some(Command::Token { name, id }) = &arguments.command {
-        return print_token(name, id.as_deref());
+    if let Some(Command::Token { name, id, admin }) = &arguments.command {
+        return print_token(name, id.as_deref(), *admin);
     }
     if let Some(Command::Audit(command)) = &arguments.command {
         return command.run();
@@ -124,6 +131,9 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     };
     if let Some(Command::Backup { target, verify: false }) = &arguments.command {
         return back_up(&settings, target);
+    }
+    if let Some(Command::Admin(command)) = &arguments.command {
+        return Ok(command.run(&settings)?);
     }
     let inherited = activation::inherited()?;
     let log = start_log(&settings)?;
@@ -277,9 +287,11 @@ fn look_through(target: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 #[allow(clippy::print_stdout)]
-fn print_token(name: &str, id: Option<&str>) -> Result<(), Box<dyn Error>> {
+fn print_token(name: &str, id: Option<&str>, is_admin: bool) -> Result<(), Box<dyn Error>> {
     let (token, entry) = Tokens::generate(name, id)?;
+    // An administrator owns no requests.
+    let entry = TokenEntry { id: entry.id.filter(|_| !is_admin), ..entry };
     println!("Bearer token, shown this once:\n\n  {token}\n\nFor the TOML file given by --config:\n");
-    print!("{}", toml::to_string(&BTreeMap::from([("token", [entry])]))?);
+    print!("{}", toml::to_string(&BTreeMap::from([(if is_admin { "admin_token" } else { "token" }, [entry])]))?);
     Ok(())
 }

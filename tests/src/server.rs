@@ -7,7 +7,7 @@ use crate::{
 };
 use countersign_server::{
     SigningService,
-    http::{HttpConfig, Settings, SettingsError, serve},
+    http::{AdminAddress, HttpConfig, Settings, SettingsError, serve},
     store::OpenError,
 };
 use std::{net::SocketAddr, path::Path, time::Duration};
@@ -29,6 +29,8 @@ struct Setup {
 pub struct TestServer {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where administrators connect, if they may.
+    pub admin: Option<AdminAddress>,
     /// Its service, for looking inside.
     pub service: SigningService,
     stop: oneshot::Sender<()>,
@@ -79,11 +81,12 @@ impl TestServer {
         if let Some(retries) = &setup.webhook_retries {
             http.webhook_retries.clone_from(retries);
         }
+        let admin = http.admin.as_ref().map(|admin| admin.socket.address().clone());
         let (stop, stopped) = oneshot::channel();
         let serving = serve(listener, service.clone(), http, async {
             let _ = stopped.await;
         });
-        Self { address, service, stop, task: tokio::spawn(serving), setup }
+        Self { address, admin, service, stop, task: tokio::spawn(serving), setup }
     }
 
     /// Stops it in good order and starts another with the same settings and data directory, on another port.
@@ -93,7 +96,7 @@ impl TestServer {
 
     /// As [`TestServer::restart`], with some settings changed.
     pub async fn restart_with(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let Self { address: _, service, stop, task, mut setup } = self;
+        let Self { address: _, admin: _, service, stop, task, mut setup } = self;
         change(&mut setup.settings);
         let before = match &setup.database {
             Some(database) => nodes(database).await,
@@ -127,6 +130,14 @@ impl TestServer {
     /// A backend without a token.
     pub async fn backend(&self) -> Backend {
         Backend::connect(self.address).await
+    }
+
+    /// An administrator without a token, who connects by TCP.
+    pub async fn administrator(&self) -> Backend {
+        match &self.admin {
+            Some(AdminAddress::Tcp(address)) => Backend::connect(*address).await,
+            other => panic!("no TCP for administrators: {other:?}"),
+        }
     }
 
     /// Tells the server to stop, and does not wait.

@@ -81,6 +81,8 @@ fn no_command_is_left_out() {
         "audit verify",
         "set -eu",
         "node-a",
+        "admin status",
+        "token --admin",
     ];
     // In tests/debian.rs, and in tests/packages.rs.
     let typed_elsewhere = ["apt-get install", "cargo install"];
@@ -234,6 +236,24 @@ async fn an_audit_log_is_read_and_verified_with_and_without_the_program() {
             assert!(!output.status.success(), "{command}");
         }
     }
+}
+
+#[tokio::test]
+async fn administrators_look_at_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("countersign.toml");
+    let socket = folder.path().join("admin.sock");
+    fs::write(&file, format!("admin_listen = {:?}\n", socket.to_str().unwrap())).unwrap();
+    let server = ServerProcess::start(&["--config", file.to_str().unwrap()]).await;
+    let wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 74).await;
+    let key = wallet.public_key().to_string();
+    let places = [("/etc/countersign/countersign.toml", file.as_path())];
+    let look = here(&documented("admin status"), &places).replace("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", &key);
+    let said = String::from_utf8(run(&look).await.stdout).unwrap();
+    assert!(said.contains("\nintroduced: 1\n") && said.contains(&key) && said.contains("\nREQUEST  "), "{said}");
+    let said = String::from_utf8(run(&documented("token --admin")).await.stdout).unwrap();
+    assert!(said.contains("[[admin_token]]\nname = \"Ann\"\n"), "{said}");
+    server.kill().await;
 }
 
 #[tokio::test]

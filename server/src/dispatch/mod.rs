@@ -27,6 +27,8 @@ pub(crate) use answers::Check;
 pub use effect::Accepted;
 pub(crate) use effect::{Effect, Ticket};
 pub(crate) use open_request::{OpenRequest, Verdict};
+#[cfg(feature = "http")]
+pub(crate) use registry::Listed;
 pub(crate) use registry::{Arrival, Refused};
 use registry::{Place, Removed};
 pub use sign_frame::SignFrame;
@@ -260,10 +262,16 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
-    /// The records of all open requests, in no order.
+    /// All open requests, in no order.
     #[cfg(feature = "http")]
-    pub(crate) fn open_records(&self) -> impl Iterator<Item = &Record> {
-        self.open_requests.records()
+    pub(crate) fn open_requests(&self) -> impl Iterator<Item = &OpenRequest<W>> {
+        self.open_requests.iter()
+    }
+
+    /// The connections of this node that have introduced themselves, all or those of a key, in no order.
+    #[cfg(feature = "http")]
+    pub(crate) fn list_connections(&self, key: Option<&PublicKeyBytes>) -> impl Iterator<Item = Listed<'_>> {
+        self.registry.list(key)
     }
 
     /// How many connections of this node have introduced themselves.

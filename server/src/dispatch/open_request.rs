@@ -187,6 +187,12 @@ impl<W> OpenRequest<W> {
         self.asked.push(AskedConnection { connection, device, here: true, answered: false, done: false });
     }
 
+    /// The connections that have been asked and are still there.
+    #[cfg(feature = "http")]
+    pub(crate) fn asked(&self) -> impl Iterator<Item = ConnectionId> {
+        self.asked.iter().filter(|asked| asked.here).map(|asked| asked.connection)
+    }
+
     pub(crate) fn has_asked(&self, connection: ConnectionId) -> bool {
         self.asked.iter().any(|asked| asked.connection == connection)
     }

@@ -1,8 +1,6 @@
 //! The open requests, found by id, by key, by connection and by deadline.
 
 use super::open_request::OpenRequest;
-#[cfg(feature = "http")]
-use crate::record::Record;
 use crate::time::Timestamp;
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
@@ -74,10 +72,10 @@ impl<W> OpenRequests<W> {
         ids
     }
 
-    /// Those of all, in no order.
+    /// All of them, in no order.
     #[cfg(feature = "http")]
-    pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
-        self.by_id.values().map(|open| open.record.as_ref())
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OpenRequest<W>> {
+        self.by_id.values()
     }
 
     pub(crate) fn insert(&mut self, open: OpenRequest<W>) {

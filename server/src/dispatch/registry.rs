@@ -43,6 +43,16 @@ struct Connection<T> {
     device: Option<Arc<Device>>,
 }
 
+/// A connection of this node that has introduced itself.
+#[cfg(feature = "http")]
+#[derive(Debug)]
+pub(crate) struct Listed<'a> {
+    pub(crate) id: ConnectionId,
+    pub(crate) key: PublicKeyBytes,
+    pub(crate) device: Option<&'a Arc<Device>>,
+    pub(crate) arrival: Arrival,
+}
+
 /// A connection that is there no more.
 #[derive(Debug)]
 pub(crate) struct Removed {
@@ -102,6 +112,16 @@ impl<T> Registry<T> {
     #[cfg(feature = "http")]
     pub(crate) fn introduced_count(&self) -> usize {
         self.here().filter(|(_, held)| held.key.is_some()).count()
+    }
+
+    /// What there is to say of them, of those of one key or of all, in no order.
+    #[cfg(feature = "http")]
+    pub(crate) fn list(&self, key: Option<&PublicKeyBytes>) -> impl Iterator<Item = Listed<'_>> {
+        let is_wanted = move |own: PublicKeyBytes| key.is_none_or(|key| *key == own);
+        self.here().filter_map(move |(id, held)| {
+            let key = held.key.filter(|own| is_wanted(*own))?;
+            Some(Listed { id: *id, key, device: held.device.as_ref(), arrival: held.arrival })
+        })
     }
 
     fn here(&self) -> impl Iterator<Item = (&ConnectionId, &Connection<T>)> {

@@ -2,7 +2,7 @@
 
 use super::{
     api::{Tokens, WebhookTarget},
-    listen::Network,
+    listen::{AdminSocket, Network},
     ops::{Demo, LogWriter, Notifier},
     webhook::RETRIES,
 };
@@ -57,6 +57,17 @@ pub struct HttpConfig {
     /// Whether the listener outlives the process: a service manager holds it too, and hands it to the next one. Then nothing more is
     /// accepted after the signal to stop, and whoever connects meanwhile waits for that one.
     pub listener_is_kept: bool,
+    /// Who administers the server; none for nobody.
+    pub admin: Option<AdminConfig>,
+}
+
+/// Who administers the server, and where.
+#[derive(Debug, Clone)]
+pub struct AdminConfig {
+    /// Where they are listened for.
+    pub socket: AdminSocket,
+    /// Who may use the admin API by TCP. Without any token everybody may, and the socket should be local.
+    pub tokens: Tokens,
 }
 
 impl Default for HttpConfig {
@@ -82,6 +93,7 @@ impl Default for HttpConfig {
             audit: None,
             notifier: Notifier::default(),
             listener_is_kept: false,
+            admin: None,
         }
     }
 }

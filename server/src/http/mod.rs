@@ -3,6 +3,7 @@
 //! The loop is ours because a server for strangers needs what `warp::serve` has no place for: a header timeout, the peer's
 //! address, a limit on connections, TLS, small WebSocket buffers, and a shutdown that includes upgraded connections.
 
+mod admin;
 mod api;
 mod config;
 mod error_chain;
@@ -15,8 +16,8 @@ mod settings;
 mod webhook;
 
 pub use api::{TokenEntry, TokenError, Tokens, WebhookTarget, WebhookTargetError};
-pub use config::HttpConfig;
-pub use listen::{Network, NetworkError, TlsError};
+pub use config::{AdminConfig, HttpConfig};
+pub use listen::{AdminAddress, AdminAddressError, AdminSocket, Network, NetworkError, TlsError};
 pub use ops::{Demo, LogWriter, Notifier};
 pub use server::serve;
 pub use settings::{LogFilter, LogFilterError, LogFormat, Settings, SettingsError};

@@ -1,6 +1,7 @@
 //! The accept loop: every connection gets a permit, a deadline for each thing it has to say, and an end.
 
 use super::{
+    admin,
     api::{App, Problem, READING, annotate, check_head, name_call},
     config::HttpConfig,
     listen::{
@@ -143,6 +144,7 @@ pub async fn serve(
     if let Some(audit) = &app.audit {
         audit.serving(service.node().map(|node| node.to_string()));
     }
+    admin::start(&app, &config, &mut background);
     let shared = Arc::new(Shared {
         filter: routes(&app, &config),
         limit: Arc::clone(&app.connections),

@@ -7,6 +7,8 @@ mod durable;
 mod effects;
 mod handle;
 mod hearing;
+#[cfg(feature = "http")]
+mod listing;
 mod mailbox;
 #[cfg(feature = "http")]
 mod progress;
@@ -19,6 +21,8 @@ mod waiting;
 
 pub(crate) use connections::ConnectionGuard;
 pub use durable::Subscription;
+#[cfg(feature = "http")]
+pub(crate) use listing::{ListedConnection, ListedRequest, RequestFilter};
 pub use mailbox::{Inbox, Mail};
 #[cfg(feature = "http")]
 pub(crate) use snapshot::Snapshot;

@@ -25,7 +25,7 @@ impl SigningService {
         let now = self.now();
         let state = self.state();
         let (mut oldest, mut of_requester) = (now, HashMap::<_, usize>::new());
-        for record in state.dispatcher.open_records() {
+        for record in state.dispatcher.open_requests().map(|open| &open.record) {
             oldest = oldest.min(record.times.queued);
             match of_requester.get_mut(&record.requester_id) {
                 Some(count) => *count += 1,

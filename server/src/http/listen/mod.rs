@@ -1,5 +1,6 @@
 //! What a connection is before anything is asked on it: who is at the other end, how it is read and written, how many there may be.
 
+mod admin_socket;
 mod connection_limit;
 mod forwarded;
 mod frame_gate;
@@ -13,6 +14,8 @@ mod tls;
 mod unread_body;
 mod write_timeout;
 
+pub use admin_socket::{AdminAddress, AdminAddressError, AdminSocket};
+pub(super) use admin_socket::{AdminListener, AdminStream};
 pub(super) use connection_limit::{ConnectionLimit, LimitReached};
 pub(super) use forwarded::{client, is_trusted};
 pub(super) use frame_gate::{FrameGate, MessageTooLong};

@@ -2,7 +2,7 @@
 
 use crate::{
     audit::AuditError,
-    http::{TlsError, TokenError, WebhookTargetError, error_chain::error_chain},
+    http::{AdminAddress, TlsError, TokenError, WebhookTargetError, error_chain::error_chain},
     store::{ConnectError, KeyFileError, OpenError},
 };
 use countersign_protocol::AudienceError;
@@ -78,6 +78,22 @@ pub enum SettingsError {
         "--audience {0} is reachable from elsewhere, and no [[token]] is configured; make one with `countersign token NAME`"
     )]
     OpenApiBehindProxy(String),
+    /// Administrators cannot be listened for.
+    #[error("--admin-listen {address}: {source}")]
+    AdminListen {
+        /// Where not.
+        address: AdminAddress,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Without tokens anybody who reaches it could end what others have asked for.
+    #[error(
+        "--admin-listen {0} is reachable from elsewhere, and no [[admin_token]] is configured; make one with `countersign token --admin NAME`"
+    )]
+    OpenAdmin(AdminAddress),
+    /// There is nothing that they open.
+    #[error("[[admin_token]] goes with --admin-listen")]
+    AdminTokenWithoutListen,
     /// A webhook's target is no URL that ends may be told to.
     #[error("--webhook-target {url}: {source}")]
     WebhookTarget {

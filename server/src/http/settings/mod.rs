@@ -1,5 +1,6 @@
 //! The command's settings: a flag over an environment variable over the TOML file over the default.
 
+mod admin;
 mod audit;
 mod error;
 mod log_filter;
@@ -16,7 +17,7 @@ pub use log_filter::{LogFilter, LogFilterError};
 use crate::{
     SigningService,
     audit::OnFull,
-    http::{HttpConfig, Network, TokenEntry},
+    http::{AdminAddress, HttpConfig, Network, TokenEntry},
     store::{DatabaseUrl, DurableStore},
 };
 use clap::{Args, ValueEnum};
@@ -193,6 +194,14 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_AUDIT_MAX_BYTES", value_name = "BYTES")]
     pub audit_max_bytes: Option<u64>,
 
+    /// IP address and port, or path of a Unix socket, at which administrators are listened for
+    #[arg(long, env = "COUNTERSIGN_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<AdminAddress>,
+
+    /// Who may use the admin API by TCP: `[[admin_token]]` tables with `name` and `sha256`, in the file only.
+    #[arg(skip)]
+    pub admin_token: Vec<TokenEntry>,
+
     /// Who may use the API: `[[token]]` tables with `name` and `sha256`, in the file only.
     #[arg(skip)]
     pub token: Vec<TokenEntry>,
@@ -241,6 +250,7 @@ impl Settings {
     /// [`SettingsError`], which names the setting.
     pub fn assemble(&self, bound: SocketAddr) -> Result<(SigningService, HttpConfig), SettingsError> {
         let (mut config, http) = (self.service(bound)?, self.http(bound)?);
+        let http = HttpConfig { admin: self.admin()?, ..http };
         let audience = config.audiences.first();
         let (durable, loaded) = match self.place()? {
             Place::Nowhere => {

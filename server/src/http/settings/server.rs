@@ -68,6 +68,7 @@ impl Settings {
             audit: None,
             notifier: defaults.notifier,
             listener_is_kept: defaults.listener_is_kept,
+            admin: None,
         })
     }
 

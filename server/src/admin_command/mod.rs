@@ -1,0 +1,150 @@
+//! `countersign admin`: asks a running server, and tells it what to do.
+
+mod client;
+mod error;
+mod table;
+mod target;
+
+pub(crate) use error::AdminError;
+
+use clap::{Args, Subcommand};
+use client::{Client, path};
+use countersign_server::{
+    http::{AdminAddress, Settings},
+    protocol::PublicKeyBytes,
+};
+use hyper::Method;
+use serde_json::Value;
+use std::{
+    env, fs,
+    io::{self, Write as _},
+    path::PathBuf,
+};
+use table::{CONNECTIONS, Columns, REQUESTS, print_members};
+use target::Target;
+
+/// By which a token is given that is in no file.
+const TOKEN_VARIABLE: &str = "COUNTERSIGN_ADMIN_TOKEN";
+
+/// As many rows as an answer may have.
+const PAGE: &str = "1000";
+
+/// What is wanted of which server.
+#[derive(Args)]
+pub(crate) struct AdminCommand {
+    /// Where it listens for administrators: a path, ADDRESS:PORT, or an http or https URL [default: --admin-listen]
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<Target>,
+    /// File with the bearer token; the variable COUNTERSIGN_ADMIN_TOKEN has it where there is no file
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Print JSON, lists with an object a line
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    wish: Wish,
+}
+
+/// What is wanted.
+#[derive(Subcommand)]
+enum Wish {
+    /// How the server is
+    Status,
+    /// The wallets that are connected to it
+    Connections {
+        /// Of this public key, however it is written
+        #[arg(long, value_parser = PublicKeyBytes::from_any_text)]
+        key: Option<PublicKeyBytes>,
+    },
+    /// The requests that are open
+    Requests {
+        /// Of the requester with this id
+        #[arg(long, value_name = "ID")]
+        requester: Option<String>,
+        /// To this public key, however it is written
+        #[arg(long, value_parser = PublicKeyBytes::from_any_text)]
+        key: Option<PublicKeyBytes>,
+    },
+}
+
+impl AdminCommand {
+    pub(crate) fn run(&self, settings: &Settings) -> Result<(), AdminError> {
+        let target = match (&self.admin, &settings.admin_listen) {
+            (Some(target), _) => target.clone(),
+            (None, Some(AdminAddress::Tcp(address))) if settings.is_tls() && !address.ip().is_loopback() => {
+                return Err(AdminError::Usage(
+                    "which --admin? Its certificate is for a name: https://NAME:PORT".into(),
+                ));
+            }
+            (None, Some(address)) => address.into(),
+            (None, None) => return Err(AdminError::Usage("which --admin? There is no --admin-listen".into())),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| AdminError::Usage(error.to_string()))?;
+        runtime.block_on(self.ask(&Client::new(target, self.token()?)))
+    }
+
+    fn token(&self) -> Result<Option<String>, AdminError> {
+        let text = match &self.token_file {
+            Some(file) => {
+                let unreadable = |error| AdminError::Usage(format!("--token-file {}: {error}", file.display()));
+                Some(fs::read_to_string(file).map_err(unreadable)?)
+            }
+            None => env::var(TOKEN_VARIABLE).ok(),
+        };
+        Ok(text.map(|text| text.trim().to_owned()))
+    }
+
+    async fn ask(&self, client: &Client) -> Result<(), AdminError> {
+        match &self.wish {
+            Wish::Status => {
+                let answer = client.call(Method::GET, "status", None).await?;
+                self.print(&answer)
+            }
+            Wish::Connections { key } => self.list(client, "connections", &[("key", text(*key))], &CONNECTIONS).await,
+            Wish::Requests { requester, key } => {
+                let filter = [("requester", requester.clone()), ("key", text(*key))];
+                self.list(client, "requests", &filter, &REQUESTS).await
+            }
+        }
+    }
+
+    fn print(&self, answer: &Value) -> Result<(), AdminError> {
+        let mut output = io::stdout().lock();
+        if self.json { writeln!(output, "{answer}") } else { print_members(&mut output, answer) }
+            .map_err(AdminError::Output)
+    }
+
+    /// Prints all pages of a list, each when it is there.
+    async fn list(
+        &self,
+        client: &Client,
+        name: &str,
+        filter: &[(&str, Option<String>)],
+        columns: &Columns,
+    ) -> Result<(), AdminError> {
+        let mut cursor = None;
+        loop {
+            let of_page = [("limit", Some(PAGE.to_owned())), ("cursor", cursor.clone())];
+            let answer = client.call(Method::GET, &path(name, [filter, &of_page].concat()), None).await?;
+            let rows = answer[name].as_array().map(Vec::as_slice).unwrap_or_default();
+            let mut output = io::stdout().lock();
+            if self.json {
+                rows.iter().try_for_each(|row| writeln!(output, "{row}")).map_err(AdminError::Output)?;
+            } else {
+                columns.print(&mut output, rows, cursor.is_none()).map_err(AdminError::Output)?;
+            }
+            let next = answer["next_cursor"].as_str().map(str::to_owned);
+            if next.is_none() || next == cursor {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+}
+
+fn text(key: Option<PublicKeyBytes>) -> Option<String> {
+    key.map(|key| key.to_string())
+}

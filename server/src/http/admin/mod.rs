@@ -1,0 +1,13 @@
+//! What administrators see and do, on a listener of its own: neither a full house on the public one nor a server that stops locks them out.
+
+mod connections;
+mod operator;
+mod page;
+mod path;
+mod requests;
+mod routes;
+mod serve;
+mod state;
+mod status;
+
+pub(super) use serve::start;

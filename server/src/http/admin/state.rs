@@ -1,0 +1,19 @@
+//! What the calls of administrators share.
+
+use crate::http::{
+    api::{App, Tokens},
+    config::AdminConfig,
+};
+use std::{sync::Arc, time::Instant};
+
+pub(in crate::http) struct Admin {
+    pub(super) app: Arc<App>,
+    pub(super) tokens: Tokens,
+    pub(super) started: Instant,
+}
+
+impl Admin {
+    pub(in crate::http) fn new(app: &Arc<App>, config: &AdminConfig) -> Self {
+        Self { app: Arc::clone(app), tokens: config.tokens.clone(), started: Instant::now() }
+    }
+}

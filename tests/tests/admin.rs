@@ -1,0 +1,349 @@
+//! What administrators see and do, from outside: by TCP, by a Unix socket, by the command.
+
+use countersign_server::http::{Settings, SettingsError, TokenEntry, Tokens};
+use countersign_tests::{Backend, Reply, ServerProcess, TestServer, TestWallet, eventually, within};
+use hyper::Method;
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
+
+fn local(settings: &mut Settings) {
+    settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+}
+
+fn ids(reply: &Reply, list: &str, id: &str) -> Vec<String> {
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    reply.json[list].as_array().unwrap().iter().map(|row| row[id].as_str().unwrap().to_owned()).collect()
+}
+
+fn encoded(text: &str) -> String {
+    text.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace('=', "%3D").replace(' ', "%20")
+}
+
+async fn ask_durably(backend: &mut Backend, key: &str, message: &str) -> String {
+    let body = json!({ "public_key": key, "message": message, "queue": true });
+    let reply = backend.post_with(&body, &[("prefer", "respond-async")]).await;
+    assert_eq!(reply.status, 202, "{}", reply.text);
+    reply.json["request_id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn whoever_is_connected_and_whatever_is_open_is_seen() {
+    let (bank, bank_entry) = Tokens::generate("Example Bank", Some("bank")).unwrap();
+    let (shop, shop_entry) = Tokens::generate("Example Shop", Some("a shop")).unwrap();
+    let server = TestServer::durable(|settings| {
+        local(settings);
+        settings.token = vec![bank_entry, shop_entry];
+    })
+    .await;
+    let mut admin = server.administrator().await;
+    let (mut wallet, other) = (server.wallet(1).await, server.wallet(2).await);
+    let (key, others) = (wallet.public_key().to_string(), other.public_key().to_string());
+
+    let all = ids(&admin.get("/admin/v1/connections").await, "connections", "connection_id");
+    let first = admin.get("/admin/v1/connections?limit=1").await;
+    let next = first.json["next_cursor"].as_str().unwrap().to_owned();
+    let second = admin.get(&format!("/admin/v1/connections?limit=1&cursor={next}")).await;
+    assert_eq!(second.json.get("next_cursor"), None);
+    let pages = [first, second].map(|page| ids(&page, "connections", "connection_id")).concat();
+    assert!(all.len() == 2 && pages == all && all.is_sorted(), "{all:?} {pages:?}");
+    let reply = admin.get(&format!("/admin/v1/connections?key={}", encoded(&key))).await;
+    let [row] = &reply.json["connections"].as_array().unwrap()[..] else { panic!("{}", reply.text) };
+    assert_eq!((&row["public_key"], &row["fingerprint"]), (&json!(key), &json!(key[..8])));
+    assert_eq!((&row["address"], &row["inflight"]), (&json!("127.0.0.1"), &json!(0)));
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    assert!(u128::from(row["since_ms"].as_u64().unwrap()).abs_diff(now) < 60_000);
+
+    let (mut banks, mut shops) = (server.backend().await.with_token(&bank), server.backend().await.with_token(&shop));
+    let durable = ask_durably(&mut banks, &key, "c2VjcmV0").await;
+    let away =
+        ask_durably(&mut shops, "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "eA==").await;
+    let asking = tokio::spawn(async move { shops.ask(&others.parse().unwrap(), b"secret").await });
+    assert_eq!(wallet.expect_request().await.request_id.to_string(), durable);
+    let found = within("three requests", async {
+        loop {
+            let reply = admin.get("/admin/v1/requests").await;
+            if reply.json["requests"].as_array().unwrap().len() == 3 {
+                return reply;
+            }
+        }
+    })
+    .await;
+    assert!(!found.text.contains("secret") && !found.text.contains("c2VjcmV0"), "{}", found.text);
+    let rows: Vec<Value> = found.json["requests"].as_array().unwrap().clone();
+    let row = |id: &str| rows.iter().find(|row| row["request_id"] == id).unwrap();
+    let expected = [
+        ("requester_id", json!("bank")),
+        ("requester", json!("Example Bank")),
+        ("public_key", json!(key)),
+        ("durable", json!(true)),
+        ("message_bytes", json!(6)),
+        ("connections", json!([row_connection(&mut admin, &key).await])),
+    ];
+    for (field, value) in expected {
+        assert_eq!(row(&durable)[field], value, "{field}");
+    }
+    assert!(["delivered", "received"].contains(&row(&durable)["state"].as_str().unwrap()));
+    assert_eq!((&row(&away)["state"], &row(&away)["connections"]), (&json!("queued"), &json!([])));
+    let of = async |admin: &mut Backend, query: &str| {
+        ids(&admin.get(&format!("/admin/v1/requests?{query}")).await, "requests", "request_id")
+    };
+    assert_eq!(of(&mut admin, &format!("key={}", encoded(&key))).await, [durable.as_str()]);
+    assert_eq!(of(&mut admin, "requester=bank").await, [durable.as_str()]);
+    assert_eq!(of(&mut admin, "requester=a%20shop").await.len(), 2);
+    assert!(of(&mut admin, &format!("requester=a%20shop&key={}", encoded(&key))).await.is_empty());
+    let (mut seen, mut cursor) = (BTreeSet::new(), String::new());
+    for _ in 0..3 {
+        let page = admin.get(&format!("/admin/v1/requests?limit=1{cursor}")).await;
+        seen.extend(ids(&page, "requests", "request_id"));
+        cursor = page.json["next_cursor"].as_str().map(|next| format!("&cursor={next}")).unwrap_or_default();
+    }
+    assert!(seen.len() == 3 && cursor.is_empty());
+
+    let status = admin.get("/admin/v1/status").await.json;
+    assert_eq!(
+        (&status["introduced"], &status["open_requests"], &status["draining"]),
+        (&json!(2), &json!(3), &json!(false))
+    );
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+    assert!(status["store"]["kind"] == "sqlite" || status["cluster"]["database_connected"] == true, "{status}");
+
+    drop((wallet, other));
+    // Nobody waits for its answer any more.
+    asking.abort();
+    for id in [&durable, &away] {
+        let mut backend = server.backend().await.with_token(if id == &durable { &bank } else { &shop });
+        assert_eq!(backend.call(Method::DELETE, &format!("/v1/requests/{id}")).await.json["state"], "cancelled");
+    }
+    server.finish(admin).await;
+}
+
+async fn row_connection(admin: &mut Backend, key: &str) -> String {
+    let reply = admin.get(&format!("/admin/v1/connections?key={}", encoded(key))).await;
+    ids(&reply, "connections", "connection_id").pop().unwrap()
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_with_its_name() {
+    let server = TestServer::with(local).await;
+    let mut admin = server.administrator().await;
+    for (path, named) in [
+        ("connections?limit=0", "limit"),
+        ("connections?limit=1001", "limit"),
+        ("connections?limit=x", "limit"),
+        ("connections?cursor=x", "cursor"),
+        ("requests?requester=", "requester"),
+        ("requests?requestor=bank", "requestor"),
+        ("requests?key=%ff", "UTF-8"),
+        ("requests?limit=1&limit=2", "limit"),
+        ("status?x", "x"),
+    ] {
+        let reply = admin.get(&format!("/admin/v1/{path}")).await;
+        assert_eq!(reply.code(), (400, "malformed"), "{path}: {}", reply.text);
+        assert!(reply.json["detail"].as_str().unwrap().contains(named), "{path}: {}", reply.text);
+    }
+    assert_eq!(admin.get("/admin/v1/requests?key=x").await.code(), (400, "invalid_public_key"));
+    for path in ["/admin/v1/", "/admin/v1/status/", "/admin/v1/connections/x", "/admin", "/", "/ws", "/v1/send_to_sign"]
+    {
+        assert_eq!(admin.get(path).await.code(), (404, "not_found"), "{path}");
+    }
+    let reply = admin.call(Method::DELETE, "/admin/v1/status").await;
+    assert_eq!((reply.code(), &reply.headers["allow"]), ((405, "method_not_allowed"), &"GET, HEAD".parse().unwrap()));
+    assert_eq!(
+        server.backend().await.get("/admin/v1/status").await.code(),
+        (404, "not_found"),
+        "not on the public one"
+    );
+    server.finish(admin).await;
+}
+
+#[tokio::test]
+async fn no_page_and_nobody_without_the_token_gets_in() {
+    let server = TestServer::with(local).await;
+    let reply = server.administrator().await.with_host("evil.example").get("/admin/v1/status").await;
+    assert_eq!(reply.code(), (403, "host_not_allowed"));
+    let mut admin = server.administrator().await;
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:8080"] {
+        let reply = admin.get_with("/admin/v1/status", &[("origin", origin)]).await;
+        assert_eq!(reply.code(), (403, "host_not_allowed"), "{origin}");
+    }
+    server.finish(admin).await;
+
+    let ((token, entry), (requesters, other)) = (generated("Ann"), generated("Example Bank"));
+    let server = TestServer::with(|settings| {
+        local(settings);
+        settings.admin_token = vec![entry];
+        settings.token = vec![other];
+    })
+    .await;
+    let mut nobody = server.administrator().await;
+    assert_eq!(nobody.get("/admin/v1/status").await.code(), (401, "unauthorized"));
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(nobody.get(path).await.status, 200, "{path}");
+    }
+    let reply = server.administrator().await.with_token(&requesters).get("/admin/v1/status").await;
+    assert_eq!(reply.code(), (401, "unauthorized"), "a requester is no administrator");
+    let mut ann = server.administrator().await.with_token(&token);
+    assert_eq!(ann.get("/admin/v1/status").await.status, 200);
+    let reply = server.backend().await.with_token(&token).get("/v1/signers/x").await;
+    assert_eq!(reply.code(), (401, "unauthorized"), "and an administrator no requester");
+    server.finish(ann).await;
+}
+
+fn generated(name: &str) -> (String, TokenEntry) {
+    Tokens::generate(name, None).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_would_let_anybody_in_does_not_start() {
+    let bound = "127.0.0.1:1".parse().unwrap();
+    let (_, entry) = generated("a");
+    let assembled = |change: &dyn Fn(&mut Settings)| {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        settings.assemble(bound).map(|_| ())
+    };
+    let open = assembled(&|settings| settings.admin_listen = Some("0.0.0.0:0".parse().unwrap()));
+    assert!(matches!(open, Err(SettingsError::OpenAdmin(_))));
+    let closed = assembled(&|settings| {
+        settings.admin_listen = Some("0.0.0.0:0".parse().unwrap());
+        settings.admin_token = vec![entry.clone()];
+    });
+    assert!(closed.is_ok());
+    let nowhere = assembled(&|settings| settings.admin_token = vec![entry.clone()]);
+    assert!(matches!(nowhere, Err(SettingsError::AdminTokenWithoutListen)));
+    let both = assembled(&|settings| {
+        local(settings);
+        (settings.token, settings.admin_token) = (vec![entry.clone()], vec![entry.clone()]);
+    });
+    assert!(matches!(both, Err(SettingsError::Token(_))));
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("nowhere/admin.sock").to_str().unwrap().to_owned();
+    let error =
+        assembled(&|settings| settings.admin_listen = Some(elsewhere.parse().unwrap())).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("--admin-listen unix:{elsewhere}: ")), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_house_and_a_stop_lock_no_administrator_out() {
+    let server = TestServer::with(|settings| {
+        local(settings);
+        settings.max_connections = Some(1);
+    })
+    .await;
+    let mut admin = server.administrator().await;
+    let wallet = server.wallet(1).await;
+    assert_eq!(server.backend().await.get("/v1/signers/x").await.code(), (503, "overloaded"));
+    let status = admin.get("/admin/v1/status").await;
+    assert_eq!((status.status.as_u16(), &status.json["tcp_connections"]), (200, &json!(1)));
+    let metrics = server.administrator().await.get("/metrics").await;
+    assert!(metrics.text.contains("\ncountersign_introduced_connections 1\n"), "{}", metrics.text);
+
+    // It waits for a request that somebody waits for.
+    drop(wallet);
+    eventually("a free place", || server.service.connections() == 0).await;
+    let mut wallet = server.wallet(1).await;
+    let service = server.service.clone();
+    let key = wallet.public_key();
+    let asking = tokio::spawn(async move {
+        let key = countersign_server::protocol::PublicKey::admit(key).unwrap();
+        service.send_to_sign(&key, b"hello").await.map(|_| ())
+    });
+    let request = wallet.expect_request().await;
+    let stopping = server.stop();
+    let draining = within("draining", async {
+        loop {
+            let status = admin.get("/admin/v1/status").await;
+            if status.json["draining"] == true {
+                return status;
+            }
+        }
+    })
+    .await;
+    assert_eq!(draining.json["open_requests"], 1);
+    assert_eq!(admin.get("/readyz").await.code(), (503, "draining"));
+    wallet.send(&wallet.answer(&request)).await;
+    assert_eq!(within("the answer", asking).await.unwrap(), Ok(()));
+    within("the end", stopping).await.unwrap();
+}
+
+/// The command, as an operator runs it.
+async fn countersign(arguments: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } =
+        within("the command's end", ServerProcess::command(arguments).output()).await.unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+async fn admin(socket: &Path, arguments: &[&str]) -> (i32, String, String) {
+    countersign(&[&["admin", "--admin", socket.to_str().unwrap()], arguments].concat()).await
+}
+
+#[tokio::test]
+async fn the_command_speaks_to_a_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("admin.sock");
+    let config = folder.path().join("countersign.toml");
+    fs::write(&config, format!("admin_listen = {:?}\n", socket.to_str().unwrap())).unwrap();
+    let config = config.to_str().unwrap();
+    let server = ServerProcess::start(&["--config", config]).await;
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 1).await;
+    let key = wallet.public_key().to_string();
+
+    let (status, said, error) = countersign(&["--config", config, "admin", "status"]).await;
+    assert!(status == 0 && said.contains("\nintroduced: 1\n"), "{said}{error}");
+    let (status, said, error) = admin(&socket, &["connections"]).await;
+    assert_eq!(status, 0, "{error}");
+    let lines: Vec<_> = said.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("KEY  ") && lines[1].starts_with(&key), "{said}");
+    let (_, said, _) = admin(&socket, &["--json", "connections", "--key", &key]).await;
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["public_key"], key);
+    let (_, said, _) = admin(&socket, &["requests", "--requester", "nobody"]).await;
+    assert_eq!(said.lines().count(), 1, "{said}");
+
+    let (status, _, error) = admin(&socket, &["requests", "--requester", ""]).await;
+    assert!(status == 1 && error.contains("(malformed)"), "{error}");
+    let (status, _, error) = countersign(&["admin", "status"]).await;
+    assert!(status == 1 && error.contains("--admin"), "{error}");
+    let (status, _, error) = admin(&folder.path().join("other.sock"), &["status"]).await;
+    assert!(status == 3 && error.contains("other.sock"), "{error}");
+    assert_eq!(admin(&socket, &["unheard-of"]).await.0, 2);
+    let public = format!("http://{}", server.address);
+    let (status, _, error) = countersign(&["admin", "--admin", &public, "status"]).await;
+    assert!(status == 1 && error.contains("(not_found)"), "{error}");
+
+    drop(wallet);
+    server.signal("TERM").await;
+    let log = server.wait().await;
+    assert!(log.contains("administrators may connect address=unix:"), "{log}");
+    // What it leaves behind is no obstacle to the next.
+    let server = ServerProcess::start(&["--config", config]).await;
+    assert_eq!(admin(&socket, &["status"]).await.0, 0);
+    server.kill().await;
+}
+
+#[tokio::test]
+async fn the_command_has_its_token_from_a_file_or_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, said, _) = countersign(&["token", "--admin", "Ann"]).await;
+    assert_eq!(status, 0);
+    let token = said.lines().find(|line| line.starts_with("  cs_")).unwrap().trim().to_owned();
+    let table = said.split_once("[[admin_token]]").unwrap().1;
+    assert!(!table.contains("id ="), "{said}");
+    let (config, file) = (folder.path().join("countersign.toml"), folder.path().join("token"));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    fs::write(&config, format!("admin_listen = \"{port}\"\n[[admin_token]]{table}")).unwrap();
+    fs::write(&file, format!("{token}\n")).unwrap();
+    let config = config.to_str().unwrap();
+    let server = ServerProcess::start(&["--config", config]).await;
+    let status = ["--config", config, "admin", "status"];
+    let (code, _, error) = countersign(&status).await;
+    assert!(code == 1 && error.contains("(unauthorized)"), "{error}");
+    let with_file = ["--config", config, "admin", "--token-file", file.to_str().unwrap(), "status"];
+    assert_eq!(countersign(&with_file).await.0, 0);
+    let mut command = ServerProcess::command(&status);
+    command.env("COUNTERSIGN_ADMIN_TOKEN", &token);
+    assert!(within("the command's end", command.status()).await.unwrap().success());
+    server.signal("TERM").await;
+    let log = server.wait().await;
+    assert!(!log.contains(&token), "{log}");
+}
