@@ -65,6 +65,7 @@ pub struct Conversation<'a> {
     session: Session,
     key: Option<Arc<PublicKey>>,
     frames: FrameRate,
+    write_timeout: Duration,
     /// What the last frame costs and is not paid yet, and when to try again. Until then nothing more is read.
     owed: Option<(NonZeroU32, Instant)>,
 }
@@ -75,9 +76,12 @@ impl<'a> Conversation<'a> {
     pub fn begin(service: &'a SigningService, new: NewConnection) -> Option<(Self, Inbox, Todo)> {
         let NewConnection { id, challenge, client: Client { origin, address }, now } = new;
         let (guard, inbox) = service.connect(id, address)?;
-        let (session, challenge) = Session::new(service.rules(), origin, challenge, now);
-        let frames = FrameRate::new(service.config().frames_per_second, service.clock());
-        let conversation = Self { service, guard, session, key: None, frames, owed: None };
+        // Once, so that the connection keeps to one set of rules.
+        let config = service.config();
+        let (session, challenge) = Session::new(config.session(), origin, challenge, now);
+        let frames = FrameRate::new(config.frames_per_second, service.clock());
+        let write_timeout = config.write_timeout;
+        let conversation = Self { service, guard, session, key: None, frames, write_timeout, owed: None };
         let first = conversation.send(&challenge);
         Some((conversation, inbox, first))
     }
@@ -94,7 +98,7 @@ impl<'a> Conversation<'a> {
 
     /// The longest one write may take.
     pub fn write_timeout(&self) -> Duration {
-        self.service.config().write_timeout
+        self.write_timeout
     }
 
     /// When [`Conversation::handle_timeout`] is due.
@@ -210,7 +214,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn introduce(&mut self, introduced: Introduced) -> Todo {
-        match self.service.introduce(self.guard.id, &introduced) {
+        match self.service.introduce(self.guard.id, &introduced, self.session.heartbeat()) {
             Ok(welcome) => {
                 self.key = Some(introduced.key);
                 self.send(&ServerFrame::Welcome(welcome))

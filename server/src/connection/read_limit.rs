@@ -3,27 +3,32 @@
 use countersign_protocol::limits::MAX_INTRODUCTION_FRAME_BYTES;
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 /// The most bytes of one message: little until the wallet has introduced itself. Clones are the same limit.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadLimit {
-    now: Arc<AtomicUsize>,
-    of_introduced: usize,
+    is_lifted: Arc<AtomicBool>,
+    of_introduced: Arc<AtomicUsize>,
 }
 
 impl ReadLimit {
-    /// That of a connection which may send messages of so many bytes once it has introduced itself.
-    pub(crate) fn new(of_introduced: usize) -> Self {
-        Self { now: Arc::new(AtomicUsize::new(MAX_INTRODUCTION_FRAME_BYTES.min(of_introduced))), of_introduced }
+    /// That of a connection which may send messages of so many bytes, as of then, once it has introduced itself.
+    pub(crate) fn new(of_introduced: Arc<AtomicUsize>) -> Self {
+        Self { is_lifted: Arc::default(), of_introduced }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.now.load(Ordering::Relaxed)
+        let of_introduced = self.of_introduced.load(Ordering::Relaxed);
+        if self.is_lifted.load(Ordering::Relaxed) {
+            of_introduced
+        } else {
+            MAX_INTRODUCTION_FRAME_BYTES.min(of_introduced)
+        }
     }
 
     pub(super) fn lift(&self) {
-        self.now.store(self.of_introduced, Ordering::Relaxed);
+        self.is_lifted.store(true, Ordering::Relaxed);
     }
 }

@@ -100,9 +100,14 @@ impl Account {
         self.of_key.entry(record.public_key).or_default().add(bytes);
         // Where one may take all there is, nobody asks what each takes.
         if capacity.has_shares() {
-            self.of_requester.entry(record.requester_id.clone()).or_default().add(bytes);
-            self.of_both.entry((record.requester_id.clone(), record.public_key)).or_default().add(bytes);
+            self.add_share(record);
         }
+    }
+
+    fn add_share(&mut self, record: &Record) {
+        let bytes = record.message.len();
+        self.of_requester.entry(record.requester_id.clone()).or_default().add(bytes);
+        self.of_both.entry((record.requester_id.clone(), record.public_key)).or_default().add(bytes);
     }
 
     /// It holds nothing any more.
@@ -113,6 +118,23 @@ impl Account {
         if capacity.has_shares() {
             remove(self.of_requester.entry(record.requester_id.clone()), bytes);
             remove(self.of_both.entry((record.requester_id.clone(), record.public_key)), bytes);
+        }
+    }
+
+    /// Counts by another capacity from now on what all this holds.
+    pub(super) fn change<'a>(
+        &mut self,
+        before: &Capacity,
+        capacity: &Capacity,
+        held: impl Iterator<Item = &'a Record>,
+    ) {
+        if before.has_shares() == capacity.has_shares() {
+            return;
+        }
+        self.of_requester.clear();
+        self.of_both.clear();
+        if capacity.has_shares() {
+            held.for_each(|record| self.add_share(record));
         }
     }
 

@@ -35,7 +35,7 @@ impl<T, W> Dispatcher<T, W> {
         let more = ids.iter().filter(|id| !inflight.contains(id)).count();
         // One that has just been let go, since it takes nothing, has no places any more.
         let is_there = self.registry.holder(connection).is_some();
-        let has_room = is_there && (more == 0 || inflight.len() + more <= self.capacity.max_inflight);
+        let has_room = is_there && (more == 0 || inflight.len() + more <= self.max_inflight_of(connection));
         if has_room {
             for id in ids {
                 self.open_requests.engage(connection, *id);

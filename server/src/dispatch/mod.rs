@@ -240,7 +240,7 @@ impl<T, W> Dispatcher<T, W> {
     /// Takes in a connection that has not introduced itself; false while draining.
     pub(crate) fn connect(&mut self, id: ConnectionId, handle: T, arrival: Arrival) -> bool {
         if !self.draining {
-            self.registry.add(id, handle, Place::Here, arrival);
+            self.registry.add(id, handle, Place::Here, arrival, self.capacity.max_inflight);
         }
         !self.draining
     }
@@ -255,7 +255,8 @@ impl<T, W> Dispatcher<T, W> {
         now: Timestamp,
     ) {
         // Its own node knows where it comes from.
-        self.registry.add(id, handle, Place::Elsewhere, Arrival { address: None, at: now });
+        // Its own node, too, knows how many requests it may have.
+        self.registry.add(id, handle, Place::Elsewhere, Arrival { address: None, at: now }, usize::MAX);
         // A stranger that has proven its key, of which there may be as many as other nodes allow, is refused by nothing.
         if self.registry.introduce(id, key, device, true, usize::MAX).is_ok() {
             self.deliver_to(id, now);
@@ -301,6 +302,8 @@ impl<T, W> Dispatcher<T, W> {
         now: Timestamp,
     ) -> Result<(), Refused> {
         let displaced = self.registry.introduce(id, key, device, proven, self.capacity.max_connections_per_key)?;
+        // What its wallet is told now holds for as long as it is there.
+        self.registry.set_max_inflight(id, self.max_inflight_of(id));
         self.steps.push(now, Step::Introduced { public_key: key, wallet: self.registry.wallet(id), proven });
         for connection in displaced {
             self.effects.push_back(Effect::Close { to: connection, close: superseded() });

@@ -1,7 +1,7 @@
 //! The open requests, found by id, by key, by connection and by deadline.
 
 use super::open_request::OpenRequest;
-use crate::time::Timestamp;
+use crate::{record::Record, time::Timestamp};
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
 use std::collections::{BTreeSet, HashMap, hash_map::Entry};
@@ -76,6 +76,11 @@ impl<W> OpenRequests<W> {
     #[cfg(feature = "http")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &OpenRequest<W>> {
         self.by_id.values()
+    }
+
+    /// Those of all, in no order.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.by_id.values().map(|open| open.record.as_ref())
     }
 
     pub(crate) fn insert(&mut self, open: OpenRequest<W>) {

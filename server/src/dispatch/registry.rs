@@ -2,7 +2,12 @@
 
 use crate::{steps::WalletConnection, time::Timestamp};
 use countersign_protocol::{ConnectionId, Device, PublicKeyBytes};
-use std::{collections::HashMap, mem, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    mem,
+    net::IpAddr,
+    sync::Arc,
+};
 
 /// A connection that holds a key. Removed by its id, never by the key: an old socket's end must not take a newer
 /// connection with it.
@@ -36,6 +41,8 @@ struct Connection<T> {
     handle: T,
     place: Place,
     arrival: Arrival,
+    /// How many requests may be open on it, as it was told.
+    max_inflight: usize,
     /// The key it has introduced itself with.
     key: Option<PublicKeyBytes>,
     /// It holds that key, until it is closed.
@@ -128,6 +135,23 @@ impl<T> Registry<T> {
         self.connections.iter().filter(|(_, held)| held.place == Place::Here)
     }
 
+    /// How many requests a connection may have open, as it was told; none on one that is not there.
+    pub(crate) fn max_inflight(&self, connection: ConnectionId) -> usize {
+        self.connections.get(&connection).map_or(0, |connection| connection.max_inflight)
+    }
+
+    /// Notes how many its wallet is told of.
+    pub(crate) fn set_max_inflight(&mut self, connection: ConnectionId, max_inflight: usize) {
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection.max_inflight = max_inflight;
+        }
+    }
+
+    /// All connections that hold a key, on whatever node.
+    pub(crate) fn all_holding(&self) -> BTreeSet<ConnectionId> {
+        self.holders.values().flatten().map(|holder| holder.connection).collect()
+    }
+
     /// How many connections of this node hold a key.
     #[cfg(feature = "http")]
     pub(crate) fn holding_here(&self, key: &PublicKeyBytes) -> usize {
@@ -156,9 +180,16 @@ impl<T> Registry<T> {
     }
 
     /// Adds a connection that has not introduced itself yet.
-    pub(crate) fn add(&mut self, connection: ConnectionId, handle: T, place: Place, arrival: Arrival) {
+    pub(crate) fn add(
+        &mut self,
+        connection: ConnectionId,
+        handle: T,
+        place: Place,
+        arrival: Arrival,
+        max_inflight: usize,
+    ) {
         self.here += usize::from(place == Place::Here);
-        let new = Connection { handle, place, arrival, key: None, holds: false, device: None };
+        let new = Connection { handle, place, arrival, max_inflight, key: None, holds: false, device: None };
         if let Some(earlier) = self.connections.insert(connection, new) {
             self.here -= usize::from(earlier.place == Place::Here);
         }
@@ -241,7 +272,7 @@ mod tests {
     fn registry() -> Registry<u8> {
         let mut registry = Registry::default();
         for n in 1..=4 {
-            registry.add(id(n), n, Place::Here, Arrival { address: None, at: Timestamp::from_millis(0) });
+            registry.add(id(n), n, Place::Here, Arrival { address: None, at: Timestamp::from_millis(0) }, 8);
         }
         registry
     }

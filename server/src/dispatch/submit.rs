@@ -1,7 +1,7 @@
 //! The backends' side: asking, and having what must outlive the process written down first.
 
 use super::{
-    Dispatcher,
+    Capacity, Dispatcher,
     accepting::Accepting,
     effect::{Accepted, Effect, Ticket},
     open_request::OpenRequest,
@@ -139,6 +139,26 @@ impl<T, W> Dispatcher<T, W> {
         self.deliver(&holding, &ids, now);
     }
 
+    /// How many requests there may be on a connection that comes now.
+    pub(crate) fn max_inflight(&self) -> usize {
+        self.capacity.max_inflight
+    }
+
+    /// How many there may be on this one: as many as now, and no more than its wallet was told.
+    pub(crate) fn max_inflight_of(&self, connection: ConnectionId) -> usize {
+        self.capacity.max_inflight.min(self.registry.max_inflight(connection))
+    }
+
+    /// Goes by another capacity. What is held stays, though it be more than is allowed now; nothing is added to it.
+    pub(crate) fn set_capacity(&mut self, capacity: Capacity, now: Timestamp) {
+        let accepting = self.accepting.values().flat_map(|accepting| &accepting.records);
+        let held = self.open_requests.records().chain(accepting);
+        self.account.change(&self.capacity, &capacity, held);
+        self.capacity = capacity;
+        // Where there is more room now, somebody may have waited for it.
+        self.deliver_to_all(self.registry.all_holding(), now);
+    }
+
     fn check_room(&self, first: &Record, requests: usize, bytes: usize) -> Result<(), SigningError> {
         if self.draining {
             return Err(SigningError::Draining);
@@ -164,7 +184,8 @@ impl<T, W> Dispatcher<T, W> {
     /// Whether a connection may have so many requests more, and of this requester.
     pub(super) fn has_room(&self, connection: ConnectionId, requester: &RequesterId, requests: usize) -> bool {
         let inflight = self.open_requests.inflight(connection);
-        let (most, share) = (self.capacity.max_inflight, self.capacity.share(self.capacity.max_inflight));
+        let most = self.max_inflight_of(connection);
+        let share = self.capacity.share(most);
         if inflight.len() + requests <= share {
             return true;
         }

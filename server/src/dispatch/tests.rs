@@ -813,6 +813,53 @@ fn one_requester_leaves_room_for_the_others() {
     assert_eq!((requesters.len(), modest), (6, 2));
 }
 
+/// What is held stays, and counts: by a capacity that has shares, too, of whatever was taken before.
+#[test]
+fn another_capacity_holds_for_what_comes_and_lets_what_is_there_be() {
+    let mut world = World::with(4);
+    world.introduce(1, None);
+    let of = |n, requester: &str| Record {
+        requester_id: requester.parse().unwrap(),
+        requester: requester.parse().unwrap(),
+        ..record(n)
+    };
+    let before = world.dispatcher.capacity;
+    for n in 0..3 {
+        world.dispatcher.ask(plain([of(n, "Greedy")]), world.now).unwrap();
+    }
+    world.dispatcher.ask_durably(vec![of(3, "Greedy")], None, true).unwrap();
+    assert_eq!(world.delivered().len(), 3);
+    let ask = |world: &mut World, n, requester| world.dispatcher.ask(plain([of(n, requester)]), world.now);
+    let set = |world: &mut World, capacity| world.dispatcher.set_capacity(capacity, world.now);
+
+    set(&mut world, Capacity { max_pending: 4, ..before });
+    assert_eq!(ask(&mut world, 9, "Modest"), Err(SigningError::Overloaded));
+    set(&mut world, Capacity { max_pending: 8, max_share_percent: 50, ..before });
+    assert_eq!(
+        ask(&mut world, 9, "Greedy"),
+        Err(SigningError::RequesterLimit),
+        "one that is being written counts as well"
+    );
+    assert_eq!(ask(&mut world, 9, "Modest"), Ok(()));
+    set(&mut world, Capacity { max_inflight: 1, ..before });
+    assert_eq!(ask(&mut world, 10, "Modest"), Err(SigningError::TooManyInflight));
+    // Four were told, and there are four.
+    set(&mut world, Capacity { max_inflight: 64, ..before });
+    assert_eq!(ask(&mut world, 10, "Modest"), Err(SigningError::TooManyInflight));
+    // Whoever waited for room has it.
+    world.dispatcher.handle_written(Ticket::Accept(request(3)), Ok(Written::Done), world.now);
+    world.effects();
+    set(&mut world, Capacity { max_inflight: 1, ..before });
+    for n in [0, 1, 2, 9] {
+        world.dispatcher.cancel(request(n), EndedBy::Requester, world.now);
+    }
+    assert_eq!(world.delivered().len(), 1, "the one that waited");
+    world.dispatcher.cancel(request(3), EndedBy::Requester, world.now);
+    world.dispatcher.handle_written(Ticket::End(request(3)), Ok(Written::Done), world.now);
+    world.effects();
+    world.assert_empty();
+}
+
 #[test]
 fn what_was_written_too_late_is_shown_to_nobody() {
     let mut world = World::connected(&[1]);

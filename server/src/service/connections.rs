@@ -7,20 +7,20 @@ use super::{
 };
 use crate::{
     dispatch::{Arrival, Check, Refused, Verdict},
-    session::{Close, Introduced, Rules, close_code},
+    session::{Close, Introduced, close_code},
     steps::why,
 };
 use countersign_protocol::{
     AckOutcome, ClientFrame, ConnectionId, GoodbyeReason, PublicKey, RequestCancel, RequestId, RequestStatus,
-    ServerFrame, SignReject, SignResponse, Signable, Welcome, WelcomeLimits,
+    ServerFrame, SignReject, SignResponse, Signable, Welcome, WelcomeLimits, limits::MAX_MESSAGE_BYTES,
 };
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 impl SigningService {
     /// Takes in a connection that has not introduced itself; `None` while draining.
     pub(crate) fn connect(&self, id: ConnectionId, address: Option<IpAddr>) -> Option<(ConnectionGuard, Inbox)> {
-        let (mailbox, inbox) = Mailbox::new(self.config().max_inflight);
         let mut state = self.state();
+        let (mailbox, inbox) = Mailbox::new(state.dispatcher.max_inflight());
         if !state.dispatcher.connect(id, Handle::Here(mailbox), Arrival { address, at: self.now() }) {
             return None;
         }
@@ -28,18 +28,20 @@ impl SigningService {
         Some((ConnectionGuard { service: self.clone(), id }, inbox))
     }
 
-    pub(crate) fn rules(&self) -> Arc<Rules> {
-        Arc::clone(&self.0.rules)
-    }
-
     /// Registers a connection under its key. The requests it is sent wait in its mailbox, behind the welcome.
-    pub(crate) fn introduce(&self, id: ConnectionId, introduced: &Introduced) -> Result<Welcome, Refused> {
+    pub(crate) fn introduce(
+        &self,
+        id: ConnectionId,
+        introduced: &Introduced,
+        heartbeat: Duration,
+    ) -> Result<Welcome, Refused> {
         let config = self.config();
         let (key, device) = (introduced.key.to_bytes(), introduced.device.clone());
         let superseded = || Close::goodbye(GoodbyeReason::Superseded, config.reconnect_after, close_code::NORMAL);
         let now = self.now();
         let mut state = self.state();
         let result = state.dispatcher.introduce(id, key, device, introduced.proven, superseded, now);
+        let max_inflight = state.dispatcher.max_inflight_of(id);
         if result.is_ok() {
             self.announce(&state, id);
             self.0.changed.notify_waiters();
@@ -47,8 +49,9 @@ impl SigningService {
         self.carry_out(state, now);
         result.map(|()| Welcome {
             connection_id: id,
-            heartbeat_ms: u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX),
-            limits: WelcomeLimits { max_message_bytes: config.max_message_bytes, max_inflight: config.max_inflight },
+            heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
+            // What there may be by then: the wallet holds the server to it for as long as the connection lasts.
+            limits: WelcomeLimits { max_message_bytes: MAX_MESSAGE_BYTES, max_inflight },
         })
     }
 

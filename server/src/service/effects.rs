@@ -46,7 +46,7 @@ impl SigningService {
             }
         }
         self.0.metrics.pending.set(gauge(state.dispatcher.pending()));
-        state.dispatcher.steps.with_progress = step_log::wants_progress() || self.0.config.observers.want_progress();
+        state.dispatcher.steps.with_progress = step_log::wants_progress() || self.0.observers.want_progress();
         let (steps, unanswered) = (state.dispatcher.steps.take(), mem::take(&mut state.unanswered));
         drop(state);
         for (at, step) in steps {
@@ -198,7 +198,7 @@ impl SigningService {
     fn report(&self, at: Timestamp, step: &Step) {
         self.count(step);
         step_log::log(step);
-        self.0.config.observers.observe(at.moved(self.0.clock.ahead()), step);
+        self.0.observers.observe(at.moved(self.0.clock.ahead()), step);
     }
 
     fn count(&self, step: &Step) {

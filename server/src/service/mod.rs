@@ -3,6 +3,7 @@
 mod clock;
 mod cluster;
 mod connections;
+mod current;
 mod durable;
 mod effects;
 mod handle;
@@ -12,6 +13,7 @@ mod listing;
 mod mailbox;
 #[cfg(feature = "http")]
 mod progress;
+mod reconfigure;
 #[cfg(feature = "http")]
 mod snapshot;
 mod step_log;
@@ -35,16 +37,20 @@ use crate::{
     error::SigningError,
     metrics::Metrics,
     record::{PhaseTimes, Record},
-    session::{Close, Rules, close_code},
+    session::{Close, close_code},
+    steps::Observers,
     storage::{Loaded, Storage},
     time::{Clock, Timestamp},
 };
 use cluster::Cluster;
-use countersign_protocol::{ApprovedBy, ConnectionId, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature};
+use countersign_protocol::{
+    ApprovedBy, ConnectionId, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature, limits::frame_bytes,
+};
+use current::Current;
 use handle::Handle;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicUsize},
     time::Duration,
 };
 use tokio::sync::{Notify, oneshot, watch};
@@ -84,8 +90,11 @@ pub struct SigningService(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    config: Config,
-    rules: Arc<Rules>,
+    /// What is gone by now: replaced as a whole, read once for whatever begins.
+    rules: RwLock<Arc<Current>>,
+    observers: Observers,
+    /// How long a wallet's frame may be: as an answer to the longest message that was allowed since the start.
+    longest_frame: Arc<AtomicUsize>,
     metrics: Metrics,
     clock: Clock,
     /// Keeps what has to outlive the process; none where nothing has to.
@@ -177,8 +186,9 @@ impl SigningService {
             watchers: HashMap::new(),
         };
         let service = Self(Arc::new(Inner {
-            rules: Arc::new(config.rules()),
-            config,
+            observers: config.observers.clone(),
+            longest_frame: Arc::new(AtomicUsize::new(frame_bytes(config.max_message_bytes))),
+            rules: RwLock::new(Arc::new(Current::from(config))),
             metrics,
             clock,
             store,
@@ -236,7 +246,7 @@ impl SigningService {
             self.send_wallets_away(time_limit)
         );
         self.finish_drain();
-        self.until(self.0.config.write_timeout, |state| state.dispatcher.connections() == 0).await;
+        self.until(self.config().write_timeout, |state| state.dispatcher.connections() == 0).await;
     }
 
     pub(crate) fn begin_drain(&self) {
@@ -258,10 +268,6 @@ impl SigningService {
         let State { dispatcher, cluster, unanswered, acceptances, watchers } = &*self.state();
         let is_idle = cluster.as_ref().is_none_or(Cluster::is_idle) && unanswered.is_empty();
         dispatcher.is_idle() && is_idle && acceptances.is_empty() && watchers.is_empty()
-    }
-
-    pub(crate) fn config(&self) -> &Config {
-        &self.0.config
     }
 
     /// Whether durable requests are taken.
@@ -290,7 +296,7 @@ impl SigningService {
     }
 
     pub(crate) fn goodbye(&self) -> Close {
-        Close::goodbye(GoodbyeReason::Shutdown, self.0.config.reconnect_after, close_code::SERVICE_RESTART)
+        Close::goodbye(GoodbyeReason::Shutdown, self.config().reconnect_after, close_code::SERVICE_RESTART)
     }
 
     async fn until(&self, time_limit: Duration, holds: impl Fn(&State) -> bool) {

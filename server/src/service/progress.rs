@@ -68,7 +68,7 @@ mod tests {
         let key = PublicKey::admit(SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes().into()).unwrap();
         let (guard, _inbox) = service.connect(ConnectionId::from_random_bytes([1; 16]), None).unwrap();
         let introduced = Introduced { key: Arc::new(key.clone()), device: None, proven: true };
-        service.introduce(guard.id, &introduced).unwrap();
+        service.introduce(guard.id, &introduced, Duration::from_secs(20)).unwrap();
         let message = Message::try_from(b"hello".to_vec()).unwrap();
         let mut waiting = pin!(service.request(key.to_bytes(), message).timeout(Duration::from_secs(5)).send());
         assert!(timeout(Duration::ZERO, &mut waiting).await.is_err(), "it is asked once and left alone");

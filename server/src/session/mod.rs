@@ -97,6 +97,11 @@ impl Session {
         (session, ServerFrame::Challenge(ChallengeFrame { challenge }))
     }
 
+    /// The silence after which the wallet is pinged.
+    pub(crate) fn heartbeat(&self) -> Duration {
+        self.rules.heartbeat
+    }
+
     /// Takes a text frame.
     pub(crate) fn handle_text(&mut self, text: &str, now: Instant) -> Action {
         self.handle_activity(now);

@@ -64,6 +64,8 @@ pub enum Seen {
     LookedUp,
     Watched,
     ClockSet,
+    LimitsLowered,
+    LimitsRaised,
     DiskRecovered,
     Slept,
     DeviceClockSet,
@@ -92,7 +94,7 @@ pub enum Seen {
     LookedUpInVain,
 }
 
-const ALL: [Seen; 84] = [
+const ALL: [Seen; 86] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -151,6 +153,8 @@ const ALL: [Seen; 84] = [
     Seen::LookedUp,
     Seen::Watched,
     Seen::ClockSet,
+    Seen::LimitsLowered,
+    Seen::LimitsRaised,
     Seen::DiskRecovered,
     Seen::Slept,
     Seen::DeviceClockSet,

@@ -106,6 +106,8 @@ pub(super) enum Event {
     Renew(ServerLife),
     /// A letter has come for a server.
     LetterComes(ServerLife),
+    /// A server goes by lower limits, or by those it began with: requests on a connection, for a key, percent for one requester.
+    LimitsSet(ServerId, Option<(usize, usize, u8)>),
     /// A server and the database do not reach each other for so long.
     CutOff(ServerId, Millis),
     /// Letters to a server are lost for so long; whether that is noticed.

@@ -132,6 +132,13 @@ impl Plan {
         } else {
             misfortunes_of_the_disk(ground);
         }
+        for _ in 0..ground.pick(&[0, 0, 1, 2, 4]) {
+            let server = ground.rng.usize(..self.servers);
+            let lower = (ground.rng.usize(1..=self.max_inflight), ground.pick(&[1, 4]), ground.pick(&[34, 100]));
+            let lower = ground.chance(60).then_some(lower);
+            let at = ground.between(1_000, HEALED_AFTER);
+            ground.after(at, Event::LimitsSet(server, lower));
+        }
         ground.at(START + HEALED_AFTER, Event::Heal);
         ground.at(START + HEALED_AFTER + LONGEST + 90_000, Event::Over);
     }

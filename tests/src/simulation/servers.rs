@@ -344,10 +344,26 @@ impl<'a> Servers<'a> {
     /// From here on nothing goes wrong any more, and what is broken is mended.
     pub(super) fn heal(&mut self, ground: &mut Ground) {
         self.is_full = false;
+        for id in 0..self.machines.len() {
+            self.set_limits(ground, id, None);
+        }
         ground.database.heal(ground.now);
         if let Some(drive) = self.disk() {
             drive.store.set_full(false);
             drive.store.recover();
+        }
+    }
+
+    /// A server that runs goes by lower limits from now on, or by those of its start.
+    pub(super) fn set_limits(&mut self, ground: &mut Ground, id: ServerId, lower: Option<(usize, usize, u8)>) {
+        let mut config = self.config.clone();
+        if let Some(lower) = lower {
+            (config.max_inflight, config.max_pending_per_key, config.max_share_percent) = lower;
+        }
+        if let Some(server) = self.running(id) {
+            ground.note("limits", || format!("server {id}: {lower:?}"));
+            ground.see(if lower.is_some() { Seen::LimitsLowered } else { Seen::LimitsRaised });
+            server.service.reconfigure(config);
         }
     }
 

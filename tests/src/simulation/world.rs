@@ -130,6 +130,7 @@ impl<'a> World<'a> {
             Event::DiskRecovers => servers.recover_disk(ground),
             Event::EndedElsewhere => end_elsewhere(ground),
             Event::ClockSet(by_ms) => servers.set_clock(ground, by_ms),
+            Event::LimitsSet(id, lower) => servers.set_limits(ground, id, lower),
             Event::ServiceTimer(_)
             | Event::ConversationTimer(_)
             | Event::Sync(_)

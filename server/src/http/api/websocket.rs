@@ -7,7 +7,7 @@ use crate::{
     http::listen::{FrameGate, LingeringClose, MaybeTlsStream, MessageTooLong, Peer, WriteTimeout},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use countersign_protocol::{Origin, SUBPROTOCOL, limits::frame_bytes};
+use countersign_protocol::{Origin, SUBPROTOCOL, limits::{MAX_MESSAGE_BYTES, frame_bytes}};
 use futures_util::{Sink, SinkExt, Stream, StreamExt, future};
 use headers::{Connection, HeaderMapExt, SecWebsocketAccept, SecWebsocketKey, Upgrade};
 use hyper::upgrade::OnUpgrade;
@@ -56,10 +56,8 @@ pub(in crate::http) fn upgrade(
     let app = Arc::clone(app);
     tokio::spawn(async move {
         // An upgrade that fails leaves no one to tell.
-        let limit = ReadLimit::new(frame_bytes(app.service.config().max_message_bytes));
-        let Some(socket) = socket(on_upgrade, limit.clone(), app.service.config().max_message_bytes).await else {
-            return;
-        };
+        let limit = app.service.read_limit();
+        let Some(socket) = socket(on_upgrade, limit.clone()).await else { return };
         drive_within(&app.service, socket, client, Some(limit)).await;
         // The place among the connections is given up with the peer, not before.
         drop(peer);
@@ -79,7 +77,6 @@ pub(in crate::http) fn upgrade(
 async fn socket(
     on_upgrade: OnUpgrade,
     limit: ReadLimit,
-    max_message_bytes: usize,
 ) -> Option<impl Stream<Item = Result<Incoming<Utf8Bytes>, tungstenite::Error>> + Sink<Outgoing> + Unpin> {
     let parts = on_upgrade.await.ok()?.downcast::<TokioIo<WriteTimeout<LingeringClose<MaybeTlsStream>>>>().ok()?;
     // The driver has time limits of its own, for each frame and for the close.
@@ -87,7 +84,8 @@ async fn socket(
     // Copied, because hyper's 8 KiB buffer would otherwise stay for the connection's whole life.
     let mut ahead = parts.read_buf.to_vec();
     let io = FrameGate::new(io, limit, &mut ahead);
-    let longest = frame_bytes(max_message_bytes);
+    // What may be allowed while the connection lasts; the gate knows what is.
+    let longest = frame_bytes(MAX_MESSAGE_BYTES);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)

@@ -37,7 +37,8 @@ fn connect(service: &SigningService, n: u8) -> Wallet<'_> {
     let (guard, inbox) = service.connect(ConnectionId::from_random_bytes([n; 16]), None).unwrap();
     let id = format!("device-{n}").parse().unwrap();
     let device = Some(Arc::new(Device { id, label: "A device".parse().unwrap() }));
-    service.introduce(guard.id, &Introduced { key: Arc::new(key.clone()), device, proven: true }).unwrap();
+    let introduced = Introduced { key: Arc::new(key.clone()), device, proven: true };
+    service.introduce(guard.id, &introduced, std::time::Duration::from_secs(20)).unwrap();
     Wallet { service, guard, inbox, key }
 }
 
