@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test outage-test chaos short-cluster-tests deb-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -171,6 +171,9 @@ engine-tests: tested-build sdk
 # What is compared does the same work; how fast is for `make sdk-bench`.
 sdk-bench-tests: sdk sdk-bench-programs
 	npm test --prefix tests/sdk-bench
+
+reload-test: tested-build
+	target/debug/reload --calls 1000
 
 load-test: tested-build
 	target/debug/load --idle 5000 --wallets 1000 --backends 64 --seconds 10

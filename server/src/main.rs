@@ -4,14 +4,19 @@ mod activation;
 mod admin_command;
 mod audit_command;
 mod restart;
+mod settings_command;
 
 use admin_command::{AdminCommand, AdminError};
 use audit_command::AuditCommand;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use countersign_server::{
-    http::{Demo, LogFormat, LogWriter, Notifier, Settings, TokenEntry, Tokens, serve},
+    http::{
+        ControlSocket, Demo, LogFilter, LogFormat, LogWriter, Notifier, Reloader, Settings, TokenEntry, Tokens,
+        serve_reloading,
+    },
     store::{Verified, backup, verify_backup},
 };
+use settings_command::{Mistakes, Source};
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -31,7 +36,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
 };
-use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{layer::SubscriberExt as _, reload, util::SubscriberInitExt as _};
 
 /// How long whoever asked for a restart has to get its answer.
 const RESTART_GRACE: Duration = Duration::from_millis(100);
@@ -46,16 +51,12 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// TOML file with settings; a flag or an environment variable wins over it
-    #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
-
     /// Set by a demo that was told to be away for a while
     #[arg(long, env = restart::START_AFTER, value_name = "MS", hide = true)]
     start_after_ms: Option<u64>,
 
     #[command(flatten)]
-    settings: Settings,
+    source: Source,
 }
 
 #[derive(Subcommand)]
@@ -80,6 +81,10 @@ enum Command {
         #[arg(long)]
         verify: bool,
     },
+    /// Says everything that is wrong with the settings, without a start
+    Check(Box<Source>),
+    /// Has the server behind --control-socket take its settings anew, and says what came of it
+    Reload(Box<Source>),
     /// Verifies an audit log, or looks something up in it
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -120,15 +125,14 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     if let Some(Command::Backup { target, verify: true }) = &arguments.command {
         return look_through(target);
     }
+    if let Some(Command::Check(_)) = &arguments.command {
+        return settings_command::check(matches);
+    }
+    if let Some(Command::Reload(_)) = &arguments.command {
+        return settings_command::reload(matches);
+    }
     thread::sleep(Duration::from_millis(arguments.start_after_ms.unwrap_or(0)));
-    let settings = match &arguments.config {
-        Some(path) => {
-            let mut settings = Settings::from_file(path)?;
-            settings.update_from_arg_matches(matches)?;
-            settings
-        }
-        None => arguments.settings,
-    };
+    let settings = settings_command::settings(matches).map_err(Mistakes)?;
     if let Some(Command::Backup { target, verify: false }) = &arguments.command {
         return back_up(&settings, target);
     }
@@ -136,31 +140,36 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
         return Ok(command.run(&settings)?);
     }
     let inherited = activation::inherited()?;
-    let log = start_log(&settings)?;
+    let (log, set_log) = start_log(&settings)?;
     raise_descriptor_limit();
     let result = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(
+        matches.clone(),
         settings,
         inherited,
-        log.clone(),
+        (log.clone(), set_log),
     ));
     log.flush(LOG_GRACE);
     result
 }
 
 async fn listen(
+    matches: ArgMatches,
     settings: Settings,
     inherited: Option<std::net::TcpListener>,
-    log: LogWriter,
+    (log, set_log): (LogWriter, impl Fn(&LogFilter) + Send + Sync + 'static),
 ) -> Result<(), Box<dyn Error>> {
     // Before the first line of output, so that whoever reads it may already send a signal.
     let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let hangup = signal(SignalKind::hangup())?;
     let listener_is_kept = inherited.is_some();
     let listener = match inherited {
         Some(inherited) => activation::listener(inherited, settings.listen, settings.demo.unwrap_or(false))?,
         None => bind(settings.listen()).await?,
     };
     let bound = listener.local_addr()?;
+    settings.verify(bound).map_err(Mistakes)?;
     let config = settings.service(bound)?;
+    let control = settings.control_socket.as_deref().map(ControlSocket::bind).transpose()?;
     let (service, mut http) = settings.assemble(bound)?;
     http.log = Some(log);
     http.listener_is_kept = listener_is_kept;
@@ -176,8 +185,10 @@ async fn listen(
         tracing::warn!("no --audience is set: wallets on other machines will be refused with proof_invalid");
     }
     announce(&settings, bound);
+    let read = move || settings_command::settings(&matches);
+    let reloader = Reloader::new(settings, bound, http.notifier.clone(), read, set_log);
     let (stop, stopped) = oneshot::channel();
-    let mut serving = pin!(serve(listener, service, http, async {
+    let mut serving = pin!(serve_reloading(listener, service, http, Some(&reloader), async {
         // Were the sender gone, stopping would be right too.
         let _ = stopped.await;
     }));
@@ -185,6 +196,7 @@ async fn listen(
         () = &mut serving => return Ok(()),
         () = either(&mut signals) => {}
         failed = restart_wanted(demo.as_ref(), bound) => return failed,
+        () = reload_when_asked(&reloader, hangup, control) => {}
     }
     // The server still runs: nothing else drops the receiver.
     let _ = stop.send(());
@@ -193,6 +205,24 @@ async fn listen(
         // Whoever asks twice does not want to wait.
         () = either(&mut signals) => Err("stopped by a second signal before open requests had ended".into()),
     }
+}
+
+/// Has the settings taken anew at each SIGHUP and when the control socket is asked to. Never returns. Signals that come meanwhile are one.
+async fn reload_when_asked(reloader: &Reloader, mut hangup: Signal, control: Option<ControlSocket>) {
+    let at_signals = async {
+        while hangup.recv().await.is_some() {
+            // It is in the log.
+            let _ = reloader.reload().await;
+        }
+        pending::<()>().await
+    };
+    let at_requests = async {
+        match control {
+            Some(control) => control.serve(reloader.clone()).await,
+            None => pending().await,
+        }
+    };
+    tokio::join!(at_signals, at_requests);
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
@@ -241,10 +271,11 @@ async fn either((terminate, interrupt): &mut (Signal, Signal)) {
     }
 }
 
-/// The log's subscriber. Nothing that is logged waits for standard error, which may be a full disk or a pipe that nobody reads.
-fn start_log(settings: &Settings) -> Result<LogWriter, Box<dyn Error>> {
+/// The log's subscriber, and how it gets another filter. Nothing that is logged waits for standard error, which may be a full disk or a pipe
+/// that nobody reads.
+fn start_log(settings: &Settings) -> Result<(LogWriter, impl Fn(&LogFilter) + Send + Sync + use<>), Box<dyn Error>> {
     let writer = LogWriter::new(io::stderr())?;
-    let filter = settings.log.clone().unwrap_or_default().targets();
+    let (filter, handle) = reload::Layer::new(settings.log.clone().unwrap_or_default().targets());
     let lines = tracing_subscriber::fmt::layer().with_writer(writer.clone()).log_internal_errors(false);
     let log = tracing_subscriber::registry().with(filter);
     match settings.log_format.unwrap_or(LogFormat::Text) {
@@ -253,7 +284,9 @@ fn start_log(settings: &Settings) -> Result<LogWriter, Box<dyn Error>> {
     }
     // The usual hook writes to standard error itself.
     panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a bug: a task has panicked")));
-    Ok(writer)
+    // Fails only where the subscriber is gone, with the process.
+    let set = move |filter: &LogFilter| drop(handle.reload(filter.targets()));
+    Ok((writer, set))
 }
 
 #[allow(clippy::print_stdout)]

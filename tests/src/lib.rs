@@ -17,6 +17,7 @@ pub mod restore;
 pub mod server;
 pub mod service_manager;
 pub mod simulation;
+pub mod tls;
 pub mod wallet;
 
 pub use backend::{Backend, Reply};

@@ -7,10 +7,15 @@ use crate::{
 };
 use countersign_server::{
     SigningService,
-    http::{AdminAddress, HttpConfig, Settings, SettingsError, serve},
+    http::{AdminAddress, HttpConfig, LogFilter, Reloaded, Reloader, Settings, SettingsError, serve_reloading},
     store::OpenError,
 };
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -36,6 +41,10 @@ pub struct TestServer {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
     setup: Setup,
+    /// Where it has its settings from.
+    source: Arc<Mutex<Settings>>,
+    log: Arc<Mutex<Vec<LogFilter>>>,
+    reloader: Reloader,
 }
 
 impl TestServer {
@@ -83,10 +92,24 @@ impl TestServer {
         }
         let admin = http.admin.as_ref().map(|admin| admin.socket.address().clone());
         let (stop, stopped) = oneshot::channel();
-        let serving = serve(listener, service.clone(), http, async {
-            let _ = stopped.await;
+        let source = Arc::new(Mutex::new(setup.settings.clone()));
+        let log = Arc::<Mutex<Vec<LogFilter>>>::default();
+        let (read, noted) = (Arc::clone(&source), Arc::clone(&log));
+        let reloader = Reloader::new(
+            setup.settings.clone(),
+            address,
+            http.notifier.clone(),
+            move || Ok(read.lock().unwrap().clone()),
+            move |filter| noted.lock().unwrap().push(filter.clone()),
+        );
+        let (of_server, serving) = (reloader.clone(), service.clone());
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            serve_reloading(listener, serving, http, Some(&of_server), stopped).await;
         });
-        Self { address, admin, service, stop, task: tokio::spawn(serving), setup }
+        Self { address, admin, service, stop, task, setup, source, log, reloader }
     }
 
     /// Stops it in good order and starts another with the same settings and data directory, on another port.
@@ -96,7 +119,7 @@ impl TestServer {
 
     /// As [`TestServer::restart`], with some settings changed.
     pub async fn restart_with(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let Self { address: _, admin: _, service, stop, task, mut setup } = self;
+        let Self { service, stop, task, mut setup, .. } = self;
         change(&mut setup.settings);
         let before = match &setup.database {
             Some(database) => nodes(database).await,
@@ -110,6 +133,20 @@ impl TestServer {
             within("the node's end", async { while nodes(database).await >= before {} }).await;
         }
         Self::set_up(setup).await
+    }
+
+    /// Changes the settings and has the server take them anew.
+    ///
+    /// # Errors
+    /// Everything for which it does not.
+    pub async fn reload(&self, change: impl FnOnce(&mut Settings)) -> Result<Reloaded, Vec<SettingsError>> {
+        change(&mut self.source.lock().unwrap());
+        within("a reload", self.reloader.reload()).await
+    }
+
+    /// What the log went by since the start, one for each reload.
+    pub fn log_filters(&self) -> Vec<LogFilter> {
+        self.log.lock().unwrap().clone()
     }
 
     /// Its data directory.

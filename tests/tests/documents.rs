@@ -4,7 +4,7 @@ use countersign_protocol::{
     ApprovedBy, ClientFrame, Device, Introduction, PublicKeyBytes, RejectCode, RejectScope, RequestStatus, ServerFrame,
     SignReject, SignResponse, WalletState,
 };
-use countersign_server::http::{Settings, Tokens};
+use countersign_server::http::{Settings, Taken, Tokens};
 use countersign_tests::{
     Backend, ServerProcess, TestServer, TestWallet,
     documents::{between, blocks, codes_of_the_api, read, table},
@@ -69,6 +69,11 @@ fn the_example_file_has_every_setting_and_is_read() {
         let flag = row[0].split([' ', '[']).next().unwrap().trim_start_matches("--");
         assert_eq!(flag.replace('-', "_"), row[2], "a setting has one name");
     }
+    // Whether each is taken anew is said of each, and so.
+    let documented: BTreeSet<_> = rows.iter().map(|row| (row[2].as_str(), row[4].as_str())).collect();
+    let words = |taken| if taken == Taken::Anew { "anew" } else { "at a start" };
+    let of_the_code = Settings::taken().filter(|(name, _)| *name != "token").map(|(name, taken)| (name, words(taken)));
+    assert_eq!(documented, of_the_code.chain([("", "at a start")]).collect());
 }
 
 /// A device, named as no other.

@@ -3,6 +3,7 @@
 use countersign_tests::{
     Backend, ServerProcess, TestWallet,
     documents::{blocks, repository},
+    tls::Authority,
     within,
 };
 use serde_json::json;
@@ -80,6 +81,9 @@ fn no_command_is_left_out() {
         "curl -fsS",
         "audit verify",
         "set -eu",
+        "check --config",
+        "reload --config countersign.toml",
+        "RENEWED_LINEAGE",
         "node-a",
         "admin status",
         "token --admin",
@@ -128,6 +132,39 @@ async fn a_token_is_made_put_into_the_file_and_known() {
         assert!(killed.success());
         child.wait().await.unwrap();
     }
+}
+
+/// As documented, and by the hook that certbot calls.
+#[tokio::test]
+async fn settings_are_checked_and_taken_anew_and_so_is_a_certificate() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let path = |name: &str| folder.path().join(name);
+    let (file, chain, key) = (path("countersign.toml"), path("fullchain.pem"), path("privkey.pem"));
+    authority.issue().write(&chain, &key);
+    let settings = format!(
+        "tls_cert = '{}'\ntls_key = '{}'\ncontrol_socket = '{}'\n",
+        chain.display(),
+        key.display(),
+        path("control.sock").display()
+    );
+    fs::write(&file, &settings).unwrap();
+    let server = ServerProcess::start(&["--config", file.to_str().unwrap()]).await;
+
+    fs::write(&file, format!("{settings}max_pending = 7\n")).unwrap();
+    let said = async |command: &str| String::from_utf8(run(command).await.stdout).unwrap();
+    let checked = said(&here(&documented("check --config"), &[("countersign.toml", &file)])).await;
+    assert_eq!(checked, "ok: nothing is wrong with the settings\n");
+    let reloaded = said(&here(&documented("reload --config countersign.toml"), &[("countersign.toml", &file)])).await;
+    assert_eq!(reloaded, "reloaded; changed: max_pending\n");
+
+    let renewed = path("renewed");
+    fs::create_dir(&renewed).unwrap();
+    authority.issue().write(&renewed.join("fullchain.pem"), &renewed.join("privkey.pem"));
+    let hook = documented("RENEWED_LINEAGE").replace("-o countersign -g countersign ", "");
+    let places = [("/etc/countersign/countersign.toml", file.as_path()), ("$RENEWED_LINEAGE", renewed.as_path())];
+    let hook = here(&hook, &places).replace("/etc/countersign/", &format!("{}/", folder.path().display()));
+    assert_eq!(said(&hook).await, "reloaded; changed: certificate\n");
+    server.kill().await;
 }
 
 #[tokio::test]

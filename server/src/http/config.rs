@@ -2,13 +2,12 @@
 
 use super::{
     api::{Tokens, WebhookTarget},
-    listen::{AdminSocket, Network},
+    listen::{AdminSocket, Network, Tls},
     ops::{Demo, LogWriter, Notifier},
     webhook::RETRIES,
 };
 use crate::{audit::AuditLog, store::DurableStore};
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
-use tokio_rustls::TlsAcceptor;
 
 /// What the reference server is told at its start, beside the service's own [`Config`](crate::Config).
 #[derive(Clone)]
@@ -19,7 +18,7 @@ pub struct HttpConfig {
     /// Who may use the API. Without any token everybody may, and the server should listen on loopback only.
     pub tokens: Tokens,
     /// Serves TLS instead of plain HTTP.
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<Tls>,
     /// Proxies whose `X-Forwarded-For` is believed. Their connections are not counted per address.
     pub trusted_proxies: Vec<Network>,
     /// The most TCP connections in all. 10,000.

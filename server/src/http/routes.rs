@@ -2,7 +2,7 @@
 
 use super::{
     api::{
-        App, Caller, OtherMethod, Preferences, Problem, READING, SendToSignBody, admit, body_limit, caller, demo,
+        App, Caller, Live, OtherMethod, Preferences, Problem, READING, SendToSignBody, admit, body_limit, caller, demo,
         get_signer, methods, read_json, refused, reply, requests, send_to_sign, upgrade, with_app,
     },
     config::HttpConfig,
@@ -27,10 +27,13 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
     let websocket = warp::path!("ws")
         .and(methods("GET"))
         .and(with_app(app))
+        .and(warp::ext::get::<Arc<Live>>())
         .and(warp::ext::get::<Peer>())
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<OnUpgrade>())
-        .map(|app: Arc<App>, peer, headers: HeaderMap, on_upgrade| upgrade(&app, peer, &headers, on_upgrade));
+        .map(|app: Arc<App>, live: Arc<Live>, peer, headers: HeaderMap, on_upgrade| {
+            upgrade(&app, &live, peer, &headers, on_upgrade)
+        });
     let call = warp::any()
         .and(methods("POST"))
         .and(with_app(app))
@@ -95,11 +98,11 @@ async fn post<B: Buf>(
         calls.asks();
         let answer = async {
             let limit = body_limit(app.service.config().max_message_bytes);
-            let ask = read_json(content_type.as_deref(), body, limit, app.read_timeout)
+            let ask = read_json(content_type.as_deref(), body, limit, caller.live.read_timeout)
                 .await
                 .and_then(|ask| check(&ask).map(|()| ask))
                 .map_err(|problem| refused(&app, &caller, problem))?;
-            send_to_sign(&app, requester, Arc::clone(&caller.call), preferences.unwrap_or_default(), ask).await
+            send_to_sign(&app, requester, &caller, preferences.unwrap_or_default(), ask).await
         };
         answer.await.inspect_err(|problem| calls.came_to(problem))
     };

@@ -2,13 +2,11 @@
 
 use super::{
     admin,
-    api::{App, Problem, READING, annotate, check_head, name_call},
+    api::{App, Live, Problem, READING, annotate, check_head, name_call},
     config::HttpConfig,
-    listen::{
-        ConnectionLimit, LentBody, LimitReached, LingeringClose, MaybeTlsStream, Peer, WriteTimeout, client,
-        is_trusted, lend,
-    },
+    listen::{LentBody, LimitReached, LingeringClose, MaybeTlsStream, Peer, WriteTimeout, client, is_trusted, lend},
     ops::{Watch, harden, name_node, start},
+    reload::Reloader,
     routes::routes,
 };
 use crate::{SigningService, audit::AuditLog};
@@ -84,7 +82,7 @@ const LINGER: Duration = Duration::from_secs(1);
 struct Shared {
     config: HttpConfig,
     filter: BoxedFilter<(Response,)>,
-    limit: Arc<ConnectionLimit>,
+    app: Arc<App>,
     /// Places for probes where there is no other.
     probes: Arc<Semaphore>,
     service: SigningService,
@@ -136,18 +134,32 @@ pub async fn serve(
     config: HttpConfig,
     shutdown: impl Future<Output = ()>,
 ) {
+    serve_reloading(listener, service, config, None, shutdown).await;
+}
+
+/// The same, with settings that `reloader` takes anew, where there is one.
+pub async fn serve_reloading(
+    listener: TcpListener,
+    service: SigningService,
+    config: HttpConfig,
+    reloader: Option<&Reloader>,
+    shutdown: impl Future<Output = ()>,
+) {
     let (stop, stopped) = watch::channel(());
     let (alive, mut all_gone) = mpsc::channel(1);
-    let (drain_timeout, notifier) = (config.drain_timeout, config.notifier.clone());
+    let notifier = config.notifier.clone();
     let app = Arc::new(App::new(service.clone(), &config));
     let mut background = start(&app);
+    if let Some(reloader) = reloader {
+        reloader.serve(&app);
+    }
     if let Some(audit) = &app.audit {
         audit.serving(service.node().map(|node| node.to_string()));
     }
     admin::start(&app, &config, &mut background);
     let shared = Arc::new(Shared {
         filter: routes(&app, &config),
-        limit: Arc::clone(&app.connections),
+        app: Arc::clone(&app),
         probes: Arc::new(Semaphore::new(PROBES)),
         service: service.clone(),
         draining: AtomicBool::new(false),
@@ -157,7 +169,7 @@ pub async fn serve(
     let mut accepting = Accepting {
         shared: Arc::clone(&shared),
         listener: Some((listener, alive)),
-        watch: Watch::new(notifier.clone(), service.clone()),
+        watch: Watch::new(notifier.clone(), Arc::clone(&app)),
     };
     notifier.ready().await;
     accepting.until(shutdown).await;
@@ -168,6 +180,7 @@ pub async fn serve(
     if shared.config.listener_is_kept {
         accepting.listener = None;
     }
+    let drain_timeout = app.live().drain_timeout;
     let longest = drain_timeout + service.config().write_timeout + CLOSE_TIMEOUT;
     accepting.until(async { tokio::join!(notifier.stopping(longest), service.drain(drain_timeout)) }).await;
     accepting.listener = None;
@@ -192,14 +205,15 @@ async fn close(audit: Option<AuditLog>) {
 
 fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, alive: mpsc::Sender<Infallible>) {
     let address = address.ip().to_canonical();
-    let proxy = is_trusted(&shared.config.trusted_proxies, address);
-    match shared.limit.take((!proxy).then_some(address)) {
+    let live = shared.app.live();
+    let proxy = is_trusted(&live.trusted_proxies, address);
+    match shared.app.connections.take((!proxy).then_some(address)) {
         Ok(permit) => {
             let peer = Peer::new(address, permit);
             let shared = Arc::clone(shared);
             tokio::spawn(async move {
-                if let Some(io) = handshake(&shared, stream).await {
-                    serve_connection(&shared, io, peer).await;
+                if let Some(io) = handshake(&live, stream).await {
+                    serve_connection(&shared, &live, io, peer).await;
                 }
                 drop(alive);
             });
@@ -215,7 +229,7 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, alive: m
                         drop((place, alive));
                     });
                 }
-                Err(_) => drop(tokio::spawn(timeout(CLOSE_TIMEOUT, turn_away(stream, shared.config.tls.is_some())))),
+                Err(_) => drop(tokio::spawn(timeout(CLOSE_TIMEOUT, turn_away(stream, live.tls.is_some())))),
             }
         }
     }
@@ -224,7 +238,7 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, alive: m
 /// Answers one request of a machine that asks how the server is, and tells anybody else to come back: those who only hold connections
 /// must not have the server taken for dead.
 async fn serve_probe(shared: &Shared, stream: TcpStream) {
-    let Some(io) = handshake(shared, stream).await else { return };
+    let Some(io) = handshake(&shared.app.live(), stream).await else { return };
     let service = service_fn(async |mut request: Request<Incoming>| {
         let mut response = match check_head(&mut request) {
             Err(problem) => problem.into_response(),
@@ -258,21 +272,21 @@ async fn turn_away(mut stream: TcpStream, tls: bool) -> io::Result<()> {
     stream.shutdown().await
 }
 
-async fn handshake(shared: &Shared, stream: TcpStream) -> Option<MaybeTlsStream> {
+async fn handshake(live: &Live, stream: TcpStream) -> Option<MaybeTlsStream> {
     // Frames are small and somebody waits for each.
     stream.set_nodelay(true).ok()?;
     // A host that vanishes without a word would otherwise keep its wallets' prompts open until they expire.
     SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE).ok()?;
-    match &shared.config.tls {
+    match &live.tls {
         None => Some(MaybeTlsStream::Plain(stream)),
         Some(tls) => {
-            let stream = timeout(shared.config.read_timeout, tls.accept(stream)).await.ok()?.ok()?;
+            let stream = timeout(live.read_timeout, tls.acceptor().accept(stream)).await.ok()?.ok()?;
             Some(MaybeTlsStream::Tls(Box::new(stream)))
         }
     }
 }
 
-async fn serve_connection(shared: &Arc<Shared>, io: MaybeTlsStream, peer: Peer) {
+async fn serve_connection(shared: &Arc<Shared>, live: &Live, io: MaybeTlsStream, peer: Peer) {
     let has_asked = AtomicBool::new(false);
     let service = service_fn(|request| {
         has_asked.store(true, Ordering::Relaxed);
@@ -281,7 +295,7 @@ async fn serve_connection(shared: &Arc<Shared>, io: MaybeTlsStream, peer: Peer) 
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(shared.config.keep_alive_timeout)
+            .header_read_timeout(live.keep_alive_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(WriteTimeout::new(LingeringClose::new(io, LINGER), STALL_TIMEOUT)), service)
@@ -291,7 +305,7 @@ async fn serve_connection(shared: &Arc<Shared>, io: MaybeTlsStream, peer: Peer) 
     let result = tokio::select! {
         result = connection.as_mut() => result,
         // Later heads have as long as no head may have: a client that sends half of one takes no more than one that sends none.
-        () = silence(shared.config.read_timeout, &has_asked) => return,
+        () = silence(live.read_timeout, &has_asked) => return,
         // It changes once; were the sender gone instead, ending the connection would be right too.
         _ = stop.changed() => tokio::select! {
             biased;
@@ -320,9 +334,12 @@ async fn answer(shared: &Shared, peer: &Peer, request: Request<Incoming>) -> Res
     let is_awaited = request.headers().contains_key(header::EXPECT);
     let (head, body) = request.into_parts();
     let (body, unread) = lend(body, is_awaited);
-    let mut response = route(shared, peer, Request::from_parts(head, body)).await?;
+    // Once, so that the call has settings that belong together.
+    let live = shared.app.live();
+    let read_timeout = live.read_timeout;
+    let mut response = route(shared, live, peer, Request::from_parts(head, body)).await?;
     // Before the answer: the library closes the connection after it, and a reset would overtake it.
-    unread.drain(shared.config.read_timeout).await;
+    unread.drain(read_timeout).await;
     complete(shared, &mut response);
     Ok(response)
 }
@@ -339,7 +356,12 @@ fn complete(shared: &Shared, response: &mut Response) {
     }
 }
 
-async fn route(shared: &Shared, peer: &Peer, mut request: Request<LentBody>) -> Result<Response, Infallible> {
+async fn route(
+    shared: &Shared,
+    live: Arc<Live>,
+    peer: &Peer,
+    mut request: Request<LentBody>,
+) -> Result<Response, Infallible> {
     // warp takes for granted that a path starts with a slash, which CONNECT's authority and OPTIONS' asterisk do not.
     if request.method() == Method::CONNECT || !request.uri().path().starts_with('/') {
         return Ok(Problem::method_not_allowed(READING, "this is no proxy").into_response());
@@ -347,9 +369,9 @@ async fn route(shared: &Shared, peer: &Peer, mut request: Request<LentBody>) -> 
     if let Err(problem) = check_head(&mut request) {
         return Ok(problem.into_response());
     }
-    let client = client(peer.address, request.headers(), &shared.config.trusted_proxies);
+    let client = client(peer.address, request.headers(), &live.trusted_proxies);
     let is_api = request.uri().path().starts_with("/v1/");
-    let call = annotate(&mut request, peer.on_behalf_of(client));
+    let call = annotate(&mut request, peer.on_behalf_of(client), live);
     let mut response = TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await?;
     if is_api {
         name_call(&mut response, &call);

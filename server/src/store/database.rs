@@ -88,8 +88,13 @@ impl Database {
         set("trusted_schema", &false)?;
         set("temp_store", &"MEMORY")?;
         set("journal_size_limit", &LOG_BYTES)?;
+        self.allow_bytes(max_bytes)
+    }
+
+    /// Lets it become so large.
+    pub(super) fn allow_bytes(&self, max_bytes: u64) -> Result<(), DbError> {
         let pages = i64::try_from(max_bytes / self.page_bytes()?).unwrap_or(i64::MAX).min(i64::from(u32::MAX - 1));
-        set("max_page_count", &pages)?;
+        self.connection.pragma_update(None, "max_page_count", pages)?;
         Ok(())
     }
 

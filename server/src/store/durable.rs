@@ -218,6 +218,12 @@ impl DurableStore {
         self.0.store.max_bytes()
     }
 
+    /// Goes by other limits from now on.
+    #[cfg(feature = "http")]
+    pub(crate) fn set_limits(&self, max_bytes: u64, max_share_percent: u8, retention: Duration) {
+        self.0.store.set_limits(max_bytes, max_share_percent, retention);
+    }
+
     /// Whether the last writes found no room.
     #[cfg(feature = "http")]
     pub(crate) fn is_full(&self) -> bool {

@@ -7,7 +7,8 @@ use super::postgres::{self, ConnectError, Order, Post, PostgresConfig};
 use super::{
     Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write, Written,
     batch::{Command, Job, Question},
-    open::{self, Opened},
+    open::{self, MIN_MAX_BYTES, Opened},
+    quota::Limits,
     retention::before,
     shared::Shared,
     worker::{Reopening, Worker},
@@ -43,8 +44,6 @@ pub struct Store(Arc<Handle>);
 type Submit = Box<dyn Fn(Command) + Send + Sync>;
 
 struct Handle {
-    retention: Duration,
-    max_bytes: u64,
     /// Puts something into the queue. None while it is being dropped.
     submit: Option<Submit>,
     /// What goes between nodes. None for a directory of one's own, and while it is being dropped.
@@ -62,12 +61,12 @@ impl Store {
     pub fn open(config: StoreConfig, now: Timestamp) -> Result<(Self, Loaded), OpenError> {
         let Opened { lock, database, limits, reserve, loaded } = open::open(&config, now)?;
         let (sender, commands) = mpsc::channel();
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared::new(limits, config.retention));
         let worker = Worker {
             commands,
             dir: config.dir.clone(),
             database: Some(database),
-            limits,
+            page_limit: limits.max_bytes,
             open: u64::try_from(loaded.open.len()).unwrap_or(u64::MAX),
             postponed: Vec::new(),
             forgetting: VecDeque::new(),
@@ -83,7 +82,7 @@ impl Store {
             .spawn(|| worker.run())
             .map_err(|source| OpenError::Io { path: config.dir, source: source.into() })?;
         let submit = move |command| drop(sender.send(command));
-        Ok((Self::of(thread, submit, config.retention, limits.max_bytes, shared), loaded))
+        Ok((Self::of(thread, submit, shared), loaded))
     }
 
     /// Connects to a database, makes the tables where there are none, and goes on with what is in them. Blocks.
@@ -93,25 +92,17 @@ impl Store {
     #[cfg(feature = "postgres")]
     pub fn connect(config: PostgresConfig, now: Timestamp) -> Result<(Self, Loaded), ConnectError> {
         let (sender, commands) = unbounded_channel();
-        let shared = Arc::<Shared>::default();
-        let (retention, max_bytes) = (config.retention, config.max_bytes);
+        let limits = Limits { max_bytes: config.max_bytes, max_share_percent: config.max_share_percent };
+        let shared = Arc::new(Shared::new(limits, config.retention));
         let (thread, post, loaded) = postgres::start(config, now, commands, Arc::clone(&shared))?;
         let submit: Submit = Box::new(move |command| drop(sender.send(command)));
         let thread = Some(thread);
-        let handle = Handle { retention, max_bytes, submit: Some(submit), post: Some(post), thread, shared };
+        let handle = Handle { submit: Some(submit), post: Some(post), thread, shared };
         Ok((Self(Arc::new(handle)), loaded))
     }
 
-    fn of(
-        thread: JoinHandle<()>,
-        submit: impl Fn(Command) + Send + Sync + 'static,
-        retention: Duration,
-        max_bytes: u64,
-        shared: Arc<Shared>,
-    ) -> Self {
+    fn of(thread: JoinHandle<()>, submit: impl Fn(Command) + Send + Sync + 'static, shared: Arc<Shared>) -> Self {
         Self(Arc::new(Handle {
-            retention,
-            max_bytes,
             submit: Some(Box::new(submit)),
             #[cfg(feature = "postgres")]
             post: None,
@@ -122,7 +113,7 @@ impl Store {
 
     /// Notes that a server's key is in use, and asks for those of other servers whose receipts may still be asked for.
     pub(super) fn server_keys(&self, own: [u8; 32], then: Completion<Vec<[u8; 32]>>) {
-        self.ask(Question::Keys(own, self.0.retention, then));
+        self.ask(Question::Keys(own, self.0.shared.retention(), then));
     }
 
     /// Reads at most `limit` webhook events of one target that are due, the longest due first, and when the next one after these is.
@@ -172,7 +163,15 @@ impl Store {
     /// The most there may be in it, in bytes.
     #[cfg(feature = "http")]
     pub(super) fn max_bytes(&self) -> u64 {
-        self.0.max_bytes
+        self.0.shared.limits().max_bytes
+    }
+
+    /// Goes by other limits from now on. Where there is more than is allowed by then, nothing is taken in until there is less; what is open
+    /// can end all the same.
+    #[cfg(feature = "http")]
+    pub(super) fn set_limits(&self, max_bytes: u64, max_share_percent: u8, retention: Duration) {
+        let limits = Limits { max_bytes: max_bytes.max(MIN_MAX_BYTES), max_share_percent };
+        self.0.shared.set(limits, retention);
     }
 
     /// How things stand with what goes between nodes.
@@ -219,7 +218,7 @@ impl Store {
 
 impl Storage for Store {
     fn forget(&self, now: Timestamp) {
-        self.forget_ended_before(before(now, self.0.retention), |forgotten| match forgotten {
+        self.forget_ended_before(before(now, self.0.shared.retention()), |forgotten| match forgotten {
             Ok(0) => {}
             Ok(forgotten) => tracing::info!(forgotten, "requests forgotten whose time to be kept is over"),
             Err(error) => tracing::warn!(%error, "requests could not be forgotten"),

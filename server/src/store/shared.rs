@@ -1,9 +1,10 @@
 //! What the handles of a store see of whoever works for it.
 
+use super::quota::Limits;
 use prometheus_client::metrics::histogram::Histogram;
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -22,20 +23,35 @@ pub(super) struct Shared {
     pub(super) commits: AtomicU64,
     /// How long they took.
     pub(super) commit_durations: Histogram,
+    /// How much there may be, and how long a request is kept after its end. Both may change.
+    kept: RwLock<(Limits, Duration)>,
 }
 
-impl Default for Shared {
-    fn default() -> Self {
+impl Shared {
+    pub(super) fn new(limits: Limits, retention: Duration) -> Self {
         Self {
+            kept: RwLock::new((limits, retention)),
             failed: AtomicBool::default(),
             full: AtomicBool::default(),
             commits: AtomicU64::default(),
             commit_durations: Histogram::new(COMMIT_BUCKETS),
         }
     }
-}
 
-impl Shared {
+    /// How much there may be now.
+    pub(super) fn limits(&self) -> Limits {
+        self.kept.read().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// How long a request is kept after its end now.
+    pub(super) fn retention(&self) -> Duration {
+        self.kept.read().unwrap_or_else(PoisonError::into_inner).1
+    }
+
+    pub(super) fn set(&self, limits: Limits, retention: Duration) {
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = (limits, retention);
+    }
+
     /// Counts a transaction.
     pub(super) fn committed(&self, took: Duration) {
         self.commits.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use super::{
     database::Database,
     error::{DbError, Severity},
     open,
-    quota::{self, Limits, Quota},
+    quota::{self, Quota},
     reads,
     reserve::Reserve,
     shared::{FailedUnlessDone, Shared},
@@ -37,7 +37,9 @@ pub(super) struct Worker {
     pub(super) dir: PathBuf,
     /// None while the store has failed.
     pub(super) database: Option<Database>,
-    pub(super) limits: Limits,
+    /// How large the database may become at most: the highest limit there was. A lower one holds for what is taken in, and leaves room for
+    /// the ends of what is open.
+    pub(super) page_limit: u64,
     /// How many requests are open.
     pub(super) open: u64,
     /// Writes that have to be made and found no quota.
@@ -142,12 +144,16 @@ impl Worker {
     /// Makes all the writes in one transaction.
     fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
         let Some(database) = &mut self.database else { return Err(StoreError::Failed) };
-        let began = Instant::now();
-        let result = Quota::measure(database, self.limits, self.open)
+        let (began, limits) = (Instant::now(), self.shared.limits());
+        let raised = limits.max_bytes.max(self.page_limit);
+        let allowed = if raised == self.page_limit { Ok(()) } else { database.allow_bytes(raised) };
+        let result = allowed
+            .and_then(|()| Quota::measure(database, limits, self.open))
             .and_then(|quota| transaction(database, jobs, quota))
             .or_else(|error| database.roll_back().and(Err(error)));
         match result {
             Ok((outcomes, quota)) => {
+                self.page_limit = raised;
                 self.open = quota.open_after(self.open);
                 self.note_full(outcomes.contains(&Err(StoreError::Full)));
                 self.shared.committed(began.elapsed());
@@ -246,7 +252,7 @@ impl Worker {
         if self.database.is_some() || Instant::now() < self.reopening.at {
             return;
         }
-        match open::reopen(&self.dir, self.limits.max_bytes, Timestamp::of_the_system()) {
+        match open::reopen(&self.dir, self.page_limit, Timestamp::of_the_system()) {
             Ok((database, loaded)) => {
                 tracing::warn!(open = loaded.open.len(), "the store works again");
                 self.open = u64::try_from(loaded.open.len()).unwrap_or(u64::MAX);

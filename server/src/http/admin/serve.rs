@@ -4,7 +4,7 @@ use super::{operator::Origin, routes::route, state::Admin};
 use crate::http::{
     api::{App, check_head},
     config::HttpConfig,
-    listen::{AdminListener, AdminStream, LingeringClose, WriteTimeout},
+    listen::{AdminListener, AdminStream, LingeringClose, Tls, WriteTimeout},
     ops::harden,
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -16,7 +16,6 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
 use warp::{Reply, reply::Response};
 
 /// More wait to be accepted until one of these has gone.
@@ -39,18 +38,18 @@ pub(in crate::http) fn start(app: &Arc<App>, config: &HttpConfig, tasks: &mut Jo
     match admin.socket.take() {
         Ok(listener) => {
             tracing::info!(%address, "administrators may connect");
-            let tls = config.tls.clone().filter(|_| !address.is_local());
-            if tls.is_none() && !address.is_local() {
+            let is_remote = !address.is_local();
+            if is_remote && config.tls.is_none() {
                 tracing::warn!("administrators' tokens come in the clear: there is no --tls-cert");
             }
-            tasks.spawn(serve(Admin::new(app, admin), listener, tls));
+            tasks.spawn(serve(Admin::new(app, admin), listener, is_remote));
         }
         // Requests are served all the same.
         Err(error) => tracing::error!(%address, %error, "administrators cannot connect"),
     }
 }
 
-async fn serve(admin: Admin, listener: AdminListener, tls: Option<TlsAcceptor>) {
+async fn serve(admin: Admin, listener: AdminListener, is_remote: bool) {
     let (admin, places) = (Arc::new(admin), Arc::new(Semaphore::new(MOST_CONNECTIONS)));
     let mut connections = JoinSet::new();
     loop {
@@ -59,7 +58,9 @@ async fn serve(admin: Admin, listener: AdminListener, tls: Option<TlsAcceptor>) 
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok(stream) => {
-                let (admin, tls) = (Arc::clone(&admin), tls.clone());
+                let admin = Arc::clone(&admin);
+                // The certificate of the moment.
+                let tls = admin.app.live().tls.clone().filter(|_| is_remote);
                 connections.spawn(async move {
                     serve_stream(&admin, stream, tls).await;
                     drop(place);
@@ -73,13 +74,13 @@ async fn serve(admin: Admin, listener: AdminListener, tls: Option<TlsAcceptor>) 
     }
 }
 
-async fn serve_stream(admin: &Arc<Admin>, stream: AdminStream, tls: Option<TlsAcceptor>) {
+async fn serve_stream(admin: &Arc<Admin>, stream: AdminStream, tls: Option<Tls>) {
     match (stream, tls) {
         (AdminStream::Unix(stream, user), _) => serve_connection(admin, stream, Origin::User(user)).await,
         (AdminStream::Tcp(stream, address), None) => serve_connection(admin, stream, Origin::Address(address)).await,
         (AdminStream::Tcp(stream, address), Some(tls)) => {
             // Whoever speaks no TLS is not told so in the clear.
-            if let Ok(Ok(stream)) = timeout(TIME_LIMIT, tls.accept(stream)).await {
+            if let Ok(Ok(stream)) = timeout(TIME_LIMIT, tls.acceptor().accept(stream)).await {
                 serve_connection(admin, stream, Origin::Address(address)).await;
             }
         }

@@ -23,6 +23,15 @@ pub struct TokenEntry {
 }
 
 impl TokenEntry {
+    /// The token's hash, and whose it is.
+    fn parse(&self) -> Result<([u8; 32], Requester), TokenError> {
+        let name = self.name.parse().map_err(|error| TokenError::Name(self.name.clone(), error))?;
+        let mut hash = [0; 32];
+        hex::decode_to_slice(&self.sha256, &mut hash).map_err(|_| TokenError::Hash(self.name.clone()))?;
+        let id = self.requester_id().parse().map_err(|error| TokenError::Id(self.name.clone(), error))?;
+        Ok((hash, Requester { id, name }))
+    }
+
     /// Whose requests are asked with it.
     pub(in crate::http) fn requester_id(&self) -> &str {
         self.id.as_deref().unwrap_or(&self.name)
@@ -56,23 +65,35 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`], which names the entry.
     pub fn from_entries(entries: &[TokenEntry]) -> Result<Self, TokenError> {
-        let mut tokens = HashMap::new();
+        let (tokens, errors) = Self::what_is_right_of(entries);
+        errors.into_iter().next().map_or(Ok(tokens), Err)
+    }
+
+    /// Reads what of configured tokens makes sense, and says of the others what is wrong.
+    pub(in crate::http) fn what_is_right_of(entries: &[TokenEntry]) -> (Self, Vec<TokenError>) {
+        let (mut tokens, mut errors) = (HashMap::<_, Requester>::new(), Vec::new());
         for entry in entries {
-            let name: RequesterName =
-                entry.name.parse().map_err(|error| TokenError::Name(entry.name.clone(), error))?;
-            let mut hash = [0; 32];
-            hex::decode_to_slice(&entry.sha256, &mut hash).map_err(|_| TokenError::Hash(entry.name.clone()))?;
-            let id = entry.requester_id().parse().map_err(|error| TokenError::Id(entry.name.clone(), error))?;
-            if let Some(other) = tokens.insert(hash, Requester { id, name }) {
-                return Err(TokenError::SameHash(other.name.as_str().into(), entry.name.clone()));
+            match entry.parse() {
+                Ok((hash, requester)) => {
+                    if let Some(other) = tokens.insert(hash, requester) {
+                        errors.push(TokenError::SameHash(other.name.as_str().into(), entry.name.clone()));
+                    }
+                }
+                Err(error) => errors.push(error),
             }
         }
-        Ok(Self(Arc::new(tokens)))
+        (Self(Arc::new(tokens)), errors)
     }
 
     /// Whether there is none, so that everybody on this machine may use the API.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether this requester may call: with one of them or, where there is none, as everybody.
+    pub(in crate::http) fn has(&self, id: &RequesterId) -> bool {
+        let has_token = self.requester_ids().any(|known| known == id);
+        has_token || (self.is_empty() && anybody().is_ok_and(|anybody| anybody.id == *id))
     }
 
     /// Whose they are.

@@ -1,6 +1,8 @@
 //! What every call of the API goes through: who calls, whether it may, and how it is answered.
 
-use super::{app::App, auth::Requester, call_context::call_context, preferences::Preferences, problem::Problem};
+use super::{
+    app::App, auth::Requester, call_context::call_context, live::Live, preferences::Preferences, problem::Problem,
+};
 use crate::{call_context::CallContext, http::listen::Peer};
 use serde::Serialize;
 use std::{convert::Infallible, future::ready, sync::Arc};
@@ -40,12 +42,13 @@ pub(in crate::http) fn methods(allow: &'static str) -> impl Filter<Extract = (),
         .untuple_one()
 }
 
-/// Notes on a request what no filter sees: who sends it, and the headers that nearly no call has. Gives what to name it.
-pub(in crate::http) fn annotate<B>(request: &mut Request<B>, peer: Peer) -> Arc<CallContext> {
+/// Notes on a request what no filter sees: who sends it, what holds for it, and the headers that nearly no call has. Gives what to name it.
+pub(in crate::http) fn annotate<B>(request: &mut Request<B>, peer: Peer, live: Arc<Live>) -> Arc<CallContext> {
     let preferences = Preferences::of(request.headers());
     let call = Arc::new(call_context(peer.client, request.headers()));
     let extensions = request.extensions_mut();
     extensions.insert(peer);
+    extensions.insert(live);
     extensions.insert(Arc::clone(&call));
     preferences.map(|preferences| extensions.insert(preferences));
     call
@@ -55,6 +58,8 @@ pub(in crate::http) fn annotate<B>(request: &mut Request<B>, peer: Peer) -> Arc<
 pub(in crate::http) struct Caller {
     peer: Peer,
     pub(in crate::http) call: Arc<CallContext>,
+    /// What holds for this call, whatever changes meanwhile.
+    pub(in crate::http) live: Arc<Live>,
     authorization: Option<String>,
     host: Option<String>,
 }
@@ -62,18 +67,19 @@ pub(in crate::http) struct Caller {
 pub(in crate::http) fn caller() -> impl Filter<Extract = (Caller,), Error = Rejection> + Clone {
     warp::ext::get::<Peer>()
         .and(warp::ext::get::<Arc<CallContext>>())
+        .and(warp::ext::get::<Arc<Live>>())
         .and(warp::header::optional::<String>("authorization"))
         .and(warp::header::optional::<String>("host"))
-        .map(|peer, call, authorization, host| Caller { peer, call, authorization, host })
+        .map(|peer, call, live, authorization, host| Caller { peer, call, live, authorization, host })
 }
 
 /// Finds out who calls and whether the rate allows it.
 pub(in crate::http) fn admit(app: &App, caller: &Caller) -> Result<Requester, Problem> {
-    let requester = app
-        .tokens
+    let requester = caller
+        .live
         .requester(caller.authorization.as_deref(), caller.host.as_deref())
         .map_err(|problem| refused(app, caller, problem))?;
-    app.requests.check(&requester.id).map_err(|exceeded| {
+    caller.live.requests.check(&requester.id).map_err(|exceeded| {
         app.service.metrics().rate_limited(exceeded.scope);
         let problem = noted(app, caller, exceeded.into());
         app.requesters.of(&requester.id).came_to(&problem);
@@ -84,7 +90,7 @@ pub(in crate::http) fn admit(app: &App, caller: &Caller) -> Result<Requester, Pr
 
 /// Counts a refusal against its address: one that keeps sending what is refused hears 429 instead.
 pub(in crate::http) fn refused(app: &App, caller: &Caller, problem: Problem) -> Problem {
-    let problem = match app.failures.check(&caller.peer.party) {
+    let problem = match caller.live.failures.check(&caller.peer.party) {
         Ok(()) => problem,
         Err(exceeded) => {
             app.service.metrics().rate_limited(exceeded.scope);

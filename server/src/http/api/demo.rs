@@ -103,7 +103,7 @@ async fn post_restart<B: Buf>(
     let answer = async {
         check(&demo, &headers)?;
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let Restart { down_ms } = read_json(content_type, body, BODY_LIMIT, app.read_timeout).await?;
+        let Restart { down_ms } = read_json(content_type, body, BODY_LIMIT, app.live().read_timeout).await?;
         if down_ms > MAX_DOWN_MS {
             return Err(Problem::malformed("down_ms is at most 60000"));
         }

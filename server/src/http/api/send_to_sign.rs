@@ -3,13 +3,13 @@
 use super::{
     app::App,
     auth::Requester,
-    call::json,
+    call::{Caller, json},
     preferences::Preferences,
     problem::Problem,
     resource::Resource,
     send_to_sign_body::{Messages, SendToSignBody},
 };
-use crate::{Accepted, End, Record, SigningError, SigningRequest, call_context::CallContext};
+use crate::{Accepted, End, Record, SigningError, SigningRequest};
 use countersign_protocol::{BatchId, Message, limits::MAX_TIMEOUT_MS};
 use futures_util::future::try_join_all;
 use serde::Serialize;
@@ -33,7 +33,7 @@ struct BatchAnswer<'a> {
 pub(in crate::http) async fn send_to_sign(
     app: &App,
     requester: Requester,
-    call: Arc<CallContext>,
+    caller: &Caller,
     preferences: Preferences,
     ask: SendToSignBody,
 ) -> Result<Response, Problem> {
@@ -41,7 +41,11 @@ pub(in crate::http) async fn send_to_sign(
     let durable = ask.is_durable(&preferences);
     match ask.messages()? {
         Messages::One(message) => {
-            let request = ask.with_options(app, app.service.request(public_key, message).call(call), &preferences)?;
+            let request = ask.with_options(
+                &caller.live,
+                app.service.request(public_key, message).call(Arc::clone(&caller.call)),
+                &preferences,
+            )?;
             if durable {
                 one_durable(app, request, &requester, &preferences).await
             } else {
@@ -49,7 +53,11 @@ pub(in crate::http) async fn send_to_sign(
             }
         }
         Messages::Several(messages) => {
-            let request = ask.with_options(app, app.service.batch(public_key, messages).call(call), &preferences)?;
+            let request = ask.with_options(
+                &caller.live,
+                app.service.batch(public_key, messages).call(Arc::clone(&caller.call)),
+                &preferences,
+            )?;
             if durable {
                 several_durable(app, request, &requester, &preferences).await
             } else {

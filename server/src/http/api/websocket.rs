@@ -1,13 +1,16 @@
 //! `GET /ws`: the WebSocket handshake (RFC 6455 §4.2), and the socket it leads to.
 
-use super::{app::App, problem::Problem};
+use super::{app::App, live::Live, problem::Problem};
 use crate::{
     call_context::CallContext,
     connection::{Client, Incoming, Outgoing, ReadLimit, drive_within},
     http::listen::{FrameGate, LingeringClose, MaybeTlsStream, MessageTooLong, Peer, WriteTimeout},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use countersign_protocol::{Origin, SUBPROTOCOL, limits::{MAX_MESSAGE_BYTES, frame_bytes}};
+use countersign_protocol::{
+    Origin, SUBPROTOCOL,
+    limits::{MAX_MESSAGE_BYTES, frame_bytes},
+};
 use futures_util::{Sink, SinkExt, Stream, StreamExt, future};
 use headers::{Connection, HeaderMapExt, SecWebsocketAccept, SecWebsocketKey, Upgrade};
 use hyper::upgrade::OnUpgrade;
@@ -36,11 +39,12 @@ const READ_BUFFER_BYTES: usize = 1024;
 /// Answers the handshake with 101 and serves the wallet on a task of its own.
 pub(in crate::http) fn upgrade(
     app: &Arc<App>,
+    live: &Live,
     peer: Peer,
     headers: &HeaderMap,
     on_upgrade: Option<OnUpgrade>,
 ) -> Response {
-    if let Err(exceeded) = app.connects.check(&peer.party) {
+    if let Err(exceeded) = live.connects.check(&peer.party) {
         app.service.metrics().rate_limited(exceeded.scope);
         app.refusals.note(exceeded.scope, &CallContext::at(peer.client));
         return Problem::from(exceeded).into_response();

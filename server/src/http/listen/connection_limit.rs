@@ -10,13 +10,13 @@ use std::{
 /// Counts connections.
 #[derive(Debug)]
 pub(in crate::http) struct ConnectionLimit {
-    most: usize,
-    most_of_one: usize,
     counts: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
+    most: usize,
+    most_of_one: usize,
     all: usize,
     of: HashMap<Party, usize>,
 }
@@ -34,19 +34,26 @@ pub(in crate::http) struct LimitReached(pub(in crate::http) &'static str);
 
 impl ConnectionLimit {
     pub(in crate::http) fn new(most: usize, most_of_one: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_of_one, counts: Mutex::default() })
+        Arc::new(Self { counts: Mutex::new(Counts { most, most_of_one, ..Counts::default() }) })
+    }
+
+    /// Goes by other limits from now on. Whoever has a place keeps it.
+    pub(in crate::http) fn set(&self, most: usize, most_of_one: usize) {
+        let mut counts = self.counts();
+        (counts.most, counts.most_of_one) = (most, most_of_one);
     }
 
     /// Takes a place. Without an address the connection counts among all of them only: it is a proxy's.
     pub(in crate::http) fn take(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Permit, LimitReached> {
         let party = address.map(Party::from);
         let mut counts = self.counts();
-        if counts.all >= self.most {
+        let most_of_one = counts.most_of_one;
+        if counts.all >= counts.most {
             return Err(LimitReached("connections"));
         }
         if let Some(party) = party {
             let of_party = counts.of.entry(party).or_default();
-            if *of_party >= self.most_of_one {
+            if *of_party >= most_of_one {
                 return Err(LimitReached("ip_connections"));
             }
             *of_party += 1;
@@ -57,11 +64,12 @@ impl ConnectionLimit {
 
     /// How many there are, and how many there may be.
     pub(in crate::http) fn taken(&self) -> (usize, usize) {
-        (self.counts().all, self.most)
+        let counts = self.counts();
+        (counts.all, counts.most)
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        // Two integers that are changed together cannot be left inconsistent by a panic between them.
+        // Integers that are changed together cannot be left inconsistent by a panic between them.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,6 +103,10 @@ mod tests {
         let _third = limit.take(address("192.0.2.2")).unwrap();
         assert_eq!(limit.take(address("192.0.2.3")).unwrap_err(), LimitReached("connections"));
         assert_eq!(limit.taken(), (3, 3));
+        limit.set(2, 2);
+        assert_eq!(limit.taken(), (3, 2), "who has a place keeps it");
+        assert_eq!(limit.take(address("192.0.2.3")).unwrap_err(), LimitReached("connections"));
+        limit.set(3, 2);
         drop(first);
         drop(limit.take(address("192.0.2.3")).unwrap());
         assert_eq!(limit.counts().of.len(), 2, "no entry for an address without connections");

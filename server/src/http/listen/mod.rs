@@ -25,7 +25,6 @@ pub(super) use party::Party;
 pub(super) use peer::Peer;
 pub(super) use rate::{KeyedRate, RateExceeded};
 pub(super) use stream::MaybeTlsStream;
-pub use tls::TlsError;
-pub(super) use tls::acceptor;
+pub use tls::{Expiry, Tls, TlsError};
 pub(super) use unread_body::{LentBody, lend};
 pub(super) use write_timeout::WriteTimeout;

@@ -5,7 +5,10 @@ use governor::{RateLimiter, middleware::NoOpMiddleware, state::keyed::HashMapSta
 use std::{
     hash::Hash,
     num::NonZeroU32,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,6 +28,7 @@ pub(in crate::http) struct RateExceeded {
 #[derive(Debug)]
 pub(in crate::http) struct KeyedRate<K: Hash + Eq + Clone> {
     scope: &'static str,
+    per_second: Option<NonZeroU32>,
     limiter: Option<RateLimiter<K, HashMapStateStore<K>, Clock, NoOpMiddleware<Duration>>>,
     checks: AtomicU32,
 }
@@ -32,7 +36,15 @@ pub(in crate::http) struct KeyedRate<K: Hash + Eq + Clone> {
 impl<K: Hash + Eq + Clone> KeyedRate<K> {
     pub(in crate::http) fn new(scope: &'static str, per_second: Option<NonZeroU32>, clock: &Clock) -> Self {
         let limiter = per_second.map(|rate| RateLimiter::hashmap_with_clock(quota(rate), clock.clone()));
-        Self { scope, limiter, checks: AtomicU32::new(0) }
+        Self { scope, per_second, limiter, checks: AtomicU32::new(0) }
+    }
+
+    /// The same where the rate stays as it was, so that what was counted goes on to count; otherwise another one, which begins anew.
+    pub(in crate::http) fn at(self: &Arc<Self>, per_second: Option<NonZeroU32>, clock: &Clock) -> Arc<Self> {
+        if self.per_second == per_second {
+            return Arc::clone(self);
+        }
+        Arc::new(Self::new(self.scope, per_second, clock))
     }
 
     pub(in crate::http) fn check(&self, key: &K) -> Result<(), RateExceeded> {
@@ -61,6 +73,17 @@ mod tests {
         let refused = rate.check(&1).unwrap_err();
         assert!(refused.scope == "ip" && refused.retry_after <= Duration::from_secs(1));
         assert_eq!(rate.check(&2), Ok(()), "another key has a quota of its own");
+    }
+
+    #[test]
+    fn another_rate_holds_from_now_on_and_the_same_one_goes_on() {
+        let clock = Clock::new();
+        let rate = Arc::new(KeyedRate::new("ip", NonZeroU32::new(1), &clock));
+        while rate.check(&1).is_ok() {}
+        assert!(rate.at(NonZeroU32::new(1), &clock).check(&1).is_err());
+        let higher = rate.at(NonZeroU32::new(2), &clock);
+        assert_eq!((0..9).filter(|_| higher.check(&1).is_ok()).count(), 8);
+        assert_eq!(rate.at(None, &clock).check(&1), Ok(()));
     }
 
     #[test]

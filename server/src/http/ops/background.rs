@@ -1,5 +1,6 @@
-//! What a server does beside answering: deadlines, retention, webhooks.
+//! What a server does beside answering: deadlines, retention, webhooks, the certificate's end.
 
+use super::certificate;
 use crate::http::{api::App, webhook};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -9,6 +10,7 @@ pub(in crate::http) fn start(app: &Arc<App>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let service = app.service.clone();
     tasks.spawn(async move { service.maintain().await });
+    tasks.spawn(certificate::watch(Arc::clone(app)));
     if app.store.is_some() {
         tasks.spawn(webhook::deliver(Arc::clone(app)));
     }

@@ -90,12 +90,32 @@ fn server(app: &App, snapshot: &Snapshot) -> Registry {
         Unit::Bytes,
         ConstGauge::new(waiting),
     );
+    of_settings(&mut registry, app);
     of_requesters(&mut registry, app, snapshot);
     registry
 }
 
+fn of_settings(registry: &mut Registry, app: &App) {
+    let last = app.reloads.last();
+    let help = "1 if the settings were taken the last time they were read, at the start or since";
+    gauge(registry, "config_last_reload_successful", help, usize::from(last.is_good));
+    registry.register_with_unit(
+        "config_last_reload_success_timestamp",
+        "When settings were taken last, since the Unix epoch",
+        Unit::Seconds,
+        ConstGauge::new(whole(last.good_at.as_millis() / 1000)),
+    );
+    if let Some(tls) = &app.live().tls {
+        registry.register_with_unit(
+            "tls_certificate_expiry_timestamp",
+            "When the first certificate of the chain ends, since the Unix epoch",
+            Unit::Seconds,
+            ConstGauge::new(whole(tls.expiry().as_secs())),
+        );
+    }
+}
+
 fn of_requesters(registry: &mut Registry, app: &App, snapshot: &Snapshot) {
-    app.requesters.know(&app.tokens);
     let (known, other) = app.requesters.all();
     let (asked, refused) = (Family::<_, Counter>::default(), Family::<_, Counter>::default());
     let open = Family::<_, Gauge>::default();

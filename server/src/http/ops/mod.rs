@@ -1,6 +1,7 @@
 //! What the server does for its operator and itself: health, metrics, background tasks, the page's files and headers.
 
 mod background;
+mod certificate;
 mod demo;
 mod log;
 mod metrics;

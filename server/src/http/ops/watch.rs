@@ -1,9 +1,9 @@
 //! What the accept loop tells the service manager every now and then: how things are, and that they go on.
 
 use super::Notifier;
-use crate::SigningService;
+use crate::http::api::App;
 use sd_notify::NotifyState;
-use std::{future::pending, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// How often the status is brought up to date, at the least.
@@ -20,13 +20,13 @@ const OVERDUE: Duration = Duration::from_secs(5);
 /// reports end, and the service manager notices.
 pub(in crate::http) struct Watch {
     notifier: Notifier,
-    service: SigningService,
+    app: Arc<App>,
     ticks: Option<Interval>,
     said: String,
 }
 
 impl Watch {
-    pub(in crate::http) fn new(notifier: Notifier, service: SigningService) -> Self {
+    pub(in crate::http) fn new(notifier: Notifier, app: Arc<App>) -> Self {
         let ticks = notifier.is_heard().then(|| {
             let period = notifier.watchdog().map_or(BETWEEN_REPORTS, |limit| limit / WORDS_PER_WATCHDOG);
             // A period of nothing is none.
@@ -34,7 +34,7 @@ impl Watch {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         });
-        Self { notifier, service, ticks, said: String::new() }
+        Self { notifier, app, ticks, said: String::new() }
     }
 
     /// Resolves when [`Watch::report`] is due; never where nobody listens.
@@ -58,7 +58,7 @@ impl Watch {
             self.notifier.mention(&[NotifyState::Status(&status)]);
             self.said = status;
         }
-        if self.service.behind_by() > OVERDUE {
+        if self.app.service.behind_by() > OVERDUE {
             tracing::error!("open requests do not end in time: the watchdog is not told that all is well");
         } else if self.notifier.watchdog().is_some() {
             self.notifier.mention(&[NotifyState::Watchdog]);
@@ -66,7 +66,10 @@ impl Watch {
     }
 
     fn status(&self) -> String {
-        let doing = if self.service.is_draining() { "Draining" } else { "Serving" };
-        format!("{doing}; wallets: {}, open requests: {}", self.service.connections(), self.service.pending())
+        let service = &self.app.service;
+        let doing = if service.is_draining() { "Draining" } else { "Serving" };
+        // Until settings are taken again: whoever looks at the status has not seen the log.
+        let refused = if self.app.reloads.last().is_good { "" } else { "; the last reload was refused, see the log" };
+        format!("{doing}; wallets: {}, open requests: {}{refused}", service.connections(), service.pending())
     }
 }

@@ -1,6 +1,6 @@
 //! The settings of the audit log.
 
-use super::{Settings, SettingsError, range::within};
+use super::{Settings, SettingsError, mistakes::Mistakes, range::within};
 use crate::{
     Config,
     audit::{AuditConfig, AuditLog, TokenMark},
@@ -22,19 +22,27 @@ impl Settings {
         durable: Option<&DurableStore>,
         service: &mut Config,
     ) -> Result<Option<AuditLog>, SettingsError> {
-        let Some(path) = self.audit_log.clone() else {
-            return match (self.audit_full, self.audit_max_bytes) {
-                (None, None) => Ok(None),
-                (Some(_), _) | (_, Some(_)) => Err(SettingsError::AuditWithoutLog),
-            };
-        };
-        let max_bytes = self.audit_max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
-        let max_bytes = within("audit-max-bytes", max_bytes, MIN_MAX_BYTES, i64::MAX as u64)?;
+        let mut mistakes = Mistakes::default();
+        let max_bytes = self.audit_noting(&mut mistakes);
+        let max_bytes = mistakes.first_or(max_bytes)?;
+        let Some(path) = self.audit_log.clone() else { return Ok(None) };
         let config = AuditConfig { path, max_bytes, on_full: self.audit_full.unwrap_or_default() };
         let marks = self.token.iter().map(mark).collect();
         let log = AuditLog::open(&config, self.audit_key(durable)?, marks)?;
         service.observers.add(Arc::new(log.clone()));
         Ok(Some(log))
+    }
+
+    /// How large its files become, and what contradicts itself.
+    pub(super) fn audit_noting(&self, mistakes: &mut Mistakes) -> u64 {
+        if self.audit_log.is_none() && (self.audit_full.is_some() || self.audit_max_bytes.is_some()) {
+            mistakes.add(SettingsError::AuditWithoutLog);
+        }
+        if self.audit_log.is_some() && self.data_dir.is_none() && self.server_key.is_none() {
+            mistakes.add(SettingsError::AuditWithoutKey);
+        }
+        let max_bytes = self.audit_max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
+        mistakes.or(within("audit-max-bytes", max_bytes, MIN_MAX_BYTES, i64::MAX as u64), DEFAULT_MAX_BYTES)
     }
 
     /// A key that ends with the process would leave heads that nobody can verify.

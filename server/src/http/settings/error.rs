@@ -111,6 +111,15 @@ pub enum SettingsError {
     /// The database cannot be used.
     #[error("--database-url: {0}")]
     Database(#[from] ConnectError),
+    /// It is taken at a start alone, and a reload takes all or nothing.
+    #[error("--{0} has changed, and is taken at a start only: restart the server, or put it back")]
+    NeedsRestart(String),
+    /// The flags or the environment make no sense together.
+    #[error("{0}")]
+    Flags(String),
+    /// The socket on which a reload is asked for cannot be had.
+    #[error("--control-socket {0}: {1}")]
+    ControlSocket(PathBuf, io::Error),
     /// There is one place for what is kept.
     #[error("--data-dir and --database-url exclude each other")]
     TwoPlaces,

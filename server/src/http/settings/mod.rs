@@ -2,17 +2,23 @@
 
 mod admin;
 mod audit;
+mod check;
 mod error;
+mod file;
 mod log_filter;
+mod mistakes;
 mod place;
 mod range;
+mod reloadable;
 mod server;
 mod service;
 #[cfg(test)]
 mod tests;
 
+pub(super) use check::Checked;
 pub use error::SettingsError;
 pub use log_filter::{LogFilter, LogFilterError};
+pub use reloadable::Taken;
 
 use crate::{
     SigningService,
@@ -24,10 +30,9 @@ use clap::{Args, ValueEnum};
 use place::Place;
 use serde::Deserialize;
 use std::{
-    fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -174,6 +179,10 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_DRAIN_TIMEOUT_MS", value_name = "MS")]
     pub drain_timeout_ms: Option<u64>,
 
+    /// Unix socket on which the server hears `countersign reload`, from its own user and root
+    #[arg(long, env = "COUNTERSIGN_CONTROL_SOCKET", value_name = "FILE")]
+    pub control_socket: Option<PathBuf>,
+
     /// Form of the log on standard error [default: text]
     #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", value_name = "FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
@@ -218,22 +227,6 @@ pub enum LogFormat {
 }
 
 impl Settings {
-    /// Reads a TOML file.
-    ///
-    /// # Errors
-    /// [`SettingsError::Unreadable`] and [`SettingsError::Toml`].
-    pub fn from_file(path: &Path) -> Result<Self, SettingsError> {
-        let text =
-            fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.into(), source })?;
-        toml::from_str(&text).map_err(|mut source| {
-            // Without the line itself, which may have the database's password in it.
-            let line =
-                source.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.lines().count().max(1));
-            source.set_input(None);
-            SettingsError::Toml { path: path.into(), line, source: Box::new(source) }
-        })
-    }
-
     /// The address to listen on.
     pub fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or(DEFAULT_LISTEN)

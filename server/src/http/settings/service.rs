@@ -2,6 +2,7 @@
 
 use super::{
     Settings, SettingsError,
+    mistakes::Mistakes,
     range::{in_range, milliseconds},
 };
 use crate::{
@@ -29,42 +30,54 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`], which names the setting.
     pub fn service(&self, bound: SocketAddr) -> Result<Config, SettingsError> {
+        let mut mistakes = Mistakes::default();
+        let config = self.service_noting(bound, &mut mistakes);
+        mistakes.first_or(config)
+    }
+
+    /// The same, with defaults in the place of what is wrong.
+    pub(super) fn service_noting(&self, bound: SocketAddr, mistakes: &mut Mistakes) -> Config {
         let allow_unproven = self.allow_unproven.unwrap_or(false);
         if allow_unproven && !bound.ip().is_loopback() {
-            return Err(SettingsError::UnprovenElsewhere(bound));
+            mistakes.add(SettingsError::UnprovenElsewhere(bound));
         }
         if allow_unproven && self.database_url.is_some() {
-            return Err(SettingsError::UnprovenShared);
+            mistakes.add(SettingsError::UnprovenShared);
         }
-        let defaults = Config::new(self.audiences(bound)?);
+        let defaults = Config::new(self.audiences(bound, mistakes));
         let frames_per_second = self.rate(self.frames_per_second, defaults.frames_per_second);
-        let count = |setting, value: Option<usize>, default| in_range(setting, value, default, usize::MAX);
-        Ok(Config {
+        let mut count = |setting, value: Option<usize>, default, most| {
+            mistakes.or(in_range(setting, value, default, most), default)
+        };
+        let (max_message_bytes, max_inflight) = (
+            count("max-message-bytes", self.max_message_bytes, defaults.max_message_bytes, MAX_MESSAGE_BYTES),
+            count("max-inflight", self.max_inflight, defaults.max_inflight, MAX_INFLIGHT),
+        );
+        let mut count = |setting, value, default| count(setting, value, default, usize::MAX);
+        let config = Config {
             allow_unproven,
-            introduction_timeout: milliseconds("read-timeout-ms", self.read_timeout_ms, defaults.introduction_timeout)?,
-            heartbeat: milliseconds("heartbeat-ms", self.heartbeat_ms, defaults.heartbeat)?,
-            max_message_bytes: in_range(
-                "max-message-bytes",
-                self.max_message_bytes,
-                defaults.max_message_bytes,
-                MAX_MESSAGE_BYTES,
-            )?,
-            max_inflight: in_range("max-inflight", self.max_inflight, defaults.max_inflight, MAX_INFLIGHT)?,
+            max_message_bytes,
+            max_inflight,
             max_connections_per_key: count(
                 "max-connections-per-key",
                 self.max_connections_per_key,
                 defaults.max_connections_per_key,
-            )?,
-            max_pending: count("max-pending", self.max_pending, defaults.max_pending)?,
-            max_pending_per_key: count("max-pending-per-key", self.max_pending_per_key, defaults.max_pending_per_key)?,
-            max_pending_bytes: count("max-pending-bytes", self.max_pending_bytes, defaults.max_pending_bytes)?,
-            write_timeout: milliseconds("write-timeout-ms", self.write_timeout_ms, defaults.write_timeout)?,
-            reconnect_after: milliseconds("reconnect-after-ms", self.reconnect_after_ms, defaults.reconnect_after)?,
-            max_share_percent: self.max_share_percent()?,
+            ),
+            max_pending: count("max-pending", self.max_pending, defaults.max_pending),
+            max_pending_per_key: count("max-pending-per-key", self.max_pending_per_key, defaults.max_pending_per_key),
+            max_pending_bytes: count("max-pending-bytes", self.max_pending_bytes, defaults.max_pending_bytes),
             frames_per_second,
-            audiences: defaults.audiences,
-            observers: defaults.observers,
-        })
+            ..defaults
+        };
+        let mut time = |setting, value, default| mistakes.or(milliseconds(setting, value, default), default);
+        Config {
+            introduction_timeout: time("read-timeout-ms", self.read_timeout_ms, config.introduction_timeout),
+            heartbeat: time("heartbeat-ms", self.heartbeat_ms, config.heartbeat),
+            write_timeout: time("write-timeout-ms", self.write_timeout_ms, config.write_timeout),
+            reconnect_after: time("reconnect-after-ms", self.reconnect_after_ms, config.reconnect_after),
+            max_share_percent: self.max_share_percent(mistakes),
+            ..config
+        }
     }
 
     /// A URL by which wallets reach the server from elsewhere.
@@ -76,21 +89,24 @@ impl Settings {
         if self.no_rate_limit.unwrap_or(false) { None } else { set.or(default) }
     }
 
-    pub(super) fn max_share_percent(&self) -> Result<u8, SettingsError> {
+    pub(super) fn max_share_percent(&self, mistakes: &mut Mistakes) -> u8 {
         let mut requesters = self.token.iter().map(TokenEntry::requester_id);
         let first = requesters.next();
         let are_several = requesters.any(|other| Some(other) != first);
         let default = if are_several { SHARE_OF_MANY } else { 100 };
-        let percent = in_range("max-share-percent", self.max_share_percent, default, 100)?;
-        Ok(u8::try_from(percent).unwrap_or(100))
+        let percent = mistakes.or(in_range("max-share-percent", self.max_share_percent, default, 100), default);
+        u8::try_from(percent).unwrap_or(100)
     }
 
-    pub(super) fn audiences(&self, bound: SocketAddr) -> Result<Vec<Audience>, SettingsError> {
+    pub(super) fn audiences(&self, bound: SocketAddr, mistakes: &mut Mistakes) -> Vec<Audience> {
         if self.audience.len() > MAX_AUDIENCES {
-            return Err(SettingsError::TooManyAudiences { found: self.audience.len(), most: MAX_AUDIENCES });
+            mistakes.add(SettingsError::TooManyAudiences { found: self.audience.len(), most: MAX_AUDIENCES });
         }
         let urls = if self.audience.is_empty() { self.default_audiences(bound) } else { self.audience.clone() };
-        urls.into_iter().map(|url| url.parse().map_err(|source| SettingsError::Audience { url, source })).collect()
+        let parse = |url: String| {
+            url.parse().map_err(|source| mistakes.add(SettingsError::Audience { url: url.clone(), source })).ok()
+        };
+        urls.into_iter().filter_map(parse).collect()
     }
 
     /// The URLs by which a browser on this machine, or one that knows the address, would dial.

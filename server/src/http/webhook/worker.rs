@@ -14,7 +14,11 @@ use crate::{
 };
 use countersign_protocol::RequestId;
 use hyper::StatusCode;
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::oneshot, task::JoinSet, time::sleep};
 
 /// How many events are told at once to one target: each has its own, so that one that hangs keeps nobody else waiting.
@@ -57,33 +61,44 @@ pub(in crate::http) async fn deliver(app: Arc<App>) {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "no webhook can be delivered"),
     };
-    let mut attempts = Attempts::to(&app.webhook_targets);
+    let mut changes = app.changes();
+    let mut attempts = Attempts::default();
     loop {
-        let next = attempts.start_due(&app, &store, &client).await;
+        let live = Arc::clone(&changes.borrow_and_update());
+        let next = attempts.start_due(&app, &live.webhook_targets, &store, &client).await;
         let at_most = store.hub().is_some().then_some(SHARED_PAUSE);
-        attempts.wait(&store, next.into_iter().chain(at_most).min()).await;
+        tokio::select! {
+            () = attempts.wait(&store, next.into_iter().chain(at_most).min()) => {}
+            // Its sender is in the app.
+            _ = changes.changed() => {}
+        }
     }
 }
 
 /// Attempts that are under way. An event stays due in the store until its attempt is written down, so it is remembered here. An event whose
 /// target is not allowed any more waits until it is.
+#[derive(Debug, Default)]
 struct Attempts {
-    /// Each gives its target's place below, and which event it was.
-    tasks: JoinSet<(usize, RequestId)>,
-    targets: Vec<(WebhookTarget, HashSet<RequestId>)>,
+    /// Each gives its target, and which event it was.
+    tasks: JoinSet<(WebhookTarget, RequestId)>,
+    /// By target, also of one that is not allowed any more and may be again before they have ended.
+    under_way: HashMap<WebhookTarget, HashSet<RequestId>>,
 }
 
 impl Attempts {
-    fn to(targets: &[WebhookTarget]) -> Self {
-        let targets = targets.iter().map(|target| (target.clone(), HashSet::new())).collect();
-        Self { tasks: JoinSet::new(), targets }
-    }
-
     /// Starts as many as may be; how long until there are more to start, if there are.
-    async fn start_due(&mut self, app: &Arc<App>, store: &DurableStore, client: &Client) -> Option<Duration> {
+    async fn start_due(
+        &mut self,
+        app: &Arc<App>,
+        targets: &[WebhookTarget],
+        store: &DurableStore,
+        client: &Client,
+    ) -> Option<Duration> {
         let now = app.service.wall();
         let mut soonest = None;
-        for (place, (target, events)) in self.targets.iter_mut().enumerate() {
+        self.under_way.retain(|_, events| !events.is_empty());
+        for target in targets {
+            let events = self.under_way.entry(target.clone()).or_default();
             if events.len() >= MOST_AT_ONCE {
                 continue;
             }
@@ -95,10 +110,10 @@ impl Attempts {
             for event in due {
                 let id = event.record.id;
                 if events.len() < MOST_AT_ONCE && events.insert(id) {
-                    let (app, store, client) = (Arc::clone(app), store.clone(), client.clone());
+                    let (app, store, client, target) = (Arc::clone(app), store.clone(), client.clone(), target.clone());
                     self.tasks.spawn(async move {
                         attempt(&app, &store, &client, event).await;
-                        (place, id)
+                        (target, id)
                     });
                 }
             }
@@ -114,15 +129,22 @@ impl Attempts {
         tokio::select! {
             Some(done) = self.tasks.join_next() => {
                 match done {
-                    Ok((place, id)) => {
-                        self.targets.get_mut(place).map(|(_, events)| events.remove(&id));
-                    }
+                    Ok((target, id)) => self.ended(&target, id),
                     // Which it was that panicked is not known; the store knows what is still due.
-                    Err(_) => self.targets.iter_mut().for_each(|(_, events)| events.clear()),
+                    Err(_) => self.under_way.clear(),
                 }
             }
             () = store.ended() => {}
             () = sleep(next.unwrap_or_default()), if next.is_some() => {}
+        }
+    }
+
+    fn ended(&mut self, target: &WebhookTarget, id: RequestId) {
+        if let Some(events) = self.under_way.get_mut(target) {
+            events.remove(&id);
+            if events.is_empty() {
+                self.under_way.remove(target);
+            }
         }
     }
 }

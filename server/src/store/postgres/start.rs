@@ -13,7 +13,6 @@ use crate::{
     storage::Loaded,
     store::{
         batch::Command,
-        quota::Limits,
         retention::{LATE, MAX_LATE, before},
         shared::{FailedUnlessDone, Shared},
     },
@@ -77,8 +76,7 @@ async fn open(
     nodes::register(session.client(), session.own(), connector.own()).await?;
     let open = ownership::take_over(&session, i64::MAX).await?;
     let loaded = Loaded { open, ended: reads::ended(&session, before(now, LATE), MAX_LATE).await? };
-    let limits = Limits { max_bytes: config.max_bytes, max_share_percent: config.max_share_percent };
-    let worker = Worker::new(commands, Arc::clone(&connector), session, limits, Arc::clone(shared));
+    let worker = Worker::new(commands, Arc::clone(&connector), session, Arc::clone(shared));
     Ok((connector, worker, loaded))
 }
 

@@ -20,7 +20,6 @@ use crate::{
     storage::{Completion, Loaded, StoreError},
     store::{
         batch::{Batch, Command, Question},
-        quota::Limits,
         retention::{LATE, MAX_LATE, before},
         shared::Shared,
     },
@@ -54,7 +53,6 @@ pub(in crate::store) struct Worker {
     connector: Arc<Connector>,
     /// None while there is none.
     session: Option<Session>,
-    limits: Limits,
     waiting: Waiting,
     /// Until when whoever waits is kept waiting, while the database gives no answer.
     deadline: Option<Instant>,
@@ -72,7 +70,6 @@ impl Worker {
         commands: UnboundedReceiver<Command>,
         connector: Arc<Connector>,
         session: Session,
-        limits: Limits,
         shared: Arc<Shared>,
     ) -> Self {
         Self {
@@ -80,7 +77,6 @@ impl Worker {
             connector,
             database: session.database().to_owned(),
             session: Some(session),
-            limits,
             waiting: Waiting::default(),
             deadline: None,
             has_given_up: false,
@@ -162,7 +158,7 @@ impl Worker {
             let deadline = self.deadline();
             let Some(session) = &self.session else { break };
             let began = Instant::now();
-            let result = timeout_at(deadline.into(), transact(session, &group, self.limits)).await;
+            let result = timeout_at(deadline.into(), transact(session, &group, self.shared.limits())).await;
             match result.unwrap_or(Err(DbError::Late)) {
                 Ok(outcomes) => {
                     self.deadline = None;

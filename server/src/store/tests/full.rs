@@ -51,6 +51,23 @@ fn large_end() -> End {
     }
 }
 
+/// A lower limit lets what is there end, a higher one makes room at once.
+#[test]
+fn other_limits_hold_for_what_is_taken_in_from_now_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = small(dir.path());
+    let accepted = fill(&store, 0, 2100);
+    store.set_limits(4 * MAX_BYTES, 100, MINUTE);
+    let more = fill(&store, 1_000, 2100);
+    assert!(more.len() > 2 * accepted.len(), "{} and {}", accepted.len(), more.len());
+    store.set_limits(MAX_BYTES, 100, MINUTE);
+    assert_eq!(fill(&store, 2_000, 1).len(), 0);
+    for id in accepted.into_iter().chain(more) {
+        let end = Write::End { id, end: large_end(), times: PhaseTimes::asked_at(NOW) };
+        assert_eq!(write(&store, end), Ok(Written::Done));
+    }
+}
+
 #[test]
 fn whatever_was_accepted_can_end() {
     for message_bytes in [1, 2100, 20_000] {

@@ -1,0 +1,87 @@
+//! What may change while the server runs, as versions that replace each other whole.
+
+use super::{
+    auth::{Requester, Tokens},
+    problem::Problem,
+    webhook_target::WebhookTarget,
+};
+use crate::{
+    http::{
+        config::HttpConfig,
+        listen::{KeyedRate, Network, Party, Tls},
+    },
+    requester::RequesterId,
+    time::Clock,
+};
+use std::{fmt, sync::Arc, time::Duration};
+use warp::http::StatusCode;
+
+/// One version of what may change. A connection has the one it begins with for its handshake and its times; a call has the one it begins
+/// with for all it asks.
+pub(in crate::http) struct Live {
+    pub(in crate::http) tokens: Tokens,
+    pub(in crate::http) tls: Option<Tls>,
+    pub(in crate::http) trusted_proxies: Vec<Network>,
+    pub(in crate::http) read_timeout: Duration,
+    pub(in crate::http) keep_alive_timeout: Duration,
+    pub(in crate::http) drain_timeout: Duration,
+    pub(in crate::http) webhook_targets: Vec<WebhookTarget>,
+    pub(in crate::http) connects: Arc<KeyedRate<Party>>,
+    pub(in crate::http) requests: Arc<KeyedRate<RequesterId>>,
+    pub(in crate::http) failures: Arc<KeyedRate<Party>>,
+}
+
+impl Live {
+    /// The first version.
+    pub(in crate::http) fn new(config: &HttpConfig, clock: &Clock) -> Self {
+        let connects = Arc::new(KeyedRate::new("ip_connects", config.connects_per_second, clock));
+        let requests = Arc::new(KeyedRate::new("token", config.requests_per_second, clock));
+        let failures = Arc::new(KeyedRate::new("ip_failures", config.failures_per_second, clock));
+        Self {
+            tokens: config.tokens.clone(),
+            tls: config.tls.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            read_timeout: config.read_timeout,
+            keep_alive_timeout: config.keep_alive_timeout,
+            drain_timeout: config.drain_timeout,
+            webhook_targets: config.webhook_targets.clone(),
+            connects,
+            requests,
+            failures,
+        }
+    }
+
+    /// The next version. What was counted under a rate that stays the same counts on.
+    pub(in crate::http) fn next(&self, config: &HttpConfig, clock: &Clock) -> Self {
+        Self {
+            connects: self.connects.at(config.connects_per_second, clock),
+            requests: self.requests.at(config.requests_per_second, clock),
+            failures: self.failures.at(config.failures_per_second, clock),
+            ..Self::new(config, clock)
+        }
+    }
+
+    /// Who calls, by its headers.
+    pub(in crate::http) fn requester(
+        &self,
+        authorization: Option<&str>,
+        host: Option<&str>,
+    ) -> Result<Requester, Problem> {
+        self.tokens.requester(authorization, host)
+    }
+
+    /// Whether a request may name this URL as its webhook.
+    pub(in crate::http) fn check_webhook(&self, url: &str) -> Result<(), Problem> {
+        if self.webhook_targets.iter().any(|target| target.as_str() == url) {
+            return Ok(());
+        }
+        let detail = "the webhook is none of the URLs that the operator allows";
+        Err(Problem::new(StatusCode::FORBIDDEN, "webhook_not_allowed", detail))
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Live")
+    }
+}

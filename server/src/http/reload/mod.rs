@@ -1,0 +1,159 @@
+//! Taking the settings anew while the server runs: all of them or none.
+
+mod control;
+mod report;
+
+pub use control::{ControlSocket, Reply, ask};
+pub use report::Reloaded;
+
+use super::{
+    api::App,
+    listen::TlsError,
+    ops::Notifier,
+    settings::{Checked, LogFilter, Settings, SettingsError, Taken},
+};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
+use tokio::{
+    sync::{Mutex, watch},
+    task::spawn_blocking,
+};
+
+/// Reads the settings from where the start had them.
+type Read = dyn Fn() -> Result<Settings, Vec<SettingsError>> + Send + Sync;
+
+/// Has the log go by another filter.
+type SetLog = dyn Fn(&LogFilter) + Send + Sync;
+
+/// Has a server take its settings anew. Clones do so one after the other.
+#[derive(Clone)]
+pub struct Reloader(Arc<Inner>);
+
+struct Inner {
+    bound: SocketAddr,
+    read: Arc<Read>,
+    set_log: Box<SetLog>,
+    notifier: Notifier,
+    /// The settings that hold.
+    running: Mutex<Settings>,
+    /// The server, once there is one.
+    app: watch::Sender<Option<Weak<App>>>,
+}
+
+impl Reloader {
+    /// For a server that has been started with `settings` at the address `bound`. They are read anew by `read`, which may block.
+    pub fn new(
+        settings: Settings,
+        bound: SocketAddr,
+        notifier: Notifier,
+        read: impl Fn() -> Result<Settings, Vec<SettingsError>> + Send + Sync + 'static,
+        set_log: impl Fn(&LogFilter) + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            bound,
+            read: Arc::new(read),
+            set_log: Box::new(set_log),
+            notifier,
+            running: Mutex::new(settings),
+            app: watch::Sender::new(None),
+        }))
+    }
+
+    /// Which server it is.
+    pub(super) fn serve(&self, app: &Arc<App>) {
+        self.0.app.send_replace(Some(Arc::downgrade(app)));
+    }
+
+    /// Reads the settings anew and has them hold for whatever begins from now on. What is open is not touched. What came of it is in the
+    /// log, too.
+    ///
+    /// # Errors
+    /// Everything for which they are not taken. Then nothing has changed.
+    pub async fn reload(&self) -> Result<Reloaded, Vec<SettingsError>> {
+        let mut running = self.0.running.lock().await;
+        self.0.notifier.reloading().await;
+        let outcome = match self.app().await {
+            Some(app) => self.attempt(&mut running, &app).await.inspect_err(|mistakes| {
+                for mistake in mistakes {
+                    tracing::error!(%mistake, "the settings are not taken; those before go on");
+                }
+                app.reloads.note(false);
+            }),
+            // It has ended.
+            None => Ok(Reloaded::default()),
+        };
+        self.0.notifier.ready().await;
+        outcome
+    }
+
+    async fn app(&self) -> Option<Arc<App>> {
+        let mut app = self.0.app.subscribe();
+        // Its sender is in here.
+        app.wait_for(Option::is_some).await.ok()?.as_ref()?.upgrade()
+    }
+
+    async fn attempt(&self, running: &mut Settings, app: &App) -> Result<Reloaded, Vec<SettingsError>> {
+        let (read, bound) = (Arc::clone(&self.0.read), self.0.bound);
+        let read = spawn_blocking(move || {
+            let settings = read()?;
+            let checked = settings.checked(bound);
+            Ok::<_, Vec<SettingsError>>((settings, checked))
+        });
+        // It fails only where the runtime ends, or by a bug: then nothing is taken.
+        let Ok(read) = read.await else { return Err(Vec::new()) };
+        let (settings, checked) = read?;
+        let differing = running.differing(&settings);
+        let mut mistakes: Vec<_> = differing
+            .iter()
+            .filter(|(_, taken)| *taken == Taken::AtTheStart)
+            .map(|(name, _)| SettingsError::NeedsRestart(name.replace('_', "-")))
+            .collect();
+        let checked = checked.map_err(|errors| mistakes.extend(errors)).ok();
+        let Some(checked) = checked.filter(|checked| {
+            mistakes.extend(expired(&settings, checked, app));
+            mistakes.is_empty()
+        }) else {
+            return Err(mistakes);
+        };
+        let report = Reloaded::between(running, &settings, app.live().tls != checked.http.tls);
+        let report = self.apply(&settings, checked, app, report);
+        *running = settings;
+        Ok(report)
+    }
+
+    fn apply(&self, settings: &Settings, checked: Checked, app: &App, report: Reloaded) -> Reloaded {
+        let Checked { service, http, kept: (retention, max_bytes) } = checked;
+        if let Some(store) = &app.store {
+            store.set_limits(max_bytes, service.max_share_percent, retention);
+        }
+        app.service.reconfigure(service);
+        app.change(&http);
+        (self.0.set_log)(&settings.log.clone().unwrap_or_default());
+        app.reloads.note(true);
+        let report = report.with_orphans(&app.service.snapshot().of_requester, &http.tokens);
+        tracing::info!(
+            changed = report.changed().join(" "),
+            tokens_added = report.added.join(" "),
+            tokens_removed = report.removed.join(" "),
+            open_without_token = report.open_without_token,
+            "settings taken anew"
+        );
+        report
+    }
+}
+
+/// A certificate that nobody accepts does not take the place of another. One that the server has already is no reason to refuse the rest.
+fn expired(settings: &Settings, checked: &Checked, app: &App) -> Option<SettingsError> {
+    let tls = checked.http.tls.as_ref().filter(|tls| app.live().tls.as_ref() != Some(tls))?;
+    let path = || settings.tls_cert.clone().unwrap_or_default();
+    tls.expiry().is_over().then(|| TlsError::Expired(path(), tls.expiry()).into())
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reloader")
+    }
+}
