@@ -115,7 +115,30 @@ impl SigningService {
     /// Withdraws a request, whoever owns it.
     #[doc(hidden)]
     pub fn simulate_withdraw(&self, id: RequestId, owner: Option<NodeId>) {
-        self.withdraw_from(id, owner);
+        self.withdraw_from(id, owner, EndedBy::Requester);
+    }
+
+    /// The requests that are open here for a key.
+    #[cfg(feature = "http")]
+    #[doc(hidden)]
+    pub fn simulate_open(&self, key: &PublicKeyBytes) -> Vec<RequestId> {
+        let filter = crate::service::RequestFilter { key: Some(*key), requester: None };
+        self.list_requests(&filter, None, usize::MAX).0.into_iter().map(|listed| listed.record.id).collect()
+    }
+
+    /// An operator ends a request, on whichever node they are open.
+    #[doc(hidden)]
+    pub fn simulate_end_by_operator(&self, id: RequestId, owner: Option<NodeId>) {
+        match owner {
+            Some(_) => self.withdraw_from(id, owner, EndedBy::Operator),
+            None => drop(self.end_by_operator(&[id])),
+        }
+    }
+
+    /// An operator closes the connections of a key; how many there were.
+    #[doc(hidden)]
+    pub fn simulate_disconnect(&self, key: &PublicKeyBytes) -> usize {
+        self.disconnect(key)
     }
 
     /// What its clock shows.

@@ -1,10 +1,12 @@
 //! What administrators see and do, from outside: by TCP, by a Unix socket, by the command.
 
+use countersign_protocol::{GoodbyeReason, ServerFrame};
 use countersign_server::http::{Settings, SettingsError, TokenEntry, Tokens};
 use countersign_tests::{Backend, Reply, ServerProcess, TestServer, TestWallet, eventually, within};
 use hyper::Method;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 fn local(settings: &mut Settings) {
     settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
@@ -346,4 +348,112 @@ async fn the_command_has_its_token_from_a_file_or_the_environment() {
     server.signal("TERM").await;
     let log = server.wait().await;
     assert!(!log.contains(&token), "{log}");
+}
+
+#[tokio::test]
+async fn an_operator_ends_requests_and_everybody_hears_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (audit, key_file) = (folder.path().join("audit.jsonl"), folder.path().join("server.key"));
+    let (bank, entry) = Tokens::generate("Example Bank", Some("bank")).unwrap();
+    let server = TestServer::durable(|settings| {
+        local(settings);
+        settings.token = vec![entry];
+        settings.audit_log = Some(audit.clone());
+        settings.server_key = settings.database_url.is_some().then_some(key_file);
+    })
+    .await;
+    let mut admin = server.administrator().await;
+    let (mut wallet, mut other) = (server.wallet(1).await, server.wallet(2).await);
+    let (key, others) = (wallet.public_key(), other.public_key());
+    let mut banks = server.backend().await.with_token(&bank);
+
+    // One that somebody waits for.
+    let mut waiting = server.backend().await.with_token(&bank);
+    let asking = tokio::spawn(async move { waiting.ask(&key, b"one").await.code().0 });
+    let request = wallet.expect_request().await;
+    let path = format!("/admin/v1/requests/{}", request.request_id);
+    let reply = admin.call(Method::DELETE, &path).await;
+    assert_eq!((reply.status.as_u16(), &reply.json["state"]), (200, &json!("cancelled")), "{}", reply.text);
+    assert_eq!(within("its end", asking).await.unwrap(), 409);
+    wallet.expect_cancel().await;
+    assert_eq!(admin.call(Method::DELETE, &path).await.code(), (404, "unknown_request"), "nothing is kept of it");
+
+    // Durable ones, of one key, then of one requester.
+    let first = ask_durably(&mut banks, &key.to_string(), "b25l").await;
+    wallet.expect_request().await;
+    let reply = admin.post_to("/admin/v1/requests/cancel", &json!({ "key": key.to_string() }), &[JSON]).await;
+    assert_eq!(reply.json["cancelled"], 1, "{}", reply.text);
+    wallet.expect_cancel().await;
+    let ended = banks.get(&format!("/v1/requests/{first}?wait=10")).await.json;
+    assert_eq!((&ended["state"], &ended["error"]["code"]), (&json!("cancelled"), &json!("cancelled")));
+    let reply = admin.call(Method::DELETE, &format!("/admin/v1/requests/{first}")).await;
+    assert_eq!(reply.json["state"], "cancelled", "it had ended before");
+    let mine = [
+        ask_durably(&mut banks, &key.to_string(), "dHdv").await,
+        ask_durably(&mut banks, &others.to_string(), "eA==").await,
+    ];
+    let both = json!({ "key": key.to_string(), "requester": "somebody else" });
+    assert_eq!(admin.post_to("/admin/v1/requests/cancel", &both, &[JSON]).await.json["cancelled"], 0);
+    let reply = admin.post_to("/admin/v1/requests/cancel", &json!({ "requester": "bank" }), &[JSON]).await;
+    assert_eq!(reply.json["cancelled"], 2, "{}", reply.text);
+    for (id, wallet) in mine.iter().zip([&mut wallet, &mut other]) {
+        let shown = wallet.expect_request().await;
+        assert_eq!(shown.request_id.to_string(), *id);
+        wallet.expect_cancel().await;
+    }
+
+    for (body, named) in
+        [(json!({}), "whose"), (json!({ "requestor": "bank" }), "requestor"), (json!({ "requester": "" }), "requester")]
+    {
+        let reply = admin.post_to("/admin/v1/requests/cancel", &body, &[JSON]).await;
+        assert!(reply.code() == (400, "malformed") && reply.text.contains(named), "{}", reply.text);
+    }
+    let form = [("content-type", "text/plain")];
+    let reply = admin.post_to("/admin/v1/requests/cancel", &json!({ "requester": "bank" }), &form).await;
+    assert_eq!(reply.code(), (415, "unsupported_media_type"));
+    assert_eq!(admin.call(Method::DELETE, "/admin/v1/requests/x").await.code(), (400, "malformed"));
+    let reply = admin.get("/admin/v1/requests/cancel").await;
+    assert_eq!((reply.code(), &reply.headers["allow"]), ((405, "method_not_allowed"), &"POST".parse().unwrap()));
+
+    let metrics = admin.get("/metrics").await.text;
+    for line in ["countersign_admin_acts_total{act=\"cancel\"} 3", "countersign_admin_acts_total{act=\"cancel_all\"} 3"]
+    {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    server.finish(admin).await;
+    let log = fs::read_to_string(&audit).unwrap();
+    assert_eq!(log.matches("\"by\":\"operator\"").count(), 4, "{log}");
+    let entry = "\"action\":\"cancel_all\",\"by\":\"local\",\"address\":\"127.0.0.1\",\"subject\":\"bank\",\"outcome\":\"done\",\"count\":2,";
+    assert!(log.contains(entry), "{log}");
+    assert!(log.contains("\"action\":\"cancel\"") && log.contains("\"outcome\":\"unknown_request\""), "{log}");
+}
+
+/// What [`Backend::post_to`] does not send by itself.
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[tokio::test]
+async fn an_operator_sends_wallets_away_and_they_come_back() {
+    let server = TestServer::durable(local).await;
+    let mut admin = server.administrator().await;
+    let (mut wallet, other) = (server.wallet(1).await, server.wallet(2).await);
+    let key = wallet.public_key();
+    let mut backend = server.backend().await;
+    let id = ask_durably(&mut backend, &key.to_string(), "eA==").await;
+    let request = wallet.expect_request().await;
+    let path = format!("/admin/v1/keys/{}/disconnect", encoded(&key.to_string()));
+    let reply = admin.call(Method::POST, &path).await;
+    assert_eq!((reply.status.as_u16(), &reply.json["disconnected"]), (200, &json!(1)), "{}", reply.text);
+    let ServerFrame::Goodbye(goodbye) = wallet.next().await else { panic!("no goodbye") };
+    assert_eq!((goodbye.reason, wallet.expect_close().await), (GoodbyeReason::Shutdown, CloseCode::Restart));
+    assert_eq!(server.service.connections_of(&other.public_key()), 1, "others stay");
+    assert_eq!(admin.call(Method::POST, &path).await.json["disconnected"], 0);
+
+    let mut wallet = server.wallet(1).await;
+    assert_eq!(wallet.expect_request().await.request_id, request.request_id, "it is still open");
+    wallet.send(&wallet.answer(&request)).await;
+    wallet.expect_ack(request.request_id).await;
+    assert_eq!(backend.get(&format!("/v1/requests/{id}?wait=10")).await.json["state"], "signed");
+    assert_eq!(admin.call(Method::POST, "/admin/v1/keys/x/disconnect").await.code(), (400, "invalid_public_key"));
+    drop(other);
+    server.finish(admin).await;
 }

@@ -86,6 +86,7 @@ fn no_command_is_left_out() {
         "RENEWED_LINEAGE",
         "node-a",
         "admin status",
+        "admin cancel",
         "token --admin",
     ];
     // In tests/debian.rs, and in tests/packages.rs.
@@ -288,6 +289,9 @@ async fn administrators_look_at_a_server() {
     let look = here(&documented("admin status"), &places).replace("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", &key);
     let said = String::from_utf8(run(&look).await.stdout).unwrap();
     assert!(said.contains("\nintroduced: 1\n") && said.contains(&key) && said.contains("\nREQUEST  "), "{said}");
+    let end = here(&documented("admin cancel"), &places).replace("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", &key);
+    let said = String::from_utf8(run(&end).await.stdout).unwrap();
+    assert_eq!(said, "cancelled: 0\ndisconnected: 1\n");
     let said = String::from_utf8(run(&documented("token --admin")).await.stdout).unwrap();
     assert!(said.contains("[[admin_token]]\nname = \"Ann\"\n"), "{said}");
     server.kill().await;

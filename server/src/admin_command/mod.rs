@@ -8,13 +8,13 @@ mod target;
 pub(crate) use error::AdminError;
 
 use clap::{Args, Subcommand};
-use client::{Client, path};
+use client::{Client, encoded, path};
 use countersign_server::{
     http::{AdminAddress, Settings},
-    protocol::PublicKeyBytes,
+    protocol::{PublicKeyBytes, RequestId},
 };
 use hyper::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     env, fs,
     io::{self, Write as _},
@@ -65,6 +65,25 @@ enum Wish {
         #[arg(long, value_parser = PublicKeyBytes::from_any_text)]
         key: Option<PublicKeyBytes>,
     },
+    /// Ends an open request, or all of a requester, of a key or of both; their wallets are told, and their requesters `cancelled`
+    #[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["id", "requester", "key"])))]
+    Cancel {
+        /// The request
+        #[arg(conflicts_with_all = ["requester", "key"])]
+        id: Option<RequestId>,
+        /// Of the requester with this id
+        #[arg(long, value_name = "ID")]
+        requester: Option<String>,
+        /// To this public key, however it is written
+        #[arg(long, value_parser = PublicKeyBytes::from_any_text)]
+        key: Option<PublicKeyBytes>,
+    },
+    /// Closes a key's connections; its wallets may come back
+    Disconnect {
+        /// The public key, however it is written
+        #[arg(value_parser = PublicKeyBytes::from_any_text)]
+        key: PublicKeyBytes,
+    },
 }
 
 impl AdminCommand {
@@ -108,7 +127,22 @@ impl AdminCommand {
                 let filter = [("requester", requester.clone()), ("key", text(*key))];
                 self.list(client, "requests", &filter, &REQUESTS).await
             }
+            Wish::Cancel { id: Some(id), .. } => {
+                self.act(client, Method::DELETE, &format!("requests/{id}"), None).await
+            }
+            Wish::Cancel { id: None, requester, key } => {
+                let whose = json!({ "requester": requester, "key": text(*key) });
+                self.act(client, Method::POST, "requests/cancel", Some(whose)).await
+            }
+            Wish::Disconnect { key } => {
+                let path = format!("keys/{}/disconnect", encoded(&key.to_string()));
+                self.act(client, Method::POST, &path, None).await
+            }
         }
+    }
+
+    async fn act(&self, client: &Client, method: Method, path: &str, body: Option<Value>) -> Result<(), AdminError> {
+        self.print(&client.call(method, path, body).await?)
     }
 
     fn print(&self, answer: &Value) -> Result<(), AdminError> {

@@ -36,6 +36,11 @@ pub struct AdminAct<'a> {
     /// Anything else it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<&'a str>,
+    /// What came of it: `done`, or the code of the error.
+    pub outcome: &'a str,
+    /// To how many requests or connections it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
 }
 
 /// A request, in the entries about it.

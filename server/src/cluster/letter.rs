@@ -87,10 +87,12 @@ pub enum Mail {
         /// The request.
         request_id: RequestId,
     },
-    /// To the owner: its requester withdraws it.
+    /// To the owner: its requester withdraws it, or an operator does.
     Withdraw {
         /// The request.
         request_id: RequestId,
+        /// It is an operator.
+        by_operator: bool,
     },
     /// To all: there are durable requests without an owner.
     Orphans,

@@ -13,6 +13,8 @@ mod delivery;
 mod effect;
 mod open_request;
 mod open_requests;
+#[cfg(any(feature = "http", feature = "simulation"))]
+mod operator;
 mod recently_ended;
 mod registry;
 mod sign_frame;
@@ -267,6 +269,11 @@ impl<T, W> Dispatcher<T, W> {
     #[cfg(feature = "http")]
     pub(crate) fn open_requests(&self) -> impl Iterator<Item = &OpenRequest<W>> {
         self.open_requests.iter()
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn open_request(&self, id: RequestId) -> Option<&OpenRequest<W>> {
+        self.open_requests.get(id)
     }
 
     /// The connections of this node that have introduced themselves, all or those of a key, in no order.

@@ -159,6 +159,13 @@ impl<T> Registry<T> {
         holders.filter(|holder| holder.place == Place::Here).count()
     }
 
+    /// The connections of this node that hold a key.
+    #[cfg(any(feature = "http", feature = "simulation"))]
+    pub(crate) fn holders_here(&self, key: &PublicKeyBytes) -> Vec<ConnectionId> {
+        let holders = self.holders.get(key).into_iter().flatten();
+        holders.filter(|holder| holder.place == Place::Here).map(|holder| holder.connection).collect()
+    }
+
     pub(crate) fn handle(&self, connection: ConnectionId) -> Option<&T> {
         self.connections.get(&connection).map(|connection| &connection.handle)
     }

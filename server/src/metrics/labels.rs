@@ -12,6 +12,10 @@ use std::{hash::Hash, iter};
 /// What was too fast or too much.
 const SCOPES: [&str; 6] = ["token", "ip_failures", "ip_connects", "connection", "connections", "ip_connections"];
 
+/// What administrators do.
+#[cfg(feature = "http")]
+const ADMIN_ACTS: [&str; 3] = ["cancel", "cancel_all", "disconnect"];
+
 /// What became of an attempt to tell a webhook.
 const WEBHOOK_OUTCOMES: [&str; 4] = ["delivered", "failed", "gone", "given_up"];
 
@@ -44,6 +48,12 @@ pub(super) struct Scope {
     pub(super) scope: &'static str,
 }
 
+#[cfg(feature = "http")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Act {
+    pub(super) act: &'static str,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Code {
     pub(super) code: &'static str,
@@ -72,6 +82,11 @@ pub(super) fn api_errors() -> Family<Code, Counter> {
 
 pub(super) fn rate_limited() -> Family<Scope, Counter> {
     family(SCOPES.into_iter().map(|scope| Scope { scope }))
+}
+
+#[cfg(feature = "http")]
+pub(super) fn admin_acts() -> Family<Act, Counter> {
+    family(ADMIN_ACTS.into_iter().map(|act| Act { act }))
 }
 
 fn names<N: WireName>() -> impl Iterator<Item = &'static str> {

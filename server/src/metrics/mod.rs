@@ -35,6 +35,8 @@ pub struct Metrics {
     api_errors: Family<Code, Counter>,
     rate_limited: Family<Scope, Counter>,
     webhooks: Family<Outcome, Counter>,
+    #[cfg(feature = "http")]
+    admin_acts: Family<labels::Act, Counter>,
     store_commits: Counter,
     store_failures: Counter,
     store_failed: Gauge,
@@ -62,6 +64,8 @@ impl Default for Metrics {
             api_errors: labels::api_errors(),
             rate_limited: labels::rate_limited(),
             webhooks: labels::webhooks(),
+            #[cfg(feature = "http")]
+            admin_acts: labels::admin_acts(),
             store_commits: Counter::default(),
             store_failures: Counter::default(),
             store_failed: Gauge::default(),
@@ -97,6 +101,8 @@ impl Metrics {
         registry.register("api_errors", "Errors answered to backends, by code", self.api_errors.clone());
         registry.register("rate_limited", "What came faster than allowed, by scope", self.rate_limited.clone());
         registry.register("webhooks", "Attempts to tell an end to a webhook, by outcome", self.webhooks.clone());
+        #[cfg(feature = "http")]
+        registry.register("admin_acts", "What administrators did or tried, by act", self.admin_acts.clone());
         registry.register("store_commits", "Transactions the store has committed", self.store_commits.clone());
         registry.register("store_write_failures", "Writes that came to nothing", self.store_failures.clone());
         registry.register(
@@ -184,6 +190,11 @@ impl Metrics {
     #[cfg(feature = "http")]
     pub(crate) fn webhook(&self, outcome: &'static str) {
         self.webhooks.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn admin_act(&self, act: &'static str) {
+        self.admin_acts.get_or_create(&labels::Act { act }).inc();
     }
 
     /// What the store has counted itself: commits, writes that came to nothing, whether it has failed.

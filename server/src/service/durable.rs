@@ -189,32 +189,50 @@ impl SigningService {
     /// # Errors
     /// As of [`SigningService::record`].
     pub async fn cancel(&self, requester: &RequesterId, id: RequestId) -> Result<Record, SigningError> {
+        self.cancel_by(requester, id, EndedBy::Requester).await
+    }
+
+    /// Likewise, on somebody's wish.
+    pub(crate) async fn cancel_by(
+        &self,
+        requester: &RequesterId,
+        id: RequestId,
+        by: EndedBy,
+    ) -> Result<Record, SigningError> {
         let record = self.record(requester, id).await?;
         if record.end.is_some() {
             return Ok(record);
         }
         if self.is_open_here(id) {
-            self.withdraw(id, EndedBy::Requester);
+            self.withdraw(id, by);
             // It is over once that is on disk, which is a matter of milliseconds; a disk that hangs is not waited for.
             return self.wait(requester, id, CANCEL_TIMEOUT).await;
         }
-        self.cancel_elsewhere(requester, record).await
+        self.cancel_elsewhere(requester, record, by).await
     }
 
     /// Has its owner withdraw a request, whoever that is meanwhile.
-    async fn cancel_elsewhere(&self, requester: &RequesterId, mut record: Record) -> Result<Record, SigningError> {
+    async fn cancel_elsewhere(
+        &self,
+        requester: &RequesterId,
+        mut record: Record,
+        by: EndedBy,
+    ) -> Result<Record, SigningError> {
         let (id, begun) = (record.id, Instant::now());
         while record.end.is_none() && begun.elapsed() < CANCEL_TIMEOUT {
-            self.withdraw_from(id, record.node);
+            self.withdraw_from(id, record.node, by.clone());
             record = self.wait(requester, id, BETWEEN_CANCELS).await?;
         }
         Ok(record)
     }
 
-    pub(crate) fn withdraw_from(&self, id: RequestId, owner: Option<NodeId>) {
+    pub(crate) fn withdraw_from(&self, id: RequestId, owner: Option<NodeId>, by: EndedBy) {
         match owner {
-            Some(owner) if !self.is_open_here(id) => self.tell_owner(owner, Mail::Withdraw { request_id: id }),
-            Some(_) | None => self.withdraw(id, EndedBy::Requester),
+            Some(owner) if !self.is_open_here(id) => {
+                let by_operator = by == EndedBy::Operator;
+                self.tell_owner(owner, Mail::Withdraw { request_id: id, by_operator });
+            }
+            Some(_) | None => self.withdraw(id, by),
         }
     }
 
@@ -312,7 +330,7 @@ impl SigningService {
         self.0.hub.is_some()
     }
 
-    async fn read(&self, id: RequestId) -> Result<Option<Record>, SigningError> {
+    pub(super) async fn read(&self, id: RequestId) -> Result<Option<Record>, SigningError> {
         let Some(store) = &self.0.store else { return Ok(None) };
         let (reader, record) = oneshot::channel();
         // Fails only where nobody waits for it any more.

@@ -11,6 +11,8 @@ mod hearing;
 #[cfg(feature = "http")]
 mod listing;
 mod mailbox;
+#[cfg(any(feature = "http", feature = "simulation"))]
+mod operator;
 #[cfg(feature = "http")]
 mod progress;
 mod reconfigure;

@@ -70,6 +70,8 @@ pub enum Seen {
     Slept,
     DeviceClockSet,
     EndedElsewhere,
+    EndedByOperator,
+    DisconnectedByOperator,
     EndOverruled,
     Paused,
     LettersDoubled,
@@ -94,7 +96,7 @@ pub enum Seen {
     LookedUpInVain,
 }
 
-const ALL: [Seen; 86] = [
+const ALL: [Seen; 88] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -159,6 +161,8 @@ const ALL: [Seen; 86] = [
     Seen::Slept,
     Seen::DeviceClockSet,
     Seen::EndedElsewhere,
+    Seen::EndedByOperator,
+    Seen::DisconnectedByOperator,
     Seen::EndOverruled,
     Seen::Paused,
     Seen::LettersDoubled,

@@ -48,6 +48,14 @@ pub(super) enum Stop {
     Drain,
 }
 
+/// What an operator does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Act {
+    EndOne,
+    EndAllOf(usize),
+    Disconnect(usize),
+}
+
 /// What a human does about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Deed {
@@ -122,6 +130,8 @@ pub(super) enum Event {
     DiskRecovers,
     /// Somebody else ends a request in the store.
     EndedElsewhere,
+    /// An operator ends what is open, or what is open for a key, or closes the key's connections.
+    Operator(Act),
     /// Somebody sets the clock of the server's machine, by so many milliseconds.
     ClockSet(i64),
 

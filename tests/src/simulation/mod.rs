@@ -14,6 +14,7 @@ mod invariants;
 mod keeper;
 mod line;
 mod network;
+mod operator;
 mod plan;
 mod prompts;
 mod server;

@@ -1,7 +1,7 @@
 //! What a run is made of: how large everything is, and what will go wrong.
 
 use super::{
-    events::{DeviceId, Event, Millis, Side, Stop},
+    events::{Act, DeviceId, Event, Millis, Side, Stop},
     ground::{Ground, START},
 };
 use countersign_protocol::{Audience, PublicKey};
@@ -126,6 +126,12 @@ impl Plan {
             let for_ms = ground.between(500, longest);
             let at = ground.between(1_000, HEALED_AFTER - 20_000);
             ground.after(at, Event::ServerPauses(server, for_ms));
+        }
+        for _ in 0..ground.pick(&[0, 0, 0, 1, 2, 4]) {
+            let key = ground.pick(&self.keys());
+            let act = ground.pick(&[Act::EndOne, Act::EndAllOf(key), Act::Disconnect(key)]);
+            let at = ground.between(1_000, HEALED_AFTER);
+            ground.after(at, Event::Operator(act));
         }
         if self.shares_database {
             self.misfortunes_of_the_database(ground);

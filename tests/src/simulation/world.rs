@@ -8,6 +8,7 @@ use super::{
     invariants::Violation,
     keeper::Keeper,
     network::{Network, Wire},
+    operator,
     plan::{KEYS, Kind, Plan},
     server::WRITE_TIMEOUT,
     servers::{Lives, Servers},
@@ -129,6 +130,7 @@ impl<'a> World<'a> {
             Event::DiskFails => servers.fail_disk(ground),
             Event::DiskRecovers => servers.recover_disk(ground),
             Event::EndedElsewhere => end_elsewhere(ground),
+            Event::Operator(act) => operator::act(ground, servers, act),
             Event::ClockSet(by_ms) => servers.set_clock(ground, by_ms),
             Event::LimitsSet(id, lower) => servers.set_limits(ground, id, lower),
             Event::ServiceTimer(_)

@@ -1,36 +1,50 @@
 //! Which call is for what.
 
 use super::{
+    cancel::{Whose, cancel, cancel_all},
     connections::connections,
-    operator::{Origin, admit},
-    path::Parameters,
+    keys::disconnect,
+    operator::{Operator, Origin, admit},
+    path::{Parameters, decoded, public_key},
     requests::requests,
     state::Admin,
     status::status,
 };
 use crate::http::{
-    api::{Problem, READING, reply},
+    api::{Problem, READING, read_json, reply},
     ops::{healthz, metrics, readyz},
 };
-use std::sync::Arc;
+use http_body_util::BodyDataStream;
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+use std::{
+    future::{Future, pending},
+    panic::resume_unwind,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::task::JoinError;
 use warp::{
     Reply,
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     reply::Response,
 };
 
+const MAX_BODY_BYTES: usize = 4 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Below it is what only administrators may see and do.
 const ROOT: &str = "/admin/v1/";
 
 /// Answers any call on the listener for administrators.
-pub(super) async fn route(admin: &Arc<Admin>, origin: Origin, head: Parts) -> Response {
+pub(super) async fn route(admin: &Arc<Admin>, origin: Origin, head: Parts, body: Incoming) -> Response {
     let app = &admin.app;
-    let path = head.uri.path();
+    let path = head.uri.path().to_owned();
     if let Some(path) = path.strip_prefix(ROOT) {
-        return reply(app, answer(admin, origin, path, &head).await);
+        return reply(app, answer(admin, origin, path, head, body).await);
     }
     let is_reading = matches!(head.method, Method::GET | Method::HEAD);
-    match path {
+    match path.as_str() {
         "/healthz" | "/readyz" | "/metrics" if !is_reading => other_method(READING).into_response(),
         "/healthz" => healthz().into_response(),
         "/readyz" => readyz(app),
@@ -40,7 +54,13 @@ pub(super) async fn route(admin: &Arc<Admin>, origin: Origin, head: Parts) -> Re
 }
 
 /// Who may not call is told nothing else.
-async fn answer(admin: &Arc<Admin>, origin: Origin, path: &str, head: &Parts) -> Result<Response, Problem> {
+async fn answer(
+    admin: &Arc<Admin>,
+    origin: Origin,
+    path: &str,
+    head: Parts,
+    body: Incoming,
+) -> Result<Response, Problem> {
     let operator = admit(admin, origin, &head.headers)?;
     tracing::debug!(by = operator.name, address = operator.address.map(display), "an administrator calls");
     let segments: Vec<&str> = path.split('/').collect();
@@ -53,8 +73,48 @@ async fn answer(admin: &Arc<Admin>, origin: Origin, path: &str, head: &Parts) ->
         (["connections"], &Method::GET | &Method::HEAD) => connections(admin, query),
         (["requests"], &Method::GET | &Method::HEAD) => requests(admin, query),
         (["status" | "connections" | "requests"], _) => Err(other_method(READING)),
+        _ => {
+            Parameters::parse(query)?.end()?;
+            let path = segments.into_iter().map(str::to_owned).collect();
+            to_its_end(act(Arc::clone(admin), operator, path, head, body)).await
+        }
+    }
+}
+
+/// Whoever hangs up leaves nothing half done, and nothing that was done without an entry of it.
+async fn to_its_end<T: Send + 'static>(act: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(act).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The runtime ends, and this with it.
+        Err(Err(_)) => pending().await,
+    }
+}
+
+/// Does something.
+async fn act(
+    admin: Arc<Admin>,
+    who: Operator,
+    path: Vec<String>,
+    head: Parts,
+    body: Incoming,
+) -> Result<Response, Problem> {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let (admin, who) = (&*admin, &who);
+    match (path.as_slice(), &head.method) {
+        (["requests", "cancel"], &Method::POST) => cancel_all(admin, who, read::<Whose>(&head, body).await?).await,
+        (["requests", "cancel"], _) => Err(other_method("POST")),
+        (["requests", id], &Method::DELETE) => cancel(admin, who, id).await,
+        (["requests", _], _) => Err(other_method("DELETE")),
+        (["keys", key, "disconnect"], &Method::POST) => disconnect(admin, who, public_key(&decoded(key)?)?),
+        (["keys", _, "disconnect"], _) => Err(other_method("POST")),
         _ => Err(not_found()),
     }
+}
+
+async fn read<T: DeserializeOwned>(head: &Parts, body: Incoming) -> Result<T, Problem> {
+    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    read_json(content_type, BodyDataStream::new(body), MAX_BODY_BYTES, BODY_TIMEOUT).await
 }
 
 fn not_found() -> Problem {

@@ -105,8 +105,8 @@ async fn answer(admin: &Arc<Admin>, origin: Origin, mut request: Request<Incomin
     let mut response = match check_head(&mut request) {
         Err(problem) => problem.into_response(),
         Ok(()) => {
-            let (head, _) = request.into_parts();
-            route(admin, origin, head).await
+            let (head, body) = request.into_parts();
+            route(admin, origin, head, body).await
         }
     };
     harden(&mut response);

@@ -8,9 +8,9 @@ use std::{pin::pin, time::Duration};
 use warp::http::StatusCode;
 
 /// Reads and parses the body.
-pub(in crate::http) async fn read_json<T, B>(
+pub(in crate::http) async fn read_json<T, B, E>(
     content_type: Option<&str>,
-    body: impl Stream<Item = Result<B, warp::Error>>,
+    body: impl Stream<Item = Result<B, E>>,
     limit: usize,
     time_limit: Duration,
 ) -> Result<T, Problem>
@@ -43,7 +43,7 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-async fn collect<B: Buf>(body: impl Stream<Item = Result<B, warp::Error>>, limit: usize) -> Result<Bytes, Problem> {
+async fn collect<B: Buf, E>(body: impl Stream<Item = Result<B, E>>, limit: usize) -> Result<Bytes, Problem> {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(chunk) = body.next().await {

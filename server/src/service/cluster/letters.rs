@@ -98,7 +98,10 @@ impl SigningService {
                     watchers.send_replace(());
                 }
             }
-            Mail::Withdraw { request_id } => dispatcher.cancel(request_id, EndedBy::Requester, now),
+            Mail::Withdraw { request_id, by_operator } => {
+                let by = if by_operator { EndedBy::Operator } else { EndedBy::Requester };
+                dispatcher.cancel(request_id, by, now);
+            }
             Mail::Orphans => {
                 // Said by a node that stops.
                 cluster.moves.begin(from);

@@ -98,11 +98,18 @@ enum MailText<'a> {
     Withdraw {
         #[serde(with = "text")]
         request_id: RequestId,
+        #[serde(default, skip_serializing_if = "is_false")]
+        by_operator: bool,
     },
     Orphans,
     /// What a later version says.
     #[serde(other)]
     Other,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Serialize, Deserialize)]
@@ -134,7 +141,9 @@ impl<'a> From<&'a Mail> for MailText<'a> {
             }
             Mail::Follow { request_id } => Self::Follow { request_id: *request_id },
             Mail::Changed { request_id } => Self::Changed { request_id: *request_id },
-            Mail::Withdraw { request_id } => Self::Withdraw { request_id: *request_id },
+            Mail::Withdraw { request_id, by_operator } => {
+                Self::Withdraw { request_id: *request_id, by_operator: *by_operator }
+            }
             Mail::Orphans => Self::Orphans,
             Mail::Other => Self::Other,
         }
@@ -157,7 +166,7 @@ impl MailText<'_> {
             Self::Mine { connection, request_id, mine } => Mail::Mine { connection, request_id, mine },
             Self::Follow { request_id } => Mail::Follow { request_id },
             Self::Changed { request_id } => Mail::Changed { request_id },
-            Self::Withdraw { request_id } => Mail::Withdraw { request_id },
+            Self::Withdraw { request_id, by_operator } => Mail::Withdraw { request_id, by_operator },
             Self::Orphans => Mail::Orphans,
             Self::Other => Mail::Other,
         }
@@ -195,7 +204,8 @@ mod tests {
             Mail::FromWallet { connection, frame },
             Mail::Follow { request_id },
             Mail::Changed { request_id },
-            Mail::Withdraw { request_id },
+            Mail::Withdraw { request_id, by_operator: false },
+            Mail::Withdraw { request_id, by_operator: true },
             Mail::Orphans,
         ]);
         mail

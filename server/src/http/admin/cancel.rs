@@ -1,0 +1,64 @@
+//! `DELETE requests/{id}`, `POST requests/cancel`: ends what is open.
+
+use super::{
+    acts::{Action, To, note},
+    operator::Operator,
+    path::public_key,
+    state::Admin,
+};
+use crate::{
+    http::api::{Problem, json},
+    requester::RequesterId,
+    service::RequestFilter,
+};
+use countersign_protocol::RequestId;
+use serde::{Deserialize, Serialize};
+use warp::reply::Response;
+
+#[derive(Serialize)]
+struct Ended {
+    request_id: RequestId,
+    state: &'static str,
+}
+
+/// Whose requests.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whose {
+    requester: Option<String>,
+    key: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Cancelled {
+    cancelled: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+}
+
+pub(super) async fn cancel(admin: &Admin, who: &Operator, id: &str) -> Result<Response, Problem> {
+    let id: RequestId = id.parse().map_err(|_| Problem::malformed("the path has no request's id"))?;
+    let state = admin.app.service.end_one(id).await.map_err(Problem::from);
+    let to = To { request_id: Some(id), ..To::default() };
+    note(admin, who, Action::Cancel, &to, state.as_ref().map(|state| usize::from(*state == "cancelled")));
+    Ok(json(&Ended { request_id: id, state: state? }))
+}
+
+pub(super) async fn cancel_all(admin: &Admin, who: &Operator, whose: Whose) -> Result<Response, Problem> {
+    let filter = filter(&whose)?;
+    let cancelled = admin.app.service.end_all(&filter).await;
+    let to = To { public_key: filter.key, requester: whose.requester.as_deref(), ..To::default() };
+    note(admin, who, Action::CancelAll, &to, Ok(cancelled));
+    Ok(json(&Cancelled { cancelled, node: admin.app.service.node().map(|node| node.to_string()) }))
+}
+
+/// Everything of everybody is nothing that anybody should be one slip away from.
+fn filter(whose: &Whose) -> Result<RequestFilter, Problem> {
+    let requester = whose.requester.as_deref().map(str::parse::<RequesterId>).transpose();
+    let requester = requester.map_err(|error| Problem::malformed(format!("requester: {error}")))?;
+    let key = whose.key.as_deref().map(public_key).transpose()?;
+    if requester.is_none() && key.is_none() {
+        return Err(Problem::malformed("whose requests? The body has to have requester, key or both"));
+    }
+    Ok(RequestFilter { requester, key })
+}

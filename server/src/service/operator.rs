@@ -1,0 +1,77 @@
+//! What an operator does: ends requests, closes connections.
+
+use super::SigningService;
+#[cfg(feature = "http")]
+use super::listing::RequestFilter;
+#[cfg(feature = "http")]
+use crate::{SigningError, steps::EndedBy};
+use countersign_protocol::{PublicKeyBytes, RequestId};
+#[cfg(feature = "http")]
+use tokio::task::yield_now;
+
+/// So many requests are ended at once; whoever else has something to do comes in between.
+#[cfg(feature = "http")]
+const AT_ONCE: usize = 256;
+
+impl SigningService {
+    /// Ends those of these requests that are open here; how many that are.
+    pub(crate) fn end_by_operator(&self, ids: &[RequestId]) -> usize {
+        self.apply(|dispatcher, now| dispatcher.end_by_operator(ids, now))
+    }
+
+    /// Closes the connections of a key on this node; how many there were. Its wallets may come back.
+    pub(crate) fn disconnect(&self, key: &PublicKeyBytes) -> usize {
+        let now = self.now();
+        let mut state = self.state();
+        let connections = state.dispatcher.holders_here(key);
+        for id in &connections {
+            self.depart(&mut state, *id);
+            state.dispatcher.close(*id, self.goodbye(), now);
+        }
+        self.carry_out(state, now);
+        connections.len()
+    }
+
+    /// Ends all requests that are open here and that the filter takes; how many there were.
+    ///
+    /// # Cancel safety
+    /// Those that have been ended by then have.
+    #[cfg(feature = "http")]
+    pub(crate) async fn end_all(&self, filter: &RequestFilter) -> usize {
+        let ids: Vec<_> = {
+            let state = self.state();
+            let open = state.dispatcher.open_requests().filter(|open| filter.takes(&open.record));
+            open.map(|open| open.record.id).collect()
+        };
+        let mut count = 0;
+        for some in ids.chunks(AT_ONCE) {
+            count += self.end_by_operator(some);
+            yield_now().await;
+        }
+        count
+    }
+
+    /// Ends a request, on whichever node it is open; its state after that, which is another than `cancelled` if it had ended before, or its end
+    /// is not certain in time.
+    ///
+    /// # Errors
+    /// [`SigningError::UnknownRequest`], [`SigningError::StorageUnavailable`], [`SigningError::Draining`].
+    #[cfg(feature = "http")]
+    pub(crate) async fn end_one(&self, id: RequestId) -> Result<&'static str, SigningError> {
+        let open = {
+            let state = self.state();
+            state.dispatcher.open_request(id).map(|open| (open.durable, open.record.requester_id.clone()))
+        };
+        match open {
+            Some((false, _)) => {
+                self.withdraw(id, EndedBy::Operator);
+                Ok("cancelled")
+            }
+            Some((true, requester)) => Ok(self.cancel_by(&requester, id, EndedBy::Operator).await?.state()),
+            None => {
+                let record = self.read(id).await?.ok_or(SigningError::UnknownRequest)?;
+                Ok(self.cancel_by(&record.requester_id, id, EndedBy::Operator).await?.state())
+            }
+        }
+    }
+}
