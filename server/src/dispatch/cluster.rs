@@ -24,9 +24,19 @@ impl<T, W> Dispatcher<T, W> {
         self.open_requests.get(id).is_some_and(|open| open.durable) || self.abandoned.contains_key(&id)
     }
 
+    /// Whether it is known here how a request ended.
+    pub(crate) fn remembers(&self, id: RequestId) -> bool {
+        self.recently_ended.has(id)
+    }
+
+    /// A request is open that had ended before the store was put back to an earlier time.
+    pub(crate) fn forget_end(&mut self, id: RequestId) {
+        self.recently_ended.forget(id);
+    }
+
     /// How a request ended elsewhere.
     pub(crate) fn remember(&mut self, record: &Record) {
-        self.recently_ended.remember(record, SmallVec::new());
+        self.recently_ended.remember(record, SmallVec::new(), true);
     }
 
     /// Takes places on a connection for requests of another node, if there is one for each.

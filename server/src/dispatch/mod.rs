@@ -111,7 +111,7 @@ impl<T, W> Dispatcher<T, W> {
             steps: Steps::default(),
         };
         for record in loaded.ended {
-            dispatcher.recently_ended.remember(&record, SmallVec::new());
+            dispatcher.recently_ended.remember(&record, SmallVec::new(), true);
         }
         for record in loaded.open {
             dispatcher.take_back(record, now);
@@ -125,6 +125,8 @@ impl<T, W> Dispatcher<T, W> {
         record.expires_at = record.expires_at.min(now.after(Duration::from_millis(MAX_TIMEOUT_MS)));
         // The time of the outage does not count against the delivery: the wallets are about to come back.
         record.deliver_by = record.deliver_by.max(now.after(RETURN)).min(record.expires_at);
+        // It may have ended before the store was put back to an earlier time.
+        self.recently_ended.forget(record.id);
         self.account.add(&self.capacity, &record);
         self.open_requests.insert(OpenRequest::new(Box::new(record), true, None));
     }
@@ -132,6 +134,7 @@ impl<T, W> Dispatcher<T, W> {
     /// A store that had failed works again, and has this on disk. What nobody here knew about is what it would be after a restart.
     pub(crate) fn recover(&mut self, loaded: Loaded, now: Timestamp) {
         let mut concerned = BTreeSet::new();
+        self.recently_ended.go_by(&loaded.ended);
         for record in loaded.ended {
             let Some(Abandoned { key: _, end, acks, silent, answered }) = self.abandoned.remove(&record.id) else {
                 // What is open here and over there was ended by somebody else.
@@ -145,7 +148,7 @@ impl<T, W> Dispatcher<T, W> {
                 self.effects.push_back(Effect::Acknowledge { to: ack.to, request_id: record.id, outcome });
             }
             concerned.extend(silent);
-            self.recently_ended.remember(&record, answered);
+            self.recently_ended.remember(&record, answered, true);
         }
         let mut lost: BTreeMap<_, _> = mem::take(&mut self.abandoned).into_iter().collect();
         let is_there: HashSet<_> = loaded.open.iter().map(|record| record.id).collect();
@@ -400,7 +403,7 @@ impl<T, W> Dispatcher<T, W> {
             self.effects.push_back(Effect::Acknowledge { to, request_id: id, outcome });
         }
         let free: SmallVec<[_; 1]> = silent.iter().chain(&answered).copied().collect();
-        self.recently_ended.remember(&open.record, answered);
+        self.recently_ended.remember(&open.record, answered, open.durable);
         self.effects.push_back(Effect::Ended(open));
         for connection in free {
             self.deliver_to(connection, now);

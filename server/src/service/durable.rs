@@ -301,6 +301,7 @@ impl SigningService {
         let now = self.now();
         let mut state = self.state();
         state.dispatcher.recover(loaded, now);
+        self.take_all_set_aside(&mut state, now);
         self.watch_open_keys(&mut state, now);
         self.carry_out(state, now);
         self.0.deadlines.notify_one();

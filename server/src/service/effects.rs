@@ -186,6 +186,7 @@ impl SigningService {
         let OpenRequest { record, waiter, .. } = open;
         // Whoever watches looks for itself, and finds the end on disk.
         drop(state.watchers.remove(&record.id));
+        state.drop_set_aside(record.id);
         state.tell_followers(record.id, true);
         if let Some(waiter) = waiter {
             // Fails only where the caller is gone, who then needs no answer.

@@ -6,7 +6,7 @@ use crate::{
     cluster::{Exhausted, Guest, Mail, NodeId, Presence, Step, Taken},
     dispatch::SignFrame,
     record::Record,
-    service::{mailbox, told::Told},
+    service::{handle::Handle, mailbox, told::Told},
     storage::{Completion, StoreError},
     time::Timestamp,
 };
@@ -86,24 +86,47 @@ impl SigningService {
     ) {
         let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
         let Some((key, _)) = dispatcher.holder(connection) else { return };
-        let Some(inquiry) = cluster.inquiries.get_mut(connection, id) else { return };
         let record = match record {
             Ok(record) => record.filter(|record| record.public_key == key),
             Err(StoreError::Full | StoreError::Failed) => {
-                inquiry.step = Step::Waiting(now.after(ASK_AGAIN));
+                if let Some(inquiry) = cluster.inquiries.get_mut(connection, id) {
+                    inquiry.step = Step::Waiting(now.after(ASK_AGAIN));
+                }
                 return;
             }
         };
-        if let Some(ended) = record.as_ref().filter(|record| record.end.is_some()) {
-            dispatcher.remember(ended);
+        match &record {
+            Some(open) if open.end.is_none() => {
+                dispatcher.forget_end(id);
+                self.take_set_aside(state, id, now);
+            }
+            Some(ended) => dispatcher.remember(ended),
+            None => {}
         }
-        let others = cluster.links.others();
-        match record.map(|record| record.node) {
+        state.drop_set_aside(id);
+        self.go_on_asking(state, connection, id, record.map(|record| record.node), now);
+    }
+
+    /// Goes on looking for a request that a wallet has named, of which the database says that it is kept, and by which node.
+    fn go_on_asking(
+        &self,
+        state: &mut State,
+        connection: ConnectionId,
+        id: RequestId,
+        kept: Option<Option<NodeId>>,
+        now: Timestamp,
+    ) {
+        let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+        let (others, is_known) = (cluster.links.others(), cluster.is_known());
+        let Some(inquiry) = cluster.inquiries.get_mut(connection, id) else { return };
+        match kept {
             _ if dispatcher.has_heard_of(id) => answer_here(state, connection, id),
             Some(Some(owner)) if others.contains(&owner) => {
                 ask(state, connection, id, &BTreeSet::from([owner]), true);
             }
             Some(_) => inquiry.step = Step::Waiting(now.after(ASK_AGAIN)),
+            // Who has just started does not know yet whom to ask.
+            None if !is_known => inquiry.step = Step::Waiting(now.after(ASK_AGAIN)),
             None if others.is_empty() => answer_here(state, connection, id),
             None => ask(state, connection, id, &others, false),
         }
@@ -156,7 +179,7 @@ impl SigningService {
     }
 
     /// Finds out what has become of a request that a wallet shows, and that was this node's until now. Where the wallet is on another
-    /// node, that does so.
+    /// node, that does so, and is told.
     pub(in crate::service) fn lose_sight(
         &self,
         state: &mut State,
@@ -165,9 +188,14 @@ impl SigningService {
         now: Timestamp,
     ) {
         let State { cluster, dispatcher, .. } = state;
-        let is_here = dispatcher.handle(connection).is_some_and(|handle| handle.mailbox().is_some());
-        let is_asked_after =
-            is_here && cluster.as_mut().is_some_and(|cluster| self.inquire(cluster, connection, id, received(id)));
+        let is_asked_after = match (dispatcher.handle(connection), cluster) {
+            (Some(Handle::Here(_)), Some(cluster)) => self.inquire(cluster, connection, id, received(id)),
+            (Some(Handle::Elsewhere(elsewhere)), Some(cluster)) => {
+                cluster.links.post(elsewhere.node, Mail::Mine { connection, request_id: id, mine: false });
+                false
+            }
+            (None, _) | (_, None) => false,
+        };
         if !is_asked_after {
             dispatcher.release(connection, id, now);
         }
@@ -229,10 +257,13 @@ impl SigningService {
         let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
         let id = request.request_id;
         if dispatcher.has_heard_of(id) {
-            // This node owns it, or has seen its end, or is about to find that it owns it no more.
-            if dispatcher.may_let_go_of(id) {
-                cluster.set_aside.retain(|(_, id), _| dispatcher.may_let_go_of(*id));
+            // This node owns it, or has seen its end, or is about to find that it owns it no more, or that the database has no such end.
+            let is_over = dispatcher.remembers(id);
+            if is_over || dispatcher.may_let_go_of(id) {
                 cluster.set_aside.insert((connection, id), (from, request, now));
+            }
+            if is_over {
+                self.read_for(connection, id);
             }
             return;
         }
@@ -260,7 +291,7 @@ impl SigningService {
         }
     }
 
-    /// Puts to wallets what its owner has sent for them while this node took it for its own.
+    /// Puts to wallets what its owner has sent for them while this node took it for its own, or for over.
     pub(in crate::service) fn take_set_aside(&self, state: &mut State, id: RequestId, now: Timestamp) {
         let Some(cluster) = &mut state.cluster else { return };
         let of_it = cluster.set_aside.extract_if(.., |(_, of), _| *of == id);
@@ -271,6 +302,17 @@ impl SigningService {
                 self.take_request(state, from, connection, request, now);
             }
         }
+    }
+
+    /// Likewise whatever is not this node's, nor over, as the database has it.
+    pub(in crate::service) fn take_all_set_aside(&self, state: &mut State, now: Timestamp) {
+        let Some(cluster) = &state.cluster else { return };
+        let ids: BTreeSet<_> = cluster.set_aside.keys().map(|(_, id)| *id).collect();
+        for id in ids.into_iter().filter(|id| !state.dispatcher.has_heard_of(*id)).collect::<Vec<_>>() {
+            self.take_set_aside(state, id, now);
+        }
+        let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
+        cluster.set_aside.retain(|(_, id), _| dispatcher.may_let_go_of(*id));
     }
 
     fn show(&self, state: &mut State, connection: ConnectionId, frame: Arc<SignFrame>, now: Timestamp) {
@@ -332,6 +374,16 @@ impl SigningService {
         cluster.unannounced.remove(&connection);
         cluster.links.post_to_all(&Mail::Left { connection });
         hub.withdraw(connection);
+    }
+}
+
+impl State {
+    /// Drops what others have sent of a request, unless it may still show that it is theirs.
+    pub(in crate::service) fn drop_set_aside(&mut self, id: RequestId) {
+        let Self { cluster: Some(cluster), dispatcher, .. } = self else { return };
+        if !dispatcher.may_let_go_of(id) {
+            cluster.set_aside.retain(|(_, of), _| *of != id);
+        }
     }
 }
 

@@ -37,8 +37,8 @@ pub(super) struct Cluster {
     watches: Watches,
     guests: Guests,
     inquiries: Inquiries,
-    /// What other nodes have sent for wallets here while this node took it for its own, and when: where it shows that it is not, the wallet is
-    /// asked, and answers again.
+    /// What other nodes have sent for wallets here while this node took it for its own, or for over, and when: where it shows that it is not,
+    /// the wallet is asked, and answers again.
     set_aside: BTreeMap<(ConnectionId, RequestId), (NodeId, SignRequest, Timestamp)>,
     /// The nodes on which somebody follows a request of this one.
     followers: HashMap<RequestId, SmallVec<[NodeId; 1]>>,
@@ -88,6 +88,11 @@ impl Cluster {
     #[cfg(feature = "simulation")]
     pub(super) fn is_idle(&self) -> bool {
         self.guests.is_empty() && self.inquiries.is_empty() && self.followers.is_empty() && self.seekers.is_empty()
+    }
+
+    /// Whether the database has said who there is.
+    fn is_known(&self) -> bool {
+        self.links.own() != NodeId::from_bits(0)
     }
 
     fn has_others(&self) -> bool {

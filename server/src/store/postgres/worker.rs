@@ -88,12 +88,6 @@ impl Worker {
     /// Runs until the last handle is gone and everything that had been submitted is done. Gives back the session, if there is one.
     pub(in crate::store) async fn run(mut self) -> Option<Session> {
         loop {
-            if self.connector.own().take_gone_back() {
-                tracing::warn!("the database was put back to an earlier time: what it has is read anew");
-                self.has_lost_some = true;
-                // Where the connection did not last, it is read with the next.
-                let _ = self.session.is_some() && self.recover().await;
-            }
             if self.session.is_none() && self.reconnect().await.is_break() {
                 break;
             }
@@ -102,6 +96,14 @@ impl Worker {
                 match Batch::next_async(&mut self.commands, wake).await {
                     Some(batch) => self.waiting.batch = batch,
                     None => break,
+                }
+            }
+            // Before anything is asked of it that it may not know any more.
+            if self.connector.own().take_gone_back() {
+                tracing::warn!("the database was put back to an earlier time: what it has is read anew");
+                self.has_lost_some = true;
+                if !self.recover().await {
+                    continue;
                 }
             }
             self.work().await;

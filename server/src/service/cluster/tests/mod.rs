@@ -1,3 +1,4 @@
+mod put_back;
 mod world;
 
 use crate::{
@@ -99,8 +100,11 @@ fn ask<'a>(world: &'a World, node: usize, n: u8) -> Result<Waiting<'a>, SigningE
 
 /// Has a durable request taken.
 fn accept(world: &World, node: usize, n: u8) -> RequestId {
+    accept_record(world, node, record(&world.services[node], n))
+}
+
+fn accept_record(world: &World, node: usize, record: Record) -> RequestId {
     let service = &world.services[node];
-    let record = record(service, n);
     let id = record.id;
     drop(service.seek(&record.public_key));
     world.go_on();

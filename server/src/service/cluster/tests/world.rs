@@ -4,7 +4,7 @@ use crate::{
     Config, SigningService,
     cluster::{Hub, Letter, Listener, NodeId, Nodes, Presence},
     record::Record,
-    storage::{Completion, Loaded, Storage, StoreError, Write, Written},
+    storage::{Completion, Loaded, Recovered, Storage, StoreError, Write, Written},
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use std::{
@@ -26,19 +26,25 @@ pub(super) struct Database {
     pub(super) is_away: bool,
     /// Letters that are lost next.
     pub(super) loses: usize,
+    /// Which node each server is, and whom of it is told what.
+    names: Vec<NodeId>,
+    listeners: Vec<Arc<dyn Listener>>,
+    recoveries: Vec<Arc<Mutex<Recovered>>>,
+    /// What servers ask whose stores have not come to this database yet.
+    held: BTreeMap<usize, Vec<Task>>,
 }
 
 type Shared = Arc<Mutex<Database>>;
 
-/// One node's way to it.
+/// One server's way to it.
 pub(super) struct Link {
-    id: NodeId,
+    place: usize,
     database: Shared,
 }
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Link({})", self.id)
+        write!(f, "Link({})", self.place)
     }
 }
 
@@ -51,7 +57,9 @@ impl World {
     pub(super) fn new(nodes: u64) -> Self {
         let mut world = Self { database: Arc::default(), services: Vec::new() };
         for n in 1..=nodes {
-            let link = Arc::new(Link { id: NodeId::from_bits(n), database: Arc::clone(&world.database) });
+            let place = world.services.len();
+            world.database.lock().unwrap().names.push(NodeId::from_bits(n));
+            let link = Arc::new(Link { place, database: Arc::clone(&world.database) });
             let config = Config::new(vec!["wss://sign.example/ws".parse().unwrap()]);
             let (store, hub): (Arc<dyn Storage>, Arc<dyn Hub>) = (Arc::clone(&link) as _, link);
             world.services.push(SigningService::clustered(config, store, hub, Loaded::default()));
@@ -79,6 +87,48 @@ impl World {
         }
     }
 
+    /// Another database takes the place of this one, with these requests and nothing else in it; no server has noticed yet.
+    pub(super) fn put_back(&self, records: BTreeMap<RequestId, Record>) {
+        let mut database = self.database.lock().unwrap();
+        database.records = records;
+        database.nodes.clear();
+        database.presences.clear();
+        database.tasks.clear();
+        database.held = (0..self.services.len()).map(|place| (place, Vec::new())).collect();
+    }
+
+    /// The connection on which a server exchanges letters comes to another database, which does not know it.
+    pub(super) fn hub_comes_back(&self, place: usize) {
+        let mut database = self.database.lock().unwrap();
+        let own = NodeId::from_bits(database.names[place].to_bits() + 100);
+        let listener = Arc::clone(&database.listeners[place]);
+        database.names[place] = own;
+        database.nodes.insert(own, Arc::clone(&listener));
+        let nodes: Vec<_> = database.nodes.iter().map(|(id, listener)| (*id, Arc::clone(listener))).collect();
+        drop(database);
+        let others = |own| nodes.iter().map(|(id, _)| *id).filter(|id| *id != own).collect();
+        listener.nodes(Nodes { own, others: others(own), interrupted: true, forgotten: true });
+        for (other, listener) in nodes.iter().filter(|(id, _)| *id != own) {
+            listener.nodes(Nodes { own: *other, others: others(*other), interrupted: false, forgotten: false });
+        }
+    }
+
+    /// The connection on which it writes requests does, and reads what is there.
+    pub(super) fn store_comes_back(&self, place: usize) {
+        let mut database = self.database.lock().unwrap();
+        let own = Some(database.names[place]);
+        let of = |is_wanted: &dyn Fn(&&Record) -> bool| database.records.values().filter(is_wanted).cloned().collect();
+        let loaded = Loaded {
+            open: of(&|record| record.end.is_none() && record.node == own),
+            ended: of(&|record| record.end.is_some()),
+        };
+        let recovery = Arc::clone(&database.recoveries[place]);
+        let held = database.held.remove(&place).unwrap_or_default();
+        drop(database);
+        (recovery.lock().unwrap())(loaded);
+        self.database.lock().unwrap().tasks.extend(held);
+    }
+
     /// The others find that a node is gone.
     pub(super) fn give_up(&self, n: u64) {
         let id = NodeId::from_bits(n);
@@ -93,6 +143,10 @@ impl World {
 impl Link {
     fn later(&self, task: impl FnOnce() + Send + 'static) {
         self.database.lock().unwrap().tasks.push_back(Box::new(task));
+    }
+
+    fn own(database: &Database, place: usize) -> NodeId {
+        database.names[place]
     }
 
     fn write(database: &mut Database, own: NodeId, write: Write) -> Written {
@@ -121,32 +175,63 @@ impl Link {
     fn answer<T: Send + 'static>(
         &self,
         then: Completion<T>,
-        question: impl FnOnce(&mut Database) -> T + Send + 'static,
+        question: impl FnOnce(&mut Database, NodeId) -> T + Send + 'static,
     ) {
-        let shared = Arc::clone(&self.database);
-        self.later(move || {
+        let task = self.task(then, question);
+        self.later(task);
+    }
+
+    /// Likewise, on the connection on which requests are written.
+    fn answer_stored<T: Send + 'static>(
+        &self,
+        then: Completion<T>,
+        question: impl FnOnce(&mut Database, NodeId) -> T + Send + 'static,
+    ) {
+        let task = self.task(then, question);
+        let mut database = self.database.lock().unwrap();
+        match database.held.get_mut(&self.place) {
+            Some(held) => held.push(Box::new(task)),
+            None => database.tasks.push_back(Box::new(task)),
+        }
+    }
+
+    fn task<T: Send + 'static>(
+        &self,
+        then: Completion<T>,
+        question: impl FnOnce(&mut Database, NodeId) -> T + Send + 'static,
+    ) -> impl FnOnce() + Send + 'static {
+        let (shared, place) = (Arc::clone(&self.database), self.place);
+        move || {
             let mut database = shared.lock().unwrap();
-            let answer = if database.is_away { Err(StoreError::Failed) } else { Ok(question(&mut database)) };
+            let own = Self::own(&database, place);
+            let answer = if database.is_away { Err(StoreError::Failed) } else { Ok(question(&mut database, own)) };
             drop(database);
             then.complete(answer);
-        });
+        }
     }
 }
 
 impl Storage for Link {
     fn write(&self, write: Write, then: Completion<Written>) {
-        let own = self.id;
-        self.answer(then, move |database| Self::write(database, own, write));
+        self.answer_stored(then, |database, own| Self::write(database, own, write));
     }
 
     fn read(&self, id: RequestId, then: Completion<Option<Record>>) {
-        self.answer(then, move |database| database.records.get(&id).cloned());
+        self.answer_stored(then, move |database, _| database.records.get(&id).cloned());
+    }
+
+    fn on_recovery(&self, then: Recovered) {
+        self.database.lock().unwrap().recoveries.push(Arc::new(Mutex::new(then)));
     }
 }
 
 impl Hub for Link {
     fn listen(&self, listener: Box<dyn Listener>) {
-        self.database.lock().unwrap().nodes.insert(self.id, listener.into());
+        let listener: Arc<dyn Listener> = listener.into();
+        let mut database = self.database.lock().unwrap();
+        let own = Self::own(&database, self.place);
+        database.nodes.insert(own, Arc::clone(&listener));
+        database.listeners.push(listener);
     }
 
     fn send(&self, letters: Vec<Letter>) {
@@ -168,27 +253,29 @@ impl Hub for Link {
     }
 
     fn announce(&self, presence: Presence, then: Completion<()>) {
-        self.answer(then, move |database| drop(database.presences.insert(presence.connection, presence)));
+        self.answer(then, move |database, own| {
+            database.presences.insert(presence.connection, Presence { node: own, ..presence });
+        });
     }
 
     fn withdraw(&self, connection: ConnectionId) {
-        self.answer(Completion::new(|_| {}), move |database| drop(database.presences.remove(&connection)));
+        self.answer(Completion::new(|_| {}), move |database, _| drop(database.presences.remove(&connection)));
     }
 
     fn find(&self, keys: Vec<PublicKeyBytes>, then: Completion<Vec<Presence>>) {
-        let own = self.id;
-        self.answer(then, move |database| {
+        self.answer(then, move |database, own| {
             let is_asked = |presence: &&Presence| keys.contains(&presence.public_key) && presence.node != own;
             database.presences.values().filter(is_asked).cloned().collect()
         });
     }
 
     fn take_over(&self, then: Completion<Vec<Record>>) {
-        let own = self.id;
-        self.answer(then, move |database| {
+        self.answer_stored(then, |database, own| {
             let Database { records, nodes, .. } = database;
-            let is_orphan =
-                |record: &Record| record.end.is_none() && record.node.is_none_or(|node| !nodes.contains_key(&node));
+            // Whoever is none itself takes nothing.
+            let is_node = nodes.contains_key(&own);
+            let is_free = |record: &Record| record.node.is_none_or(|node| !nodes.contains_key(&node));
+            let is_orphan = |record: &Record| is_node && record.end.is_none() && is_free(record);
             let taken = records.values_mut().filter(|record| is_orphan(record)).map(|record| {
                 record.node = Some(own);
                 record.clone()
@@ -198,8 +285,7 @@ impl Hub for Link {
     }
 
     fn hand_over(&self, then: Completion<()>) {
-        let own = self.id;
-        self.answer(then, move |database| {
+        self.answer_stored(then, |database, own| {
             for record in database.records.values_mut().filter(|record| record.node == Some(own)) {
                 record.node = None;
             }
