@@ -75,14 +75,13 @@ lint-js: sdk
 rust-tests: tested-build
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen
 
-# Both stores pass the same tests; those on PostgreSQL have one of their own, which is gone afterwards. What is left out fails in one of five
-# runs: of two servers that run on while the database is put back, one may leave a wallet without its last answer (docs/operating/backup.md).
+# Both stores pass the same tests; those on PostgreSQL have one of their own, which is gone afterwards.
 postgres-tests: tested-build
 	scripts/ensure-program.sh pg_ctlcluster postgresql
 	scripts/ensure-program.sh pgbouncer pgbouncer
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --lib postgres -- --ignored
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test durable --test webhooks
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test postgres --test restore --test upgrade -- --ignored --skip servers_that_run_on
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test postgres --test restore --test upgrade -- --ignored
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test cluster -- --ignored
 	target/debug/outage --rounds 30 --database postgres
 

@@ -1,7 +1,7 @@
 //! Every command of docs/operating/backup.md about PostgreSQL, typed under load, and what servers make of what was restored.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use countersign_protocol::{AckOutcome, CancelCause, RequestId, ServerFrame};
+use countersign_protocol::{AckOutcome, CancelCause, RequestId, ResponseAck, ServerFrame};
 use countersign_tests::{
     Backend, ServerProcess, TestWallet,
     documents::blocks,
@@ -188,13 +188,16 @@ async fn servers_that_run_on_go_on_with_a_database_that_was_put_back() {
         assert_eq!(closed, [(asked.id("accepted later"), CancelCause::Expired)]);
         let late = wallet.answer_with(asked.id("accepted later"), &message("accepted later"));
         wallet.send(&late).await;
-        assert_eq!(wallet.expect_ack(asked.id("accepted later")).await, AckOutcome::Unknown);
+        let acknowledged =
+            |name, outcome| ServerFrame::ResponseAck(ResponseAck { request_id: asked.id(name), outcome });
+        assert_eq!(next_new(wallet, asked).await, acknowledged("accepted later", AckOutcome::Unknown));
         // And it goes on.
         asked.ask(&mut backend, wallet, "new").await;
-        let request = wallet.expect_request().await;
+        let ServerFrame::SignRequest(request) = next_new(wallet, asked).await else { panic!("it is not asked") };
         assert_eq!(request.request_id, asked.id("new"));
         wallet.send(&wallet.answer(&request)).await;
-        assert_eq!(wallet.expect_ack(request.request_id).await, AckOutcome::Accepted);
+        let accepted = ResponseAck { request_id: request.request_id, outcome: AckOutcome::Accepted };
+        assert_eq!(next_new(wallet, asked).await, ServerFrame::ResponseAck(accepted));
         for address in [one.address, other.address] {
             let mut backend = Backend::connect(address).await;
             for name in ["open", "signed later", "new"] {
@@ -241,6 +244,24 @@ fn message(name: &str) -> countersign_protocol::Message {
     name.as_bytes().to_vec().try_into().unwrap()
 }
 
+/// The next frame that is not the acknowledgement of an answer which this wallet has said once more, being asked by one server after the other.
+async fn next_new(wallet: &mut TestWallet, asked: &Asked) -> ServerFrame {
+    loop {
+        match wallet.next().await {
+            ServerFrame::ResponseAck(ack)
+                if ["open", "signed later"].map(|name| asked.id(name)).contains(&ack.request_id) =>
+            {
+                assert!(is_known(ack.outcome), "{ack:?}");
+            }
+            frame => return frame,
+        }
+    }
+}
+
+fn is_known(outcome: AckOutcome) -> bool {
+    matches!(outcome, AckOutcome::Accepted | AckOutcome::Late | AckOutcome::Duplicate)
+}
+
 /// Answers what the wallet is asked until all that the database knows is over, and the prompt for what it does not is closed; which those were.
 async fn until_settled(wallet: &mut TestWallet, asked: &Asked) -> Vec<(RequestId, CancelCause)> {
     let mut closed = Vec::new();
@@ -252,8 +273,7 @@ async fn until_settled(wallet: &mut TestWallet, asked: &Asked) -> Vec<(RequestId
         match wallet.next().await {
             ServerFrame::SignRequest(request) => wallet.send(&wallet.answer(&request)).await,
             ServerFrame::ResponseAck(ack) => {
-                let is_known = matches!(ack.outcome, AckOutcome::Accepted | AckOutcome::Late | AckOutcome::Duplicate);
-                assert!(is_known && ack.request_id != asked.id("accepted later"), "{ack:?}");
+                assert!(is_known(ack.outcome) && ack.request_id != asked.id("accepted later"), "{ack:?}");
                 if !signed.contains(&ack.request_id) {
                     signed.push(ack.request_id);
                 }

@@ -27,6 +27,10 @@ pub(in crate::http) fn readyz(app: &App) -> Response {
         let detail = "nothing durable can be taken: the store has failed, is full or cannot be reached";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", detail).into_response();
     }
+    if !app.service.knows_the_others() {
+        let detail = "it is not known yet which other servers share the database";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", detail).into_response();
+    }
     if let Err(problem) = app.check_audit() {
         return problem.into_response();
     }

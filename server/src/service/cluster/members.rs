@@ -113,6 +113,9 @@ impl SigningService {
         self.0.metrics.other_nodes.set(gauge(others.len()));
         if joined > 0 {
             self.watch_open_keys(state, now);
+            // Whoever was found before their node was known.
+            let strange = state.cluster.as_mut().map(|cluster| cluster.watches.failed()).unwrap_or_default();
+            self.find(strange, None);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The owner's side: wallets on other nodes that requests of this one are put to.
 
-use super::{super::State, FIND_TIMEOUT};
+use super::{super::State, Cluster, FIND_TIMEOUT};
 use crate::{
     SigningService,
     cluster::{Knowledge, Mail, NodeId, Presence},
@@ -65,6 +65,12 @@ impl SigningService {
     pub(crate) async fn connections_everywhere(&self, key: &PublicKeyBytes) -> Result<usize, SigningError> {
         let here = self.state().dispatcher.connections_here(key);
         Ok(here + self.find_elsewhere(key).await?.len())
+    }
+
+    /// Whether it is known which nodes there are, where there may be any: until then nobody finds a wallet that comes here.
+    #[cfg(feature = "http")]
+    pub(crate) fn knows_the_others(&self) -> bool {
+        is_anybody_known(&self.state())
     }
 
     /// Which of several nodes this is; none where it is the only one, or has no name yet.
@@ -134,14 +140,14 @@ impl SigningService {
     ) {
         let Some(cluster) = &mut state.cluster else { return };
         let knowledge = if found.is_ok() { Knowledge::Known } else { Knowledge::Failed };
-        cluster.watches.found(keys, knowledge);
         if found.is_err() {
             cluster.repairs.extend(repair.as_ref().map(|repair| repair.node));
             cluster.retry(now);
         }
         let repair = repair.filter(|_| knowledge == Knowledge::Known);
-        let seekers: Vec<_> = keys.iter().filter_map(|key| cluster.seekers.remove(key)).flatten().collect();
         let found = found.unwrap_or_default();
+        let told = cluster.take_knowledge(keys, knowledge, &found, now);
+        let seekers: Vec<_> = told.iter().filter_map(|key| cluster.seekers.remove(key)).flatten().collect();
         let there: HashSet<_> = found.iter().map(|presence| presence.connection).collect();
         for connection in
             repair.iter().flat_map(|repair| cluster.watches.of_keys(&repair.known, keys)).collect::<Vec<_>>()
@@ -200,9 +206,31 @@ impl SigningService {
     }
 }
 
+impl Cluster {
+    /// Takes note of how looking for keys went, and gives those of which that is known. A wallet of a node that has just come cannot be asked before
+    /// that is known, and its key is looked for again.
+    fn take_knowledge(
+        &mut self,
+        keys: &[PublicKeyBytes],
+        knowledge: Knowledge,
+        found: &[Presence],
+        now: Timestamp,
+    ) -> Vec<PublicKeyBytes> {
+        let strange: HashSet<_> =
+            found.iter().filter(|found| !self.links.has(found.node)).map(|found| found.public_key).collect();
+        let (again, told): (Vec<_>, Vec<_>) = keys.iter().copied().partition(|key| strange.contains(key));
+        self.watches.found(&told, knowledge);
+        if !again.is_empty() {
+            self.watches.found(&again, Knowledge::Failed);
+            self.retry(now);
+        }
+        told
+    }
+}
+
 /// Whether it is known which nodes there are, where there may be any.
 fn is_anybody_known(state: &State) -> bool {
-    state.cluster.as_ref().is_none_or(|cluster| cluster.links.own() != NodeId::from_bits(0))
+    state.cluster.as_ref().is_none_or(Cluster::is_known)
 }
 
 /// Makes a connection of another node known, if its key is watched.

@@ -1,3 +1,4 @@
+mod newcomer;
 mod put_back;
 mod world;
 

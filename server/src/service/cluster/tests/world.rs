@@ -56,17 +56,22 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(nodes: u64) -> Self {
         let mut world = Self { database: Arc::default(), services: Vec::new() };
-        for n in 1..=nodes {
-            let place = world.services.len();
-            world.database.lock().unwrap().names.push(NodeId::from_bits(n));
-            let link = Arc::new(Link { place, database: Arc::clone(&world.database) });
-            let config = Config::new(vec!["wss://sign.example/ws".parse().unwrap()]);
-            let (store, hub): (Arc<dyn Storage>, Arc<dyn Hub>) = (Arc::clone(&link) as _, link);
-            world.services.push(SigningService::clustered(config, store, hub, Loaded::default()));
+        for _ in 0..nodes {
+            world.join();
         }
         world.tell_nodes(false);
         world.go_on();
         world
+    }
+
+    /// A server begins, and is told nothing yet.
+    pub(super) fn join(&mut self) {
+        let place = self.services.len();
+        self.database.lock().unwrap().names.push(NodeId::from_bits(place as u64 + 1));
+        let link = Arc::new(Link { place, database: Arc::clone(&self.database) });
+        let config = Config::new(vec!["wss://sign.example/ws".parse().unwrap()]);
+        let (store, hub): (Arc<dyn Storage>, Arc<dyn Hub>) = (Arc::clone(&link) as _, link);
+        self.services.push(SigningService::clustered(config, store, hub, Loaded::default()));
     }
 
     /// Lets everything happen that can happen now.
