@@ -3,6 +3,7 @@
 mod activation;
 mod admin_command;
 mod audit_command;
+mod health_command;
 mod restart;
 mod settings_command;
 
@@ -16,6 +17,7 @@ use countersign_server::{
     },
     store::{Verified, backup, verify_backup},
 };
+use hyper::Uri;
 use settings_command::{Mistakes, Source};
 use std::{
     collections::BTreeMap,
@@ -85,6 +87,12 @@ enum Command {
     Check(Box<Source>),
     /// Has the server behind --control-socket take its settings anew, and says what came of it
     Reload(Box<Source>),
+    /// Asks a server how it is: status 0 where it answers 200, and 1 otherwise
+    Health {
+        /// What to ask, as in https://sign.example.com/readyz [default: /healthz of --listen, on this machine]
+        #[arg(value_name = "URL")]
+        url: Option<Uri>,
+    },
     /// Verifies an audit log, or looks something up in it
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -133,6 +141,9 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     }
     thread::sleep(Duration::from_millis(arguments.start_after_ms.unwrap_or(0)));
     let settings = settings_command::settings(matches).map_err(Mistakes)?;
+    if let Some(Command::Health { url }) = &arguments.command {
+        return health_command::run(&settings, url.clone());
+    }
     if let Some(Command::Backup { target, verify: false }) = &arguments.command {
         return back_up(&settings, target);
     }

@@ -88,12 +88,15 @@ fn no_command_is_left_out() {
         "admin status",
         "admin cancel",
         "token --admin",
+        "countersign health",
     ];
-    // In tests/debian.rs, and in tests/packages.rs.
-    let typed_elsewhere = ["apt-get install", "cargo install"];
+    // In tests/debian.rs, in tests/packages.rs, and in tests/manifests.
+    let typed_elsewhere = ["apt-get install", "cargo install", "secrets.sh"];
     // They need systemd as the first process. What systemd then does with a socket, tests/service_manager.rs does in its place.
     let not_typed = ["systemctl enable --now", "systemctl restart"];
-    let typed = [&typed[..], &typed_elsewhere, &not_typed].concat();
+    // They need an engine, or a cluster. What these would read, tests/manifests and tests/image.rs read and run.
+    let not_typed_either = ["docker load", "docker compose", "kubectl apply"];
+    let typed = [&typed[..], &typed_elsewhere, &not_typed, &not_typed_either].concat();
     for command in commands() {
         assert_eq!(typed.iter().filter(|part| command.contains(*part)).count(), 1, "{command}");
     }
@@ -166,6 +169,32 @@ async fn settings_are_checked_and_taken_anew_and_so_is_a_certificate() {
     let hook = here(&hook, &places).replace("/etc/countersign/", &format!("{}/", folder.path().display()));
     assert_eq!(said(&hook).await, "reloaded; changed: certificate\n");
     server.kill().await;
+}
+
+#[tokio::test]
+async fn a_server_is_asked_how_it_is() {
+    let server = ServerProcess::start(&[]).await;
+    let command = documented("countersign health").replace("127.0.0.1:8080", &server.address.to_string());
+    run(&command).await;
+    // Without a URL, where it listens; an address that stands for all is none to dial.
+    for listen in [server.address.to_string(), format!("0.0.0.0:{}", server.address.port())] {
+        run(&format!("countersign --listen {listen} health")).await;
+    }
+    for (arguments, why) in [
+        (vec!["health", &format!("http://{}/elsewhere", server.address)], " answered 404 Not Found"),
+        (vec!["health", &format!("https://{}/healthz", server.address)], "/healthz: "),
+        (vec!["--tls-cert", "cert.pem", "--tls-key", "key.pem", "health"], "which URL?"),
+        (vec!["health", "/healthz"], "/healthz: "),
+    ] {
+        let (status, said) = refused(&arguments).await;
+        assert!(!status && said.starts_with("countersign: ") && said.contains(why), "{said}");
+    }
+    server.signal("STOP").await;
+    let (status, said) = refused(&["health", &format!("http://{}/healthz", server.address)]).await;
+    assert!(!status && said.contains("no answer in 5 s"), "{said}");
+    server.kill().await;
+    let output = within(&command, shell(&command).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[tokio::test]

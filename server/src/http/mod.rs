@@ -7,6 +7,8 @@ mod admin;
 mod api;
 mod config;
 mod error_chain;
+mod health;
+mod https;
 mod listen;
 mod loopback;
 mod ops;
@@ -18,6 +20,7 @@ mod webhook;
 
 pub use api::{TokenEntry, TokenError, Tokens, WebhookTarget, WebhookTargetError};
 pub use config::{AdminConfig, HttpConfig};
+pub use health::{HealthError, health};
 pub use listen::{AdminAddress, AdminAddressError, AdminSocket, Expiry, Network, NetworkError, Tls, TlsError};
 pub use ops::{Demo, LogWriter, Notifier};
 pub use reload::{ControlSocket, Reloaded, Reloader, Reply, ask};

@@ -1,18 +1,18 @@
 //! The HTTP client: one attempt, without redirects, bounded in time and in what is read.
 
-use crate::http::error_chain::error_chain;
+use crate::http::{error_chain::error_chain, https};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{StatusCode, http::request};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client as Pool, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::time::timeout;
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls;
 
 /// How long one attempt may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
@@ -41,17 +41,10 @@ pub(super) struct Client(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>);
 impl Client {
     /// A client that trusts whom the system trusts. Blocks for as long as it takes to read the system's certificates.
     pub(super) fn new() -> Result<Self, rustls::Error> {
-        let mut roots = RootCertStore::empty();
-        let (known, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let (connector, known) = https::connector()?;
         if known == 0 {
             tracing::warn!("the system has no root certificates: no webhook over https can be delivered");
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         let pool =
             Pool::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector);
         Ok(Self(pool))
