@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -228,6 +228,27 @@ deb-tests: tested-build
 
 $(DEBIAN_ROOT):
 	mmdebstrap --quiet --format=tar --variant=minbase --include=adduser,ca-certificates,systemd bookworm $@.part && mv $@.part $@
+
+# In target/image, for any engine. Without shared libraries, so it needs no system around it.
+MUSL := x86_64-unknown-linux-musl
+image: image-programs
+	cargo build --release --target $(MUSL) -p countersign-server --bin countersign
+	scripts/build-image.sh target/$(MUSL)/release/countersign target/image/countersign.tar
+
+.PHONY: image-programs
+image-programs:
+	scripts/ensure-program.sh musl-gcc musl-tools
+	scripts/ensure-program.sh buildah buildah
+	scripts/ensure-program.sh jq jq
+	scripts/ensure-program.sh update-ca-certificates ca-certificates
+	[ -d "$$(rustc --print sysroot)/lib/rustlib/$(MUSL)/lib" ] || rustup target add $(MUSL)
+
+# The same without optimisation: what is in it, and its program served from it as an engine would. Needs root, and no engine.
+image-tests: tested-build image-programs
+	cargo build --target $(MUSL) -p countersign-server --bin countersign
+	scripts/build-image.sh target/$(MUSL)/debug/countersign target/image-tests/countersign.tar
+	COUNTERSIGN_IMAGE=$(CURDIR)/target/image-tests/countersign.tar \
+		cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test image -- --ignored
 
 # What crates.io would get, built alone, and `cargo install` as documented.
 package-tests: tested-build
