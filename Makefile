@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests manifest-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -68,7 +68,7 @@ lint: lint-js
 lint-js: sdk
 	$(call npm_ci,scripts/lint)
 	scripts/lint/node_modules/.bin/biome check --error-on-warnings
-	for tests in browser engines openapi packaging sdk-bench bench/peers; do ( $(call npm_ci,tests/$$tests) ) || exit; done
+	for tests in browser engines manifests openapi packaging sdk-bench bench/peers; do ( $(call npm_ci,tests/$$tests) ) || exit; done
 	$(call npm_ci,web-demo)
 	for project in web-demo tests sdk-wasm/tests; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
 
@@ -249,6 +249,17 @@ image-tests: tested-build image-programs
 	scripts/build-image.sh target/$(MUSL)/debug/countersign target/image-tests/countersign.tar
 	COUNTERSIGN_IMAGE=$(CURDIR)/target/image-tests/countersign.tar \
 		cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test image -- --ignored
+
+# The files for Compose and Kubernetes: by their schemas, by the programs that read them, and by the servers that are started with them.
+KUBERNETES_VALIDATE := target/kubernetes-validate
+manifest-tests: tested-build
+	scripts/ensure-program.sh pg_ctlcluster postgresql
+	scripts/ensure-program.sh caddy caddy
+	scripts/ensure-program.sh promtool prometheus
+	$(call npm_ci,tests/manifests)
+	[ -x $(KUBERNETES_VALIDATE)/bin/kubernetes-validate ] || { python3 -m venv $(KUBERNETES_VALIDATE) && \
+		$(KUBERNETES_VALIDATE)/bin/pip install --quiet --disable-pip-version-check kubernetes-validate==1.37.0; }
+	target/debug/with_postgres npm test --prefix tests/manifests
 
 # What crates.io would get, built alone, and `cargo install` as documented.
 package-tests: tested-build
