@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests manifest-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests manifest-tests release-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -264,6 +264,17 @@ manifest-tests: tested-build
 # What crates.io would get, built alone, and `cargo install` as documented.
 package-tests: tested-build
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test packages -- --ignored
+
+# All that a release consists of, in target/release-VERSION; CONTRIBUTING.md has the steps before and after.
+release: image-programs cargo-deb
+	command -v cargo-cyclonedx >/dev/null || cargo install --locked cargo-cyclonedx
+	scripts/release.sh
+
+# What it is made by, as far as that takes seconds.
+release-tests: tested-build
+	scripts/ensure-program.sh git git
+	scripts/ensure-program.sh jq jq
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test release -- --include-ignored
 
 # No part of `make test`: the list of known vulnerabilities is on GitHub, and changes by itself.
 advisories:
