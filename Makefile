@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests manifest-tests release-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests manifest-tests release-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -66,11 +66,12 @@ lint: lint-js
 # `scripts/lint/node_modules/.bin/biome check --write` puts right what it can. The types are those of the built package, and of what
 # the tests use.
 lint-js: sdk
+	clients/typescript/build.sh
 	$(call npm_ci,scripts/lint)
 	scripts/lint/node_modules/.bin/biome check --error-on-warnings
 	for tests in browser engines manifests openapi packaging sdk-bench bench/peers; do ( $(call npm_ci,tests/$$tests) ) || exit; done
 	$(call npm_ci,web-demo)
-	for project in web-demo tests sdk-wasm/tests; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
+	for project in web-demo tests sdk-wasm/tests clients/typescript/tests; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
 
 rust-tests: tested-build
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen
@@ -115,6 +116,11 @@ sdk-tests: tested-build sdk
 	scripts/ensure-program.sh openssl openssl
 	scripts/ensure-program.sh ssh-keygen openssh-client
 	npm test --prefix sdk-wasm
+
+# The client for backends: against the real server, and against servers that lie; packed, installed, and run wherever it claims to run.
+client-tests-ts: tested-build
+	clients/typescript/build.sh
+	npm test --prefix clients/typescript
 
 # The packed package, run wherever it claims to run. `node tests/packaging/run.mjs Next Deno` runs these two.
 packaging-tests: tested-build page

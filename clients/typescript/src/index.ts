@@ -1,0 +1,33 @@
+export type { AskOptions } from './asking.js';
+export { type ClientOptions, Countersign } from './client.js';
+export type { Clock } from './clock.js';
+export { type Verify, verifyEd25519 } from './ed25519.js';
+export {
+  CancelledError,
+  CountersignError,
+  DeadlineError,
+  DeliveryTimeoutError,
+  ExpiredError,
+  type Failure,
+  IdempotencyKeyReusedError,
+  InvalidRequestError,
+  NetworkError,
+  NoStoreError,
+  NotEndedError,
+  ProtocolError,
+  RateLimitedError,
+  RejectedError,
+  SignerDisconnectedError,
+  SignerNotConnectedError,
+  UnauthorizedError,
+  UnavailableError,
+  UnknownKeyError,
+  UnknownRequestError,
+  VerificationError,
+  WalletError,
+} from './errors.js';
+export { type ReceiptOptions, verifyReceipt } from './receipt.js';
+export type { Signed } from './signed.js';
+export type { Submitted } from './submitted.js';
+export { verifyWebhook, type WebhookEvent, type WebhookHeaders, type WebhookKeys, type WebhookOptions } from './webhook.js';
+export type { Device, EndError, Jwk, JwkSet, ReceiptClaims, RequestResource, SignerResource, State, Times } from './wire.js';

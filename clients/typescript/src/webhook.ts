@@ -1,0 +1,135 @@
+// Webhooks, verified as Standard Webhooks has it: Ed25519 (v1a) over id, timestamp and body.
+
+import { decodeBase64, decodeUtf8 } from './bytes.js';
+import { type Verify, verifyEd25519 } from './ed25519.js';
+import { ProtocolError, UnknownKeyError, VerificationError } from './errors.js';
+import { signingKeys } from './jwk-set.js';
+import { asRequest, asWebhook, parseJson } from './shapes.js';
+import { verified } from './signed.js';
+import type { JwkSet, RequestResource } from './wire.js';
+
+const TOLERANCE_S = 300;
+/** While a key is replaced there are two. */
+const MAX_SIGNATURES = 5;
+const PREFIX = 'whpk_';
+
+/** Headers as frameworks have them: `Headers`, or an object such as `request.headers` of Node.js. */
+export type WebhookHeaders = Headers | Record<string, string | readonly string[] | undefined>;
+
+/** A JWK set, or a key as libraries for Standard Webhooks want it (`whpk_…`), or several of these. */
+export type WebhookKeys = JwkSet | string | readonly string[];
+
+export interface WebhookOptions {
+  /** How far the clocks may differ, and the message be under way, in seconds; 300 where left out. */
+  toleranceS?: number | undefined;
+  /** Milliseconds since the Unix epoch; `Date.now()` where left out. */
+  now?: number | undefined;
+  /** In place of WebCrypto's Ed25519. */
+  verify?: Verify | undefined;
+}
+
+/** An event that the server has sent. */
+export interface WebhookEvent {
+  /** The same however often it is sent: what is known already may be passed over. */
+  webhook_id: string;
+  type: 'request.ended';
+  /** When it happened (RFC 3339). */
+  timestamp: string;
+  /** The request; a signature in it has been verified over the message in it. */
+  data: RequestResource;
+}
+
+/**
+ * The event in a webhook's body, after its signature has been verified.
+ *
+ * @param body as it came: bytes, or text that nobody has parsed and written again
+ * @throws {UnknownKeyError} where no signature is by one of the keys
+ * @throws {VerificationError} where a header is missing or there twice, or its time is not near
+ */
+export async function verifyWebhook(
+  body: Uint8Array | ArrayBuffer | string,
+  headers: WebhookHeaders,
+  keys: WebhookKeys,
+  { toleranceS = TOLERANCE_S, now = Date.now(), verify = verifyEd25519 }: WebhookOptions = {},
+): Promise<WebhookEvent> {
+  const bytes = raw(body);
+  const [id, time, signatures] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => only(headers, name)) as [
+    string,
+    string,
+    string,
+  ];
+  if (!/^[\w-]{1,256}$/.test(id)) throw fail('webhook-id is no id');
+  if (!/^\d{1,12}$/.test(time)) throw fail('webhook-timestamp is no time in seconds');
+  if (!(Math.abs(now / 1_000 - Number(time)) <= toleranceS)) throw fail('webhook-timestamp is too far from now');
+  const signed = concat(new TextEncoder().encode(`${id}.${time}.`), bytes);
+  if (!(await isSigned(signed, decodeSignatures(signatures), publicKeys(keys), verify))) {
+    throw new UnknownKeyError('the webhook does not hold: no signature verifies under the keys given');
+  }
+  return event(id, bytes, verify);
+}
+
+async function isSigned(signed: Uint8Array, signatures: Uint8Array[], keys: Uint8Array[], verify: Verify): Promise<boolean> {
+  for (const key of keys) for (const signature of signatures) if ((await verify(key, signed, signature)) === true) return true;
+  return false;
+}
+
+async function event(webhook_id: string, bytes: Uint8Array, verify: Verify): Promise<WebhookEvent> {
+  const { type, timestamp, data } = asWebhook(parseJson(decodeUtf8(bytes), 'the webhook'));
+  if (type !== 'request.ended')
+    throw new ProtocolError(`the webhook is of a type that is not known here: ${JSON.stringify(type.slice(0, 64))}`);
+  const request = asRequest(data);
+  if (request.state === 'signed') await verified(request, undefined, verify);
+  return { webhook_id, type, timestamp, data: request };
+}
+
+function raw(body: Uint8Array | ArrayBuffer | string): Uint8Array {
+  if (typeof body === 'string') return new TextEncoder().encode(body);
+  if (body instanceof Uint8Array) return body;
+  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  throw new TypeError("a webhook's body is wanted as it came, in bytes or text, and not parsed");
+}
+
+/** The value of a header that is there once, in whichever case. */
+function only(headers: WebhookHeaders, name: string): string {
+  // Of its own kind in each realm and framework, so it is known by what it can do.
+  const value = typeof headers.get === 'function' ? [(headers as Headers).get(name)] : valuesOf(headers as Record<string, unknown>, name);
+  const [first, ...others] = value;
+  if (typeof first !== 'string') throw fail(`there is no ${name}`);
+  if (others.length > 0) throw fail(`${name} is there twice`);
+  return first;
+}
+
+function valuesOf(headers: Record<string, unknown>, name: string): unknown[] {
+  return Object.entries(headers).flatMap(([key, value]) => (key.toLowerCase() === name ? value : []));
+}
+
+/** Those of version v1a. Where a header that was there twice has been put together with a comma, nothing of it is taken. */
+function decodeSignatures(text: string): Uint8Array[] {
+  const all = text.split(' ').map((one) => one.split(','));
+  if (all.length > MAX_SIGNATURES) throw fail(`webhook-signature has more than ${MAX_SIGNATURES} signatures`);
+  if (all.some((one) => one.length !== 2)) throw fail('webhook-signature is not of the form v1a,signature');
+  return all.flatMap(([version, value = '']) => {
+    const bytes = version === 'v1a' ? decodeBase64(value) : undefined;
+    return bytes?.length === 64 ? [bytes] : [];
+  });
+}
+
+function publicKeys(keys: WebhookKeys): Uint8Array[] {
+  if (typeof keys !== 'string' && !Array.isArray(keys)) return signingKeys(keys as JwkSet).map(({ key }) => key);
+  return ([keys].flat() as string[]).map((text) => {
+    const key = text.startsWith(PREFIX) ? decodeBase64(text.slice(PREFIX.length)) : undefined;
+    if (key?.length !== 32) throw new TypeError(`a webhook's key is ${PREFIX} and 32 bytes in base64`);
+    return key;
+  });
+}
+
+function concat(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
+}
+
+function fail(why: string): VerificationError {
+  return new VerificationError(`the webhook does not hold: ${why}`);
+}
