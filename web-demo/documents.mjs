@@ -22,6 +22,7 @@ const DOCUMENTS = new Map([
   ['docs/operating/observing.md', { name: 'observing', title: 'Logs, metrics, health' }],
   ['docs/cluster.md', { name: 'cluster', title: 'Several servers' }],
   ['sdk-wasm/README.md', { name: 'npm', title: 'npm package' }],
+  ['clients/typescript/README.md', { name: 'client-typescript', title: 'Client for TypeScript' }],
 ]);
 
 /** As GitHub names headings, which is what the documents' own links go by. */
