@@ -119,6 +119,7 @@ sdk-tests: tested-build sdk
 
 # The client for backends: against the real server, and against servers that lie; packed, installed, and run wherever it claims to run.
 client-tests-ts: tested-build
+	$(call npm_ci,tests/packaging)
 	clients/typescript/build.sh
 	npm test --prefix clients/typescript
 

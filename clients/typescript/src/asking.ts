@@ -136,7 +136,7 @@ export class Asker {
     }
   }
 
-  /** The requests as they stand when they have been written down. Their call is made again until it is answered: it is the same under its key. */
+  /** The requests as they stand when they have been written down. The call is made again until it is answered. */
   async accept(
     asked: Question,
     { leaving, signal }: { leaving?: AbortSignal; signal?: AbortSignal | undefined },

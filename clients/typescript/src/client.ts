@@ -98,8 +98,8 @@ export class Countersign {
   }
 
   /**
-   * The same for 1 to 16 messages, which the human sees together and may approve one by one: for each, in their order, what was signed or why it
-   * was not.
+   * The same for 1 to 16 messages, which the human sees together and may approve one by one: for each, in their order, what was signed
+   * or why it was not.
    *
    * @throws {CountersignError} where none was asked, or the server can no longer say what became of them
    */
@@ -111,7 +111,10 @@ export class Countersign {
     return this.#asker.sign(question(publicKey, [...messages], options));
   }
 
-  /** Has a request written down, and does not wait for its end. An aborted signal withdraws nothing here: the same key asks for the same request. */
+  /**
+   * Has a request written down, and does not wait for its end. An aborted signal withdraws nothing here: under the same key the call may be
+   * made again.
+   */
   async submit(publicKey: string | Uint8Array, message: Uint8Array, options: Omit<AskOptions, 'deadlineMs'> = {}): Promise<Submitted> {
     if (Array.isArray(message)) throw new TypeError('several messages are for submitBatch');
     const [submitted] = await this.#submit(publicKey, message, options);

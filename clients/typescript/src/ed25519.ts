@@ -9,7 +9,7 @@ export type Verify = (publicKey: Uint8Array, message: Uint8Array, signature: Uin
 const ORDER = hex('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010');
 /** The field's prime, 2^255 - 19. */
 const PRIME = hex('edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f');
-/** The y coordinates of the eight points of small order: under such a key, and with such an R, a signature may be valid for many messages. */
+/** The y coordinates of the points of small order: with such a key, or such an R, a signature may be valid for many messages. */
 const SMALL_ORDER = [
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',

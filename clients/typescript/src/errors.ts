@@ -13,7 +13,7 @@ export interface Failure {
   cause?: unknown;
 }
 
-/** Everything that this package throws about a call, except `TypeError` for a call that makes no sense and the reason of an aborted signal. */
+/** What calls throw, except `TypeError` for one that makes no sense and the reason of an aborted signal. */
 export class CountersignError extends Error {
   /** Stable, for programs: one of the API's codes, or `network`, `deadline`, `protocol`, `verification`, `http_<status>`. */
   readonly code: string;

@@ -9,8 +9,8 @@ const ED25519_PUB = [0xed, 0x01];
 const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
 /**
- * What a spelling may mean: one key, none, or two where 43 characters are base58btc and base64url at once. Of two the server takes the one that
- * is a key, and it has to tell the same one in its answer.
+ * What a spelling may mean: one key, none, or two where 43 characters are base58btc and base64url at once. Of two the server takes the one
+ * that is a key, and tells it in its answer.
  */
 export function readings(key: string | Uint8Array): Uint8Array[] {
   if (typeof key !== 'string') return key.length === LENGTH ? [new Uint8Array(key)] : [];

@@ -35,7 +35,8 @@ type Told = Pick<RequestResource, 'request_id' | 'public_key' | 'message' | 'tim
 };
 
 /**
- * Verifies what the server tells as signed. Where it is not known what was asked, the signature has at least to be one over the message told with it.
+ * Verifies what the server tells as signed. Where it is not known what was asked, the signature has at least to hold for the message told
+ * with it.
  *
  * @throws {VerificationError}
  */

@@ -139,7 +139,7 @@ function networkError(cause: unknown): NetworkError {
 /** What only happens before there is a connection. */
 const UNSENT = new Set<unknown>(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused']);
 
-/** Whether a platform's error says that no connection was made. Each says so in its own way; where none is known, something may have been sent. */
+/** Whether an error says that no connection was made. Each platform has its own way; in doubt something may have been sent. */
 function isUnsent(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code, syscall, cause, message } = error as Error & { code?: unknown; syscall?: unknown };

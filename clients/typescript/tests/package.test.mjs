@@ -16,8 +16,10 @@ import { Cleanups, PATIENCE, portOf, Wallet, World } from './world.mjs';
 
 const execute = promisify(execFile);
 const here = fileURLToPath(new URL('..', import.meta.url));
-const tool = (name) => join(here, 'node_modules/.bin', name);
-const node = (name) => join(here, 'node_modules', name, 'bin/node');
+/** The runtimes are those that the other package is tested with. */
+const runtimes = join(here, '../../tests/packaging/node_modules');
+const tool = (name) => join(runtimes, '.bin', name);
+const node = (name) => join(runtimes, name, 'bin/node');
 /** The key of the README, RFC 8032 §7.1, test 1. */
 const SEED = Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex');
 
@@ -146,10 +148,10 @@ test('the types are those of a strict project, by this compiler and one of three
     'false',
   ];
   for (const [compiler, ...resolution] of [
-    ['typescript', '--module', 'nodenext'],
-    ['typescript52', '--module', 'esnext', '--moduleResolution', 'bundler'],
+    [join(here, 'node_modules/typescript'), '--module', 'nodenext'],
+    [join(runtimes, 'typescript52'), '--module', 'esnext', '--moduleResolution', 'bundler'],
   ]) {
-    await run(process.execPath, [join(here, 'node_modules', compiler, 'bin/tsc'), ...options, ...resolution, 'types.mts']);
+    await run(process.execPath, [join(compiler, 'bin/tsc'), ...options, ...resolution, 'types.mts']);
   }
 });
 

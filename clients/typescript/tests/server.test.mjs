@@ -248,30 +248,36 @@ test('after its deadline a call gives up, and its request is withdrawn', PATIENC
   assert.equal((await asked.cancelled.next()).request_id, asked.prompts[0]);
 });
 
-test('a server that is killed in the midst of it ends nothing: one prompt, one request, and everybody is told', PATIENCE, async () => {
-  const own = await World.start('--no-rate-limit');
-  cleanups.add(() => own.stop());
-  const asked = await wallet(() => 'silent', own.ws);
-  const server = new Countersign(own.url);
-  const call = server.sendToSign(asked.publicKey, MESSAGE);
-  const frame = await asked.asked.next();
-  const states = [];
-  const following = (async () => {
-    for await (const { state } of server.follow(frame.request_id)) states.push(state);
-  })();
-  const waiting = server.wait(frame.request_id);
-  await own.kill();
-  await own.startServer();
-  await asked.connect();
-  asked.answer(frame, 'sign');
-  const signed = await call;
-  await following;
-  assert.equal(signed.request_id, frame.request_id);
-  assert.equal((await waiting).signature, Buffer.from(signed.signature).toString('base64'));
-  assert.deepEqual(asked.prompts, [frame.request_id]);
-  assert.equal(states.at(-1), 'signed');
-  assert.equal(new Set(states).size, states.length);
-});
+for (const end of ['kill', 'terminate']) {
+  test(
+    `a server that ends in the midst of it (${end}) ends nothing: one prompt, one request, and everybody is told`,
+    PATIENCE,
+    async () => {
+      const own = await World.start('--no-rate-limit');
+      cleanups.add(() => own.stop());
+      const asked = await wallet(() => 'silent', own.ws);
+      const server = new Countersign(own.url);
+      const call = server.sendToSign(asked.publicKey, MESSAGE);
+      const frame = await asked.asked.next();
+      const states = [];
+      const following = (async () => {
+        for await (const { state } of server.follow(frame.request_id)) states.push(state);
+      })();
+      const waiting = server.wait(frame.request_id);
+      await own[end]();
+      await own.startServer();
+      await asked.connect();
+      asked.answer(frame, 'sign');
+      const signed = await call;
+      await following;
+      assert.equal(signed.request_id, frame.request_id);
+      assert.equal((await waiting).signature, Buffer.from(signed.signature).toString('base64'));
+      assert.deepEqual(asked.prompts, [frame.request_id]);
+      assert.equal(states.at(-1), 'signed');
+      assert.equal(new Set(states).size, states.length);
+    },
+  );
+}
 
 test('a server without a store is asked without a key, and a call that needs one says so', PATIENCE, async () => {
   const bare = await startServer('--no-rate-limit');

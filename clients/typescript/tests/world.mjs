@@ -119,8 +119,14 @@ export class World {
     this.proxy.target = Number(new URL(this.#server.http).port);
   }
 
+  /** Ends the server as a crash does. */
   kill() {
     return this.#server.kill();
+  }
+
+  /** Ends it as its operator does. */
+  terminate() {
+    return this.#server.stop();
   }
 
   async stop() {
@@ -131,8 +137,8 @@ export class World {
 }
 
 /**
- * A wallet that does as `decide` says: `'sign'`, `'silent'`, or the members of a rejection. It answers a repeated request as it did the first time,
- * so `asked` has each prompt once.
+ * A wallet that does as `decide` says: `'sign'`, `'silent'`, or the members of a rejection. It answers a repeated request as it did the
+ * first time, so `asked` has each prompt once.
  */
 export class Wallet {
   #seed;
@@ -212,7 +218,7 @@ export class Wallet {
   }
 }
 
-/** A server that answers each call with what `answer(request, body)` gives: `{ status, headers, body }`, or nothing where it has answered itself. */
+/** A server that answers each call with what `answer` gives: `{ status, headers, body }`, or nothing where it has answered by itself. */
 export async function fakeServer(answer) {
   const calls = [];
   const server = createHttpServer(async (request, response) => {
