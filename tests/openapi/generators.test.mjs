@@ -82,7 +82,7 @@ async function laterVersion(call, answer) {
 const grown = (value) => (value && typeof value === 'object' && !Array.isArray(value) ? { ...value, of_a_later_version: { n: 1 } } : value);
 
 async function generatorJar() {
-  const python = (await readdir(join(made, 'venv/lib'))).find((name) => name.startsWith('python'));
+  const [python = ''] = (await readdir(join(made, 'venv/lib'))).filter((name) => name.startsWith('python'));
   return join(made, 'venv/lib', python, 'site-packages/openapi_generator_cli/openapi-generator.jar');
 }
 
@@ -90,7 +90,7 @@ async function generatorJar() {
 async function run(command, args, options = {}) {
   try {
     return await execFile(command, args, { maxBuffer: 1 << 26, ...options });
-  } catch (error) {
+  } catch (/** @type {any} */ error) {
     throw new Error(`${command} ${args.join(' ').slice(0, 200)}: ${error.code}\n${error.stdout}\n${error.stderr}`.slice(0, 8_000));
   }
 }
@@ -130,7 +130,7 @@ const generators = {
     const env = { ...process.env, GOPROXY: 'off', GOFLAGS: '', GOCACHE: join(made, 'go/cache') };
     await run('go', ['vet', 'countersign.example/client', '.'], { cwd: program, env });
     await run('go', ['build', '-o', 'program', '.'], { cwd: program, env });
-    return [join(program, 'program')];
+    return { command: [join(program, 'program')] };
   },
   'openapi-generator, Java': async () => {
     const client = await emptied('java/client');
@@ -145,13 +145,13 @@ const generators = {
     const libraries = `${jar}:${annotations}`;
     const args = ['-nowarn', '-proc:none', '-cp', libraries, '-d', classes, ...sources, join(here, 'programs/java/Main.java')];
     await run('javac', args);
-    return ['java', '-cp', `${classes}:${libraries}`, 'Main'];
+    return { command: ['java', '-cp', `${classes}:${libraries}`, 'Main'] };
   },
   'openapi-generator, Python': async () => {
     const client = await emptied('python');
     await openapiGenerator('python', client, ['--additional-properties', 'packageName=countersign_generated']);
     await run(join(tools, 'python'), ['-m', 'compileall', '-q', client]);
-    return [join(tools, 'python'), join(here, 'programs/python/main.py'), { PYTHONPATH: client }];
+    return { command: [join(tools, 'python'), join(here, 'programs/python/main.py')], env: { PYTHONPATH: client } };
   },
   'openapi-generator, Rust': async () => {
     const client = await emptied('rust/client');
@@ -160,7 +160,7 @@ const generators = {
     await cp(join(here, 'programs/rust'), program, { recursive: true });
     const env = { ...process.env, CARGO_TARGET_DIR: join(made, 'rust/target'), CARGO_INCREMENTAL: '0' };
     await run('cargo', ['build', '--quiet', '--locked'], { cwd: program, env });
-    return [join(made, 'rust/target/debug/program')];
+    return { command: [join(made, 'rust/target/debug/program')] };
   },
   'openapi-python-client': async () => {
     const out = await emptied('python-httpx');
@@ -171,7 +171,7 @@ const generators = {
     const warnings = [...`${stdout}\n${stderr}`.matchAll(/^WARNING parsing (.*) within/gm)].map(([, operation]) => operation);
     // A receipt as it is, which is no JSON, is what it leaves out.
     assert.deepEqual(warnings, ['GET /v1/requests/{id}/receipt']);
-    return [join(tools, 'python'), join(here, 'programs/python-httpx/main.py'), { PYTHONPATH: out }];
+    return { command: [join(tools, 'python'), join(here, 'programs/python-httpx/main.py')], env: { PYTHONPATH: out } };
   },
   'openapi-typescript': async () => {
     const out = await emptied('typescript');
@@ -182,13 +182,17 @@ const generators = {
     await run('ln', ['-sfn', join(here, 'node_modules'), join(out, 'node_modules')]);
     const options = ['--strict', '--module', 'nodenext', '--target', 'es2022', '--rewriteRelativeImportExtensions', '--types', 'node'];
     await run(bin('tsc'), [...options, join(out, 'main.ts')], { cwd: out });
-    return [process.execPath, join(out, 'main.js')];
+    return { command: [process.execPath, join(out, 'main.js')] };
   },
 };
 
-/** What the program saw, of this version and of a later one. */
-async function asked([command, ...rest], url) {
-  const env = typeof rest.at(-1) === 'object' ? rest.pop() : {};
+/**
+ * What the program saw.
+ *
+ * @param {{ command: string[], env?: Record<string, string> }} program
+ * @param {string} url
+ */
+async function asked({ command: [command = '', ...rest], env = {} }, url) {
   const variables = { COUNTERSIGN_URL: url, KEY: wallet.publicKey.toString('base64'), NOBODY: nobody, MESSAGE: message.toString('base64') };
   const { stdout } = await run(command, rest, { env: { ...process.env, ...env, ...variables } });
   return JSON.parse(stdout);
@@ -216,9 +220,9 @@ describe('a generated client compiles, and asks for a signature, a batch, a 202,
     test(name, async (t) => {
       const program = await make();
       t.diagnostic('compiles');
-      await checkSeen(await asked([...program], address));
+      await checkSeen(await asked(program, address));
       t.diagnostic('signature, batch, 202, error, receipt');
-      await checkSeen(await asked([...program], `http://127.0.0.1:${front.address().port}`));
+      await checkSeen(await asked(program, `http://127.0.0.1:${front.address().port}`));
       t.diagnostic('the same of a version whose answers have more in them');
     });
   }

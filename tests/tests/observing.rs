@@ -84,7 +84,7 @@ async fn every_value_of_a_label_is_there_before_anything_happens() {
     let text = backend.get("/metrics").await.text;
     let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
     let scopes: BTreeSet<_> = [
-        ("server/src/http/api/app.rs", "KeyedRate::new("),
+        ("server/src/http/api/live.rs", "KeyedRate::new("),
         ("server/src/http/listen/connection_limit.rs", "Err(LimitReached("),
         ("server/src/connection/conversation.rs", "rate_limited("),
     ]
