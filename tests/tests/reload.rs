@@ -219,23 +219,20 @@ async fn a_connection_has_as_many_requests_as_it_was_told_and_no_more_than_now()
     let server = TestServer::with(|settings| settings.max_inflight = Some(2)).await;
     let mut wallet = server.wallet(1).await;
     let key = wallet.public_key();
-    let ask = async || {
-        let mut backend = server.backend().await;
-        tokio::spawn(async move { backend.ask(&key, b"hello").await })
-    };
-    let mut open = vec![ask().await, ask().await];
+    let ask = |mut backend: Backend| tokio::spawn(async move { backend.ask(&key, b"hello").await });
+    let mut open = vec![ask(server.backend().await), ask(server.backend().await)];
     let requests = [wallet.expect_request().await, wallet.expect_request().await];
     server.reload(|settings| settings.max_inflight = Some(3)).await.unwrap();
-    assert_eq!(ask().await.await.unwrap().code(), (429, "too_many_inflight"), "it was told 2");
+    assert_eq!(ask(server.backend().await).await.unwrap().code(), (429, "too_many_inflight"), "it was told 2");
     server.reload(|settings| settings.max_inflight = Some(1)).await.unwrap();
     for request in &requests[..1] {
         wallet.send(&wallet.answer(request)).await;
         assert_eq!(wallet.expect_ack(request.request_id).await, AckOutcome::Accepted);
     }
-    assert_eq!(ask().await.await.unwrap().code(), (429, "too_many_inflight"), "one is open, and one may be");
+    assert_eq!(ask(server.backend().await).await.unwrap().code(), (429, "too_many_inflight"), "one is open, and one may be");
     wallet.send(&wallet.answer(&requests[1])).await;
     assert_eq!(wallet.expect_ack(requests[1].request_id).await, AckOutcome::Accepted);
-    open.push(ask().await);
+    open.push(ask(server.backend().await));
     wallet.sign_next().await;
     for open in open {
         assert_eq!(within("an answer", open).await.unwrap().status, 200);

@@ -163,14 +163,14 @@ impl AdminCommand {
         loop {
             let of_page = [("limit", Some(PAGE.to_owned())), ("cursor", cursor.clone())];
             let answer = client.call(Method::GET, &path(name, [filter, &of_page].concat()), None).await?;
-            let rows = answer[name].as_array().map(Vec::as_slice).unwrap_or_default();
+            let rows = answer.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             let mut output = io::stdout().lock();
             if self.json {
                 rows.iter().try_for_each(|row| writeln!(output, "{row}")).map_err(AdminError::Output)?;
             } else {
                 columns.print(&mut output, rows, cursor.is_none()).map_err(AdminError::Output)?;
             }
-            let next = answer["next_cursor"].as_str().map(str::to_owned);
+            let next = answer.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
             if next.is_none() || next == cursor {
                 return Ok(());
             }

@@ -127,7 +127,7 @@ async fn run_on(order: &[Noticed], owner: usize) {
     signers[1].sign(open);
     settle(&world, &mut signers, true).await;
     for id in [open, signed_later] {
-        if !world.database.lock().unwrap().records[&id].end.is_some() {
+        if world.database.lock().unwrap().records[&id].end.is_none() {
             signers[0].sign(id);
             settle(&world, &mut signers, true).await;
         }
