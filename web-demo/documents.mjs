@@ -23,6 +23,7 @@ const DOCUMENTS = new Map([
   ['docs/cluster.md', { name: 'cluster', title: 'Several servers' }],
   ['sdk-wasm/README.md', { name: 'npm', title: 'npm package' }],
   ['clients/typescript/README.md', { name: 'client-typescript', title: 'Client for TypeScript' }],
+  ['clients/python/README.md', { name: 'client-python', title: 'Client for Python' }],
 ]);
 
 /** As GitHub names headings, which is what the documents' own links go by. */

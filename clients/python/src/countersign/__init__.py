@@ -1,0 +1,78 @@
+"""Asks the wallet in somebody's browser for an Ed25519 signature, and returns a verified one."""
+
+from ._asking import Options, Signed, SignOptions
+from ._async_client import AsyncCountersign, AsyncSubmitted
+from ._client import Countersign, Submitted
+from ._ed25519 import verify as verify_ed25519
+from ._errors import (
+    CancelledError,
+    CountersignError,
+    DeadlineError,
+    DeliveryTimeoutError,
+    ExpiredError,
+    IdempotencyKeyReusedError,
+    InvalidRequestError,
+    NetworkError,
+    NoStoreError,
+    NotEndedError,
+    ProtocolError,
+    RateLimitedError,
+    RejectedError,
+    SignerDisconnectedError,
+    SignerNotConnectedError,
+    UnauthorizedError,
+    UnavailableError,
+    UnknownKeyError,
+    UnknownRequestError,
+    VerificationError,
+    WalletError,
+)
+from ._jwks import JwkSet
+from ._receipt import ReceiptClaims, verify_receipt
+from ._settings import ClientOptions
+from ._webhook import WebhookEvent, WebhookHeaders, WebhookKeys, verify_webhook
+from ._wire import Batch, Device, Request, Signer
+
+__all__ = [
+    "AsyncCountersign",
+    "AsyncSubmitted",
+    "Batch",
+    "CancelledError",
+    "ClientOptions",
+    "Countersign",
+    "CountersignError",
+    "DeadlineError",
+    "DeliveryTimeoutError",
+    "Device",
+    "ExpiredError",
+    "IdempotencyKeyReusedError",
+    "InvalidRequestError",
+    "JwkSet",
+    "NetworkError",
+    "NoStoreError",
+    "NotEndedError",
+    "Options",
+    "ProtocolError",
+    "RateLimitedError",
+    "ReceiptClaims",
+    "RejectedError",
+    "Request",
+    "SignOptions",
+    "Signed",
+    "Signer",
+    "SignerDisconnectedError",
+    "SignerNotConnectedError",
+    "Submitted",
+    "UnauthorizedError",
+    "UnavailableError",
+    "UnknownKeyError",
+    "UnknownRequestError",
+    "VerificationError",
+    "WalletError",
+    "WebhookEvent",
+    "WebhookHeaders",
+    "WebhookKeys",
+    "verify_ed25519",
+    "verify_receipt",
+    "verify_webhook",
+]
