@@ -229,7 +229,11 @@ async fn a_connection_has_as_many_requests_as_it_was_told_and_no_more_than_now()
         wallet.send(&wallet.answer(request)).await;
         assert_eq!(wallet.expect_ack(request.request_id).await, AckOutcome::Accepted);
     }
-    assert_eq!(ask(server.backend().await).await.unwrap().code(), (429, "too_many_inflight"), "one is open, and one may be");
+    assert_eq!(
+        ask(server.backend().await).await.unwrap().code(),
+        (429, "too_many_inflight"),
+        "one is open, and one may be"
+    );
     wallet.send(&wallet.answer(&requests[1])).await;
     assert_eq!(wallet.expect_ack(requests[1].request_id).await, AckOutcome::Accepted);
     open.push(ask(server.backend().await));
