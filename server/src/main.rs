@@ -89,7 +89,7 @@ enum Command {
     Reload(Box<Source>),
     /// Asks a server how it is: status 0 where it answers 200, and 1 otherwise
     Health {
-        /// What to ask, as in https://sign.example.com/readyz [default: /healthz of --listen, on this machine]
+        /// URL to ask, of its /readyz for instance [default: /healthz of --listen, on this machine]
         #[arg(value_name = "URL")]
         url: Option<Uri>,
     },
