@@ -2,8 +2,8 @@
 
 use super::{Accepting, Dispatcher};
 use crate::{
-    record::Record,
-    steps::{RequestSummary, Step},
+    record::{End, Record},
+    steps::{EndedBy, RequestSummary, Step},
     time::Timestamp,
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
@@ -119,6 +119,16 @@ impl<T, W> Dispatcher<T, W> {
         for id in self.open_requests.ids().into_iter().filter(|id| !these.contains(id)) {
             if self.open_requests.get(id).is_some_and(|open| open.durable && !open.is_decided()) {
                 self.let_go(id);
+            }
+        }
+    }
+
+    /// Ends what does not outlive the process and may be over for its wallet: it must not be asked again.
+    pub(crate) fn end_out_of_sight(&mut self, now: Timestamp) {
+        for id in self.open_requests.ids() {
+            let lost = self.open_requests.get(id).filter(|open| !open.durable && open.is_out_of_sight());
+            if let Some(phase) = lost.map(|open| open.record.phase()) {
+                self.decide(id, End::Disconnected(phase), EndedBy::Elsewhere, now);
             }
         }
     }

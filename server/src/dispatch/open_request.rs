@@ -246,6 +246,13 @@ impl<W> OpenRequest<W> {
         self.refusal_of_all()
     }
 
+    /// Whether somebody who was asked may be told something else about it, where the other nodes take this one for gone: who has left, or is with
+    /// one of them.
+    pub(crate) fn is_out_of_sight(&self) -> bool {
+        let may_show = |asked: &AskedConnection| !asked.answered && !asked.here;
+        self.record.phase() > Phase::Queued && (self.asked.is_empty() || self.asked.iter().any(may_show))
+    }
+
     fn refusal_of_all(&self) -> Option<(End, WalletConnection)> {
         let all = self.asked.iter().all(|asked| asked.answered);
         if all && !self.is_decided() { self.refusal.clone() } else { None }

@@ -377,6 +377,19 @@ fn the_end_says_whether_the_wallet_was_still_there() {
 }
 
 #[test]
+fn what_may_be_over_for_its_wallet_is_not_asked_again() {
+    let mut world = World::connected(&[1]);
+    world.ask().unwrap();
+    world.status(1, WalletState::Displayed);
+    world.dispatcher.end_out_of_sight(world.now);
+    assert!(world.ends().is_empty(), "the wallet is still here");
+    world.disconnect(1);
+    world.dispatcher.end_out_of_sight(world.now);
+    assert_eq!(world.ends(), [End::Disconnected(Phase::Displayed)]);
+    world.assert_empty();
+}
+
+#[test]
 fn phases_are_never_revisited_and_have_their_times() {
     let mut world = World::connected(&[1]);
     world.ask().unwrap();

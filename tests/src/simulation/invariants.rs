@@ -48,6 +48,8 @@ pub(super) struct Request {
     pub(super) is_closing: bool,
     /// The database was put back to a time before it was taken.
     pub(super) is_forgotten: bool,
+    /// The other servers have taken the one that was asked for gone, and may have told wallets that it is over.
+    is_out_of_sight: bool,
     /// Since when it is certain to be over.
     over_since: Option<Millis>,
 }
@@ -111,6 +113,7 @@ impl Checker {
             signed_on: BTreeSet::new(),
             is_closing: false,
             is_forgotten: false,
+            is_out_of_sight: false,
             over_since: None,
         };
         self.requests.insert(record.id, request);
@@ -211,6 +214,7 @@ impl Checker {
             return self.report("an end has changed", || format!("{id} by {by}: from {told:?} to {end:?}"));
         }
         let (expires_at, now) = (request.expires_at, self.now);
+        let is_cut_short = request.is_out_of_sight && matches!(end, End::Disconnected(_));
         if request.is_durable && disk.record(id).and_then(|kept| kept.end.as_ref()) != Some(end) {
             return self.report("an end was told that is not on disk", || format!("{id} by {by}: {end:?}"));
         }
@@ -222,10 +226,17 @@ impl Checker {
             }
             self.verify(id, signature);
         }
-        if matches!(end, End::Timeout(_) | End::Disconnected(_)) && now < expires_at {
+        if matches!(end, End::Timeout(_) | End::Disconnected(_)) && now < expires_at && !is_cut_short {
             return self.report("a request had less time than it was given", || format!("{id} by {by}"));
         }
         self.compare(id);
+    }
+
+    /// The others have given a server up, and it finds out.
+    pub(super) fn given_up(&mut self, server: ServerId) {
+        for request in self.requests.values_mut().filter(|request| request.asked_at == server && !request.is_durable) {
+            request.is_out_of_sight = true;
+        }
     }
 
     /// A server is paused until then. What comes in time and lies in its sockets meanwhile is read, and counts.

@@ -2,7 +2,7 @@
 
 use super::{
     events::{Act, DeviceId, Event, Millis, Side, Stop},
-    ground::{Ground, START},
+    ground::{Fault, Ground, START},
 };
 use countersign_protocol::{Audience, PublicKey};
 use countersign_server::Config;
@@ -61,7 +61,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(ground: &mut Ground) -> Self {
-        let shares_database = ground.chance(50);
+        // Clocks are set on single servers alone.
+        let shares_database = ground.chance(50) && ground.fault != Some(Fault::DiskKeepsDeadlines);
         let servers = if shares_database { ground.pick(SIZES) } else { 1 };
         let mut devices: Vec<_> = (0..ground.rng.usize(1..=3)).map(|_| (0, Kind::Honest)).collect();
         if ground.chance(60) {
@@ -221,5 +222,12 @@ fn misfortunes_of_the_disk(ground: &mut Ground) {
         let by_ms = ground.pick(&[1_500, -1_500, 20_000, -20_000, 3_600_000, -3_600_000, 40_000_000_000]);
         let at = ground.between(1_000, HEALED_AFTER);
         ground.after(at, Event::ClockSet(by_ms));
+    }
+    // By chance that would hardly ever matter.
+    if ground.fault == Some(Fault::DiskKeepsDeadlines) {
+        let at = ground.between(1_000, HEALED_AFTER);
+        ground.after(at, Event::ClockSet(20_000));
+        let wait = ground.between(500, 5_000);
+        ground.after(at + wait, Event::ServerStops(0, Stop::Crash));
     }
 }

@@ -304,7 +304,7 @@ impl Device {
             Deed::DeclineHere => self.input(ground, network, reject(RejectScope::Device)),
         };
         if deed == Deed::Approve && !self.clocks.was_set && matches!(done, Some(Ok(()))) {
-            ground.checker.approved_on(self.id, id, since);
+            ground.checker.approved_on(self.id, id, since.max(self.asleep_until));
         }
         // It may have run out, or be decided, while they made up their mind.
         if deed != Deed::Look && is_certain && matches!(done, Some(Ok(()))) {

@@ -319,6 +319,7 @@ impl Worker {
             format!("server {}: was {}, and goes on as {node}", self.life.server, self.node)
         });
         ground.database.register(ground.now, node, self.life);
+        ground.checker.given_up(self.life.server);
         self.node = node;
     }
 

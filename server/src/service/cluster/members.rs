@@ -76,6 +76,8 @@ impl SigningService {
             self.0.metrics.given_up.inc();
             tracing::warn!(node = %own, "this node was given up by the others, and goes on under another name");
             dispatcher.let_go_of_all();
+            // Whoever showed these has been told by its node that nobody knows of them.
+            dispatcher.end_out_of_sight(now);
         } else {
             tracing::info!(node = %own, "one of the servers on this database");
         }
@@ -202,6 +204,8 @@ impl SigningService {
 
     /// Does what is due at `now`.
     pub(in crate::service) fn cluster_timeout(&self, state: &mut State, now: Timestamp) {
+        // What there is for the connections that are forgotten below.
+        self.carry_out_effects(state, now);
         let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
         if cluster.poll_timeout().is_none_or(|due| now < due) {
             return;
