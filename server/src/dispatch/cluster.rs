@@ -54,13 +54,11 @@ impl<T, W> Dispatcher<T, W> {
         has_room
     }
 
-    /// Puts to a connection of another node once more what it may not have got.
+    /// Puts to a connection of another node once more what it may not have got. It keeps its places: by now there may be fewer than it has.
     pub(crate) fn put_again(&mut self, connection: ConnectionId, now: Timestamp) {
         let Some((key, _)) = self.registry.holder(connection) else { return };
         for id in self.open_requests.of_key(&key).iter().copied().collect::<SmallVec<[_; 1]>>() {
-            if self.open_requests.update(id, |open| open.forget_unanswered(connection)) == Some(true) {
-                self.open_requests.release(connection, id);
-            }
+            self.open_requests.update(id, |open| open.forget_unanswered(connection));
         }
         self.deliver_to(connection, now);
     }

@@ -169,13 +169,11 @@ impl<W> OpenRequest<W> {
         self.advance(Phase::Delivered, now);
     }
 
-    /// Forgets that a connection was sent the request, so that it is news to it again; false where it has answered, or it is decided.
-    pub(crate) fn forget_unanswered(&mut self, connection: ConnectionId) -> bool {
-        let before = self.asked.len();
+    /// Forgets that a connection was sent the request, so that it is news to it again, unless it has answered, or it is decided.
+    pub(crate) fn forget_unanswered(&mut self, connection: ConnectionId) {
         if !self.is_decided() {
             self.asked.retain(|asked| asked.connection != connection || asked.answered);
         }
-        self.asked.len() < before
     }
 
     fn remember(&mut self, connection: ConnectionId, device: Option<Arc<Device>>) {

@@ -873,6 +873,27 @@ fn another_capacity_holds_for_what_comes_and_lets_what_is_there_be() {
     world.assert_empty();
 }
 
+/// What a node may not have got goes to its wallet again, which may show it already.
+#[test]
+fn what_is_put_again_has_room_where_it_was() {
+    let mut world = World::with(4);
+    world.introduce(1, None);
+    for n in 0..3 {
+        world.dispatcher.ask(plain([record(n)]), world.now).unwrap();
+    }
+    assert_eq!(world.delivered().len(), 3);
+    let before = world.dispatcher.capacity;
+    world.dispatcher.set_capacity(Capacity { max_inflight: 1, ..before }, world.now);
+    world.dispatcher.put_again(connection(1), world.now);
+    assert_eq!(world.delivered().len(), 3);
+    for n in 0..3 {
+        world.dispatcher.cancel(request(n), EndedBy::Requester, world.now);
+    }
+    let withdrawn = world.effects().iter().filter(|effect| matches!(effect, Effect::Send { .. })).count();
+    assert_eq!(withdrawn, 3, "whoever shows it is told");
+    world.assert_empty();
+}
+
 #[test]
 fn what_was_written_too_late_is_shown_to_nobody() {
     let mut world = World::connected(&[1]);

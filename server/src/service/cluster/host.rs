@@ -365,13 +365,14 @@ impl SigningService {
     /// Has nobody find a connection of this node any more.
     pub(in crate::service) fn depart(&self, state: &mut State, connection: ConnectionId) {
         let (Some(hub), State { cluster: Some(cluster), dispatcher, .. }) = (&self.0.hub, state) else { return };
-        if dispatcher.holder(connection).is_none() {
-            return;
-        }
+        // One that is being closed may still have named requests.
         cluster.guests.leave(connection);
         cluster.set_aside.retain(|(of, _), _| *of != connection);
         cluster.inquiries.leave(connection);
         cluster.unannounced.remove(&connection);
+        if dispatcher.holder(connection).is_none() {
+            return;
+        }
         cluster.links.post_to_all(&Mail::Left { connection });
         hub.withdraw(connection);
     }
