@@ -159,7 +159,7 @@ impl Checker {
         }
     }
 
-    /// A human approves what is shown `since` then, on a device whose time of day nobody has set. What a machine that sleeps finds when it wakes may be
+    /// A human approves what was asked, the last time, `since` then, on a device whose time of day nobody has set. What a machine that sleeps finds when it wakes may be
     /// over already: the wallet learns of that from the server.
     pub(super) fn approved_on(&mut self, device: DeviceId, id: RequestId, since: Millis) {
         let now = self.now;

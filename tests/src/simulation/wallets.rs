@@ -68,6 +68,8 @@ pub(super) struct Device {
     welcomed: Option<(Millis, LinkId)>,
     /// What its human has before them, and since when.
     pub(super) open: BTreeMap<RequestId, Millis>,
+    /// When of those one was asked again, which brings a new time.
+    asked_again: BTreeMap<RequestId, Millis>,
     signatures: BTreeMap<RequestId, Signature>,
     pub(super) overheard: Vec<Rc<str>>,
 }
@@ -100,6 +102,7 @@ impl Device {
             timer: None,
             welcomed: None,
             open: BTreeMap::new(),
+            asked_again: BTreeMap::new(),
             signatures: BTreeMap::new(),
             overheard: Vec::new(),
         }
@@ -172,6 +175,7 @@ impl Device {
         self.asleep_until = 0;
         self.dial += 1;
         self.open.clear();
+        self.asked_again.clear();
         self.shelf.crash(ground);
         if let Some(link) = self.link.take() {
             network.leave(ground, link, Side::Wallet);
@@ -304,7 +308,8 @@ impl Device {
             Deed::DeclineHere => self.input(ground, network, reject(RejectScope::Device)),
         };
         if deed == Deed::Approve && !self.clocks.was_set && matches!(done, Some(Ok(()))) {
-            ground.checker.approved_on(self.id, id, since.max(self.asleep_until));
+            let asked = self.asked_again.get(&id).copied().unwrap_or_default().max(since);
+            ground.checker.approved_on(self.id, id, asked);
         }
         // It may have run out, or be decided, while they made up their mind.
         if deed != Deed::Look && is_certain && matches!(done, Some(Ok(()))) {
@@ -459,7 +464,10 @@ impl Device {
             }
             Told::State(State::Connecting | State::Introducing | State::Reconnecting { .. }) => self.welcomed = None,
             Told::Requests(asked) => self.prompt(ground, &asked),
-            Told::Repeated { .. } => ground.see(Seen::Redelivered),
+            Told::Repeated { request_id, .. } => {
+                ground.see(Seen::Redelivered);
+                self.asked_again.insert(request_id, ground.now);
+            }
             Told::Answered(_) => {}
             Told::Ended { request_id, end } => self.ended(ground, request_id, &end),
             Told::Error(error) => {
@@ -523,6 +531,7 @@ impl Device {
 
     fn ended(&mut self, ground: &mut Ground, id: RequestId, end: &End) {
         self.open.remove(&id);
+        self.asked_again.remove(&id);
         ground.note(("ended", self.id, end.as_str()), || format!("device {}: {id} ended: {end:?}", self.id));
         // Closed by its owner, without its key, or over by a clock that was set ahead: until that is written or sent, a crash undoes it.
         let is_own_doing = matches!(end, End::Failed(Error::Closed | Error::KeyFreed | Error::Server { .. }))
