@@ -6,6 +6,7 @@ mod audit_command;
 mod health_command;
 mod restart;
 mod settings_command;
+mod token_command;
 
 use admin_command::{AdminCommand, AdminError};
 use audit_command::AuditCommand;
@@ -33,6 +34,7 @@ use std::{
     thread,
     time::Duration,
 };
+use token_command::TokenCommand;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -63,10 +65,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes a bearer token for a requester, and the lines for the TOML file
+    /// Makes a bearer token for a requester, and the lines for the TOML file; or keeps tokens in a file of their own
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Token {
+        #[command(subcommand)]
+        command: Option<TokenCommand>,
         /// The name that wallets show
-        name: String,
+        name: Option<String>,
         /// The id of a requester that has a token already, and gets another [default: a new one]
         #[arg(long)]
         id: Option<String>,
@@ -124,8 +129,11 @@ fn report(error: String) {
 
 fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::from_arg_matches(matches)?;
-    if let Some(Command::Token { name, id, admin }) = &arguments.command {
-        return print_token(name, id.as_deref(), *admin);
+    if let Some(Command::Token { command, name, id, admin }) = &arguments.command {
+        return match command {
+            Some(command) => command.run(),
+            None => print_token(name.as_deref().ok_or("token: which name?")?, id.as_deref(), *admin),
+        };
     }
     if let Some(Command::Audit(command)) = &arguments.command {
         return command.run();

@@ -52,6 +52,7 @@ fn what_is_right(matches: &ArgMatches) -> (Settings, Vec<SettingsError>) {
             mistakes.push(SettingsError::Flags(error.to_string()));
         }
     }
+    mistakes.extend(settings.add_tokens_file().err().into_iter().flatten());
     (settings, mistakes)
 }
 

@@ -70,7 +70,7 @@ fn no_command_is_left_out() {
         "pg_basebackup ",
         "recovery.signal",
         "token \"Example",
-        "--id",
+        "token --id",
         "--data-dir /var/lib/countersign backup ",
         "backup --verify",
         "cp -rp",
@@ -84,6 +84,10 @@ fn no_command_is_left_out() {
         "check --config",
         "reload --config countersign.toml",
         "RENEWED_LINEAGE",
+        "token add",
+        "token list",
+        "token rotate",
+        "token revoke",
         "node-a",
         "admin status",
         "admin cancel",
@@ -113,7 +117,7 @@ async fn a_token_is_made_put_into_the_file_and_known() {
     fs::write(&file, table).unwrap();
 
     // Another one for the same requester.
-    let output = run(&documented("--id")).await;
+    let output = run(&documented("token --id")).await;
     assert!(String::from_utf8(output.stdout).unwrap().contains("id = \"8f2c61d09b7e4a35\"\nname = \"Example Bank\"\n"));
 
     // The server behind a proxy, and with more file descriptors, each as documented.
@@ -136,6 +140,55 @@ async fn a_token_is_made_put_into_the_file_and_known() {
         assert!(killed.success());
         child.wait().await.unwrap();
     }
+}
+
+/// From the first to the last, with a server that is told of each.
+#[tokio::test]
+async fn tokens_are_kept_in_a_file_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (file, tokens) = (path("countersign.toml"), path("tokens.toml"));
+    let settings =
+        format!("tokens_file = '{}'\ncontrol_socket = '{}'\n", tokens.display(), path("control.sock").display());
+    fs::write(&file, settings).unwrap();
+    fs::write(&tokens, "").unwrap();
+    let server = ServerProcess::start(&["--config", file.to_str().unwrap()]).await;
+    let said = async |command: &str| String::from_utf8(run(command).await.stdout).unwrap();
+    let here = |part: &str| here(&documented(part), &[("countersign.toml", &file)]);
+    let secret = |said: &str| {
+        said.lines().find_map(|line| line.trim().strip_prefix("cs_")).map(|rest| format!("cs_{rest}")).unwrap()
+    };
+    let allowed = "/v1/signers/11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    let added = said(&here("token add")).await;
+    assert!(added.contains("taken by the server; changed: token; tokens added of "), "{added}");
+    let first = secret(&added);
+    let first_id = added.split("Bearer token ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let mut backend = Backend::connect(server.address).await.with_token(&first);
+    assert_eq!(backend.get(allowed).await.status, 200);
+    let listed = said(&here("token list")).await;
+    assert!(listed.contains(&first_id) && listed.contains("until 2030-12-31T00:00:00Z; keys 11qYAYKx"), "{listed}");
+    assert!(!listed.contains(&first));
+
+    let rotated = said(&here("token rotate").replace("74745ce8", &first_id)).await;
+    let (second, second_id) =
+        (secret(&rotated), rotated.split("Bearer token ").nth(1).unwrap().split(' ').next().unwrap().to_owned());
+    assert_eq!(backend.get(allowed).await.status, 200, "for a day");
+    let mut of_second = Backend::connect(server.address).await.with_token(&second);
+    assert_eq!(of_second.get(allowed).await.status, 200);
+
+    let revoke = here("token revoke");
+    let output = shell(&revoke.replace("74745ce8", &first_id)).output().await.unwrap();
+    let refused = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && refused.contains(&second_id), "{refused}");
+    let silent = shell(&revoke.replace("--end-requests ", "").replace("74745ce8", &first_id)).output().await.unwrap();
+    assert!(!silent.status.success(), "what becomes of open requests has to be said");
+    said(&revoke.replace("--end-requests", "--keep-requests").replace("74745ce8", &first_id)).await;
+    assert_eq!((backend.get(allowed).await.status.as_u16(), of_second.get(allowed).await.status.as_u16()), (401, 200));
+    said(&revoke.replace("74745ce8", &second_id)).await;
+    assert_eq!(of_second.get(allowed).await.code(), (401, "unauthorized"));
+    assert_eq!(said(&here("token list")).await.matches(" revoked ").count(), 2);
+    server.kill().await;
 }
 
 /// As documented, and by the hook that certbot calls.

@@ -1,7 +1,7 @@
 //! Settings taken anew while the server runs: each has its effect, all or none, and what is open goes on.
 
 use countersign_protocol::{AckOutcome, ClientFrame, ErrorCode, PingPong, ServerFrame};
-use countersign_server::http::{Reply as Answer, Settings, SettingsError, Taken, TokenEntry, Tokens, ask};
+use countersign_server::http::{Reply as Answer, Revocation, Settings, SettingsError, Taken, TokenEntry, Tokens, ask};
 use countersign_tests::{
     Backend, Hook, ServerProcess, ServiceManager, TestServer, TestWallet,
     tls::{Authority, TlsPipe},
@@ -19,9 +19,9 @@ use std::{
 };
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
-/// The settings that these tests see the effect of, from outside. The last two have theirs in the store's own tests: they count in hours,
+/// The settings that these tests see the effect of, from outside. The two about the store have theirs in the store's own tests: they count in hours,
 /// and in a full disk.
-const SEEN: [&str; 29] = [
+const SEEN: [&str; 30] = [
     "token",
     "webhook_target",
     "tls_cert",
@@ -50,6 +50,7 @@ const SEEN: [&str; 29] = [
     "log",
     "retention_hours",
     "max_store_bytes",
+    "tokens_file",
     "control_socket",
 ];
 
@@ -121,6 +122,78 @@ async fn tokens_come_and_go_on_connections_that_stay() {
     let text = with_new.get("/metrics").await.text;
     assert!(text.contains("countersign_requester_requests_total{requester=\"b\"} 0"), "a new one counts by itself");
     server.finish((wallet, with_old, with_new)).await;
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_what_its_entry_says() {
+    let hook = Hook::start(&[]).await;
+    let ((secret, entry), (reader, reading), (over, ended)) = (token("a"), token("a"), token("b"));
+    let scoped = TokenEntry {
+        keys: vec![key_text(1)[..6].to_owned()],
+        webhook_targets: Some(Vec::new()),
+        requests_per_second: rate(1_000_000),
+        ..entry
+    };
+    let reading = TokenEntry { read_only: true, requests_per_second: rate(1), ..reading };
+    let ended = TokenEntry { expires: Some("2001-01-01T00:00:00Z".into()), ..ended };
+    let server = TestServer::durable(|settings| {
+        settings.token = vec![scoped, reading, ended];
+        settings.webhook_target = vec![hook.url()];
+    })
+    .await;
+    let (mut wallet, other) = (server.wallet(1).await, server.wallet(2).await);
+    let (key, other_key) = (wallet.public_key(), other.public_key());
+    let mut backend = server.backend().await.with_token(&secret);
+    let (reply, _) = tokio::join!(backend.ask(&key, b"hello"), wallet.sign_next());
+    assert_eq!(reply.status, 200);
+    assert_eq!(backend.ask(&other_key, b"hello").await.code(), (403, "key_not_allowed"));
+    assert_eq!(backend.get(SIGNER).await.code(), (403, "key_not_allowed"));
+    let body = json!({ "public_key": key.to_string(), "message": "aGk=", "webhook": hook.url() });
+    let prefer = [("prefer", "respond-async")];
+    assert_eq!(backend.post_with(&body, &prefer).await.code(), (403, "webhook_not_allowed"));
+    let body = json!({ "public_key": key.to_string(), "message": "aGk=", "queue": true });
+    let accepted = backend.post_with(&body, &prefer).await;
+    let path = accepted.headers["location"].to_str().unwrap().to_owned();
+    wallet.expect_request().await;
+
+    let mut reader = server.backend().await.with_token(&reader);
+    assert_eq!(reader.get(&path).await.status, 200);
+    assert_eq!(reader.post(&body).await.code(), (403, "read_only"));
+    assert_eq!(reader.call(hyper::Method::DELETE, &path).await.code(), (403, "read_only"));
+    assert!(calls_until(&mut reader, 1000, 200).await < 20, "a rate of its own");
+    let mut late = server.backend().await.with_token(&over);
+    let reply = late.get(SIGNER).await;
+    assert_eq!((reply.code(), reply.json["detail"].as_str()), ((401, "unauthorized"), Some("the token has expired")));
+
+    // Kept, though no token of the requester holds; then ended, as asked.
+    let revoke = async |revocation| {
+        server
+            .reload(|settings| {
+                settings.token[..2].iter_mut().for_each(|entry| entry.revoked = Some(revocation));
+            })
+            .await
+            .unwrap()
+    };
+    let report = revoke(Revocation::Keep).await;
+    assert_eq!((report.ended, report.open_without_token, report.removed.len()), (0, 1, 2));
+    assert_eq!(backend.get(SIGNER).await.json["detail"], "the token has been revoked");
+    let report = revoke(Revocation::End).await;
+    assert_eq!((report.ended, report.open_without_token), (1, 0));
+    wallet.expect_cancel().await;
+    server.reload(|settings| settings.token[0].revoked = None).await.unwrap();
+    let resource = backend.get(&path).await.json;
+    assert_eq!(
+        (resource["state"].as_str(), resource["error"]["code"].as_str()),
+        (Some("cancelled"), Some("cancelled"))
+    );
+    assert!(hook.is_quiet());
+    server.finish((wallet, other, backend)).await;
+}
+
+/// The key of a wallet with this seed, in base64url.
+fn key_text(seed: u8) -> String {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes();
+    base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, key)
 }
 
 #[tokio::test]

@@ -144,6 +144,8 @@ type Class = new (failure: Failure) => CountersignError;
 const BY_CODE = new Map<string, Class>([
   ['unauthorized', UnauthorizedError],
   ['host_not_allowed', UnauthorizedError],
+  ['key_not_allowed', UnauthorizedError],
+  ['read_only', UnauthorizedError],
   ['rejected', RejectedError],
   ['webhook_not_allowed', InvalidRequestError],
   ['signer_not_connected', SignerNotConnectedError],

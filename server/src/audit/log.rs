@@ -72,9 +72,7 @@ impl AuditLog {
     /// [`AuditError`], which names the file, and the line if one is wrong.
     pub fn open(config: &AuditConfig, key: Arc<ServerKey>, mut tokens: Vec<TokenMark>) -> Result<Self, AuditError> {
         tokens.sort();
-        if serde_json::to_string(&tokens).map_or(usize::MAX, |json| json.len()) > MAX_LINE_BYTES / 2 {
-            return Err(AuditError::TooManyTokens);
-        }
+        Self::check_tokens(&tokens)?;
         let failed = |source| AuditError::Io { path: config.path.clone(), source };
         let (mut file, resumed) = LogFile::open(&config.path)?;
         let known = resumed.tokens.clone();
@@ -100,6 +98,15 @@ impl AuditLog {
         let writer = Writer { queue, journal, file, max_bytes: config.max_bytes, tokens: tokens_known };
         thread::Builder::new().name("audit".into()).spawn(move || writer.run()).map_err(failed)?;
         Ok(log)
+    }
+
+    /// Whether the log can say which tokens there are.
+    ///
+    /// # Errors
+    /// [`AuditError::TooManyTokens`].
+    pub fn check_tokens(tokens: &[TokenMark]) -> Result<(), AuditError> {
+        let bytes = serde_json::to_string(tokens).map_or(usize::MAX, |json| json.len());
+        if bytes > MAX_LINE_BYTES / 2 { Err(AuditError::TooManyTokens) } else { Ok(()) }
     }
 
     /// The key that signs the head.

@@ -259,8 +259,7 @@ impl<T, W> Dispatcher<T, W> {
         handle: T,
         now: Timestamp,
     ) {
-        // Its own node knows where it comes from.
-        // Its own node, too, knows how many requests it may have.
+        // Its own node knows where it comes from, and how many requests it may have.
         self.registry.add(id, handle, Place::Elsewhere, Arrival { address: None, at: now }, usize::MAX);
         // A stranger that has proven its key, of which there may be as many as other nodes allow, is refused by nothing.
         if self.registry.introduce(id, key, device, true, usize::MAX).is_ok() {

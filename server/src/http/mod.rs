@@ -18,7 +18,7 @@ mod server;
 mod settings;
 mod webhook;
 
-pub use api::{TokenEntry, TokenError, Tokens, WebhookTarget, WebhookTargetError};
+pub use api::{Revocation, TokenEntry, TokenError, Tokens, WebhookTarget, WebhookTargetError};
 pub use config::{AdminConfig, HttpConfig};
 pub use health::{HealthError, health};
 pub use listen::{AdminAddress, AdminAddressError, AdminSocket, Expiry, Network, NetworkError, Tls, TlsError};

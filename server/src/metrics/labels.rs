@@ -20,17 +20,19 @@ const ADMIN_ACTS: [&str; 3] = ["cancel", "cancel_all", "disconnect"];
 const WEBHOOK_OUTCOMES: [&str; 4] = ["delivered", "failed", "gone", "given_up"];
 
 /// The codes of errors that the HTTP part makes itself.
-const HTTP_CODES: [&str; 15] = [
+const HTTP_CODES: [&str; 17] = [
     "audit_unavailable",
     "host_not_allowed",
     "invalid_idempotency_key",
     "invalid_purpose",
+    "key_not_allowed",
     "malformed",
     "method_not_allowed",
     "not_ended",
     "not_found",
     "payload_too_large",
     "rate_limited",
+    "read_only",
     "request_timeout",
     "unauthorized",
     "unsupported_media_type",

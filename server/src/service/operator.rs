@@ -4,7 +4,7 @@ use super::SigningService;
 #[cfg(feature = "http")]
 use super::listing::RequestFilter;
 #[cfg(feature = "http")]
-use crate::{SigningError, steps::EndedBy};
+use crate::{SigningError, requester::RequesterId, steps::EndedBy};
 use countersign_protocol::{PublicKeyBytes, RequestId};
 #[cfg(feature = "http")]
 use tokio::task::yield_now;
@@ -32,19 +32,28 @@ impl SigningService {
         connections.len()
     }
 
+    #[cfg(feature = "http")]
+    fn open_of(&self, filter: &RequestFilter) -> Vec<RequestId> {
+        let state = self.state();
+        let open = state.dispatcher.open_requests().filter(|open| filter.takes(&open.record));
+        open.map(|open| open.record.id).collect()
+    }
+
+    /// Ends all requests of a requester that are open here; how many there were.
+    #[cfg(feature = "http")]
+    pub(crate) fn end_all_of(&self, requester: RequesterId) -> usize {
+        let filter = RequestFilter { requester: Some(requester), ..RequestFilter::default() };
+        self.open_of(&filter).chunks(AT_ONCE).map(|some| self.end_by_operator(some)).sum()
+    }
+
     /// Ends all requests that are open here and that the filter takes; how many there were.
     ///
     /// # Cancel safety
     /// Those that have been ended by then have.
     #[cfg(feature = "http")]
     pub(crate) async fn end_all(&self, filter: &RequestFilter) -> usize {
-        let ids: Vec<_> = {
-            let state = self.state();
-            let open = state.dispatcher.open_requests().filter(|open| filter.takes(&open.record));
-            open.map(|open| open.record.id).collect()
-        };
         let mut count = 0;
-        for some in ids.chunks(AT_ONCE) {
+        for some in self.open_of(filter).chunks(AT_ONCE) {
             count += self.end_by_operator(some);
             yield_now().await;
         }

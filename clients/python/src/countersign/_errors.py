@@ -145,6 +145,8 @@ class UnknownKeyError(VerificationError):
 _BY_CODE: dict[str, type[CountersignError]] = {
     "unauthorized": UnauthorizedError,
     "host_not_allowed": UnauthorizedError,
+    "key_not_allowed": UnauthorizedError,
+    "read_only": UnauthorizedError,
     "rejected": RejectedError,
     "webhook_not_allowed": InvalidRequestError,
     "signer_not_connected": SignerNotConnectedError,

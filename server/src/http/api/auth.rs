@@ -1,16 +1,19 @@
 //! Who may use the API: bearer tokens (RFC 6750), known only by their hash, each naming its requester.
 
-use super::problem::Problem;
+use super::{
+    problem::Problem,
+    scope::{Scope, is_key_prefix, time},
+};
 use crate::{http::loopback::is_loopback, requester::RequesterId};
 use countersign_protocol::RequesterName;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc};
 use thiserror::Error;
 use warp::http::StatusCode;
 
 /// A token as an operator configures it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenEntry {
     /// Whose requests are asked with it, for good; the name where there is none. Tokens with the same id are one requester's.
@@ -20,20 +23,77 @@ pub struct TokenEntry {
     pub name: String,
     /// SHA-256 of the token, in hex. Tokens are random, so a plain hash cannot be guessed backwards.
     pub sha256: String,
+    /// Until when it holds, in the form of RFC 3339; for ever where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Keys in base64url, or how they begin, that it is for; any where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// Those of the webhook targets that it may name; all where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_targets: Option<Vec<String>>,
+    /// It may look at requests and keys, and neither ask nor withdraw.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
+    /// API calls a second, in the place of `--requests-per-second`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<NonZeroU32>,
+    /// It holds no more, and what becomes of its requester's open requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Revocation>,
+}
+
+/// What becomes of open requests when a token is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revocation {
+    /// They end, once their requester has no token that holds.
+    End,
+    /// They go on.
+    Keep,
 }
 
 impl TokenEntry {
     /// The token's hash, and whose it is.
-    fn parse(&self) -> Result<([u8; 32], Requester), TokenError> {
+    pub(super) fn parse(&self) -> Result<([u8; 32], Requester), TokenError> {
         let name = self.name.parse().map_err(|error| TokenError::Name(self.name.clone(), error))?;
         let mut hash = [0; 32];
         hex::decode_to_slice(&self.sha256, &mut hash).map_err(|_| TokenError::Hash(self.name.clone()))?;
         let id = self.requester_id().parse().map_err(|error| TokenError::Id(self.name.clone(), error))?;
-        Ok((hash, Requester { id, name }))
+        Ok((hash, Requester { id, name, scope: Arc::new(self.scope()?) }))
+    }
+
+    fn scope(&self) -> Result<Scope, TokenError> {
+        let expires = self
+            .expires
+            .as_deref()
+            .map(|text| time(text).ok_or_else(|| TokenError::Expires(self.name.clone(), text.into())));
+        if let Some(wrong) = self.keys.iter().find(|key| !is_key_prefix(key)) {
+            return Err(TokenError::Key(self.name.clone(), wrong.clone()));
+        }
+        Ok(Scope {
+            token_id: self.token_id(),
+            is_revoked: self.revoked.is_some(),
+            expires: expires.transpose()?,
+            keys: self.keys.clone(),
+            webhook_targets: self.webhook_targets.clone(),
+            read_only: self.read_only,
+            requests_per_second: self.requests_per_second,
+        })
+    }
+
+    /// Names the token itself: the first 8 hex digits of its hash, as in the audit log.
+    pub fn token_id(&self) -> String {
+        self.sha256.chars().take(8).collect::<String>().to_ascii_lowercase()
+    }
+
+    /// Whether it holds now: it is neither revoked nor over.
+    pub fn is_valid(&self) -> bool {
+        self.scope().is_ok_and(|scope| scope.is_valid())
     }
 
     /// Whose requests are asked with it.
-    pub(in crate::http) fn requester_id(&self) -> &str {
+    pub fn requester_id(&self) -> &str {
         self.id.as_deref().unwrap_or(&self.name)
     }
 }
@@ -50,6 +110,12 @@ pub enum TokenError {
     /// The hash is not 64 hex digits.
     #[error("token {0:?}: sha256 is not 64 hex digits")]
     Hash(String),
+    /// The time is none.
+    #[error("token {0:?}: expires {1:?} is no time such as 2030-12-31T00:00:00Z")]
+    Expires(String, String),
+    /// No key begins so.
+    #[error("token {0:?}: {1:?} is neither a key in base64url nor how one begins")]
+    Key(String, String),
     /// One token would have two names, of which one would be lost.
     #[error("tokens {0:?} and {1:?} have the same sha256")]
     SameHash(String, String),
@@ -90,15 +156,20 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// Whether this requester may call: with one of them or, where there is none, as everybody.
+    /// Whether this requester may call: with one of them that holds or, where there is none, as everybody.
     pub(in crate::http) fn has(&self, id: &RequesterId) -> bool {
-        let has_token = self.requester_ids().any(|known| known == id);
+        let has_token = self.0.values().any(|known| known.id == *id && known.scope.is_valid());
         has_token || (self.is_empty() && anybody().is_ok_and(|anybody| anybody.id == *id))
     }
 
     /// Whose they are.
     pub(in crate::http) fn requester_ids(&self) -> impl Iterator<Item = &RequesterId> {
         self.0.values().map(|requester| &requester.id)
+    }
+
+    /// What each that has a rate of its own is good for.
+    pub(super) fn with_own_rates(&self) -> impl Iterator<Item = &Scope> {
+        self.0.values().map(|requester| &*requester.scope).filter(|scope| scope.requests_per_second.is_some())
     }
 
     /// A new token, for the requester of that id or a new one, and the lines an operator puts into the configuration. The token itself is
@@ -110,7 +181,7 @@ impl Tokens {
         let id = id.map_or_else(|| hex::encode(crate::random::bytes::<8>()), str::to_owned);
         let token = format!("cs_{}", hex::encode(crate::random::bytes::<32>()));
         let sha256 = hex::encode(hash(&token));
-        let entry = TokenEntry { id: Some(id), name: name.into(), sha256 };
+        let entry = TokenEntry { id: Some(id), name: name.into(), sha256, ..TokenEntry::default() };
         Self::from_entries(std::slice::from_ref(&entry))?;
         Ok((token, entry))
     }
@@ -133,7 +204,7 @@ impl Tokens {
         }
         let token = authorization.and_then(bearer);
         match token.and_then(|token| self.0.get(&hash(token))) {
-            Some(requester) => Ok(requester.clone()),
+            Some(requester) => requester.scope.check().map(|()| requester.clone()),
             None => {
                 let detail = if token.is_some() { "the token is not known here" } else { "a bearer token is needed" };
                 Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
@@ -155,12 +226,14 @@ pub(in crate::http) struct Requester {
     pub(in crate::http) id: RequesterId,
     /// What wallets show.
     pub(in crate::http) name: RequesterName,
+    /// What its token is good for.
+    pub(in crate::http) scope: Arc<Scope>,
 }
 
 /// The requester where there are no tokens: some program on this machine.
 fn anybody() -> Result<Requester, Problem> {
     let name = "local backend".parse().map_err(|error| Problem::malformed(format!("requester: {error}")))?;
-    Ok(Requester { id: RequesterId::from(&name), name })
+    Ok(Requester { id: RequesterId::from(&name), name, scope: Arc::default() })
 }
 
 fn bearer(authorization: &str) -> Option<&str> {
@@ -209,7 +282,9 @@ mod tests {
 
     #[test]
     fn a_bad_entry_is_named() {
-        let entry = |name: &str, sha256: &str| [TokenEntry { id: None, name: name.into(), sha256: sha256.into() }];
+        let entry = |name: &str, sha256: &str| {
+            [TokenEntry { name: name.into(), sha256: sha256.into(), ..TokenEntry::default() }]
+        };
         assert!(matches!(Tokens::from_entries(&entry("", &"0".repeat(64))), Err(TokenError::Name(..))));
         let twice = [entry("a", &"0".repeat(64)), entry("b", &"0".repeat(64))].concat();
         assert_eq!(Tokens::from_entries(&twice).unwrap_err(), TokenError::SameHash("a".into(), "b".into()));

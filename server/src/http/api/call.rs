@@ -79,7 +79,7 @@ pub(in crate::http) fn admit(app: &App, caller: &Caller) -> Result<Requester, Pr
         .live
         .requester(caller.authorization.as_deref(), caller.host.as_deref())
         .map_err(|problem| refused(app, caller, problem))?;
-    caller.live.requests.check(&requester.id).map_err(|exceeded| {
+    caller.live.check_rate(&requester).map_err(|exceeded| {
         app.service.metrics().rate_limited(exceeded.scope);
         let problem = noted(app, caller, exceeded.into());
         app.requesters.of(&requester.id).came_to(&problem);

@@ -8,12 +8,12 @@ use super::{
 use crate::{
     http::{
         config::HttpConfig,
-        listen::{KeyedRate, Network, Party, Tls},
+        listen::{KeyedRate, Network, Party, RateExceeded, Tls},
     },
     requester::RequesterId,
     time::Clock,
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 use warp::http::StatusCode;
 
 /// One version of what may change. A connection has the one it begins with for its handshake and its times; a call has the one it begins
@@ -27,7 +27,9 @@ pub(in crate::http) struct Live {
     pub(in crate::http) drain_timeout: Duration,
     pub(in crate::http) webhook_targets: Vec<WebhookTarget>,
     pub(in crate::http) connects: Arc<KeyedRate<Party>>,
-    pub(in crate::http) requests: Arc<KeyedRate<RequesterId>>,
+    requests: Arc<KeyedRate<RequesterId>>,
+    /// Of tokens that have rates of their own.
+    own_requests: HashMap<String, Arc<KeyedRate<RequesterId>>>,
     pub(in crate::http) failures: Arc<KeyedRate<Party>>,
 }
 
@@ -46,6 +48,7 @@ impl Live {
             drain_timeout: config.drain_timeout,
             webhook_targets: config.webhook_targets.clone(),
             connects,
+            own_requests: own_rates(config, &HashMap::new(), clock),
             requests,
             failures,
         }
@@ -57,6 +60,7 @@ impl Live {
             connects: self.connects.at(config.connects_per_second, clock),
             requests: self.requests.at(config.requests_per_second, clock),
             failures: self.failures.at(config.failures_per_second, clock),
+            own_requests: own_rates(config, &self.own_requests, clock),
             ..Self::new(config, clock)
         }
     }
@@ -70,14 +74,35 @@ impl Live {
         self.tokens.requester(authorization, host)
     }
 
+    /// Whether the rate of its token allows a requester another call.
+    pub(in crate::http) fn check_rate(&self, requester: &Requester) -> Result<(), RateExceeded> {
+        self.own_requests.get(&requester.scope.token_id).unwrap_or(&self.requests).check(&requester.id)
+    }
+
     /// Whether a request may name this URL as its webhook.
-    pub(in crate::http) fn check_webhook(&self, url: &str) -> Result<(), Problem> {
-        if self.webhook_targets.iter().any(|target| target.as_str() == url) {
+    pub(in crate::http) fn check_webhook(&self, requester: &Requester, url: &str) -> Result<(), Problem> {
+        let is_allowed = self.webhook_targets.iter().any(|target| target.as_str() == url);
+        if is_allowed && requester.scope.has_webhook(url) {
             return Ok(());
         }
         let detail = "the webhook is none of the URLs that the operator allows";
         Err(Problem::new(StatusCode::FORBIDDEN, "webhook_not_allowed", detail))
     }
+}
+
+/// The rates of tokens that have their own, which go on where they stay the same.
+fn own_rates(
+    config: &HttpConfig,
+    before: &HashMap<String, Arc<KeyedRate<RequesterId>>>,
+    clock: &Clock,
+) -> HashMap<String, Arc<KeyedRate<RequesterId>>> {
+    // Where every rate is lifted, these are.
+    let scopes = config.tokens.with_own_rates().filter(|_| config.requests_per_second.is_some());
+    let rate = |token: &str, rate: Option<NonZeroU32>| match before.get(token) {
+        Some(before) => before.at(rate, clock),
+        None => Arc::new(KeyedRate::new("token", rate, clock)),
+    };
+    scopes.map(|scope| (scope.token_id.clone(), rate(&scope.token_id, scope.requests_per_second))).collect()
 }
 
 impl fmt::Debug for Live {

@@ -17,6 +17,7 @@ mod reloads;
 mod requesters;
 mod requests;
 mod resource;
+mod scope;
 mod send_to_sign;
 mod send_to_sign_body;
 mod signers;
@@ -24,7 +25,7 @@ mod webhook_target;
 mod websocket;
 
 pub(super) use app::App;
-pub use auth::{TokenEntry, TokenError, Tokens};
+pub use auth::{Revocation, TokenEntry, TokenError, Tokens};
 pub(super) use body::read_json;
 pub(super) use call::{Caller, OtherMethod, READING, admit, annotate, caller, json, methods, refused, reply, with_app};
 pub(super) use call_context::name_call;

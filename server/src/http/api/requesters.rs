@@ -83,7 +83,12 @@ mod tests {
     use crate::{SigningError, http::api::TokenEntry};
 
     fn tokens(count: usize) -> Tokens {
-        let entry = |n| TokenEntry { id: Some(format!("r{n:03}")), name: "a".into(), sha256: format!("{n:064x}") };
+        let entry = |n| TokenEntry {
+            id: Some(format!("r{n:03}")),
+            name: "a".into(),
+            sha256: format!("{n:064x}"),
+            ..TokenEntry::default()
+        };
         Tokens::from_entries(&(0..count).map(entry).collect::<Vec<_>>()).unwrap()
     }
 

@@ -104,6 +104,12 @@ fn wait(query: &str) -> Result<Duration, Problem> {
 }
 
 async fn answer(app: Arc<App>, requester: Requester, id: RequestId, question: Question) -> Result<Response, Problem> {
+    if matches!(question, Question::Cancel) {
+        requester.scope.check_writing()?;
+    }
+    if !requester.scope.has_every_key() {
+        requester.scope.check_key(&app.service.record(&requester.id, id).await?.public_key)?;
+    }
     match question {
         Question::Show { wait } => Ok(shown(&app.status(&requester, id, wait).await?)),
         Question::Events => events(app, requester, id).await,

@@ -38,11 +38,13 @@ pub(in crate::http) async fn send_to_sign(
     ask: SendToSignBody,
 ) -> Result<Response, Problem> {
     let public_key = ask.public_key()?;
+    requester.scope.check_writing()?;
+    requester.scope.check_key(&public_key)?;
     let durable = ask.is_durable(&preferences);
     match ask.messages()? {
         Messages::One(message) => {
             let request = ask.with_options(
-                &caller.live,
+                (&caller.live, &requester),
                 app.service.request(public_key, message).call(Arc::clone(&caller.call)),
                 &preferences,
             )?;
@@ -54,7 +56,7 @@ pub(in crate::http) async fn send_to_sign(
         }
         Messages::Several(messages) => {
             let request = ask.with_options(
-                &caller.live,
+                (&caller.live, &requester),
                 app.service.batch(public_key, messages).call(Arc::clone(&caller.call)),
                 &preferences,
             )?;

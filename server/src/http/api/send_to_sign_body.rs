@@ -1,6 +1,6 @@
 //! The body of `POST /v1/send_to_sign`, and the request that is made of it.
 
-use super::{live::Live, preferences::Preferences, problem::Problem};
+use super::{auth::Requester, live::Live, preferences::Preferences, problem::Problem};
 use crate::{SigningError, SigningRequest};
 use countersign_protocol::{
     KeyTextError, Message, MessageError, PublicKeyBytes, Purpose,
@@ -74,7 +74,7 @@ impl SendToSignBody {
     /// The request with everything that the call says of it, but for who calls.
     pub(in crate::http) fn with_options<'a, M>(
         &self,
-        live: &Live,
+        (live, requester): (&Live, &Requester),
         mut request: SigningRequest<'a, M>,
         preferences: &Preferences,
     ) -> Result<SigningRequest<'a, M>, Problem> {
@@ -91,7 +91,7 @@ impl SendToSignBody {
             request = request.idempotency_key(key);
         }
         if let Some(url) = &self.webhook {
-            live.check_webhook(url)?;
+            live.check_webhook(requester, url)?;
             request = request.webhook(url);
         }
         if self.queue {

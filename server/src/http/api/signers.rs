@@ -21,8 +21,9 @@ struct Signer {
 
 pub(in crate::http) async fn get_signer(key: Tail, app: Arc<App>, caller: Caller) -> Response {
     let signer = async {
-        admit(&app, &caller)?;
+        let requester = admit(&app, &caller)?;
         let public_key = public_key(key.as_str()).map_err(|problem| refused(&app, &caller, problem))?;
+        requester.scope.check_key(&public_key)?;
         let connections = app.service.connections_everywhere(&public_key).await?;
         Ok(json(&Signer { public_key, connected: connections > 0, connections }))
     };

@@ -7,12 +7,14 @@ pub use control::{ControlSocket, Reply, ask};
 pub use report::Reloaded;
 
 use super::{
-    api::App,
+    api::{App, Revocation, Tokens},
     listen::TlsError,
     ops::Notifier,
     settings::{Checked, LogFilter, Settings, SettingsError, Taken},
 };
+use crate::{audit::AuditLog, requester::RequesterId};
 use std::{
+    collections::BTreeSet,
     fmt,
     net::SocketAddr,
     sync::{Arc, Weak},
@@ -65,6 +67,13 @@ impl Reloader {
     /// Which server it is.
     pub(super) fn serve(&self, app: &Arc<App>) {
         self.0.app.send_replace(Some(Arc::downgrade(app)));
+        // What was revoked while no server ran; the lock is nobody else's yet.
+        if let Ok(running) = self.0.running.try_lock() {
+            let ended = end_revoked(&running, &app.live().tokens, app);
+            if ended > 0 {
+                tracing::info!(ended, "requests ended whose requester's tokens were revoked");
+            }
+        }
     }
 
     /// Reads the settings anew and has them hold for whatever begins from now on. What is open is not touched. What came of it is in the
@@ -114,6 +123,9 @@ impl Reloader {
         let checked = checked.map_err(|errors| mistakes.extend(errors)).ok();
         let Some(checked) = checked.filter(|checked| {
             mistakes.extend(expired(&settings, checked, app));
+            if app.audit.is_some() {
+                mistakes.extend(AuditLog::check_tokens(&settings.token_marks()).err().map(SettingsError::from));
+            }
             mistakes.is_empty()
         }) else {
             return Err(mistakes);
@@ -132,17 +144,30 @@ impl Reloader {
         app.service.reconfigure(service);
         app.change(&http);
         (self.0.set_log)(&settings.log.clone().unwrap_or_default());
+        if let Some(audit) = &app.audit {
+            audit.reloaded(&report.changed(), settings.token_marks());
+        }
+        let open = app.service.snapshot().of_requester;
+        let ended = end_revoked(settings, &http.tokens, app);
         app.reloads.note(true);
-        let report = report.with_orphans(&app.service.snapshot().of_requester, &http.tokens);
+        let report = Reloaded { ended, ..report }.with_orphans(&open, &http.tokens);
         tracing::info!(
             changed = report.changed().join(" "),
             tokens_added = report.added.join(" "),
             tokens_removed = report.removed.join(" "),
+            ended = report.ended,
             open_without_token = report.open_without_token,
             "settings taken anew"
         );
         report
     }
+}
+
+/// Ends what is open of requesters whose tokens were revoked so, once they have none that holds; gives how many requests that were.
+fn end_revoked(settings: &Settings, tokens: &Tokens, app: &App) -> usize {
+    let revoked = settings.token.iter().filter(|entry| entry.revoked == Some(Revocation::End));
+    let ids: BTreeSet<RequesterId> = revoked.filter_map(|entry| entry.requester_id().parse().ok()).collect();
+    ids.into_iter().filter(|id| !tokens.has(id)).map(|id| app.service.end_all_of(id)).sum()
 }
 
 /// A certificate that nobody accepts does not take the place of another. One that the server has already is no reason to refuse the rest.

@@ -24,6 +24,8 @@ pub struct Reloaded {
     pub added: Vec<String>,
     /// And of those that are accepted no longer.
     pub removed: Vec<String>,
+    /// Open requests that were ended, since the tokens of their requesters were revoked so.
+    pub ended: usize,
     /// Open requests of requesters that have no token any more. They go on.
     pub open_without_token: usize,
 }
@@ -35,13 +37,16 @@ impl Reloaded {
             certificate,
             added: of_new(&before.token, &after.token),
             removed: of_new(&after.token, &before.token),
+            ended: 0,
             open_without_token: 0,
         }
     }
 
+    /// With what goes on of what was open, whose requester has no token any more: whatever was not ended.
     pub(super) fn with_orphans(self, open: &HashMap<RequesterId, usize>, tokens: &Tokens) -> Self {
         let orphans = open.iter().filter(|(id, _)| !tokens.has(id));
-        Self { open_without_token: orphans.map(|(_, count)| count).sum(), ..self }
+        let count: usize = orphans.map(|(_, count)| count).sum();
+        Self { open_without_token: count.saturating_sub(self.ended), ..self }
     }
 
     /// The settings with other values, and `certificate` where that is another one.
@@ -53,8 +58,14 @@ impl Reloaded {
 /// Whose tokens `after` has that `before` has not.
 fn of_new(before: &[TokenEntry], after: &[TokenEntry]) -> Vec<String> {
     let hash = |entry: &TokenEntry| entry.sha256.to_ascii_lowercase();
-    let known: BTreeSet<_> = before.iter().map(hash).collect();
-    after.iter().filter(|entry| !known.contains(&hash(entry))).map(|entry| entry.requester_id().to_owned()).collect()
+    let holds = |entry: &&TokenEntry| entry.revoked.is_none();
+    let known: BTreeSet<_> = before.iter().filter(holds).map(hash).collect();
+    after
+        .iter()
+        .filter(holds)
+        .filter(|entry| !known.contains(&hash(entry)))
+        .map(|entry| entry.requester_id().to_owned())
+        .collect()
 }
 
 impl fmt::Display for Reloaded {
@@ -69,6 +80,9 @@ impl fmt::Display for Reloaded {
         }
         if !self.removed.is_empty() {
             write!(f, "; tokens removed of {}", self.removed.join(", "))?;
+        }
+        if self.ended > 0 {
+            write!(f, "; requests ended: {}", self.ended)?;
         }
         if self.open_without_token > 0 {
             write!(f, "; {} open requests go on whose requester has no token any more", self.open_without_token)?;

@@ -27,10 +27,15 @@ impl Settings {
         let max_bytes = mistakes.first_or(max_bytes)?;
         let Some(path) = self.audit_log.clone() else { return Ok(None) };
         let config = AuditConfig { path, max_bytes, on_full: self.audit_full.unwrap_or_default() };
-        let marks = self.token.iter().map(mark).collect();
+        let marks = self.token_marks();
         let log = AuditLog::open(&config, self.audit_key(durable)?, marks)?;
         service.observers.add(Arc::new(log.clone()));
         Ok(Some(log))
+    }
+
+    /// The tokens that hold, as the log knows them.
+    pub(in crate::http) fn token_marks(&self) -> Vec<TokenMark> {
+        self.token.iter().filter(|entry| entry.revoked.is_none()).map(mark).collect()
     }
 
     /// How large its files become, and what contradicts itself.

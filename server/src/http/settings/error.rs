@@ -114,6 +114,9 @@ pub enum SettingsError {
     /// It is taken at a start alone, and a reload takes all or nothing.
     #[error("--{0} has changed, and is taken at a start only: restart the server, or put it back")]
     NeedsRestart(String),
+    /// There are other settings in the file of tokens.
+    #[error("--tokens-file {0}: {1} is no [[token]], and stands in the file of settings")]
+    NoToken(PathBuf, &'static str),
     /// The flags or the environment make no sense together.
     #[error("{0}")]
     Flags(String),

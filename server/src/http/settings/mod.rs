@@ -14,6 +14,7 @@ mod server;
 mod service;
 #[cfg(test)]
 mod tests;
+mod tokens_file;
 
 pub(super) use check::Checked;
 pub use error::SettingsError;
@@ -211,7 +212,11 @@ pub struct Settings {
     #[arg(skip)]
     pub admin_token: Vec<TokenEntry>,
 
-    /// Who may use the API: `[[token]]` tables with `name` and `sha256`, in the file only.
+    /// TOML file with more [[token]] tables, as `countersign token add` writes it
+    #[arg(long, env = "COUNTERSIGN_TOKENS_FILE", value_name = "FILE")]
+    pub tokens_file: Option<PathBuf>,
+
+    /// Who may use the API: `[[token]]` tables with `name` and `sha256`, in the files only.
     #[arg(skip)]
     pub token: Vec<TokenEntry>,
 }

@@ -76,6 +76,7 @@ settings! {
     audit_full: AtTheStart,
     audit_max_bytes: AtTheStart,
     control_socket: AtTheStart,
+    tokens_file: Anew,
     token: Anew,
 }
 

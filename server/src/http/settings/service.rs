@@ -90,7 +90,8 @@ impl Settings {
     }
 
     pub(super) fn max_share_percent(&self, mistakes: &mut Mistakes) -> u8 {
-        let mut requesters = self.token.iter().map(TokenEntry::requester_id);
+        let held = self.token.iter().filter(|entry| entry.revoked.is_none());
+        let mut requesters = held.map(TokenEntry::requester_id);
         let first = requesters.next();
         let are_several = requesters.any(|other| Some(other) != first);
         let default = if are_several { SHARE_OF_MANY } else { 100 };

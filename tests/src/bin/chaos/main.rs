@@ -59,7 +59,7 @@ fn public_key(seed: u8) -> String {
 }
 
 fn configuration(folder: &TempDir, tokens: &[TokenEntry]) -> String {
-    let table = |TokenEntry { id, name, sha256 }: &TokenEntry| {
+    let table = |TokenEntry { id, name, sha256, .. }: &TokenEntry| {
         let id = id.as_ref().expect("a token that was made now");
         format!("[[token]]\nid = {id:?}\nname = {name:?}\nsha256 = {sha256:?}\n")
     };
