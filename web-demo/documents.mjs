@@ -9,6 +9,7 @@ const DOCUMENTS = new Map([
   ['docs/http-api.md', { name: 'backend', title: 'Backend guide' }],
   ['docs/embedding.md', { name: 'embedding', title: 'Embedding' }],
   ['docs/operating/README.md', { name: 'operating', title: 'Operating' }],
+  ['docs/operating/production.md', { name: 'production', title: 'From nothing to production' }],
   ['docs/operating/installing.md', { name: 'installing', title: 'Install and run' }],
   ['docs/operating/settings.md', { name: 'settings', title: 'Settings' }],
   ['docs/operating/tokens.md', { name: 'tokens', title: 'Tokens' }],

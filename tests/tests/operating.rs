@@ -14,10 +14,14 @@ use std::{
 };
 use tokio::process::Command;
 
-/// The commands of all pages.
+/// The one page that is a way from first to last, and typed so.
+const GUIDE: &str = "docs/operating/production.md";
+
+/// The commands of all other pages.
 fn commands() -> Vec<String> {
     let folder = "docs/operating";
     let pages = fs::read_dir(repository().join(folder)).unwrap().map(|page| page.unwrap().file_name());
+    let pages = pages.filter(|page| !GUIDE.ends_with(page.to_str().unwrap()));
     pages.flat_map(|page| blocks(&format!("{folder}/{}", page.to_str().unwrap()), "sh")).collect()
 }
 
@@ -140,6 +144,92 @@ async fn a_token_is_made_put_into_the_file_and_known() {
         assert!(killed.success());
         child.wait().await.unwrap();
     }
+}
+
+/// Every command of it in its order, with the server started as its unit says. tests/debian.rs installs the package.
+#[tokio::test]
+async fn the_way_to_production_is_gone_from_first_to_last() {
+    let text = fs::read_to_string(repository().join(GUIDE)).unwrap();
+    assert!(text.split_whitespace().count() < 10 * 200, "it says ten minutes");
+    let [caddy]: [String; 1] = blocks(GUIDE, "caddyfile").try_into().unwrap();
+    assert!(blocks("docs/operating/network.md", "caddyfile").contains(&caddy), "the one that is tried with Caddy");
+
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let places = ["/etc/countersign", "/var/lib/countersign", "/var/log/countersign", "/run/countersign", "/backup"];
+    for place in ["/etc/countersign", "/var/lib", "/var/log/countersign", "/run/countersign"] {
+        fs::create_dir_all(format!("{root}{place}")).unwrap();
+    }
+    let here = |text: &str| {
+        let text = places.iter().fold(text.to_owned(), |text, place| text.replace(place, &format!("{root}{place}")));
+        ["sudo -u countersign ", "sudo ", " -o root -g countersign", " -o countersign -g countersign"]
+            .iter()
+            .fold(text, |text, by_root| text.replace(by_root, ""))
+    };
+    let [settings]: [String; 1] = blocks(GUIDE, "toml").try_into().unwrap();
+    fs::write(format!("{root}/etc/countersign/countersign.toml"), here(&settings)).unwrap();
+    let unit = fs::read_to_string(repository().join("packaging/debian/countersign.service")).unwrap();
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/countersign ")).unwrap();
+
+    let (mut server, mut token, mut said) = (None::<ServerProcess>, String::new(), Vec::new());
+    let installed = "apt-get install";
+    let open =
+        json!({ "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "message": "b3Blbg==", "queue": true });
+    for command in blocks(GUIDE, "sh") {
+        let mut command = here(&command);
+        if command.contains(installed) {
+            continue;
+        }
+        if command.contains("systemctl enable") {
+            let arguments = here(start);
+            server = Some(ServerProcess::start(&arguments.split(' ').collect::<Vec<_>>()).await);
+            continue;
+        }
+        if let Some(server) = &server {
+            let address = server.address.to_string();
+            command = command.replace("https://sign.example.com", &format!("http://{address}"));
+            command = command.replace("127.0.0.1:8080", &address);
+        }
+        if command.contains("admin requests") {
+            let mut backend = Backend::connect(server.as_ref().unwrap().address).await.with_token(&token);
+            assert_eq!(backend.post_with(&open, &[("prefer", "respond-async")]).await.status, 202);
+        }
+        if let Some((before, id)) = command.trim_end().rsplit_once(' ').filter(|_| command.contains("token revoke")) {
+            assert_eq!(id.len(), 8, "{id}");
+            let listed = String::from_utf8(run(command.lines().next().unwrap()).await.stdout).unwrap();
+            let id = listed.lines().nth(1).unwrap().split(' ').next().unwrap();
+            command = format!("{before} {id}");
+        }
+        let told = loop {
+            let output = run(&format!("TOKEN={token}\n{command}")).await;
+            let told = String::from_utf8(output.stdout).unwrap();
+            // Entries are written soon after what they are about.
+            if !command.contains("audit show") || told.contains(" asked request_id=") {
+                break told;
+            }
+        };
+        if let Some(secret) = told.lines().find(|line| line.trim().starts_with("cs_")) {
+            token = secret.trim().to_owned();
+            assert!(told.contains("no server is at"), "{told}");
+        }
+        said.push(told);
+    }
+    let said = said.join("\n");
+    for part in [
+        "\"connected\":false",
+        "countersign_build_info{",
+        "whole: 0 requests",
+        "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        " asked request_id=",
+        "; requests ended: 1",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(!said.contains("go on"), "none is left: {said}");
+    let server = server.unwrap();
+    let mut backend = Backend::connect(server.address).await.with_token(&token);
+    assert_eq!(backend.post_with(&open, &[]).await.code(), (401, "unauthorized"));
+    server.kill().await;
 }
 
 /// From the first to the last, with a server that is told of each.
