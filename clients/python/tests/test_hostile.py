@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from scripted import ID, KEY, SECRET, Script, answer, request
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from scripted import ID, KEY, SECRET, Pieces, Script, answer, request
 from surface import Client, clients
 
 import countersign
@@ -41,6 +43,67 @@ def test_a_lie_is_caught_however_it_is_told(kind: str, lie: dict[str, Any]) -> N
     assert type(ask(kind, answer(request("queued"), 202), answer(lie))) is countersign.VerificationError
     plain = {name: lie[name] for name in ("request_id", "public_key", "message", "signature", "times")}
     assert type(ask(kind, answer(plain), durable=False)) is countersign.VerificationError
+
+
+ATTACKER = Ed25519PrivateKey.from_private_bytes(b"8" * 32)
+
+
+@pytest.mark.parametrize("kind", clients)
+@pytest.mark.parametrize(
+    ("lie", "why"),
+    [
+        # Each signature holds for what stands beside it, so that only the comparison with what was asked finds it out.
+        (
+            request(
+                public_key=encode_base64(ATTACKER.public_key().public_bytes_raw()),
+                signature=encode_base64(ATTACKER.sign(b"hello")),
+            ),
+            "another key",
+        ),
+        (request(message=b"Pay 1000 EUR"), "another message"),
+        # And here the signature is the right one, and what is said of it is not.
+        (request(message=b"Pay 1000 EUR", signature=encode_base64(SECRET.sign(b"hello"))), "another message"),
+    ],
+)
+def test_what_was_asked_is_what_an_answer_is_held_to(kind: str, lie: dict[str, Any], why: str) -> None:
+    error = ask(kind, answer(lie, 202))
+    assert type(error) is countersign.VerificationError
+    assert why in str(error)
+    opened = {**lie, "state": "queued"}
+    script = Script([answer(opened, 202)])
+    with (
+        Client(kind, "http://one", **script.options(kind)) as client,
+        pytest.raises(countersign.VerificationError, match=why),
+    ):
+        client.submit(KEY, b"hello")
+
+
+@pytest.mark.parametrize("kind", clients)
+def test_an_answer_that_only_drips_is_given_up(kind: str) -> None:
+    def drip(_call: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "application/json"}, stream=Drip(script))
+
+    script = Script([drip])
+    with (
+        Client(kind, "http://one", **script.options(kind), patience=0) as client,
+        pytest.raises(countersign.NetworkError) as caught,
+    ):
+        client.get(ID)
+    assert caught.value.sent
+    assert script.now < 1_000 + 15 + 10
+
+
+class Drip(Pieces):
+    """A byte every ten seconds, by the test's clock, for a day."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(b"")
+        self._script = script
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(8_640):
+            yield b" "
+            self._script.now += 10
 
 
 @pytest.mark.parametrize("kind", clients)
