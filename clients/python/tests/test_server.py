@@ -183,11 +183,16 @@ def test_an_interrupted_call_withdraws_its_request(server: Server, start_wallet:
         wallet.event("asked")
         signal.pthread_kill(main, signal.SIGINT)
 
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt), Countersign(server.url) as client:
-        client.send_to_sign(KEY, b"hello")
-    thread.join()
+    # Whatever runs in the background of a shell has it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt), Countersign(server.url) as client:
+            client.send_to_sign(KEY, b"hello")
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     wallet.event("cancelled")
 
 
