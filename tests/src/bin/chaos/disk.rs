@@ -156,10 +156,10 @@ impl World {
             .await;
             durable.sign(server.address).await;
             signed = durable.signed(&mut backend).await;
-            // Whether an answer got there that nobody could write down shows now: it is acknowledged, or asked for once more.
-            if let ServerFrame::SignRequest(request) = wallet.next().await {
+            // Whether an answer got there that nobody could write down shows now: it is acknowledged, or asked for once more, each time that the
+            // store seemed to work.
+            while let ServerFrame::SignRequest(request) = wallet.next().await {
                 wallet.send(&wallet.answer(&request)).await;
-                wallet.expect_ack(request.request_id).await;
             }
             signed += answered_meanwhile.signed(&mut backend).await;
             honest.signatures(wanted).await;
