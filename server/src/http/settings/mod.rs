@@ -212,7 +212,7 @@ pub struct Settings {
     #[arg(skip)]
     pub admin_token: Vec<TokenEntry>,
 
-    /// TOML file with more [[token]] tables, as `countersign token add` writes it
+    /// TOML file with more tokens, as `countersign token add` writes it
     #[arg(long, env = "COUNTERSIGN_TOKENS_FILE", value_name = "FILE")]
     pub tokens_file: Option<PathBuf>,
 
