@@ -218,6 +218,11 @@ async fn a_server_that_would_let_anybody_in_does_not_start() {
         (settings.token, settings.admin_token) = (vec![entry.clone()], vec![entry.clone()]);
     });
     assert!(matches!(both, Err(SettingsError::Token(_))));
+    let held_back = assembled(&|settings| {
+        local(settings);
+        settings.admin_token = vec![TokenEntry { read_only: true, ..entry.clone() }];
+    });
+    assert!(matches!(held_back, Err(SettingsError::ScopedAdminToken(name)) if name == entry.name));
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = folder.path().join("nowhere/admin.sock").to_str().unwrap().to_owned();
     let error =

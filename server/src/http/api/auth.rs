@@ -92,6 +92,12 @@ impl TokenEntry {
         self.scope().is_ok_and(|scope| scope.is_valid())
     }
 
+    /// Whether it is held to certain keys, webhooks, reading or a rate.
+    pub(in crate::http) fn is_scoped(&self) -> bool {
+        let Self { keys, webhook_targets, read_only, requests_per_second, .. } = self;
+        !keys.is_empty() || webhook_targets.is_some() || *read_only || requests_per_second.is_some()
+    }
+
     /// Whose requests are asked with it.
     pub fn requester_id(&self) -> &str {
         self.id.as_deref().unwrap_or(&self.name)

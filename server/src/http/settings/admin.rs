@@ -20,6 +20,10 @@ impl Settings {
 
     fn admin_tokens(&self) -> Result<Tokens, SettingsError> {
         let tokens = Tokens::from_entries(&self.admin_token)?;
+        // It would be believed to hold an administrator back.
+        if let Some(scoped) = self.admin_token.iter().find(|entry| entry.is_scoped()) {
+            return Err(SettingsError::ScopedAdminToken(scoped.name.clone()));
+        }
         // One that is both would let a requester do what only an administrator may.
         Tokens::from_entries(&[&self.token[..], &self.admin_token].concat())?;
         match &self.admin_listen {

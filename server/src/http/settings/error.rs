@@ -91,6 +91,9 @@ pub enum SettingsError {
         "--admin-listen {0} is reachable from elsewhere, and no [[admin_token]] is configured; make one with `countersign token --admin NAME`"
     )]
     OpenAdmin(AdminAddress),
+    /// What holds a requester back says nothing of what an administrator may do.
+    #[error("[[admin_token]] {0:?}: keys, webhook_targets, read_only and requests_per_second are for a [[token]]")]
+    ScopedAdminToken(String),
     /// There is nothing that they open.
     #[error("[[admin_token]] goes with --admin-listen")]
     AdminTokenWithoutListen,

@@ -177,6 +177,7 @@ impl SigningService {
 
     /// Looks for the connections of a node, and puts everything to them again.
     pub(super) fn repair(&self, state: &mut State, node: NodeId, now: Timestamp) {
+        // What there is for connections that may be forgotten here.
         self.carry_out_effects(state, now);
         let Some(cluster) = &mut state.cluster else { return };
         self.0.metrics.links_begun_anew.inc();
