@@ -38,6 +38,7 @@ declare var log: {
 // In the demo page.
 declare var axe: typeof import('axe-core');
 declare var __prompts: number;
+declare var __untaken: number;
 declare var __prompted: (prompt: { ids: (string | undefined)[]; resumed: boolean }) => void;
 declare var __violation: (text: string) => void;
 declare var __opened: number;

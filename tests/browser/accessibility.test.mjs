@@ -26,14 +26,14 @@ async function everyState({ tab }) {
   await tab.backend.sees('Signature verified');
   await finds(tab, 'signed');
   await tab.ask({ message: 'ab' });
-  await tab.wallet.button('Decline').click();
+  await tab.press('Decline');
   // The looks of the last ten seconds, for as long as axe takes.
   await tab.wallet.locator.locator('.countdown:visible').evaluate(({ classList }) => {
     classList.add('hurry');
     classList.toggle = () => true;
   });
   await finds(tab, 'declining, with little time left');
-  await tab.wallet.button('Decline').click();
+  await tab.press('Decline');
   await tab.backend.sees('403 rejected');
   await finds(tab, 'declined');
   await tab.backend.field("Signer's public key").fill('nonsense');
@@ -98,8 +98,8 @@ async function everyOutlivingState({ tab, context }) {
   await second.page.close();
 
   await tab.wallet.button('One by one').click();
-  await tab.wallet.button('Decline message 2').click();
-  await tab.wallet.button('Approve rest').click();
+  await tab.press('Decline message 2');
+  await tab.press('Approve rest');
   await tab.backend.sees('1 of 2 signed and verified');
   await finds(tab, 'a batch that ended in two ways');
 

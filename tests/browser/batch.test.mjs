@@ -21,7 +21,7 @@ scenario(world, 'two messages are shown in one prompt and approved in one go', a
   await tab.wallet.sees('reference 2042');
   await tab.wallet.sees('Both');
   assert.match(await tab.page.title(), /^\(2\) /);
-  await tab.wallet.button('Approve all').click();
+  await tab.press('Approve all');
   await tab.wallet.sees('All 2: Signed and delivered.');
   await tab.backend.sees('All 2 signatures verified');
   const [first, second] = await answers(tab);
@@ -34,9 +34,9 @@ scenario(world, 'two messages are shown in one prompt and approved in one go', a
 scenario(world, 'one by one, each has its own outcome', async ({ tab, prompts }) => {
   await tab.ask({ several: true, message: 'the first' });
   await tab.wallet.button('One by one').click();
-  await tab.wallet.button('Decline message 2').click();
+  await tab.press('Decline message 2');
   await item(tab, 2).getByText('Declined. Nothing was signed.').waitFor();
-  await tab.wallet.button('Approve rest').click();
+  await tab.press('Approve rest');
   await tab.wallet.sees('1 of 2 signed and delivered.');
   await item(tab, 1).getByText('Signed and delivered.').waitFor();
   await item(tab, 2).getByText('Declined. Nothing was signed.').waitFor();
@@ -48,9 +48,9 @@ scenario(world, 'one by one, each has its own outcome', async ({ tab, prompts })
 
 scenario(world, 'all are declined with one reason, and go to the earlier ones each by itself', async ({ tab, prompts }) => {
   await tab.ask({ several: true, message: 'the first' });
-  await tab.wallet.button('Decline all').click();
+  await tab.press('Decline all');
   await tab.wallet.field('Reason').fill('Not these');
-  await tab.wallet.button('Decline all').click();
+  await tab.press('Decline all');
   await tab.wallet.sees('All 2: Declined. Nothing was signed.');
   await tab.backend.sees('0 of 2 signed and verified');
   assert.deepEqual(
@@ -101,7 +101,7 @@ scenario(
   async ({ tab, prompts }) => {
     await tab.ask({ several: true, message: 'w'.repeat(300), hex: false });
     await tab.wallet.button('One by one').click();
-    await tab.wallet.button('Decline message 2').click();
+    await tab.press('Decline message 2');
     await tab.wallet.button('Approve rest').waitFor();
     const wide = await tab.page.evaluate(() => {
       // The prompt's own edge, wherever it stands.
@@ -112,7 +112,7 @@ scenario(
     });
     assert.deepEqual(wide, []);
     await tab.readOn();
-    await tab.wallet.button('Approve rest').click();
+    await tab.press('Approve rest');
     await tab.backend.sees('1 of 2 signed and verified');
     assert.deepEqual(prompts.seen(), ['new']);
   },

@@ -178,7 +178,7 @@ scenario(world, 'two messages that are written down are followed side by side', 
   await tab.page.reload();
   await tab.connected();
   await tab.wallet.sees('Shown before, not decided');
-  await tab.wallet.button('Approve all').click();
+  await tab.press('Approve all');
   await tab.wallet.sees('All 2: Signed and delivered.');
   await tab.backend.sees('All 2 signatures verified');
   assert.equal(await tab.backend.locator.getByRole('link', { name: /^Receipt/ }).count(), 2);

@@ -27,9 +27,17 @@ export class Prompts {
   }
 }
 
-/** Runs in the page, and tells `window.__prompted`. A card in a hidden part of it asks nobody. */
+/** Runs in the page: tells `window.__prompted` of cards, and counts the clicks that they did not take. A card in a hidden part of it asks nobody. */
 export function watchCards() {
   window.__prompts = 0;
+  window.__untaken = 0;
+  document.addEventListener(
+    'click',
+    ({ target }) => {
+      if (target instanceof Element && target.closest('[aria-disabled=true]')) window.__untaken += 1;
+    },
+    { capture: true },
+  );
   new MutationObserver((changes) => {
     for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
       if (!(node instanceof Element)) continue;

@@ -80,15 +80,15 @@ scenario(world, 'the keys of the message itself read it too', async ({ tab }) =>
   await tab.page.keyboard.press('End');
   await tab.page.locator('[data-part=approve]:not([aria-disabled])').waitFor();
   assert.equal(await state(id), 'displayed');
-  await tab.wallet.button('Decline').click();
-  await tab.wallet.button('Decline').click();
+  await tab.press('Decline');
+  await tab.press('Decline');
   await tab.wallet.sees('Declined. Nothing was signed.');
 });
 
 scenario(world, 'whoever does not see it declines all the same', async ({ tab }) => {
   const id = await asks(tab, LONG);
-  await tab.wallet.button('Decline').click();
-  await tab.wallet.button('Decline').click();
+  await tab.press('Decline');
+  await tab.press('Decline');
   await tab.wallet.sees('Declined. Nothing was signed.');
   assert.equal((await world.server.request(id)).times.displayed_ms, undefined);
 });

@@ -55,8 +55,8 @@ try {
       if (width === 1440 && colorScheme === 'light')
         await write('demo.png', await tab.page.screenshot({ clip: { x: 0, y: 0, width, height: 1016 }, fullPage: true }));
       await write(`screenshots/${width}-${colorScheme}.png`, await tab.page.screenshot({ fullPage: true }));
-      await tab.wallet.button('Decline').click();
-      await tab.wallet.button('Decline').click();
+      await tab.press('Decline');
+      await tab.press('Decline');
       await pending;
       await context.close();
     }

@@ -92,8 +92,8 @@ scenario(world, 'the three steps are done when the visitor has done them', async
   await stands(tab, /^\s*1\s*Ask/);
   await tab.ask();
   await stands(tab, /^\s*2\s*Approve/);
-  await tab.wallet.button('Decline').click();
-  await tab.wallet.button('Decline').click();
+  await tab.press('Decline');
+  await tab.press('Decline');
   await guide(tab).getByText('No signature this time, and the backend was told why. Ask again.').waitFor();
   await stands(tab, /^\s*1\s*Ask/);
   await sign(tab, 'again');

@@ -84,7 +84,21 @@ export class Tab {
   /** Reads to the end, and presses Approve as soon as the wallet takes it. */
   async approve() {
     await this.readOn();
-    await this.wallet.button('Approve').click();
+    await this.press('Approve');
+  }
+
+  /**
+   * Presses a button of the prompt, and again where the prompt had just come or moved: it takes no click then.
+   *
+   * @param {string} name
+   */
+  async press(name) {
+    const untaken = () => this.page.evaluate(() => window.__untaken);
+    let before;
+    do {
+      before = await untaken();
+      await this.wallet.button(name).click();
+    } while ((await untaken()) > before);
   }
 
   /** Presses Tab until `locator` has the focus, and checks at each stop that the focus can be seen. */

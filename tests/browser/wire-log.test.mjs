@@ -116,8 +116,8 @@ scenario(world, 'a call that waits shows its phases as they come, and the time t
 
 scenario(world, 'a declined, an expired and a refused call end as what they are', async ({ tab }) => {
   await tab.ask();
-  await tab.wallet.button('Decline').click();
-  await tab.wallet.button('Decline').click();
+  await tab.press('Decline');
+  await tab.press('Decline');
   await tab.backend.sees('403 rejected');
   assert.equal((await reached(tab)).at(-1), 'Declined');
   await tab.ask({ seconds: 1 });
