@@ -60,6 +60,9 @@ pub enum SigningError {
     /// The wallet answered for another message than the one it was asked to sign.
     #[error("the wallet answered for another message")]
     MessageMismatch,
+    /// An operator of the server has blocked the key.
+    #[error("this key is blocked by the server's operator")]
+    KeyBlocked,
     /// The key's wallets have as many open requests as they may.
     #[error("the wallet has as many open requests as it may")]
     TooManyInflight,
@@ -90,7 +93,7 @@ pub enum SigningError {
 }
 
 /// Every [`SigningError::code`] there is.
-pub(crate) const CODES: [&str; 23] = [
+pub(crate) const CODES: [&str; 24] = [
     "invalid_public_key",
     "reserved_prefix",
     "message_too_long",
@@ -105,6 +108,7 @@ pub(crate) const CODES: [&str; 23] = [
     end_code::REJECTED,
     end_code::INVALID_SIGNATURE,
     end_code::MESSAGE_MISMATCH,
+    "key_blocked",
     "too_many_inflight",
     "overloaded",
     "requester_limit",
@@ -134,6 +138,7 @@ impl SigningError {
             Self::Rejected { .. } => end_code::REJECTED,
             Self::InvalidSignature => end_code::INVALID_SIGNATURE,
             Self::MessageMismatch => end_code::MESSAGE_MISMATCH,
+            Self::KeyBlocked => "key_blocked",
             Self::TooManyInflight => "too_many_inflight",
             Self::Overloaded => "overloaded",
             Self::RequesterLimit => "requester_limit",

@@ -19,7 +19,7 @@ use crate::{
     time::Clock,
 };
 use countersign_protocol::{Batch, Message, PublicKeyBytes, RequestId, RequesterName};
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 use tokio::sync::oneshot;
 
 /// A service that goes by these clocks.
@@ -139,6 +139,18 @@ impl SigningService {
     #[doc(hidden)]
     pub fn simulate_disconnect(&self, key: &PublicKeyBytes) -> usize {
         self.disconnect(key)
+    }
+
+    /// An operator has these keys blocked, and no others.
+    #[doc(hidden)]
+    pub fn simulate_set_blocked(&self, keys: HashSet<PublicKeyBytes>) {
+        self.set_blocked(keys);
+    }
+
+    /// How many connections of this node hold a key.
+    #[doc(hidden)]
+    pub fn simulate_holders(&self, key: &PublicKeyBytes) -> usize {
+        self.holders_here(key)
     }
 
     /// What its clock shows.

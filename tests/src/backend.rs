@@ -114,6 +114,12 @@ impl Backend {
         self.send(request, Bytes::new()).await
     }
 
+    /// Uses any method on a path, with any JSON.
+    pub async fn call_with(&mut self, method: Method, path: &str, body: &Value) -> Reply {
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        self.send(request, body.to_string().into()).await
+    }
+
     /// Uses any method on a path.
     pub async fn call(&mut self, method: Method, path: &str) -> Reply {
         self.send(Request::builder().method(method).uri(path), Bytes::new()).await

@@ -1,8 +1,8 @@
 //! What administrators see and do, from outside: by TCP, by a Unix socket, by the command.
 
-use countersign_protocol::{GoodbyeReason, ServerFrame};
+use countersign_protocol::{ErrorCode, GoodbyeReason, ServerFrame};
 use countersign_server::http::{Settings, SettingsError, TokenEntry, Tokens};
-use countersign_tests::{Backend, Reply, ServerProcess, TestServer, TestWallet, eventually, within};
+use countersign_tests::{Backend, Reply, ServerProcess, TestServer, TestWallet, eventually, postgres::Cluster, within};
 use hyper::Method;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
@@ -461,4 +461,147 @@ async fn an_operator_sends_wallets_away_and_they_come_back() {
     assert_eq!(admin.call(Method::POST, "/admin/v1/keys/x/disconnect").await.code(), (400, "invalid_public_key"));
     drop(other);
     server.finish(admin).await;
+}
+
+#[tokio::test]
+async fn a_blocked_key_is_held_by_nobody_and_asked_nothing() {
+    let server = TestServer::durable(local).await;
+    let mut admin = server.administrator().await;
+    let (mut wallet, other) = (server.wallet(1).await, server.wallet(2).await);
+    let (key, text) = (wallet.public_key(), wallet.public_key().to_string());
+    let mut backend = server.backend().await;
+    let id = ask_durably(&mut backend, &text, "eA==").await;
+    let request = wallet.expect_request().await;
+    let mut waiting = server.backend().await;
+    let asking = tokio::spawn(async move { waiting.ask(&key, b"one").await.code().0 });
+    let second = wallet.expect_request().await;
+
+    let path = format!("/admin/v1/keys/{}/block", encoded(&text));
+    let blocked = put(&mut admin, &path, &json!({ "reason": "stolen", "until_ms": 4_102_444_800_000_u64 })).await;
+    let expected =
+        json!({ "public_key": text, "blocked": true, "was_blocked": false, "disconnected": 1, "durable": true });
+    assert_eq!((blocked.status.as_u16(), &blocked.json), (200, &expected), "{}", blocked.text);
+    // Both end, and the wallet is sent away for good: what has yet to be written as ended is over for it with that.
+    let mut ended = vec![wallet.expect_cancel().await.request_id];
+    let refused = loop {
+        match wallet.next().await {
+            ServerFrame::RequestCancel(cancel) => ended.push(cancel.request_id),
+            ServerFrame::Error(error) => break error.code,
+            other => panic!("neither an end nor a refusal: {other:?}"),
+        }
+    };
+    assert!(ended.contains(&second.request_id), "{ended:?}");
+    assert!(ended.iter().all(|id| [request.request_id, second.request_id].contains(id)), "{ended:?}");
+    assert_eq!(refused, ErrorCode::KeyRefused);
+    assert_eq!(wallet.expect_close().await, CloseCode::Policy);
+    assert_eq!(within("its end", asking).await.unwrap(), 409);
+    assert_eq!(backend.get(&format!("/v1/requests/{id}?wait=10")).await.json["state"], "cancelled");
+
+    let mut again = TestWallet::dial(&server.url(), 1).await;
+    let challenge = again.challenge().await;
+    again.send(&again.introduction(Some(again.prove(&challenge)))).await;
+    assert_eq!((again.expect_error().await, again.expect_close().await), (ErrorCode::KeyRefused, CloseCode::Policy));
+    let queued = json!({ "public_key": text, "message": "eA==", "queue": true });
+    assert_eq!(backend.post(&queued).await.code(), (403, "key_blocked"));
+    assert_eq!(backend.ask(&key, b"two").await.code(), (403, "key_blocked"));
+    let repeated = [("idempotency-key", "k"), ("prefer", "respond-async")];
+    assert_eq!(backend.post_with(&queued, &repeated).await.code(), (403, "key_blocked"));
+
+    let listed = admin.get("/admin/v1/blocks").await.json;
+    assert_eq!((&listed["durable"], &listed["blocks"][0]["reason"]), (&json!(true), &json!("stolen")));
+    for (body, named) in [
+        (json!({ "until_ms": 1 }), "until_ms"),
+        (json!({ "reason": "a".repeat(257) }), "reason"),
+        (json!({ "why": "x" }), "why"),
+    ] {
+        let reply = put(&mut admin, &path, &body).await;
+        assert!(reply.code() == (400, "malformed") && reply.text.contains(named), "{}", reply.text);
+    }
+    let reply = admin.get(&path).await;
+    assert_eq!((reply.code(), &reply.headers["allow"]), ((405, "method_not_allowed"), &"PUT, DELETE".parse().unwrap()));
+
+    // It outlives the server, whether or not anybody administers the next.
+    drop((admin, other));
+    let server = server.restart_with(|settings| settings.admin_listen = None).await;
+    assert_eq!(server.backend().await.ask(&key, b"three").await.code(), (403, "key_blocked"));
+    let server = server.restart_with(local).await;
+    let mut admin = server.administrator().await;
+    let unblocked = admin.call(Method::DELETE, &path).await;
+    assert_eq!((&unblocked.json["blocked"], &unblocked.json["was_blocked"]), (&json!(false), &json!(true)));
+    assert_eq!(admin.get("/admin/v1/blocks").await.json["blocks"], json!([]));
+    let mut wallet = server.wallet(1).await;
+    let mut backend = server.backend().await;
+    let (reply, _) = tokio::join!(backend.ask(&key, b"four"), wallet.sign_next());
+    assert_eq!(reply.status, 200);
+    drop(wallet);
+    server.finish(admin).await;
+}
+
+#[tokio::test]
+async fn a_block_without_a_store_ends_with_the_process_and_one_with_a_time_then() {
+    let server = TestServer::with(local).await;
+    let mut admin = server.administrator().await;
+    let key = TestWallet::dial(&server.url(), 1).await.public_key();
+    let path = format!("/admin/v1/keys/{}/block", encoded(&key.to_string()));
+    let soon = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() + 400;
+    let blocked = put(&mut admin, &path, &json!({ "until_ms": soon })).await;
+    assert_eq!((&blocked.json["blocked"], &blocked.json["durable"]), (&json!(true), &json!(false)), "{}", blocked.text);
+    let mut backend = server.backend().await;
+    within("the block's end", async { while backend.ask(&key, b"x").await.code() != (404, "signer_not_connected") {} })
+        .await;
+    assert_eq!(admin.get("/admin/v1/blocks").await.json["blocks"], json!([]));
+    server.finish(admin).await;
+}
+
+async fn put(admin: &mut Backend, path: &str, body: &Value) -> Reply {
+    admin.call_with(Method::PUT, path, body).await
+}
+
+/// Two servers with one database: a block holds on both, also on one that starts later.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: make postgres-tests"]
+async fn a_block_holds_on_all_servers_with_the_database() {
+    let cluster = Cluster::start(&["fsync=off"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("--database-url={}", cluster.url("postgres"));
+    let socket = |n: u32| folder.path().join(format!("{n}.sock"));
+    let start = async |n: u32| {
+        let listen = format!("--admin-listen={}", socket(n).display());
+        ServerProcess::start(&[&database, &listen, "--log=error"]).await
+    };
+    let (one, two) = (start(1).await, start(2).await);
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", two.address), 1).await;
+    let (key, text) = (wallet.public_key(), wallet.public_key().to_string());
+    let mut backend = Backend::connect(one.address).await;
+    let id = within("the wallet, found from the other server", async {
+        loop {
+            let body = json!({ "public_key": text, "message": "eA==" });
+            let reply = backend.post_with(&body, &[("prefer", "respond-async")]).await;
+            if reply.status == 202 {
+                return reply.json["request_id"].as_str().unwrap().to_owned();
+            }
+        }
+    })
+    .await;
+    let request = wallet.expect_request().await;
+    // Who it is that ends it, is told to its owner.
+    let (status, said, error) = admin(&socket(2), &["cancel", &id]).await;
+    assert!(status == 0 && said.contains("state: cancelled"), "{said}{error}");
+    assert_eq!(wallet.expect_cancel().await.request_id, request.request_id);
+
+    let (status, said, error) = admin(&socket(1), &["block", &text]).await;
+    assert!(status == 0 && said.contains("durable: true"), "{said}{error}");
+    assert_eq!(wallet.expect_error().await, ErrorCode::KeyRefused);
+    for server in [&one, &two] {
+        let mut backend = Backend::connect(server.address).await;
+        assert_eq!(backend.ask(&key, b"x").await.code(), (403, "key_blocked"));
+    }
+    two.kill().await;
+    let three = start(3).await;
+    assert_eq!(Backend::connect(three.address).await.ask(&key, b"x").await.code(), (403, "key_blocked"));
+    assert_eq!(admin(&socket(3), &["unblock", &text]).await.0, 0);
+    let mut backend = Backend::connect(one.address).await;
+    within("the block's end", async { while backend.ask(&key, b"x").await.code().0 == 403 {} }).await;
+    one.kill().await;
+    three.kill().await;
 }

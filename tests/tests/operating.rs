@@ -95,6 +95,7 @@ fn no_command_is_left_out() {
         "node-a",
         "admin status",
         "admin cancel",
+        "admin block ",
         "token --admin",
         "countersign health",
     ];
@@ -464,6 +465,13 @@ async fn administrators_look_at_a_server() {
     let end = here(&documented("admin cancel"), &places).replace("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", &key);
     let said = String::from_utf8(run(&end).await.stdout).unwrap();
     assert_eq!(said, "cancelled: 0\ndisconnected: 1\n");
+    let block =
+        here(&documented("admin block "), &places).replace("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", &key);
+    let said = String::from_utf8(run(&block).await.stdout).unwrap();
+    assert!(
+        said.contains("blocked: true\n") && said.contains("stolen laptop") && said.contains("was_blocked: true\n"),
+        "{said}"
+    );
     let said = String::from_utf8(run(&documented("token --admin")).await.stdout).unwrap();
     assert!(said.contains("[[admin_token]]\nname = \"Ann\"\n"), "{said}");
     server.kill().await;

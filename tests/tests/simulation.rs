@@ -95,3 +95,8 @@ fn a_node_that_tells_its_own_end_is_found_out() {
 fn letters_that_come_twice_under_other_numbers_are_found_out() {
     assert_found(Fault::HubRenumbersLetters, "something is left of requests that are over");
 }
+
+#[test]
+fn a_server_that_overlooks_what_is_blocked_is_found() {
+    assert_found(Fault::BlocksAreKeptQuiet, "a blocked key is held");
+}

@@ -89,6 +89,9 @@ export class SignerNotConnectedError extends CountersignError {}
 /** The request was withdrawn. */
 export class CancelledError extends CountersignError {}
 
+/** An operator of the server has blocked the key: nothing is asked of it. */
+export class KeyBlockedError extends CountersignError {}
+
 /** The request is open, so that it has no receipt. */
 export class NotEndedError extends CountersignError {}
 
@@ -144,6 +147,7 @@ type Class = new (failure: Failure) => CountersignError;
 const BY_CODE = new Map<string, Class>([
   ['unauthorized', UnauthorizedError],
   ['host_not_allowed', UnauthorizedError],
+  ['key_blocked', KeyBlockedError],
   ['key_not_allowed', UnauthorizedError],
   ['read_only', UnauthorizedError],
   ['rejected', RejectedError],

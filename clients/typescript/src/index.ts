@@ -11,6 +11,7 @@ export {
   type Failure,
   IdempotencyKeyReusedError,
   InvalidRequestError,
+  KeyBlockedError,
   NetworkError,
   NoStoreError,
   NotEndedError,

@@ -10,6 +10,7 @@ pub(crate) use error::AdminError;
 use clap::{Args, Subcommand};
 use client::{Client, encoded, path};
 use countersign_server::{
+    Timestamp,
     http::{AdminAddress, Settings},
     protocol::{PublicKeyBytes, RequestId},
 };
@@ -19,8 +20,9 @@ use std::{
     env, fs,
     io::{self, Write as _},
     path::PathBuf,
+    time::Duration,
 };
-use table::{CONNECTIONS, Columns, REQUESTS, print_members};
+use table::{BLOCKS, CONNECTIONS, Columns, REQUESTS, print_members};
 use target::Target;
 
 /// By which a token is given that is in no file.
@@ -84,6 +86,26 @@ enum Wish {
         #[arg(value_parser = PublicKeyBytes::from_any_text)]
         key: PublicKeyBytes,
     },
+    /// Blocks a key: ends what is open for it, closes its connections, and refuses both from now on
+    Block {
+        /// The public key, however it is written
+        #[arg(value_parser = PublicKeyBytes::from_any_text)]
+        key: PublicKeyBytes,
+        /// Why, for other operators
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// For how long, as in 30min or 7days [default: until it is unblocked]
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        r#for: Option<Duration>,
+    },
+    /// Ends that
+    Unblock {
+        /// The public key, however it is written
+        #[arg(value_parser = PublicKeyBytes::from_any_text)]
+        key: PublicKeyBytes,
+    },
+    /// The keys that are blocked
+    Blocks,
 }
 
 impl AdminCommand {
@@ -138,6 +160,13 @@ impl AdminCommand {
                 let path = format!("keys/{}/disconnect", encoded(&key.to_string()));
                 self.act(client, Method::POST, &path, None).await
             }
+            Wish::Block { key, reason, r#for } => {
+                let until = r#for.map(|time| Timestamp::of_the_system().after(time).as_millis());
+                let terms = json!({ "reason": reason, "until_ms": until });
+                self.act(client, Method::PUT, &block_of(*key), Some(terms)).await
+            }
+            Wish::Unblock { key } => self.act(client, Method::DELETE, &block_of(*key), None).await,
+            Wish::Blocks => self.list(client, "blocks", &[], &BLOCKS).await,
         }
     }
 
@@ -161,8 +190,10 @@ impl AdminCommand {
     ) -> Result<(), AdminError> {
         let mut cursor = None;
         loop {
+            // There are few enough blocks for one.
             let of_page = [("limit", Some(PAGE.to_owned())), ("cursor", cursor.clone())];
-            let answer = client.call(Method::GET, &path(name, [filter, &of_page].concat()), None).await?;
+            let of_page = if name == "blocks" { &[][..] } else { &of_page };
+            let answer = client.call(Method::GET, &path(name, [filter, of_page].concat()), None).await?;
             let rows = answer.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             let mut output = io::stdout().lock();
             if self.json {
@@ -177,6 +208,10 @@ impl AdminCommand {
             cursor = next;
         }
     }
+}
+
+fn block_of(key: PublicKeyBytes) -> String {
+    format!("keys/{}/block", encoded(&key.to_string()))
 }
 
 fn text(key: Option<PublicKeyBytes>) -> Option<String> {

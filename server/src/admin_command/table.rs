@@ -49,6 +49,13 @@ pub(super) const REQUESTS: Columns = Columns(&[
     column("ASKED", "/connections", Kind::Count),
 ]);
 
+pub(super) const BLOCKS: Columns = Columns(&[
+    column("KEY", "/public_key", Kind::Plain),
+    column("SINCE", "/since_ms", Kind::Time),
+    column("UNTIL", "/until_ms", Kind::Time),
+    column("REASON", "/reason", Kind::Plain),
+]);
+
 impl Columns {
     /// Prints rows, below the heads if these are the first.
     pub(super) fn print(&self, output: &mut impl Write, rows: &[Value], with_heads: bool) -> io::Result<()> {

@@ -224,6 +224,7 @@ impl<'a> Conversation<'a> {
                 let error = ErrorFrame { code: ErrorCode::ProofRequired, message, request_id: None };
                 self.close(Close { frame: ServerFrame::Error(error), code: close_code::POLICY })
             }
+            Err(Refused::Blocked) => self.close(Close::blocked()),
             Err(Refused::TooMany | Refused::NotAStranger) => self.close(self.session.handle_too_many_connections()),
         }
     }

@@ -103,6 +103,7 @@ impl<T, W> Dispatcher<T, W> {
                 concerned.append(&mut self.go_on_with(record, now));
             }
         }
+        self.end_blocked(now);
         self.handle_timeout(now);
         self.deliver_to_all(concerned, now);
     }

@@ -8,6 +8,7 @@
 mod accepting;
 mod account;
 mod answers;
+mod blocked;
 mod cluster;
 mod delivery;
 mod effect;
@@ -89,6 +90,8 @@ pub(crate) struct Dispatcher<T, W> {
     /// Requests whose end could not be written, with their keys: open on disk, and nobody here knows what will become of them. No more
     /// than were open when the disk failed, since none is taken until it works again.
     abandoned: HashMap<RequestId, Abandoned>,
+    /// Keys of which nothing may be asked.
+    blocked: HashSet<PublicKeyBytes>,
     draining: bool,
     effects: VecDeque<Effect<W>>,
     /// What has happened, for those who only look on.
@@ -106,6 +109,7 @@ impl<T, W> Dispatcher<T, W> {
             account: Account::default(),
             recently_ended: RecentlyEnded::default(),
             abandoned: HashMap::new(),
+            blocked: HashSet::new(),
             draining: false,
             effects: VecDeque::new(),
             steps: Steps::default(),
@@ -164,6 +168,7 @@ impl<T, W> Dispatcher<T, W> {
         }
         // A database that was put back to an earlier time does not know what was accepted since. Of what is decided the store will say so.
         self.let_go_of_all_but(&is_there);
+        self.end_blocked(now);
         // Before anything that was said meanwhile is heard: whoever showed it has been told that it is over.
         self.handle_timeout(now);
         self.deliver_to_all(concerned, now);
@@ -310,6 +315,9 @@ impl<T, W> Dispatcher<T, W> {
         superseded: impl Fn() -> Close,
         now: Timestamp,
     ) -> Result<(), Refused> {
+        if self.is_blocked(&key) {
+            return Err(Refused::Blocked);
+        }
         let displaced = self.registry.introduce(id, key, device, proven, self.capacity.max_connections_per_key)?;
         // What its wallet is told now holds for as long as it is there.
         self.registry.set_max_inflight(id, self.max_inflight_of(id));

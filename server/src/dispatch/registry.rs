@@ -85,6 +85,8 @@ pub(crate) enum Refused {
     TooMany,
     /// The key is held by a connection that has proven it, and this one has not.
     Unproven,
+    /// The key is blocked.
+    Blocked,
     /// The connection is not known, or has a key.
     NotAStranger,
 }

@@ -27,6 +27,7 @@ impl<T, W> Dispatcher<T, W> {
     ) -> Result<(), SigningError> {
         let bytes = requests.iter().map(|(record, _)| record.message.len()).sum();
         if let Some((first, _)) = requests.first() {
+            self.check_blocked(first)?;
             self.check_room(first, requests.len(), bytes)?;
             self.check_signer(first, requests.len())?;
         }
@@ -58,7 +59,8 @@ impl<T, W> Dispatcher<T, W> {
             return Err(SigningError::Overloaded);
         }
         self.check_room(first, records.len(), records.iter().map(|record| record.message.len()).sum())?;
-        let refusal = if queue { None } else { self.check_signer(first, records.len()).err() };
+        let signer = || if queue { Ok(()) } else { self.check_signer(first, records.len()) };
+        let refusal = self.check_blocked(first).and_then(|()| signer()).err();
         let accepting = match refusal {
             None => Accepting { records, refusal: None },
             // A repeated call is answered although no wallet is connected by now: only the store can tell one.
@@ -131,6 +133,7 @@ impl<T, W> Dispatcher<T, W> {
             if let Some(end) = end {
                 self.decide(*id, end, EndedBy::Time, now);
             }
+            self.end_if_blocked(*id, now);
         }
         let is_open = |id: &RequestId| self.open_requests.get(*id).is_some_and(|open| !open.is_decided());
         let ids: SmallVec<[_; 1]> = ids.into_iter().filter(is_open).collect();
@@ -157,6 +160,10 @@ impl<T, W> Dispatcher<T, W> {
         self.capacity = capacity;
         // Where there is more room now, somebody may have waited for it.
         self.deliver_to_all(self.registry.all_holding(), now);
+    }
+
+    fn check_blocked(&self, first: &Record) -> Result<(), SigningError> {
+        if self.is_blocked(&first.public_key) { Err(SigningError::KeyBlocked) } else { Ok(()) }
     }
 
     fn check_room(&self, first: &Record, requests: usize, bytes: usize) -> Result<(), SigningError> {

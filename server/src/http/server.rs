@@ -149,6 +149,8 @@ pub async fn serve_reloading(
     let (alive, mut all_gone) = mpsc::channel(1);
     let notifier = config.notifier.clone();
     let app = Arc::new(App::new(service.clone(), &config));
+    // Before anybody may ask, or come.
+    app.blocks.look().await;
     let mut background = start(&app);
     if let Some(reloader) = reloader {
         reloader.serve(&app);

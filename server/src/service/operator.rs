@@ -3,9 +3,11 @@
 use super::SigningService;
 #[cfg(feature = "http")]
 use super::listing::RequestFilter;
+use crate::session::Close;
 #[cfg(feature = "http")]
 use crate::{SigningError, requester::RequesterId, steps::EndedBy};
 use countersign_protocol::{PublicKeyBytes, RequestId};
+use std::collections::HashSet;
 #[cfg(feature = "http")]
 use tokio::task::yield_now;
 
@@ -44,6 +46,29 @@ impl SigningService {
     pub(crate) fn end_all_of(&self, requester: RequesterId) -> usize {
         let filter = RequestFilter { requester: Some(requester), ..RequestFilter::default() };
         self.open_of(&filter).chunks(AT_ONCE).map(|some| self.end_by_operator(some)).sum()
+    }
+
+    /// How many connections of this server hold a key.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn holders_here(&self, key: &PublicKeyBytes) -> usize {
+        self.state().dispatcher.holders_here(key).len()
+    }
+
+    /// Has these keys blocked from now on, and no others; how many connections were closed for it. Their wallets are told before that what
+    /// is open has ended; where the end has yet to be written, being refused for good is what tells them.
+    pub(crate) fn set_blocked(&self, blocked: HashSet<PublicKeyBytes>) -> usize {
+        let now = self.now();
+        let mut state = self.state();
+        let holders = blocked.iter().flat_map(|key| state.dispatcher.holders_here(key));
+        let mut connections: Vec<_> = holders.collect();
+        connections.sort_unstable();
+        state.dispatcher.set_blocked(blocked, now);
+        for id in &connections {
+            self.depart(&mut state, *id);
+            state.dispatcher.close(*id, Close::blocked(), now);
+        }
+        self.carry_out(state, now);
+        connections.len()
     }
 
     /// Ends all requests that are open here and that the filter takes; how many there were.

@@ -28,6 +28,11 @@ impl Close {
         Self { frame: ServerFrame::Error(ErrorFrame { code, message: message.into(), request_id: None }), code: close }
     }
 
+    /// For whoever holds a key that an operator has blocked: coming back would be in vain.
+    pub(crate) fn blocked() -> Self {
+        Self::error(ErrorCode::KeyRefused, "this key is blocked here", close_code::POLICY)
+    }
+
     pub(crate) fn goodbye(reason: GoodbyeReason, reconnect_after: Duration, code: u16) -> Self {
         let reconnect_after_ms = u64::try_from(reconnect_after.as_millis()).unwrap_or(u64::MAX);
         Self { frame: ServerFrame::Goodbye(Goodbye { reason, reconnect_after_ms }), code }

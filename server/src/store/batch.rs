@@ -1,5 +1,7 @@
 //! What is done next: everything that has queued up, to share one commit.
 
+#[cfg(feature = "http")]
+use super::blocks::{Block, BlockChange};
 use super::{Completion, Event, Write, Written, usage};
 use crate::{record::Record, storage::Recovered, time::Timestamp};
 use countersign_protocol::RequestId;
@@ -41,6 +43,9 @@ pub(super) enum Question {
     /// Notes that this key is in use, and asks for those of other servers that have been within this time.
     Keys([u8; 32], Duration, Completion<Vec<[u8; 32]>>),
     OnRecovery(Recovered),
+    /// Changes which keys are blocked, if it is to be, and asks for all that are.
+    #[cfg(feature = "http")]
+    Blocks(Option<BlockChange>, Timestamp, Completion<Vec<Block>>),
     /// How much there is.
     Usage(usage::Told),
     /// Takes over some open requests that nobody owns.

@@ -1,10 +1,10 @@
 //! A store and the server's key beside it, as the reference server uses them.
 
+#[cfg(feature = "http")]
+use super::{Block, BlockChange, HubState, Usage, batch::Question};
 #[cfg(feature = "postgres")]
 use super::{ConnectError, PostgresConfig};
 use super::{Event, OpenError, ServerKey, Store, StoreConfig, receipt, usage::LastUsage};
-#[cfg(feature = "http")]
-use super::{HubState, Usage, batch::Question};
 use crate::{
     random,
     record::Record,
@@ -210,6 +210,18 @@ impl DurableStore {
             let _ = timeout(USAGE_TIMEOUT, told).await;
         }
         self.0.usage.usage()
+    }
+
+    /// Changes which keys are blocked, if it is to be; all that are then.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nobody knows whether it was changed.
+    #[cfg(feature = "http")]
+    pub(crate) async fn blocks(&self, change: Option<BlockChange>, now: Timestamp) -> Result<Vec<Block>, StoreError> {
+        let (tell, told) = oneshot::channel();
+        // Fails only where nobody waits for it any more.
+        self.0.store.ask(Question::Blocks(change, now, Completion::new(move |blocks| drop(tell.send(blocks)))));
+        told.await.unwrap_or(Err(StoreError::Failed))
     }
 
     /// The most that may be in it, in bytes.

@@ -5,6 +5,8 @@
 
 mod backup;
 mod batch;
+#[cfg(feature = "http")]
+mod blocks;
 mod columns;
 mod database;
 mod durable;
@@ -43,6 +45,8 @@ use crate::{
 
 pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
 pub use backup::{BackedUp, BackupError, Verified, backup, verify_backup};
+#[cfg(feature = "http")]
+pub(crate) use blocks::{Block, BlockChange, MOST_BLOCKS};
 pub use durable::DurableStore;
 #[cfg(feature = "http")]
 pub(crate) use files::sync_directory;

@@ -1,5 +1,7 @@
 //! The thread that owns the database.
 
+#[cfg(feature = "http")]
+use super::blocks::blocks;
 use super::{
     Completion, StoreError, Write,
     batch::{Batch, Command, Job, Question, Wake},
@@ -172,6 +174,10 @@ impl Worker {
             // The key stands in a file beside the database, which is one server's.
             Question::Keys(_, _, then) => then.complete(Ok(Vec::new())),
             Question::OnRecovery(then) => self.on_recovery = Some(then),
+            #[cfg(feature = "http")]
+            Question::Blocks(change, now, then) => {
+                then.complete(self.ask(|database| blocks(&database.connection, change.as_ref(), now)));
+            }
             Question::Usage(then) => {
                 let open = self.open;
                 then.complete(self.ask(|database| {

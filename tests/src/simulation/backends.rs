@@ -165,6 +165,9 @@ impl Backends {
             if error == SigningError::TooManyInflight {
                 ground.see(Seen::TooManyInflight);
             }
+            if error == SigningError::KeyBlocked {
+                ground.see(Seen::RefusedAsBlocked);
+            }
             ground.note(("refused", number, error.code()), || format!("backend {number}: is refused: {error}"));
             retry(ground, call, number);
         }

@@ -72,6 +72,8 @@ pub enum Seen {
     EndedElsewhere,
     EndedByOperator,
     DisconnectedByOperator,
+    Blocked,
+    RefusedAsBlocked,
     EndOverruled,
     Paused,
     LettersDoubled,
@@ -96,7 +98,7 @@ pub enum Seen {
     LookedUpInVain,
 }
 
-const ALL: [Seen; 88] = [
+const ALL: [Seen; 90] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -163,6 +165,8 @@ const ALL: [Seen; 88] = [
     Seen::EndedElsewhere,
     Seen::EndedByOperator,
     Seen::DisconnectedByOperator,
+    Seen::Blocked,
+    Seen::RefusedAsBlocked,
     Seen::EndOverruled,
     Seen::Paused,
     Seen::LettersDoubled,

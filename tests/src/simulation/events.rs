@@ -54,6 +54,10 @@ pub(super) enum Act {
     EndOne,
     EndAllOf(usize),
     Disconnect(usize),
+    /// Blocks a key, for so long.
+    Block(usize, Millis),
+    /// Ends that.
+    Unblock(usize),
 }
 
 /// What a human does about a request.
@@ -130,8 +134,10 @@ pub(super) enum Event {
     DiskRecovers,
     /// Somebody else ends a request in the store.
     EndedElsewhere,
-    /// An operator ends what is open, or what is open for a key, or closes the key's connections.
+    /// An operator ends what is open, or what is open for a key, closes the key's connections, or blocks it.
     Operator(Act),
+    /// A server looks which keys are blocked.
+    LooksAtBlocks(ServerLife),
     /// Somebody sets the clock of the server's machine, by so many milliseconds.
     ClockSet(i64),
 

@@ -10,6 +10,7 @@ use super::{
 };
 use countersign_server::{Timestamp, simulation::Simulated};
 use std::{
+    collections::BTreeSet,
     fmt,
     hash::Hash,
     sync::{
@@ -57,6 +58,8 @@ pub enum Fault {
     HubRenumbersLetters,
     /// A node takes an end for written that it has not written.
     NodeAsksNobody,
+    /// A server is told nothing of which keys are blocked.
+    BlocksAreKeptQuiet,
 }
 
 /// How a run is made.
@@ -82,6 +85,8 @@ pub(super) struct Ground {
     pub(super) checker: Checker,
     pub(super) disk: Arc<Mutex<Disk>>,
     pub(super) database: Database,
+    /// The keys that are blocked, as whatever keeps them has it.
+    pub(super) blocked: BTreeSet<usize>,
     pub(super) fault: Option<Fault>,
     /// When the latest life of a server began.
     pub(super) server_began: Millis,
@@ -102,6 +107,7 @@ impl Ground {
             checker: Checker::default(),
             disk: Arc::default(),
             database: Database::default(),
+            blocked: BTreeSet::new(),
             fault: options.fault,
             server_began: START,
             healed: false,

@@ -1,12 +1,23 @@
-//! An operator who ends what is open and closes connections, whenever they like.
+//! An operator who ends what is open, closes connections and blocks keys, whenever they like.
 
-use super::{coverage::Seen, events::Act, ground::Ground, plan::KEYS, servers::Servers, storage::disk};
+use super::{
+    coverage::Seen,
+    events::{Act, Event},
+    ground::Ground,
+    plan::KEYS,
+    servers::Servers,
+    storage::disk,
+};
 use countersign_protocol::RequestId;
 use countersign_server::{SigningService, cluster::NodeId};
 use std::sync::Arc;
 
 /// Acts at one of the servers that are running.
 pub(super) fn act(ground: &mut Ground, servers: &mut Servers<'_>, act: Act) {
+    if let Act::Unblock(key) = act {
+        ground.blocked.remove(&key);
+        servers.will_look_at_blocks(ground);
+    }
     let Some(at) = servers.awake(ground) else { return };
     let Some(server) = servers.running(at) else { return };
     let service = server.service;
@@ -22,6 +33,18 @@ pub(super) fn act(ground: &mut Ground, servers: &mut Servers<'_>, act: Act) {
                 ground.see(Seen::DisconnectedByOperator);
                 ground.note(("disconnected", key, at), || format!("operator: closes key {key}'s connections at {at}"));
             }
+        }
+        Act::Block(key, for_ms) => {
+            ground.see(Seen::Blocked);
+            ground.blocked.insert(key);
+            ground.note(("blocked", key, at), || format!("operator: blocks key {key} at {at} for {for_ms} ms"));
+            server.look_at_blocks(ground);
+            servers.will_look_at_blocks(ground);
+            ground.after(for_ms, Event::Operator(Act::Unblock(key)));
+        }
+        Act::Unblock(key) => {
+            ground.note(("unblocked", key, at), || format!("operator: unblocks key {key} at {at}"));
+            server.look_at_blocks(ground);
         }
     }
 }

@@ -130,7 +130,8 @@ impl Plan {
         }
         for _ in 0..ground.pick(&[0, 0, 0, 1, 2, 4]) {
             let key = ground.pick(&self.keys());
-            let act = ground.pick(&[Act::EndOne, Act::EndAllOf(key), Act::Disconnect(key)]);
+            let block = Act::Block(key, ground.between(500, 40_000));
+            let act = ground.pick(&[Act::EndOne, Act::EndAllOf(key), Act::Disconnect(key), block]);
             let at = ground.between(1_000, HEALED_AFTER);
             ground.after(at, Event::Operator(act));
         }

@@ -8,6 +8,7 @@ use super::{
     invariants::NEWS,
     keeper::Keeper,
     network::{Network, Wire},
+    plan::KEYS,
     storage::disk,
 };
 use countersign_protocol::{
@@ -19,7 +20,7 @@ use countersign_server::{
     simulation::{Client, Conversation, Inbox, NewConnection, Todo, turned_away},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -49,6 +50,8 @@ pub(super) struct Server<'a> {
     most_mail: usize,
     talks: BTreeMap<LinkId, Talk<'a>>,
     timer: Option<Millis>,
+    /// The keys that are blocked, as it has last looked.
+    blocked: BTreeSet<usize>,
 }
 
 impl<'a> Server<'a> {
@@ -69,6 +72,7 @@ impl<'a> Server<'a> {
             most_mail: 2 * max_inflight + 16,
             talks: BTreeMap::new(),
             timer: None,
+            blocked: BTreeSet::new(),
         }
     }
 
@@ -157,6 +161,30 @@ impl<'a> Server<'a> {
         }
     }
 
+    /// Looks which keys are blocked.
+    pub(super) fn look_at_blocks(&mut self, ground: &mut Ground) {
+        if self.blocked == ground.blocked {
+            return;
+        }
+        self.blocked.clone_from(&ground.blocked);
+        ground.note(("blocks", self.life.server, &self.blocked), || {
+            format!("server {}: has {:?} blocked", self.life.server, self.blocked)
+        });
+        if ground.fault != Some(Fault::BlocksAreKeptQuiet) {
+            let keys = self.blocked.iter().map(|key| KEYS[*key].1.to_bytes().into());
+            self.service.simulate_set_blocked(keys.collect());
+        }
+    }
+
+    /// Nobody holds a key that is blocked.
+    fn check_blocks(&self, ground: &mut Ground) {
+        for key in &self.blocked {
+            if self.service.simulate_holders(&KEYS[*key].1.to_bytes()) > 0 {
+                ground.checker.report("a blocked key is held", || format!("key {key} at server {}", self.life.server));
+            }
+        }
+    }
+
     /// Until when it may not know what others know, where there may be others.
     fn lags_until(&self, ground: &Ground) -> Option<Millis> {
         match self.keeper {
@@ -199,6 +227,7 @@ impl<'a> Server<'a> {
                 ground.checker.report("a mailbox held more than it may", || format!("{mails} on connection {link}"));
             }
         }
+        self.check_blocks(ground);
         self.note_lag(ground);
         self.callers.poll(ground, self.life.life);
         let Self { service, keeper, callers, .. } = self;

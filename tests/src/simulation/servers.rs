@@ -28,6 +28,9 @@ use std::{
 /// A run with more lives than this goes round in circles.
 const MOST_LIVES: usize = 256;
 
+/// How long a server may go without looking which keys are blocked.
+const LONGEST_BETWEEN_LOOKS: Millis = 3_000;
+
 /// How long after a pause the service has what lies in its sockets read, before it says that something is overdue.
 pub(super) const READ_GRACE: Millis = 500;
 
@@ -180,6 +183,7 @@ impl<'a> Servers<'a> {
         });
         let service = place.get_or_init(|| new.service(self.config.clone(), ground));
         let mut server = Server::new(ground, service, keeper, life, self.max_inflight);
+        server.look_at_blocks(ground);
         server.service_timer(ground);
         self.machines[id] = Machine { server: Some(server), paused_until: 0 };
         self.touched.insert(id);
@@ -364,6 +368,15 @@ impl<'a> Servers<'a> {
             ground.note("limits", || format!("server {id}: {lower:?}"));
             ground.see(if lower.is_some() { Seen::LimitsLowered } else { Seen::LimitsRaised });
             server.service.reconfigure(config);
+        }
+    }
+
+    /// Each looks after a while which keys are blocked.
+    pub(super) fn will_look_at_blocks(&self, ground: &mut Ground) {
+        let lives: Vec<_> = self.all().map(|server| server.life).collect();
+        for life in lives {
+            let wait = ground.between(0, LONGEST_BETWEEN_LOOKS);
+            ground.after(wait, Event::LooksAtBlocks(life));
         }
     }
 

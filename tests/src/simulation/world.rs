@@ -131,6 +131,11 @@ impl<'a> World<'a> {
             Event::DiskRecovers => servers.recover_disk(ground),
             Event::EndedElsewhere => end_elsewhere(ground),
             Event::Operator(act) => operator::act(ground, servers, act),
+            Event::LooksAtBlocks(life) => {
+                if let Some(server) = servers.life(life) {
+                    server.look_at_blocks(ground);
+                }
+            }
             Event::ClockSet(by_ms) => servers.set_clock(ground, by_ms),
             Event::LimitsSet(id, lower) => servers.set_limits(ground, id, lower),
             Event::ServiceTimer(_)

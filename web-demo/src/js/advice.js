@@ -15,6 +15,7 @@ const ADVICE = {
   rate_limited: 'Wait a little and ask again.',
   invalid_signature: 'The wallet sent a wrong signature, so none was passed on. Check that wallet.',
   message_mismatch: 'The wallet signed something else, so nothing was passed on. Check that wallet.',
+  key_blocked: 'An operator of this server has blocked the key. Nothing is asked of it until that is taken back.',
   host_not_allowed: 'Open this page as localhost, or configure a bearer token on the server.',
   requester_limit: 'Wait until some of your open requests have ended, or cancel some.',
   too_many_inflight: 'Wait until the wallet has decided on what it was asked before.',

@@ -88,6 +88,10 @@ class CancelledError(CountersignError):
     """The request was withdrawn."""
 
 
+class KeyBlockedError(CountersignError):
+    """An operator of the server has blocked the key: nothing is asked of it."""
+
+
 class NotEndedError(CountersignError):
     """The request is open, so that it has no receipt."""
 
@@ -145,6 +149,7 @@ class UnknownKeyError(VerificationError):
 _BY_CODE: dict[str, type[CountersignError]] = {
     "unauthorized": UnauthorizedError,
     "host_not_allowed": UnauthorizedError,
+    "key_blocked": KeyBlockedError,
     "key_not_allowed": UnauthorizedError,
     "read_only": UnauthorizedError,
     "rejected": RejectedError,

@@ -10,6 +10,8 @@ pub(super) enum Action {
     Cancel,
     CancelAll,
     Disconnect,
+    Block,
+    Unblock,
 }
 
 impl Action {
@@ -18,6 +20,8 @@ impl Action {
             Self::Cancel => "cancel",
             Self::CancelAll => "cancel_all",
             Self::Disconnect => "disconnect",
+            Self::Block => "block",
+            Self::Unblock => "unblock",
         }
     }
 }

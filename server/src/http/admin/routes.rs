@@ -1,6 +1,7 @@
 //! Which call is for what.
 
 use super::{
+    blocks::{Terms, block, blocks, unblock},
     cancel::{Whose, cancel, cancel_all},
     connections::connections,
     keys::disconnect,
@@ -70,9 +71,13 @@ async fn answer(
             Parameters::parse(query)?.end()?;
             Ok(status(admin).await)
         }
+        (["blocks"], &Method::GET | &Method::HEAD) => {
+            Parameters::parse(query)?.end()?;
+            Ok(blocks(admin).await)
+        }
         (["connections"], &Method::GET | &Method::HEAD) => connections(admin, query),
         (["requests"], &Method::GET | &Method::HEAD) => requests(admin, query),
-        (["status" | "connections" | "requests"], _) => Err(other_method(READING)),
+        (["status" | "blocks" | "connections" | "requests"], _) => Err(other_method(READING)),
         _ => {
             Parameters::parse(query)?.end()?;
             let path = segments.into_iter().map(str::to_owned).collect();
@@ -108,6 +113,12 @@ async fn act(
         (["requests", _], _) => Err(other_method("DELETE")),
         (["keys", key, "disconnect"], &Method::POST) => disconnect(admin, who, public_key(&decoded(key)?)?),
         (["keys", _, "disconnect"], _) => Err(other_method("POST")),
+        (["keys", key, "block"], &Method::PUT) => {
+            let key = public_key(&decoded(key)?)?;
+            block(admin, who, key, read::<Terms>(&head, body).await?).await
+        }
+        (["keys", key, "block"], &Method::DELETE) => unblock(admin, who, public_key(&decoded(key)?)?).await,
+        (["keys", _, "block"], _) => Err(other_method("PUT, DELETE")),
         _ => Err(not_found()),
     }
 }

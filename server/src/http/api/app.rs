@@ -1,7 +1,8 @@
 //! What all handlers share.
 
 use super::{
-    auth::Requester, live::Live, problem::Problem, refusal_log::RefusalLog, reloads::Reloads, requesters::Requesters,
+    auth::Requester, blocks::Blocks, live::Live, problem::Problem, refusal_log::RefusalLog, reloads::Reloads,
+    requesters::Requesters,
 };
 use crate::{
     Record, SigningError, SigningService,
@@ -25,6 +26,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) webhook_retries: Vec<Duration>,
     pub(in crate::http) log: Option<LogWriter>,
     pub(in crate::http) audit: Option<AuditLog>,
+    pub(in crate::http) blocks: Blocks,
     /// Whether the server has begun to stop.
     pub(in crate::http) draining: watch::Sender<bool>,
 }
@@ -32,6 +34,7 @@ pub(in crate::http) struct App {
 impl App {
     pub(in crate::http) fn new(service: SigningService, config: &HttpConfig) -> Self {
         Self {
+            blocks: Blocks::new(service.clone(), config.store.clone()),
             store: config.store.clone(),
             webhook_retries: config.webhook_retries.clone(),
             log: config.log.clone(),

@@ -2,6 +2,7 @@
 
 mod app;
 mod auth;
+mod blocks;
 mod body;
 mod call;
 mod call_context;

@@ -126,6 +126,7 @@ impl From<SigningError> for Problem {
             SigningError::Rejected { .. } => (StatusCode::FORBIDDEN, None),
             SigningError::SignerNotConnected | SigningError::UnknownRequest => (StatusCode::NOT_FOUND, None),
             SigningError::Cancelled => (StatusCode::CONFLICT, None),
+            SigningError::KeyBlocked => (StatusCode::FORBIDDEN, None),
             SigningError::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, None),
             SigningError::TooManyInflight | SigningError::RequesterLimit => {
                 (StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(1)))
@@ -173,6 +174,7 @@ impl From<SigningError> for Members {
             | SigningError::NoStore
             | SigningError::StorageUnavailable
             | SigningError::IdempotencyKeyReused
+            | SigningError::KeyBlocked
             | SigningError::UnknownRequest => Self::default(),
         }
     }

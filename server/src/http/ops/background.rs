@@ -1,4 +1,4 @@
-//! What a server does beside answering: deadlines, retention, webhooks, the certificate's end.
+//! What a server does beside answering: deadlines, retention, webhooks, the certificate's end, blocked keys.
 
 use super::certificate;
 use crate::http::{api::App, webhook};
@@ -11,6 +11,8 @@ pub(in crate::http) fn start(app: &Arc<App>) -> JoinSet<()> {
     let service = app.service.clone();
     tasks.spawn(async move { service.maintain().await });
     tasks.spawn(certificate::watch(Arc::clone(app)));
+    let blocks = Arc::clone(app);
+    tasks.spawn(async move { blocks.blocks.keep().await });
     if app.store.is_some() {
         tasks.spawn(webhook::deliver(Arc::clone(app)));
     }

@@ -1,6 +1,8 @@
 //! Requests kept in PostgreSQL, which several servers may share: each request has one owner among them, who alone writes how it ends. What is
 //! promised to each is what SQLite does on a disk of one's own.
 
+#[cfg(feature = "http")]
+mod blocks;
 mod changes;
 mod config;
 mod connector;

@@ -15,8 +15,11 @@ struct Step {
     oldest: i64,
 }
 
-const STEPS: [Step; 2] =
-    [Step { script: include_str!("v1.sql"), oldest: 1 }, Step { script: include_str!("v2.sql"), oldest: 1 }];
+const STEPS: [Step; 3] = [
+    Step { script: include_str!("v1.sql"), oldest: 1 },
+    Step { script: include_str!("v2.sql"), oldest: 1 },
+    Step { script: include_str!("v3.sql"), oldest: 1 },
+];
 
 /// The version this program reads and writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;

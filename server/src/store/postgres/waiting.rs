@@ -71,6 +71,8 @@ impl Waiting {
                 Question::Read(_, then) => then.complete(Err(StoreError::Failed)),
                 Question::DueEvents(_, _, _, then) => then.complete(Err(StoreError::Failed)),
                 Question::Forget(_, then) => then.complete(Err(StoreError::Failed)),
+                #[cfg(feature = "http")]
+                Question::Blocks(_, _, then) => then.complete(Err(StoreError::Failed)),
                 Question::Usage(then) => then.complete(Err(StoreError::Failed)),
                 Question::Keys(_, _, then) => then.complete(Err(StoreError::Failed)),
                 Question::TakeOver(then) => then.complete(Err(StoreError::Failed)),

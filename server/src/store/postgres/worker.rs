@@ -4,6 +4,8 @@
 //! waiting while another connection is made, which looks by id and makes again what is not there. Only where that takes too long are they
 //! told that the store has failed; what is there then is read anew, as after a restart, once it can be.
 
+#[cfg(feature = "http")]
+use super::blocks::blocks;
 use super::{
     connector::Connector,
     error::{DbError, Severity},
@@ -222,6 +224,13 @@ impl Worker {
                 }
             }
             Question::OnRecovery(then) => self.waiting.on_recovery = Some(then),
+            #[cfg(feature = "http")]
+            Question::Blocks(change, now, then) => {
+                let asked = async |session: &Session| blocks(session, change.as_ref(), now).await;
+                if let Some(then) = self.told(then, asked).await {
+                    self.waiting.batch.questions.push(Question::Blocks(change, now, then));
+                }
+            }
             Question::Keys(own, retention, then) => {
                 let keys = async |session: &Session| reads::server_keys(session, own, retention).await;
                 if let Some(then) = self.told(then, keys).await {
