@@ -605,3 +605,71 @@ async fn a_block_holds_on_all_servers_with_the_database() {
     one.kill().await;
     three.kill().await;
 }
+
+#[tokio::test]
+async fn what_has_ended_is_erased_and_that_it_was_stays() {
+    let (bank, entry) = Tokens::generate("Example Bank", Some("bank")).unwrap();
+    let (shop, other) = Tokens::generate("Example Shop", Some("shop")).unwrap();
+    let server = TestServer::durable(|settings| {
+        local(settings);
+        settings.token = vec![entry, other];
+    })
+    .await;
+    let mut admin = server.administrator().await;
+    let mut wallet = server.wallet(1).await;
+    let key = wallet.public_key().to_string();
+    let (mut banks, mut shops) = (server.backend().await.with_token(&bank), server.backend().await.with_token(&shop));
+    let secret = "VGhlIHNlY3JldCBvZiBBbm4=";
+    let body = json!({ "public_key": key, "message": secret, "queue": true });
+    let call = [("prefer", "respond-async"), ("idempotency-key", "once")];
+    let first = banks.post_with(&body, &call).await.json["request_id"].as_str().unwrap().to_owned();
+    wallet.sign_next().await;
+    let kept = ask_durably(&mut shops, &key, "eA==").await;
+    wallet.sign_next().await;
+    let open = ask_durably(&mut banks, &key, "eQ==").await;
+    let shown = wallet.expect_request().await;
+
+    let mine = json!({ "requester": "bank" });
+    assert_eq!(admin.post_to("/admin/v1/purge", &mine, &[JSON]).await.code(), (409, "requests_open"));
+    assert_eq!(banks.get(&format!("/v1/requests/{first}")).await.json["state"], "signed", "nothing is erased then");
+    let with_cancel = json!({ "requester": "bank", "cancel": true });
+    let purged = admin.post_to("/admin/v1/purge", &with_cancel, &[JSON]).await;
+    assert_eq!((&purged.json["requests"], &purged.json["cancelled"]), (&json!(2), &json!(1)), "{}", purged.text);
+    assert_eq!(wallet.expect_cancel().await.request_id, shown.request_id);
+    for id in [&first, &open] {
+        assert_eq!(banks.get(&format!("/v1/requests/{id}")).await.code(), (404, "unknown_request"));
+    }
+    assert_eq!(shops.get(&format!("/v1/requests/{kept}")).await.json["state"], "signed", "others' stay");
+    let again = banks.post_with(&body, &call).await;
+    assert_ne!(again.json["request_id"], first, "the idempotency key is free: {}", again.text);
+    wallet.sign_next().await;
+
+    // Not what ended later than that.
+    let early = json!({ "key": key, "ended_before_ms": 1 });
+    assert_eq!(admin.post_to("/admin/v1/purge", &early, &[JSON]).await.json["requests"], 0);
+    let all = json!({ "key": key });
+    assert_eq!(admin.post_to("/admin/v1/purge", &all, &[JSON]).await.json["requests"], 2);
+    assert_eq!(admin.post_to("/admin/v1/purge", &json!({}), &[JSON]).await.code(), (400, "malformed"));
+    // Nothing of it is in the files any more, but for the record.
+    if server.data_dir().join("countersign.db").exists() {
+        for name in ["countersign.db", "countersign.db-wal"] {
+            let bytes = fs::read(server.data_dir().join(name)).unwrap_or_default();
+            assert!(!bytes.windows(17).any(|part| part == b"The secret of Ann"), "{name}");
+        }
+        let database = rusqlite::Connection::open(server.data_dir().join("countersign.db")).unwrap();
+        let counts: Vec<u32> = database
+            .prepare("SELECT requests FROM purges ORDER BY rowid")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(counts, [2, 0, 2]);
+    }
+    server.finish(admin).await;
+
+    let server = TestServer::with(local).await;
+    let mut admin = server.administrator().await;
+    assert_eq!(admin.post_to("/admin/v1/purge", &mine, &[JSON]).await.code(), (501, "no_store"));
+    server.finish(admin).await;
+}

@@ -96,6 +96,7 @@ fn no_command_is_left_out() {
         "admin status",
         "admin cancel",
         "admin block ",
+        "admin purge",
         "token --admin",
         "countersign health",
     ];
@@ -455,7 +456,9 @@ async fn administrators_look_at_a_server() {
     let file = folder.path().join("countersign.toml");
     let socket = folder.path().join("admin.sock");
     fs::write(&file, format!("admin_listen = {:?}\n", socket.to_str().unwrap())).unwrap();
-    let server = ServerProcess::start(&["--config", file.to_str().unwrap()]).await;
+    let data = folder.path().join("data");
+    let server =
+        ServerProcess::start(&["--config", file.to_str().unwrap(), "--data-dir", data.to_str().unwrap()]).await;
     let wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 74).await;
     let key = wallet.public_key().to_string();
     let places = [("/etc/countersign/countersign.toml", file.as_path())];
@@ -472,6 +475,9 @@ async fn administrators_look_at_a_server() {
         said.contains("blocked: true\n") && said.contains("stolen laptop") && said.contains("was_blocked: true\n"),
         "{said}"
     );
+    let purge = here(&documented("admin purge"), &places);
+    let said = String::from_utf8(run(&purge).await.stdout).unwrap();
+    assert!(said.contains("requests: 0\n") && said.contains("scope_sha256: "), "{said}");
     let said = String::from_utf8(run(&documented("token --admin")).await.stdout).unwrap();
     assert!(said.contains("[[admin_token]]\nname = \"Ann\"\n"), "{said}");
     server.kill().await;

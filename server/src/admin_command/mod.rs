@@ -20,7 +20,7 @@ use std::{
     env, fs,
     io::{self, Write as _},
     path::PathBuf,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use table::{BLOCKS, CONNECTIONS, Columns, REQUESTS, print_members};
 use target::Target;
@@ -106,6 +106,22 @@ enum Wish {
     },
     /// The keys that are blocked
     Blocks,
+    /// Erases all that is kept of ended requests of a requester, of a key or of both
+    #[command(group(clap::ArgGroup::new("whose").required(true).multiple(true).args(["requester", "key"])))]
+    Purge {
+        /// Of the requester with this id
+        #[arg(long, value_name = "ID")]
+        requester: Option<String>,
+        /// To this public key, however it is written
+        #[arg(long, value_parser = PublicKeyBytes::from_any_text)]
+        key: Option<PublicKeyBytes>,
+        /// Those that ended before this time, as in 2026-11-24T09:00:00Z [default: all]
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_rfc3339_weak)]
+        ended_before: Option<SystemTime>,
+        /// End those that are open first; otherwise nothing is erased while there are any
+        #[arg(long)]
+        cancel: bool,
+    },
 }
 
 impl AdminCommand {
@@ -166,6 +182,14 @@ impl AdminCommand {
                 self.act(client, Method::PUT, &block_of(*key), Some(terms)).await
             }
             Wish::Unblock { key } => self.act(client, Method::DELETE, &block_of(*key), None).await,
+            Wish::Purge { requester, key, ended_before, cancel } => {
+                let since = ended_before.map(|time| time.duration_since(UNIX_EPOCH).unwrap_or_default());
+                let before = since.map(|since| Timestamp::from_millis(0).after(since).as_millis());
+                let scope = json!({
+                    "requester": requester, "key": text(*key), "ended_before_ms": before, "cancel": cancel
+                });
+                self.act(client, Method::POST, "purge", Some(scope)).await
+            }
             Wish::Blocks => self.list(client, "blocks", &[], &BLOCKS).await,
         }
     }

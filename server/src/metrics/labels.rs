@@ -14,13 +14,13 @@ const SCOPES: [&str; 6] = ["token", "ip_failures", "ip_connects", "connection", 
 
 /// What administrators do.
 #[cfg(feature = "http")]
-const ADMIN_ACTS: [&str; 5] = ["block", "cancel", "cancel_all", "disconnect", "unblock"];
+const ADMIN_ACTS: [&str; 6] = ["block", "cancel", "cancel_all", "disconnect", "purge", "unblock"];
 
 /// What became of an attempt to tell a webhook.
 const WEBHOOK_OUTCOMES: [&str; 4] = ["delivered", "failed", "gone", "given_up"];
 
 /// The codes of errors that the HTTP part makes itself.
-const HTTP_CODES: [&str; 17] = [
+const HTTP_CODES: [&str; 18] = [
     "audit_unavailable",
     "host_not_allowed",
     "invalid_idempotency_key",
@@ -34,6 +34,7 @@ const HTTP_CODES: [&str; 17] = [
     "rate_limited",
     "read_only",
     "request_timeout",
+    "requests_open",
     "unauthorized",
     "unsupported_media_type",
     "upgrade_required",

@@ -1,8 +1,11 @@
 //! What is done next: everything that has queued up, to share one commit.
 
-#[cfg(feature = "http")]
-use super::blocks::{Block, BlockChange};
 use super::{Completion, Event, Write, Written, usage};
+#[cfg(feature = "http")]
+use super::{
+    blocks::{Block, BlockChange},
+    purge::{PurgeRecord, PurgeScope, PurgeStep},
+};
 use crate::{record::Record, storage::Recovered, time::Timestamp};
 use countersign_protocol::RequestId;
 use std::{
@@ -43,6 +46,12 @@ pub(super) enum Question {
     /// Notes that this key is in use, and asks for those of other servers that have been within this time.
     Keys([u8; 32], Duration, Completion<Vec<[u8; 32]>>),
     OnRecovery(Recovered),
+    /// Erases some of what has ended.
+    #[cfg(feature = "http")]
+    Purge(PurgeScope, Completion<PurgeStep>),
+    /// Takes note that something was.
+    #[cfg(feature = "http")]
+    NotePurge(PurgeRecord, Completion<()>),
     /// Changes which keys are blocked, if it is to be, and asks for all that are.
     #[cfg(feature = "http")]
     Blocks(Option<BlockChange>, Timestamp, Completion<Vec<Block>>),

@@ -1,7 +1,7 @@
 //! A store and the server's key beside it, as the reference server uses them.
 
 #[cfg(feature = "http")]
-use super::{Block, BlockChange, HubState, Usage, batch::Question};
+use super::{Block, BlockChange, HubState, PurgeRecord, PurgeScope, PurgeStep, Usage, batch::Question};
 #[cfg(feature = "postgres")]
 use super::{ConnectError, PostgresConfig};
 use super::{Event, OpenError, ServerKey, Store, StoreConfig, receipt, usage::LastUsage};
@@ -221,6 +221,35 @@ impl DurableStore {
         let (tell, told) = oneshot::channel();
         // Fails only where nobody waits for it any more.
         self.0.store.ask(Question::Blocks(change, now, Completion::new(move |blocks| drop(tell.send(blocks)))));
+        told.await.unwrap_or(Err(StoreError::Failed))
+    }
+
+    /// Erases some of what has ended.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nobody knows whether it was.
+    #[cfg(feature = "http")]
+    pub(crate) async fn purge(&self, scope: PurgeScope) -> Result<PurgeStep, StoreError> {
+        let (tell, told) = oneshot::channel();
+        // Fails only where nobody waits for it any more.
+        self.0.store.ask(Question::Purge(scope, Completion::new(move |step| drop(tell.send(step)))));
+        told.await.unwrap_or(Err(StoreError::Failed))
+    }
+
+    /// Takes note that something was erased.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[cfg(feature = "http")]
+    pub(crate) async fn note_purge(&self, record: PurgeRecord) -> Result<(), StoreError> {
+        let (tell, told) = oneshot::channel();
+        self.0.store.ask(Question::NotePurge(
+            record,
+            Completion::new(move |noted| {
+                // As above.
+                let _ = tell.send(noted);
+            }),
+        ));
         told.await.unwrap_or(Err(StoreError::Failed))
     }
 

@@ -22,6 +22,8 @@ mod key;
 mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "http")]
+mod purge;
 mod quota;
 mod reads;
 mod receipt;
@@ -63,6 +65,8 @@ pub use open::{OpenError, StoreConfig};
 pub(crate) use postgres::HubState;
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectError, DatabaseUrl, DatabaseUrlError, PostgresConfig};
+#[cfg(feature = "http")]
+pub(crate) use purge::{PurgeRecord, PurgeScope, PurgeStep};
 pub use receipt::receipt;
 pub(crate) use times::Times;
 #[cfg(feature = "http")]

@@ -6,3 +6,12 @@ CREATE TABLE blocked_keys (
     until INTEGER,
     reason TEXT
 ) STRICT, WITHOUT ROWID;
+
+-- That something was erased, and how much: never what, nor whose.
+CREATE TABLE purges (
+    at INTEGER NOT NULL,
+    -- SHA-256 over whose requests, in hex.
+    scope TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    events INTEGER NOT NULL
+) STRICT;

@@ -1,7 +1,5 @@
 //! The thread that owns the database.
 
-#[cfg(feature = "http")]
-use super::blocks::blocks;
 use super::{
     Completion, StoreError, Write,
     batch::{Batch, Command, Job, Question, Wake},
@@ -15,6 +13,8 @@ use super::{
     usage::Usage,
     writes::{self, Outcome},
 };
+#[cfg(feature = "http")]
+use super::{blocks::blocks, purge};
 use crate::{storage::Recovered, time::Timestamp};
 use rusqlite::Connection;
 use std::{
@@ -174,6 +174,14 @@ impl Worker {
             // The key stands in a file beside the database, which is one server's.
             Question::Keys(_, _, then) => then.complete(Ok(Vec::new())),
             Question::OnRecovery(then) => self.on_recovery = Some(then),
+            #[cfg(feature = "http")]
+            Question::Purge(scope, then) => {
+                then.complete(self.ask(|database| purge::purge(&database.connection, &scope)));
+            }
+            #[cfg(feature = "http")]
+            Question::NotePurge(record, then) => {
+                then.complete(self.ask(|database| purge::note(&database.connection, &record)));
+            }
             #[cfg(feature = "http")]
             Question::Blocks(change, now, then) => {
                 then.complete(self.ask(|database| blocks(&database.connection, change.as_ref(), now)));

@@ -12,6 +12,7 @@ pub(super) enum Action {
     Disconnect,
     Block,
     Unblock,
+    Purge,
 }
 
 impl Action {
@@ -22,6 +23,7 @@ impl Action {
             Self::Disconnect => "disconnect",
             Self::Block => "block",
             Self::Unblock => "unblock",
+            Self::Purge => "purge",
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn cancel(admin: &Admin, who: &Operator, id: &str) -> Result<Re
 }
 
 pub(super) async fn cancel_all(admin: &Admin, who: &Operator, whose: Whose) -> Result<Response, Problem> {
-    let filter = filter(&whose)?;
+    let filter = filter(whose.requester.as_deref(), whose.key.as_deref())?;
     let cancelled = admin.app.service.end_all(&filter).await;
     let to = To { public_key: filter.key, requester: whose.requester.as_deref(), ..To::default() };
     note(admin, who, Action::CancelAll, &to, Ok(cancelled));
@@ -53,10 +53,10 @@ pub(super) async fn cancel_all(admin: &Admin, who: &Operator, whose: Whose) -> R
 }
 
 /// Everything of everybody is nothing that anybody should be one slip away from.
-fn filter(whose: &Whose) -> Result<RequestFilter, Problem> {
-    let requester = whose.requester.as_deref().map(str::parse::<RequesterId>).transpose();
+pub(super) fn filter(requester: Option<&str>, key: Option<&str>) -> Result<RequestFilter, Problem> {
+    let requester = requester.map(str::parse::<RequesterId>).transpose();
     let requester = requester.map_err(|error| Problem::malformed(format!("requester: {error}")))?;
-    let key = whose.key.as_deref().map(public_key).transpose()?;
+    let key = key.map(public_key).transpose()?;
     if requester.is_none() && key.is_none() {
         return Err(Problem::malformed("whose requests? The body has to have requester, key or both"));
     }

@@ -8,6 +8,7 @@ mod keys;
 mod operator;
 mod page;
 mod path;
+mod purge;
 mod requests;
 mod routes;
 mod serve;

@@ -7,6 +7,7 @@ use super::{
     keys::disconnect,
     operator::{Operator, Origin, admit},
     path::{Parameters, decoded, public_key},
+    purge::{Purge, purge},
     requests::requests,
     state::Admin,
     status::status,
@@ -111,6 +112,8 @@ async fn act(
         (["requests", "cancel"], _) => Err(other_method("POST")),
         (["requests", id], &Method::DELETE) => cancel(admin, who, id).await,
         (["requests", _], _) => Err(other_method("DELETE")),
+        (["purge"], &Method::POST) => purge(admin, who, read::<Purge>(&head, body).await?).await,
+        (["purge"], _) => Err(other_method("POST")),
         (["keys", key, "disconnect"], &Method::POST) => disconnect(admin, who, public_key(&decoded(key)?)?),
         (["keys", _, "disconnect"], _) => Err(other_method("POST")),
         (["keys", key, "block"], &Method::PUT) => {

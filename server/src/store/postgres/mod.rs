@@ -15,6 +15,8 @@ mod own_node;
 mod ownership;
 mod pipeline;
 mod plan;
+#[cfg(feature = "http")]
+mod purge;
 mod reads;
 mod row;
 mod schema;

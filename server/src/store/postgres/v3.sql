@@ -6,3 +6,12 @@ CREATE TABLE blocked_keys (
     until bigint,
     reason text
 );
+
+-- That something was erased, and how much: never what, nor whose.
+CREATE TABLE purges (
+    at bigint NOT NULL,
+    -- SHA-256 over whose requests, in hex.
+    scope text NOT NULL,
+    requests bigint NOT NULL,
+    events bigint NOT NULL
+);

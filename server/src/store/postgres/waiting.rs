@@ -72,6 +72,10 @@ impl Waiting {
                 Question::DueEvents(_, _, _, then) => then.complete(Err(StoreError::Failed)),
                 Question::Forget(_, then) => then.complete(Err(StoreError::Failed)),
                 #[cfg(feature = "http")]
+                Question::Purge(_, then) => then.complete(Err(StoreError::Failed)),
+                #[cfg(feature = "http")]
+                Question::NotePurge(_, then) => then.complete(Err(StoreError::Failed)),
+                #[cfg(feature = "http")]
                 Question::Blocks(_, _, then) => then.complete(Err(StoreError::Failed)),
                 Question::Usage(then) => then.complete(Err(StoreError::Failed)),
                 Question::Keys(_, _, then) => then.complete(Err(StoreError::Failed)),

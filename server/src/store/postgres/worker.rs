@@ -5,7 +5,7 @@
 //! told that the store has failed; what is there then is read anew, as after a restart, once it can be.
 
 #[cfg(feature = "http")]
-use super::blocks::blocks;
+use super::{blocks::blocks, purge};
 use super::{
     connector::Connector,
     error::{DbError, Severity},
@@ -224,6 +224,19 @@ impl Worker {
                 }
             }
             Question::OnRecovery(then) => self.waiting.on_recovery = Some(then),
+            #[cfg(feature = "http")]
+            Question::Purge(scope, then) => {
+                let purge = async |session: &Session| purge::purge(session, &scope).await;
+                if let Some(then) = self.told(then, purge).await {
+                    self.waiting.batch.questions.push(Question::Purge(scope, then));
+                }
+            }
+            #[cfg(feature = "http")]
+            Question::NotePurge(record, then) => {
+                // Made again it would be there twice.
+                let noted = self.ask(async |session| purge::note(session, &record).await).await;
+                then.complete(noted.ok_or(StoreError::Failed));
+            }
             #[cfg(feature = "http")]
             Question::Blocks(change, now, then) => {
                 let asked = async |session: &Session| blocks(session, change.as_ref(), now).await;
