@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests otlp-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -100,6 +100,19 @@ observing-tests: tested-build
 	scripts/ensure-program.sh pg_ctlcluster postgresql
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test observing -- --ignored
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test observing -- --include-ignored
+
+# A server with traces in a folder of its own, so that no other build compiles what that takes; and a collector of another project, from PyPI. Some
+# minutes the first time, and no part of `make test`.
+OTLP := target/otlp
+otlp-tests: tested-build
+	cargo clippy -p countersign-server --features otlp --all-targets --target-dir $(OTLP) -- -D warnings
+	cargo test -p countersign-server --features otlp --lib --target-dir $(OTLP) traces
+	cargo build -p countersign-server --features otlp --bins --target-dir $(OTLP)
+	[ -x $(OTLP)/collector/bin/python ] || python3 -m venv $(OTLP)/collector
+	$(OTLP)/collector/bin/pip install --quiet --require-virtualenv rotel==0.0.1a15
+	COUNTERSIGN_OTLP_BIN=$(CURDIR)/$(OTLP)/debug/countersign \
+	COUNTERSIGN_COLLECTOR=$$($(OTLP)/collector/bin/python -c 'import rotel, pathlib; print(pathlib.Path(rotel.__file__).parent / "rotel-agent")') \
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test otlp -- --ignored
 
 # `scripts/compare-backends.sh 1000000` takes longer and finds more.
 backend-tests:

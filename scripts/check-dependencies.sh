@@ -22,3 +22,5 @@ done
 refuse countersign-server tokio-postgres --no-default-features --features store
 refuse countersign-server countersign-wasm
 refuse countersign-wasm countersign-server
+# Traces are for those who build with them.
+refuse countersign-server opentelemetry

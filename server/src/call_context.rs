@@ -13,6 +13,9 @@ pub struct CallContext {
     pub call_id: Option<CallId>,
     /// The trace it belongs to.
     pub trace: Option<TraceContext>,
+    /// This server's span of it, where it has one.
+    #[cfg(feature = "otlp")]
+    pub(crate) span: Option<opentelemetry::trace::SpanContext>,
 }
 
 impl CallContext {

@@ -55,6 +55,14 @@ fn hex(text: &str, digits: usize) -> Option<u128> {
     if is_hex { u128::from_str_radix(text, 16).ok() } else { None }
 }
 
+#[cfg(feature = "otlp")]
+impl TraceId {
+    /// Its bytes, the first digits first.
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)

@@ -4,6 +4,7 @@ pub mod actix;
 pub mod backend;
 pub mod chaos;
 pub mod cluster;
+pub mod collector;
 pub mod documents;
 pub mod fixture;
 pub mod fuzz;

@@ -86,11 +86,6 @@ impl<'a> Conversation<'a> {
         Some((conversation, inbox, first))
     }
 
-    /// Names the connection in logs.
-    pub fn id(&self) -> ConnectionId {
-        self.guard.id
-    }
-
     /// Takes note of how the connection has ended. Dropped without it, it was broken off.
     pub fn end(&self, exit: Exit) {
         self.guard.give_up(exit.as_str());

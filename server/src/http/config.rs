@@ -4,6 +4,7 @@ use super::{
     api::{Tokens, WebhookTarget},
     listen::{AdminSocket, Network, Tls},
     ops::{Demo, LogWriter, Notifier},
+    traces::Traces,
     webhook::RETRIES,
 };
 use crate::{audit::AuditLog, store::DurableStore};
@@ -51,6 +52,8 @@ pub struct HttpConfig {
     pub log: Option<LogWriter>,
     /// Where it is written who asked what, and who decided; none for nowhere.
     pub audit: Option<AuditLog>,
+    /// Where traces go, if anywhere.
+    pub traces: Traces,
     /// The service manager, which is told that the server listens, how it is, and that it stops.
     pub notifier: Notifier,
     /// Whether the listener outlives the process: a service manager holds it too, and hands it to the next one. Then nothing more is
@@ -90,6 +93,7 @@ impl Default for HttpConfig {
             demo: None,
             log: None,
             audit: None,
+            traces: Traces::default(),
             notifier: Notifier::default(),
             listener_is_kept: false,
             admin: None,

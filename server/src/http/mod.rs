@@ -16,6 +16,7 @@ mod reload;
 mod routes;
 mod server;
 mod settings;
+mod traces;
 mod webhook;
 
 pub use api::{Revocation, TokenEntry, TokenError, Tokens, WebhookTarget, WebhookTargetError};
@@ -26,3 +27,4 @@ pub use ops::{Demo, LogWriter, Notifier};
 pub use reload::{ControlSocket, Reloaded, Reloader, Reply, ask};
 pub use server::{serve, serve_reloading};
 pub use settings::{LogFilter, LogFilterError, LogFormat, Settings, SettingsError, Taken};
+pub use traces::{Traces, TracesError};

@@ -72,6 +72,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the last entries of the audit log have to be written.
 const AUDIT_GRACE: Duration = Duration::from_secs(5);
 
+/// How long the last spans have to be exported.
+const TRACES_GRACE: Duration = Duration::from_secs(2);
+
 /// How long connections without a request have before they are closed, so that what a client has just sent is answered.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
@@ -193,6 +196,7 @@ pub async fn serve_reloading(
     }
     background.shutdown().await;
     close(app.audit.clone()).await;
+    shared.config.traces.flush(TRACES_GRACE).await;
     tracing::info!("stopped");
 }
 
@@ -373,8 +377,9 @@ async fn route(
     }
     let client = client(peer.address, request.headers(), &live.trusted_proxies);
     let is_api = request.uri().path().starts_with("/v1/");
-    let call = annotate(&mut request, peer.on_behalf_of(client), live);
+    let (call, span) = annotate(&mut request, peer.on_behalf_of(client), live, &shared.config.traces);
     let mut response = TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await?;
+    span.end(response.status());
     if is_api {
         name_call(&mut response, &call);
     }

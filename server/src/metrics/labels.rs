@@ -71,6 +71,11 @@ pub(super) fn answers() -> Family<Outcome, Counter> {
     outcomes(names::<AckOutcome>())
 }
 
+/// What becomes of spans.
+pub(super) fn trace_spans() -> Family<Outcome, Counter> {
+    outcomes(["exported", "dropped", "failed"])
+}
+
 pub(super) fn webhooks() -> Family<Outcome, Counter> {
     outcomes(WEBHOOK_OUTCOMES)
 }

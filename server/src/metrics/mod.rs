@@ -42,6 +42,7 @@ pub struct Metrics {
     store_failed: Gauge,
     log_lines_lost: Counter,
     audit_entries_lost: Counter,
+    trace_spans: Family<Outcome, Counter>,
     pub(crate) other_nodes: Gauge,
     pub(crate) taken_over: Counter,
     pub(crate) links_begun_anew: Counter,
@@ -71,6 +72,7 @@ impl Default for Metrics {
             store_failed: Gauge::default(),
             log_lines_lost: Counter::default(),
             audit_entries_lost: Counter::default(),
+            trace_spans: labels::trace_spans(),
             other_nodes: Gauge::default(),
             taken_over: Counter::default(),
             links_begun_anew: Counter::default(),
@@ -119,6 +121,11 @@ impl Metrics {
             "audit_entries_lost",
             "Entries of the audit log that could not be written in time",
             self.audit_entries_lost.clone(),
+        );
+        registry.register(
+            "trace_spans",
+            "Spans of traces that have ended, by what became of them",
+            self.trace_spans.clone(),
         );
         registry.register("other_nodes", "Other servers on the same database", self.other_nodes.clone());
         registry.register(
@@ -220,6 +227,11 @@ impl Metrics {
     #[cfg(feature = "http")]
     pub(crate) fn audit_lost(&self, entries: u64) {
         self.audit_entries_lost.inner().store(entries, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn traced(&self, outcome: &'static str, spans: u64) {
+        self.trace_spans.get_or_create(&Outcome { outcome }).inner().store(spans, Ordering::Relaxed);
     }
 
     pub(crate) fn rate_limited(&self, scope: &'static str) {

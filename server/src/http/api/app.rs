@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Record, SigningError, SigningService,
     audit::AuditLog,
-    http::{config::HttpConfig, listen::ConnectionLimit, ops::LogWriter},
+    http::{config::HttpConfig, listen::ConnectionLimit, ops::LogWriter, traces::Traces},
     store::DurableStore,
 };
 use countersign_protocol::RequestId;
@@ -27,6 +27,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) log: Option<LogWriter>,
     pub(in crate::http) audit: Option<AuditLog>,
     pub(in crate::http) blocks: Blocks,
+    pub(in crate::http) traces: Traces,
     /// Whether the server has begun to stop.
     pub(in crate::http) draining: watch::Sender<bool>,
 }
@@ -39,6 +40,7 @@ impl App {
             webhook_retries: config.webhook_retries.clone(),
             log: config.log.clone(),
             audit: config.audit.clone(),
+            traces: config.traces.clone(),
             draining: watch::Sender::new(false),
             connections: ConnectionLimit::new(config.max_connections, config.max_connections_per_ip),
             requesters: Requesters::of_tokens(&config.tokens),

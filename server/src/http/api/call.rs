@@ -3,7 +3,13 @@
 use super::{
     app::App, auth::Requester, call_context::call_context, live::Live, preferences::Preferences, problem::Problem,
 };
-use crate::{call_context::CallContext, http::listen::Peer};
+use crate::{
+    call_context::CallContext,
+    http::{
+        listen::Peer,
+        traces::{CallSpan, Traces},
+    },
+};
 use serde::Serialize;
 use std::{convert::Infallible, future::ready, sync::Arc};
 use warp::{
@@ -42,16 +48,24 @@ pub(in crate::http) fn methods(allow: &'static str) -> impl Filter<Extract = (),
         .untuple_one()
 }
 
-/// Notes on a request what no filter sees: who sends it, what holds for it, and the headers that nearly no call has. Gives what to name it.
-pub(in crate::http) fn annotate<B>(request: &mut Request<B>, peer: Peer, live: Arc<Live>) -> Arc<CallContext> {
+/// Notes on a request what no filter sees: who sends it, what holds for it, and the headers that nearly no call has. Gives what to name it, and its
+/// span.
+pub(in crate::http) fn annotate<B>(
+    request: &mut Request<B>,
+    peer: Peer,
+    live: Arc<Live>,
+    traces: &Traces,
+) -> (Arc<CallContext>, CallSpan) {
     let preferences = Preferences::of(request.headers());
-    let call = Arc::new(call_context(peer.client, request.headers()));
+    let mut call = call_context(peer.client, request.headers());
+    let span = traces.begin(request.method(), request.uri().path(), &mut call);
+    let call = Arc::new(call);
     let extensions = request.extensions_mut();
     extensions.insert(peer);
     extensions.insert(live);
     extensions.insert(Arc::clone(&call));
     preferences.map(|preferences| extensions.insert(preferences));
-    call
+    (call, span)
 }
 
 /// Who calls, as far as the request says.

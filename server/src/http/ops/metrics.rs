@@ -45,6 +45,10 @@ pub(in crate::http) async fn metrics(app: Arc<App>, accept: Option<String>) -> R
     metrics.now(snapshot.connections, snapshot.pending);
     metrics.log_lost(app.log.as_ref().map_or(0, LogWriter::lost));
     metrics.audit_lost(app.audit.as_ref().map_or(0, AuditLog::lost));
+    let spans = app.traces.counts();
+    for (outcome, count) in [("exported", spans.exported), ("dropped", spans.dropped), ("failed", spans.failed)] {
+        metrics.traced(outcome, count);
+    }
     let mut registries = vec![server(&app, &snapshot)];
     if let Some((store, usage)) = stored {
         metrics.stored(store.counts());

@@ -2,7 +2,7 @@
 
 use crate::{
     audit::AuditError,
-    http::{AdminAddress, TlsError, TokenError, WebhookTargetError, error_chain::error_chain},
+    http::{AdminAddress, TlsError, TokenError, TracesError, WebhookTargetError, error_chain::error_chain},
     store::{ConnectError, KeyFileError, OpenError},
 };
 use countersign_protocol::AudienceError;
@@ -135,6 +135,9 @@ pub enum SettingsError {
     /// The audit log cannot be used.
     #[error("--audit-log: {0}")]
     Audit(#[from] AuditError),
+    /// Traces cannot go where the environment says.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// Nobody could verify its heads.
     #[error("--audit-log needs a key that stays, to be signed with: --data-dir or --server-key")]
     AuditWithoutKey,

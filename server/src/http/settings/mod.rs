@@ -24,7 +24,7 @@ pub use reloadable::Taken;
 use crate::{
     SigningService,
     audit::OnFull,
-    http::{AdminAddress, HttpConfig, Network, TokenEntry},
+    http::{AdminAddress, HttpConfig, Network, TokenEntry, Traces},
     store::{DatabaseUrl, DurableStore},
 };
 use clap::{Args, ValueEnum};
@@ -247,8 +247,12 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`], which names the setting.
     pub fn assemble(&self, bound: SocketAddr) -> Result<(SigningService, HttpConfig), SettingsError> {
+        let traces = Traces::from_environment()?;
         let (mut config, http) = (self.service(bound)?, self.http(bound)?);
-        let http = HttpConfig { admin: self.admin()?, ..http };
+        let http = HttpConfig { admin: self.admin()?, traces: traces.clone(), ..http };
+        if let Some(observer) = traces.observer() {
+            config.observers.add(observer);
+        }
         let audience = config.audiences.first();
         let (durable, loaded) = match self.place()? {
             Place::Nowhere => {
