@@ -156,6 +156,7 @@ const BY_CODE = new Map<string, Class>([
   ['unknown_request', UnknownRequestError],
   ['cancelled', CancelledError],
   ['not_ended', NotEndedError],
+  ['requests_open', NotEndedError],
   ['request_timeout', UnavailableError],
   ['idempotency_key_reused', IdempotencyKeyReusedError],
   ['rate_limited', RateLimitedError],

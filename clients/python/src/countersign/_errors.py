@@ -158,6 +158,7 @@ _BY_CODE: dict[str, type[CountersignError]] = {
     "unknown_request": UnknownRequestError,
     "cancelled": CancelledError,
     "not_ended": NotEndedError,
+    "requests_open": NotEndedError,
     "request_timeout": UnavailableError,
     "idempotency_key_reused": IdempotencyKeyReusedError,
     "rate_limited": RateLimitedError,
