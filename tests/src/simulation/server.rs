@@ -171,7 +171,7 @@ impl<'a> Server<'a> {
             format!("server {}: has {:?} blocked", self.life.server, self.blocked)
         });
         if ground.fault != Some(Fault::BlocksAreKeptQuiet) {
-            let keys = self.blocked.iter().map(|key| KEYS[*key].1.to_bytes().into());
+            let keys = self.blocked.iter().map(|key| KEYS[*key].1.to_bytes());
             self.service.simulate_set_blocked(keys.collect());
         }
     }

@@ -1,11 +1,12 @@
 //! In a program built without the feature `otlp`: nothing is traced, and whoever has asked for it is told so.
 
+use super::{counts::Counts, environment::is_asked_for};
 use crate::call_context::CallContext;
 use hyper::{Method, StatusCode};
 use std::time::Duration;
 
 /// Where traces go: nowhere.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Traces(());
 
 /// A call that nobody traces.
@@ -17,7 +18,7 @@ impl Traces {
     /// # Errors
     /// None: the type is that of a program built with the feature.
     pub fn from_environment() -> Result<Self, TracesError> {
-        if super::is_asked_for() {
+        if is_asked_for() {
             tracing::warn!(
                 "OTEL_EXPORTER_OTLP_ENDPOINT is set, and this program has no traces: build it with the feature `otlp`"
             );
@@ -35,8 +36,8 @@ impl Traces {
     }
 
     /// Spans by what became of them.
-    pub(in crate::http) fn counts(&self) -> super::Counts {
-        super::Counts::default()
+    pub(in crate::http) fn counts(&self) -> Counts {
+        Counts::default()
     }
 
     pub(in crate::http) async fn flush(&self, _: Duration) {}

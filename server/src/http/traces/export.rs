@@ -1,6 +1,6 @@
 //! Brings spans to the collector, on a thread of its own: a queue that is bounded, from which a batch is taken now and then.
 
-use super::Counts;
+use super::counts::Counts;
 use opentelemetry::Context;
 use opentelemetry_sdk::{
     error::OTelSdkResult,

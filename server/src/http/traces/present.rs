@@ -1,6 +1,8 @@
 //! What the environment says about traces, and what they go through.
 
-use super::{Counts, client::Client, export::Exporting, is_asked_for, request_spans::RequestSpans};
+use super::{
+    client::Client, counts::Counts, environment::is_asked_for, export::Exporting, request_spans::RequestSpans,
+};
 use crate::steps::Observer;
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithHttpConfig};
@@ -8,7 +10,7 @@ use opentelemetry_sdk::{
     Resource,
     trace::{SdkTracer, SdkTracerProvider, SpanExporter as _},
 };
-use std::{env, io, sync::Arc, time::Duration};
+use std::{env, fmt, io, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio_rustls::rustls;
 
@@ -77,6 +79,12 @@ impl Traces {
         if let Some(inner) = &self.0 {
             inner.exporting.flush(time_limit).await;
         }
+    }
+}
+
+impl fmt::Debug for Traces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Traces")
     }
 }
 
