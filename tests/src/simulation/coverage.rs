@@ -84,6 +84,7 @@ pub enum Seen {
     WrittenElsewhere,
     HandedOver,
     GivenUpAlive,
+    AskedAgainUnknowingly,
     DatabaseFailed,
     DatabaseRecovered,
     CutOff,

@@ -502,7 +502,11 @@ impl Device {
             format!("device {}: shows {shown:?}", self.id)
         });
         let kept = Arc::clone(&ground.disk);
-        ground.checker.shown(&disk(&kept), self.id, &ids, batch.map(|batch| batch.size));
+        let unknowing = ground.database.unknowing();
+        let again = ground.checker.shown(&disk(&kept), self.id, &ids, batch.map(|batch| batch.size), unknowing);
+        if again {
+            ground.see(Seen::AskedAgainUnknowingly);
+        }
         for (id, _) in ids {
             self.open.insert(id, ground.now);
             self.mind(ground, id);
