@@ -38,6 +38,9 @@ pub trait Listener: Send + Sync {
 
     /// Letters to this node, in the order in which they came.
     fn letters(&self, letters: Vec<Letter>);
+
+    /// The lease was renewed, and [`Hub::holds_lease`] says so; each time, after which nodes there are.
+    fn renewed(&self);
 }
 
 /// Connects a node with the others. No call blocks; what is asked of a database that is away is answered
@@ -45,6 +48,10 @@ pub trait Listener: Send + Sync {
 pub trait Hub: fmt::Debug + Send + Sync {
     /// Begins to tell the listener.
     fn listen(&self, listener: Box<dyn Listener>);
+
+    /// Whether it is certain that the others have not given this node up: its lease, counted by its own clocks from before it was asked
+    /// for, is not over.
+    fn holds_lease(&self) -> bool;
 
     /// Sends letters, in order. They may be lost.
     fn send(&self, letters: Vec<Letter>);

@@ -1,16 +1,50 @@
 //! What it takes to be one node of several: requests that come from other nodes and go to them.
 
-use super::{Accepting, Dispatcher};
+use super::{Accepting, Dispatcher, OpenRequest};
 use crate::{
-    record::{End, Record},
+    record::{End, Phase, Record},
     steps::{EndedBy, RequestSummary, Step},
     time::Timestamp,
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    mem,
+};
+
+/// Whether the other nodes may have given this one up.
+#[derive(Debug, Default)]
+pub(super) struct Lease {
+    is_doubtful: bool,
+    /// Something was not put to a wallet because of that.
+    has_held_back: bool,
+}
 
 impl<T, W> Dispatcher<T, W> {
+    /// Notes whether it is certain that the others have not given this node up. While it is not, a wallet that comes may have been told by
+    /// another node that what it was asked from here is over.
+    pub(crate) fn note_lease(&mut self, is_held: bool) {
+        self.lease.is_doubtful = !is_held;
+    }
+
+    /// Whether a request is not to be put to anybody for as long as that is so; it is looked for again when the lease is renewed.
+    pub(super) fn holds_back(&mut self, id: RequestId) -> bool {
+        let may_be_over = |open: &OpenRequest<W>| !open.durable && open.record.phase() > Phase::Queued;
+        let is_held_back = self.lease.is_doubtful && self.open_requests.get(id).is_some_and(may_be_over);
+        self.lease.has_held_back |= is_held_back;
+        is_held_back
+    }
+
+    /// Puts to wallets what was held back, unless it still is.
+    pub(crate) fn deliver_held_back(&mut self, now: Timestamp) {
+        if !self.lease.is_doubtful && mem::take(&mut self.lease.has_held_back) {
+            let keys = self.open_requests.keys();
+            let connections = keys.iter().flat_map(|key| self.registry.holding(key)).collect();
+            self.deliver_to_all(connections, now);
+        }
+    }
+
     /// Whether it is here that something is to be said about a request: it is open, or has ended lately, or nobody knows.
     pub(crate) fn has_heard_of(&self, id: RequestId) -> bool {
         self.open_requests.get(id).is_some()

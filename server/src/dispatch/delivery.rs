@@ -34,7 +34,8 @@ impl<T, W> Dispatcher<T, W> {
     pub(super) fn deliver_to(&mut self, to: ConnectionId, now: Timestamp) {
         let Some((key, device)) = self.registry.holder(to) else { return };
         let is_news = |id: &RequestId| self.open_requests.get(*id).is_some_and(|open| open.is_news_to(to, device));
-        let news: Vec<_> = self.open_requests.of_key(&key).iter().copied().filter(is_news).collect();
+        let mut news: Vec<_> = self.open_requests.of_key(&key).iter().copied().filter(is_news).collect();
+        news.retain(|id| !self.holds_back(*id));
         let together = |one: &RequestId, other: &RequestId| {
             let batch = |id: &RequestId| self.open_requests.get(*id)?.record.batch.map(|batch| batch.id);
             batch(one).is_some() && batch(one) == batch(other)

@@ -45,6 +45,7 @@ use crate::{
 };
 use accepting::Accepting;
 use account::Account;
+use cluster::Lease;
 use countersign_protocol::{
     AckOutcome, CancelCause, ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS,
 };
@@ -92,6 +93,7 @@ pub(crate) struct Dispatcher<T, W> {
     abandoned: HashMap<RequestId, Abandoned>,
     /// Keys of which nothing may be asked.
     blocked: HashSet<PublicKeyBytes>,
+    lease: Lease,
     draining: bool,
     effects: VecDeque<Effect<W>>,
     /// What has happened, for those who only look on.
@@ -110,6 +112,7 @@ impl<T, W> Dispatcher<T, W> {
             recently_ended: RecentlyEnded::default(),
             abandoned: HashMap::new(),
             blocked: HashSet::new(),
+            lease: Lease::default(),
             draining: false,
             effects: VecDeque::new(),
             steps: Steps::default(),

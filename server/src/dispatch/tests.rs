@@ -390,6 +390,51 @@ fn what_may_be_over_for_its_wallet_is_not_asked_again() {
 }
 
 #[test]
+fn nothing_is_put_to_a_wallet_again_while_the_other_nodes_may_have_said_that_it_is_over() {
+    let mut world = World::connected(&[1]);
+    world.ask().unwrap();
+    world.accept(vec![record(2)], true);
+    world.delivered();
+    world.disconnect(1);
+
+    world.dispatcher.note_lease(false);
+    let durable = [2].map(request);
+    let asked = |delivered: Vec<SignRequest>| delivered.iter().map(|asked| asked.request_id).collect::<Vec<_>>();
+    assert_eq!(asked(world.introduce(2, None)), durable, "whoever owns it now has the store say so");
+    world.dispatcher.ask(plain([record(3)]), world.now).unwrap();
+    assert_eq!(world.delivered().len(), 1, "what nobody was asked before is over nowhere");
+    world.dispatcher.deliver_held_back(world.now);
+    assert!(world.delivered().is_empty());
+
+    world.dispatcher.note_lease(true);
+    assert!(world.delivered().is_empty());
+    world.dispatcher.deliver_held_back(world.now);
+    assert_eq!(
+        world.delivered().iter().map(|(to, asked)| (*to, asked.request_id)).collect::<Vec<_>>(),
+        [(2, request(1))]
+    );
+    world.dispatcher.deliver_held_back(world.now);
+    assert!(world.delivered().is_empty(), "once");
+}
+
+#[test]
+fn what_was_held_back_may_end_meanwhile() {
+    let mut world = World::connected(&[1]);
+    world.ask().unwrap();
+    world.delivered();
+    world.disconnect(1);
+    world.dispatcher.note_lease(false);
+    assert!(world.introduce(2, None).is_empty());
+    world.pass(60 * SECOND);
+    assert_eq!(world.ends(), [End::DeliveryTimeout]);
+    world.dispatcher.note_lease(true);
+    world.dispatcher.deliver_held_back(world.now);
+    assert!(world.delivered().is_empty());
+    world.disconnect(2);
+    world.assert_empty();
+}
+
+#[test]
 fn phases_are_never_revisited_and_have_their_times() {
     let mut world = World::connected(&[1]);
     world.ask().unwrap();

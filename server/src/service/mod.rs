@@ -319,7 +319,11 @@ impl SigningService {
     /// A panic while the lock was held would have been a bug; the state is consistent between any two statements that can
     /// unwind, and refusing all service for ever would break the promise for everybody.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hub) = &self.0.hub {
+            state.dispatcher.note_lease(hub.holds_lease());
+        }
+        state
     }
 }
 

@@ -197,6 +197,12 @@ impl Store {
         self.0.post.is_some()
     }
 
+    /// Whether no other node can have given this one up.
+    #[cfg(feature = "postgres")]
+    pub(super) fn holds_lease(&self) -> bool {
+        self.0.post.as_ref().is_none_or(Post::holds_lease)
+    }
+
     /// Orders something of what goes between nodes.
     #[cfg(feature = "postgres")]
     pub(super) fn order(&self, order: Order) {

@@ -25,6 +25,10 @@ impl Hub for StoreHub {
         self.0.order(Order::Listen(listener));
     }
 
+    fn holds_lease(&self) -> bool {
+        self.0.holds_lease()
+    }
+
     fn send(&self, letters: Vec<Letter>) {
         self.0.order(Order::Send(letters));
     }

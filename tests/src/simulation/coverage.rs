@@ -84,7 +84,6 @@ pub enum Seen {
     WrittenElsewhere,
     HandedOver,
     GivenUpAlive,
-    AskedAgainUnknowingly,
     DatabaseFailed,
     DatabaseRecovered,
     CutOff,

@@ -8,7 +8,7 @@ use super::{
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes};
 use countersign_server::cluster::{Letter, NodeId, Presence};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// How long a node may be silent before others give it up.
 pub(super) const LEASE: Millis = 5_000;
@@ -47,8 +47,6 @@ pub(super) struct Database {
     /// How often presences were forgotten.
     pub(super) oblivions: u64,
     connections: BTreeMap<ServerId, Connection>,
-    /// Servers that run, were given up, and have not heard of it.
-    unknowing: BTreeSet<ServerId>,
 }
 
 impl Database {
@@ -125,7 +123,6 @@ impl Database {
 
     pub(super) fn register(&mut self, now: Millis, node: NodeId, life: ServerLife) {
         let (letters, floor) = Default::default();
-        self.unknowing.remove(&life.server);
         self.nodes.insert(node, Node { life, renewed: now, is_killed: false, letters, floor });
     }
 
@@ -158,16 +155,9 @@ impl Database {
     /// Gives up nodes whose lease is over; whether there were any whose process goes on.
     pub(super) fn forget_silent(&mut self, now: Millis) -> bool {
         let is_over = |node: &Node| node.renewed + LEASE < now;
-        let alive = self.nodes.values().filter(|node| is_over(node) && !node.is_killed);
-        let alive: Vec<_> = alive.map(|node| node.life.server).collect();
+        let was_alive = self.nodes.values().any(|node| is_over(node) && !node.is_killed);
         self.retain(|node| !is_over(node));
-        self.unknowing.extend(&alive);
-        !alive.is_empty()
-    }
-
-    /// Which servers the others have given up without their knowing.
-    pub(super) fn unknowing(&self) -> &BTreeSet<ServerId> {
-        &self.unknowing
+        was_alive
     }
 
     pub(super) fn unregister(&mut self, node: NodeId) {

@@ -398,36 +398,22 @@ impl Checker {
         }
     }
 
-    /// One prompt is shown on a device, with all of `ids`. Whether it was shown before, by a server whose waiting calls the others take for over:
-    /// until it hears of that, it may ask a wallet again that has been told so elsewhere and comes to it now. docs/cluster.md says so.
+    /// One prompt is shown on a device, with all of `ids`.
     pub(super) fn shown(
         &mut self,
         disk: &Disk,
         device: DeviceId,
         ids: &[(RequestId, Witness)],
         batch_size: Option<u32>,
-        unknowing: &BTreeSet<ServerId>,
-    ) -> bool {
-        let mut again = false;
+    ) {
         for (id, witness) in ids {
-            let Some(request) = self.requests.get(id) else {
-                self.report("a request was shown that nobody asked for", || format!("{id} on {device}"));
-                return again;
-            };
-            let is_over_elsewhere =
-                !request.is_durable && (request.is_out_of_sight || unknowing.contains(&request.asked_at));
-            match self.prompts.show(device, *id, *witness) {
-                Some("a request was shown anew twice") if is_over_elsewhere => again = true,
-                Some(name) => self.report(name, || format!("{id} on device {device}: {witness:?}")),
-                None => {}
+            if !self.requests.contains_key(id) {
+                return self.report("a request was shown that nobody asked for", || format!("{id} on {device}"));
+            }
+            if let Some(name) = self.prompts.show(device, *id, *witness) {
+                return self.report(name, || format!("{id} on device {device}: {witness:?}"));
             }
         }
-        self.check_batch(disk, device, ids, batch_size);
-        again
-    }
-
-    /// What belongs together is shown together, and nothing else with it.
-    fn check_batch(&mut self, disk: &Disk, device: DeviceId, ids: &[(RequestId, Witness)], batch_size: Option<u32>) {
         let Some((first, _)) = ids.first() else { return };
         let Some(request) = self.requests.get(first) else { return };
         let missing = request.batch.iter().find(|member| {

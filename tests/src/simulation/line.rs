@@ -1,15 +1,17 @@
 //! What a service asks of the database and of the other nodes. It is only queued here: what comes of it is told by the event loop, as the
 //! service may have its state locked while it asks.
 
+use super::events::Millis;
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use countersign_server::{
     Record,
     cluster::{Hub, Letter, Listener, Nodes, Presence},
+    simulation::Simulated,
     storage::{Completion, Loaded, Recovered, Storage, Write, Written},
 };
 use std::{
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
 /// Something asked of the table of requests.
@@ -44,11 +46,14 @@ struct State {
     listener: Option<Box<dyn Listener>>,
     on_recovery: Option<Recovered>,
     is_dead: bool,
+    held_until: Millis,
 }
 
 /// The service's end of the connection that one life of a server has with the database.
-#[derive(Default)]
-pub(super) struct Line(Mutex<State>);
+pub(super) struct Line {
+    state: Mutex<State>,
+    clocks: Simulated,
+}
 
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,6 +62,16 @@ impl fmt::Debug for Line {
 }
 
 impl Line {
+    pub(super) fn new(clocks: Simulated) -> Self {
+        Self { state: Mutex::default(), clocks }
+    }
+
+    /// The lease was renewed: nobody gives this node up before then.
+    pub(super) fn renewed(&self, held_until: Millis) {
+        self.state().held_until = held_until;
+        self.tell(|listener| listener.renewed());
+    }
+
     /// Takes what was asked since, but for what was looked up.
     pub(super) fn take(&self) -> Asked {
         let mut state = self.state();
@@ -105,7 +120,7 @@ impl Line {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,6 +141,10 @@ impl Storage for Line {
 impl Hub for Line {
     fn listen(&self, listener: Box<dyn Listener>) {
         self.state().listener = Some(listener);
+    }
+
+    fn holds_lease(&self) -> bool {
+        self.clocks.elapsed.load(Ordering::Relaxed) < self.state().held_until
     }
 
     fn send(&self, letters: Vec<Letter>) {

@@ -197,7 +197,7 @@ impl<'a> Servers<'a> {
     }
 
     fn on_database(&self, ground: &mut Ground, life: ServerLife) -> (Keeper, New) {
-        let line = Arc::new(Line::default());
+        let line = Arc::new(Line::new(ground.clocks.clone()));
         let (node, loaded) = worker::begin(ground, life);
         let worker = Worker::new(ground, Arc::clone(&line), life, node);
         (Keeper::Database(Box::new(worker)), New { storage: Arc::clone(&line) as _, hub: Some(line), loaded })

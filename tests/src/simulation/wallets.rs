@@ -502,11 +502,7 @@ impl Device {
             format!("device {}: shows {shown:?}", self.id)
         });
         let kept = Arc::clone(&ground.disk);
-        let unknowing = ground.database.unknowing();
-        let again = ground.checker.shown(&disk(&kept), self.id, &ids, batch.map(|batch| batch.size), unknowing);
-        if again {
-            ground.see(Seen::AskedAgainUnknowingly);
-        }
+        ground.checker.shown(&disk(&kept), self.id, &ids, batch.map(|batch| batch.size));
         for (id, _) in ids {
             self.open.insert(id, ground.now);
             self.mind(ground, id);

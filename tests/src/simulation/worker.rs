@@ -17,6 +17,9 @@ use std::{collections::VecDeque, sync::Arc};
 /// How often a node says that it lives.
 const BETWEEN_RENEWALS: Millis = 1_000;
 
+/// For how long after that it counts on not being given up: less than the lease.
+const HELD: Millis = 4_500;
+
 /// Two renewals so far apart are an interruption.
 const INTERRUPTION: Millis = 2_500;
 
@@ -307,6 +310,7 @@ impl Worker {
             ground.see(Seen::GivenUpAlive);
         }
         self.tell_nodes(ground, !is_known);
+        self.line.renewed(ground.now + HELD);
         if self.has_failed {
             self.recover(ground);
         }

@@ -3,6 +3,7 @@
 use super::{super::State, BETWEEN_TAKE_OVERS, Cluster, host::conclude};
 use crate::{
     cluster::{Letter, Links, Listener, Mail, NodeId, Nodes},
+    dispatch::Dispatcher,
     record::Record,
     service::{SigningService, gauge, told::Told},
     storage::{Completion, StoreError},
@@ -27,6 +28,12 @@ impl Listener for Hears {
     fn letters(&self, letters: Vec<Letter>) {
         if let Some(inner) = self.0.upgrade() {
             SigningService(inner).take_letters(letters);
+        }
+    }
+
+    fn renewed(&self) {
+        if let Some(inner) = self.0.upgrade() {
+            SigningService(inner).apply(Dispatcher::deliver_held_back);
         }
     }
 }

@@ -89,6 +89,7 @@ impl World {
         for (own, listener) in &nodes {
             let others = nodes.iter().map(|(id, _)| *id).filter(|id| id != own).collect();
             listener.nodes(Nodes { own: *own, others, interrupted, forgotten: false });
+            listener.renewed();
         }
     }
 
@@ -237,6 +238,10 @@ impl Hub for Link {
         let own = Self::own(&database, self.place);
         database.nodes.insert(own, Arc::clone(&listener));
         database.listeners.push(listener);
+    }
+
+    fn holds_lease(&self) -> bool {
+        !self.database.lock().unwrap().is_away
     }
 
     fn send(&self, letters: Vec<Letter>) {

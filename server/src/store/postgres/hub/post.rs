@@ -5,14 +5,12 @@ use crate::{
     storage::Completion,
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes};
-#[cfg(feature = "http")]
-use std::time::Duration;
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -50,11 +48,39 @@ pub(crate) struct HubState {
     pub(crate) lease_age: Duration,
 }
 
+/// How long after a renewal the others do not give this node up, however a clock may drift: less than the lease, see
+/// [`lease!`](super::super::nodes::lease).
+const HELD: Duration = Duration::from_millis(4_500);
+
 /// What the hub's task lets others see.
 #[derive(Debug)]
 struct LeaseWatch {
     is_connected: AtomicBool,
-    renewed_at: Mutex<Instant>,
+    renewed_at: Mutex<Moment>,
+}
+
+/// A moment by both clocks: one stands still while the machine sleeps, the other one may be set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    monotonic: Instant,
+    system: SystemTime,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self { monotonic: Instant::now(), system: SystemTime::now() }
+    }
+
+    /// How long ago it was, by whichever clock says more.
+    fn age(self) -> Duration {
+        self.monotonic.elapsed().max(self.system.elapsed().unwrap_or_default())
+    }
+}
+
+impl LeaseWatch {
+    fn age(&self) -> Duration {
+        self.renewed_at.lock().unwrap_or_else(PoisonError::into_inner).age()
+    }
 }
 
 /// Where it arrives.
@@ -68,7 +94,7 @@ pub(in crate::store::postgres) fn post() -> (Post, Posted) {
     let (sender, receiver) = unbounded_channel();
     let queued = Arc::<AtomicUsize>::default();
     // Whoever starts has just registered.
-    let lease = Arc::new(LeaseWatch { is_connected: AtomicBool::new(false), renewed_at: Mutex::new(Instant::now()) });
+    let lease = Arc::new(LeaseWatch { is_connected: AtomicBool::new(false), renewed_at: Mutex::new(Moment::now()) });
     let post = Post { orders: sender, queued: Arc::clone(&queued), lease: Arc::clone(&lease) };
     (post, Posted { orders: receiver, queued, lease })
 }
@@ -82,13 +108,17 @@ impl Post {
         drop(self.orders.send(order));
     }
 
+    /// Whether the others cannot have given this node up.
+    pub(in crate::store) fn holds_lease(&self) -> bool {
+        self.lease.age() < HELD
+    }
+
     #[cfg(feature = "http")]
     pub(in crate::store) fn state(&self) -> HubState {
-        let renewed_at = *self.lease.renewed_at.lock().unwrap_or_else(PoisonError::into_inner);
         HubState {
             queued_bytes: self.queued.load(Ordering::Relaxed),
             is_connected: self.lease.is_connected.load(Ordering::Relaxed),
-            lease_age: renewed_at.elapsed(),
+            lease_age: self.lease.age(),
         }
     }
 
@@ -114,7 +144,7 @@ impl Posted {
     }
 
     /// The lease was renewed, by what was said at this time.
-    pub(super) fn note_renewed(&self, at: Instant) {
+    pub(super) fn note_renewed(&self, at: Moment) {
         *self.lease.renewed_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
         self.lease.is_connected.store(true, Ordering::Relaxed);
     }

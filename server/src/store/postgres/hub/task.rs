@@ -9,7 +9,7 @@ use super::{
     inbox::Inbox,
     lease::{self, Lease, Renewed},
     link::Link,
-    post::Posted,
+    post::{Moment, Posted},
     presence::{self, Found},
     waiting::{Turn, Waiting},
 };
@@ -144,17 +144,21 @@ impl HubTask {
     }
 
     async fn renew(&mut self, link: &Link) -> ControlFlow<(), Result<(), DbError>> {
-        let began = Instant::now();
-        let until = began + PATIENCE;
+        let began = Moment::now();
+        let until = Instant::now() + PATIENCE;
         let renewing = timeout(SILENCE, self.lease.renew(link));
         match meanwhile(&mut self.waiting, &mut self.posted, until, renewing).await? {
             Ok(Ok(Renewed { others, is_renamed })) => {
-                self.posted.note_renewed(began);
                 if is_renamed {
                     self.interrupted = true;
                     self.forget();
                 }
                 self.tell(others);
+                // Not before the service knows as whom.
+                self.posted.note_renewed(began);
+                if let Some(listener) = self.inbox.listener.get() {
+                    listener.renewed();
+                }
                 ControlFlow::Continue(Ok(()))
             }
             Ok(Err(error)) => ControlFlow::Continue(Err(error.into())),

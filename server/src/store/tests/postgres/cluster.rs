@@ -27,11 +27,14 @@ pub(super) struct Node {
     pub(super) loaded: Loaded,
     pub(super) nodes: Receiver<Nodes>,
     pub(super) letters: Receiver<Letter>,
+    /// Each renewal of its lease.
+    renewed: Receiver<()>,
 }
 
 struct Told {
     nodes: Sender<Nodes>,
     letters: Sender<Letter>,
+    renewed: Sender<()>,
 }
 
 impl Listener for Told {
@@ -42,6 +45,10 @@ impl Listener for Told {
 
     fn letters(&self, letters: Vec<Letter>) {
         letters.into_iter().for_each(|letter| drop(self.letters.send(letter)));
+    }
+
+    fn renewed(&self) {
+        let _ = self.renewed.send(());
     }
 }
 
@@ -60,8 +67,9 @@ impl Node {
         let (store, loaded) = Store::connect(config, NOW).unwrap();
         let hub = store.hub().unwrap();
         let ((told_nodes, nodes), (told_letters, letters)) = (channel(), channel());
-        hub.listen(Box::new(Told { nodes: told_nodes, letters: told_letters }));
-        Self { store, hub, loaded, nodes, letters }
+        let (told_renewed, renewed) = channel();
+        hub.listen(Box::new(Told { nodes: told_nodes, letters: told_letters, renewed: told_renewed }));
+        Self { store, hub, loaded, nodes, letters, renewed }
     }
 
     /// Waits until it is told this of the nodes.
@@ -184,10 +192,14 @@ fn a_node_that_stands_still_is_given_up_and_goes_on_as_another() {
     for n in 1..=2 {
         write(&first.store, accept(n)).unwrap();
     }
+    wait(&first.renewed);
+    assert!(first.hub.holds_lease());
     let held = hold(&first.store);
     let paused = submit(&first.store, end(1));
     // What it had is nobody's as soon as the other one says so.
     second.until(|nodes| nodes.others.is_empty());
+    assert!(!first.hub.holds_lease(), "it knows by itself that it may have been given up");
+    while first.renewed.try_recv().is_ok() {}
     assert_eq!(ids(&second.take_over().unwrap()), [id(1), id(2)]);
     assert_eq!(write(&second.store, end(2)), Ok(Written::Done));
     drop(held);
@@ -196,6 +208,8 @@ fn a_node_that_stands_still_is_given_up_and_goes_on_as_another() {
     let renamed = wait(&first.nodes);
     let renamed = if renamed.own == first_id { first.until(|nodes| nodes.own != first_id) } else { renamed };
     assert!(renamed.interrupted && renamed.forgotten, "{renamed:?}");
+    wait(&first.renewed);
+    assert!(first.hub.holds_lease());
     second.until(|nodes| nodes.others == [renamed.own]);
     assert_eq!(write(&first.store, accept(3)), Ok(Written::Done));
     assert_eq!(write(&first.store, end(3)), Ok(Written::Done));
