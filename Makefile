@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests otlp-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests otlp-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python example-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -40,7 +40,7 @@ cluster-programs:
 	@PATH=$$PATH:/usr/local/bin; ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && command -v caddy >/dev/null || \
 		{ echo "make cluster needs PostgreSQL and Caddy: apt-get install postgresql caddy" >&2; exit 1; }
 
-test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests manifest-tests release-tests accepts
+test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python example-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests manifest-tests release-tests accepts
 	@echo "all tests passed"
 
 build:
@@ -71,7 +71,7 @@ lint-js: sdk
 	scripts/lint/node_modules/.bin/biome check --error-on-warnings
 	for tests in browser engines manifests openapi packaging sdk-bench bench/peers; do ( $(call npm_ci,tests/$$tests) ) || exit; done
 	$(call npm_ci,web-demo)
-	for project in web-demo tests sdk-wasm/tests clients/typescript/tests; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
+	for project in web-demo tests sdk-wasm/tests clients/typescript/tests examples/tests; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
 
 rust-tests: tested-build
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen
@@ -140,6 +140,13 @@ client-tests-ts: tested-build
 client-tests-python: tested-build
 	scripts/ensure-program.sh python3 python3
 	clients/python/test.sh
+
+# Each example as its README runs it, with the packed clients.
+example-tests: tested-build
+	scripts/ensure-program.sh python3 python3
+	clients/typescript/build.sh
+	node --test examples/*/*.test.mjs
+	examples/tests/test.sh
 
 # The packed package, run wherever it claims to run. `node tests/packaging/run.mjs Next Deno` runs these two.
 packaging-tests: tested-build page

@@ -25,6 +25,7 @@ const DOCUMENTS = new Map([
   ['sdk-wasm/README.md', { name: 'npm', title: 'npm package' }],
   ['clients/typescript/README.md', { name: 'client-typescript', title: 'Client for TypeScript' }],
   ['clients/python/README.md', { name: 'client-python', title: 'Client for Python' }],
+  ['examples/README.md', { name: 'examples', title: 'Examples' }],
 ]);
 
 /** As GitHub names headings, which is what the documents' own links go by. */

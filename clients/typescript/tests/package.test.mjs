@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,7 +11,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { Cleanups, PATIENCE, portOf, Wallet, World } from './world.mjs';
+import { Cleanups, freePort, PATIENCE, Wallet, World } from './world.mjs';
 
 const execute = promisify(execFile);
 const here = fileURLToPath(new URL('..', import.meta.url));
@@ -29,16 +28,6 @@ let world;
 let hookPort;
 /** Where nobody listens. */
 let nobody;
-
-/** A port that was free a moment ago. */
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = portOf(server);
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 before(async () => {
   const { version } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'));

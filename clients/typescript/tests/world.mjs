@@ -53,6 +53,16 @@ export const table = (rows) => rows;
 /** @param {any} server */
 export const portOf = (server) => server.address().port;
 
+/** A port that was free a moment ago. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const port = portOf(server);
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 /** Passes connections on to a port that may change; `cutAnswers` has so many of the next ones cut when the server begins to answer. */
 class TcpProxy extends EventEmitter {
   target = 0;
