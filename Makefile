@@ -71,7 +71,8 @@ lint-js: sdk
 	scripts/lint/node_modules/.bin/biome check --error-on-warnings
 	for tests in browser engines manifests openapi packaging sdk-bench bench/peers; do ( $(call npm_ci,tests/$$tests) ) || exit; done
 	$(call npm_ci,web-demo)
-	for project in web-demo tests sdk-wasm/tests clients/typescript/tests examples/tests; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
+	for example in agent; do ( $(call npm_ci,examples/$$example) ) || exit; done
+	for project in web-demo tests sdk-wasm/tests clients/typescript/tests examples/tests examples/agent; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
 
 rust-tests: tested-build
 	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen
@@ -145,6 +146,7 @@ client-tests-python: tested-build
 example-tests: tested-build
 	scripts/ensure-program.sh python3 python3
 	clients/typescript/build.sh
+	for example in agent; do ( $(call npm_ci,examples/$$example) ) || exit; done
 	node --test examples/*/*.test.mjs
 	examples/tests/test.sh
 
