@@ -425,7 +425,7 @@ fn what_was_held_back_may_end_meanwhile() {
     world.disconnect(1);
     world.dispatcher.note_lease(false);
     assert!(world.introduce(2, None).is_empty());
-    world.pass(60 * SECOND);
+    world.pass(10 * SECOND);
     assert_eq!(world.ends(), [End::DeliveryTimeout]);
     world.dispatcher.note_lease(true);
     world.dispatcher.deliver_held_back(world.now);
