@@ -1,9 +1,11 @@
 //! The log's lines on their way to standard error: whatever becomes of that, nobody who logs waits for it.
 //!
 //! A disk that is full, a reader that has gone, a pipe that nobody empties: each costs lines, which are counted, and nothing else.
+//!
+//! Lines gather for some milliseconds and are written together. One write and one waking of the thread for each line cost as much as all the
+//! rest of logging it.
 
 use std::{
-    collections::VecDeque,
     fmt,
     io::{self, Write},
     mem,
@@ -16,23 +18,83 @@ use tracing_subscriber::fmt::MakeWriter;
 /// The most bytes of lines that wait to be written.
 const MAX_WAITING_BYTES: usize = 1024 * 1024;
 
+/// How long a line may wait for others, unless somebody waits for it or there are many.
+const GATHERING: Duration = Duration::from_millis(5);
+
+/// As many bytes are written without waiting for more.
+const MANY_BYTES: usize = 64 * 1024;
+
 /// Takes lines and has a thread of its own write them. Never blocks, never fails. Clones write to the same.
 #[derive(Clone)]
 pub struct LogWriter(Arc<Shared>);
 
 struct Shared {
     queue: Mutex<Queue>,
-    /// Told whenever there is a line to write, or none any more.
-    changed: Condvar,
+    /// Told when there is a first line to write, or more than can wait, or somebody waits for them.
+    wanted: Condvar,
+    /// Told when lines have been written.
+    written: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    lines: VecDeque<Box<[u8]>>,
-    bytes: usize,
+    lines: Lines,
     /// Lines that have been taken out are being written.
     writing: bool,
+    /// So many wait until everything is written.
+    flushing: usize,
     lost: u64,
+}
+
+/// Lines, one after the other.
+#[derive(Debug, Default)]
+struct Lines {
+    text: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    fn push(&mut self, line: &[u8]) {
+        self.text.extend_from_slice(line);
+        self.ends.push(self.text.len());
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Writes them in as few pieces as it takes; how many of them are lost. One that cannot be written costs itself alone: the next is tried, on
+    /// a line of its own.
+    fn write_to(&self, output: &mut impl Write) -> u64 {
+        let (mut at, mut lost, mut lost_until, mut ended) = (0, 0, 0, 0);
+        while let Some(rest) = self.text.get(at..).filter(|rest| !rest.is_empty()) {
+            match output.write(rest) {
+                Ok(written) if written > 0 => at += written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(_) | Err(_) => {
+                    let (start, end) = self.line_at(at);
+                    // Of one that is cut short, what ends it is tried, once.
+                    let may_end = start < at && ended < end;
+                    if !may_end || at + 1 < end {
+                        lost += u64::from(lost_until < end);
+                        lost_until = end;
+                    }
+                    at = if may_end { end - 1 } else { end };
+                    ended = end;
+                }
+            }
+        }
+        lost
+    }
+
+    /// Where the line begins and ends in which this byte is.
+    fn line_at(&self, at: usize) -> (usize, usize) {
+        let line = self.ends.partition_point(|end| *end <= at);
+        let end = |line: usize| self.ends.get(line).copied();
+        (line.checked_sub(1).and_then(end).unwrap_or(0), end(line).unwrap_or(self.text.len()))
+    }
 }
 
 impl LogWriter {
@@ -41,7 +103,8 @@ impl LogWriter {
     /// # Errors
     /// Where the system gives no thread.
     pub fn new(output: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), changed: Condvar::new() });
+        let (wanted, written) = Default::default();
+        let shared = Arc::new(Shared { queue: Mutex::default(), wanted, written });
         let writer = Arc::clone(&shared);
         thread::Builder::new().name("log".into()).spawn(move || writer.write_all_to(output))?;
         Ok(Self(shared))
@@ -54,14 +117,19 @@ impl LogWriter {
 
     /// How much waits to be written, in bytes.
     pub(in crate::http) fn waiting_bytes(&self) -> usize {
-        self.0.queue().bytes
+        self.0.queue().lines.text.len()
     }
 
     /// Waits until everything is written, no longer than `time_limit`.
     pub fn flush(&self, time_limit: Duration) {
-        let waiting = |queue: &mut Queue| queue.writing || !queue.lines.is_empty();
+        let waiting = |queue: &mut Queue| queue.writing || !queue.lines.text.is_empty();
+        let mut queue = self.0.queue();
+        queue.flushing += 1;
+        self.0.wanted.notify_all();
         // Whether it is written or the time is over, the caller goes on the same way.
-        drop(self.0.changed.wait_timeout_while(self.0.queue(), time_limit, waiting));
+        let (mut queue, _) =
+            self.0.written.wait_timeout_while(queue, time_limit, waiting).unwrap_or_else(PoisonError::into_inner);
+        queue.flushing -= 1;
     }
 }
 
@@ -71,18 +139,22 @@ impl Shared {
     }
 
     fn write_all_to(&self, mut output: impl Write) {
+        let mut taken = Lines::default();
         loop {
-            let queue = self.changed.wait_while(self.queue(), |queue| queue.lines.is_empty());
-            let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
-            let lines = mem::take(&mut queue.lines);
-            queue.bytes = 0;
+            let queue = self.wanted.wait_while(self.queue(), |queue| queue.lines.text.is_empty());
+            let queue = queue.unwrap_or_else(PoisonError::into_inner);
+            let may_wait = |queue: &mut Queue| queue.flushing == 0 && queue.lines.text.len() < MANY_BYTES;
+            let gathered = self.wanted.wait_timeout_while(queue, GATHERING, may_wait);
+            let (mut queue, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+            mem::swap(&mut queue.lines, &mut taken);
             queue.writing = true;
             drop(queue);
-            let lost = lines.iter().filter(|line| output.write_all(line).is_err()).count();
+            let lost = taken.write_to(&mut output);
+            taken.clear();
             let mut queue = self.queue();
-            queue.lost += lost as u64;
+            queue.lost += lost;
             queue.writing = false;
-            self.changed.notify_all();
+            self.written.notify_all();
         }
     }
 }
@@ -91,12 +163,16 @@ impl Shared {
 impl Write for &LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut queue = self.0.queue();
-        if queue.bytes + line.len() > MAX_WAITING_BYTES {
+        let before = queue.lines.text.len();
+        let after = before + line.len();
+        if after > MAX_WAITING_BYTES {
             queue.lost += 1;
-        } else {
-            queue.bytes += line.len();
-            queue.lines.push_back(line.into());
-            self.0.changed.notify_all();
+            return Ok(line.len());
+        }
+        queue.lines.push(line);
+        drop(queue);
+        if before == 0 || (before < MANY_BYTES && after >= MANY_BYTES) {
+            self.0.wanted.notify_all();
         }
         Ok(line.len())
     }
@@ -174,5 +250,57 @@ mod tests {
         open.send(Ok(())).unwrap();
         log.flush(LONG);
         assert_eq!((log.lost(), &*written.lock().unwrap()), (1, &b"written\n"[..].to_vec()));
+    }
+
+    #[test]
+    fn lines_that_are_there_together_are_written_together() {
+        let (log, open, written) = gated();
+        (&log).write_all(b"first\n").unwrap();
+        open.send(Ok(())).unwrap();
+        for _ in 0..3 {
+            (&log).write_all(b"line\n").unwrap();
+        }
+        open.send(Ok(())).unwrap();
+        log.flush(LONG);
+        assert_eq!(*written.lock().unwrap(), b"first\nline\nline\nline\n");
+    }
+
+    /// A disk with room for so many bytes, and for more after one failure.
+    struct Disk(usize, Vec<u8>);
+
+    impl Write for Disk {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            let taken = text.len().min(self.0);
+            self.0 -= taken;
+            self.1.extend_from_slice(&text[..taken]);
+            if taken == 0 {
+                self.0 = usize::MAX;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_cut_short_costs_itself_alone() {
+        let mut lines = Lines::default();
+        for line in ["one\n", "two\n", "three\n"] {
+            lines.push(line.as_bytes());
+        }
+        for (room, lost, left) in [
+            (0, 1, "two\nthree\n"),
+            (3, 0, "one\ntwo\nthree\n"),
+            (4, 1, "one\nthree\n"),
+            (5, 1, "one\nt\nthree\n"),
+            (13, 0, "one\ntwo\nthree\n"),
+            (14, 0, "one\ntwo\nthree\n"),
+        ] {
+            let mut disk = Disk(room, Vec::new());
+            assert_eq!((lines.write_to(&mut disk), str::from_utf8(&disk.1).unwrap()), (lost, left), "{room}");
+        }
     }
 }
