@@ -1,6 +1,9 @@
 //! A request as it is kept and shown: what was asked, how far it has come, how it ended. Plain data; who changes it is elsewhere.
 
-use crate::{call_context::CallContext, cluster::NodeId, requester::RequesterId, time::Timestamp};
+use crate::{
+    call_context::CallContext, cluster::NodeId, metadata::Metadata, reference::Reference, requester::RequesterId,
+    time::Timestamp,
+};
 use countersign_protocol::{
     ApprovedBy, Batch, CancelCause, Device, Message, PublicKeyBytes, Purpose, Reason, RejectCode, RequestId,
     RequesterName, Signature,
@@ -198,6 +201,10 @@ pub struct Record {
     pub requester: RequesterName,
     /// Why, in the requester's words.
     pub purpose: Option<Purpose>,
+    /// What its requester calls it.
+    pub reference: Option<Reference>,
+    /// What its requester wants to find beside it again.
+    pub metadata: Option<Metadata>,
     /// Its place among requests that are shown together.
     pub batch: Option<Batch>,
     /// A wallet has to have said by then that it has it.
@@ -230,6 +237,12 @@ impl Record {
         }
     }
 
+    /// What it holds in memory of what its requester has sent, in bytes: what requests are bounded by.
+    pub(crate) fn bytes(&self) -> usize {
+        let reference = self.reference.as_ref().map_or(0, |reference| reference.as_str().len());
+        self.message.len() + reference + self.metadata.as_ref().map_or(0, Metadata::bytes)
+    }
+
     /// Moves all of its times by so many milliseconds.
     pub(crate) fn move_by(&mut self, by_ms: i64) {
         self.deliver_by = self.deliver_by.moved(by_ms);
@@ -256,7 +269,9 @@ mod tests {
         let purpose = Some("secret purpose".parse().unwrap());
         let message = Arc::new(b"secret message".to_vec().try_into().unwrap());
         let webhook = Some("https://a.example/secret".into());
-        let shown = format!("{:?}", Record { message, purpose, webhook, end, ..record(1) });
+        let reference = Some("secret reference".parse().unwrap());
+        let metadata = Some(Metadata::new([("secret", "secret")]).unwrap());
+        let shown = format!("{:?}", Record { message, purpose, reference, metadata, webhook, end, ..record(1) });
         assert!(!shown.contains("secret"), "{shown}");
     }
 }

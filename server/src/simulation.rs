@@ -68,6 +68,8 @@ impl NewRequest {
             requester_id: (&requester).into(),
             requester,
             purpose: None,
+            reference: None,
+            metadata: None,
             batch,
             deliver_by,
             expires_at,

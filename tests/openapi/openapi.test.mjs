@@ -115,6 +115,7 @@ function filled(path, item, operation, values = {}) {
   const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])];
   const of = (where) => parameters.filter((parameter) => parameter.in === where);
   const query = of('query')
+    .filter(({ example }) => example !== undefined)
     .map(({ name, example }) => `${name}=${example}`)
     .join('&');
   const plain = of('path').reduce(
@@ -130,6 +131,15 @@ async function asked() {
   const { request_id } = matches('/v1/send_to_sign', 'post', answer);
   assert.equal(answer.headers.location, `/v1/requests/${request_id}`);
   return request_id;
+}
+
+/** Several that have been asked for in one prompt. */
+async function askedTogether() {
+  const { several } = api.paths['/v1/batches'].post.requestBody.content['application/json'].examples;
+  const answer = await call('POST', '/v1/batches', { body: several.value, headers: { prefer: 'respond-async' } });
+  const { batch_id } = matches('/v1/batches', 'post', answer);
+  assert.equal(answer.headers.location, `/v1/batches/${batch_id}`);
+  return batch_id;
 }
 
 test('it is valid OpenAPI 3.1', async () => {
@@ -149,7 +159,7 @@ test('its paths are those of the source', async () => {
   const served = [...routes.matchAll(/warp::path!\(([^)]*)\)/g)].flatMap(([, segments]) => {
     const path = `/${[...segments.matchAll(/"([^"]+)"/g)].map(([, segment]) => segment).join('/')}`;
     if (!segments.includes('..')) return [path];
-    return path === '/v1/requests' ? [...parts].map((part) => [path, '{}', part].filter(Boolean).join('/')) : [`${path}/{}`];
+    return path === '/v1/requests' ? [path, ...[...parts].map((part) => [path, '{}', part].filter(Boolean).join('/'))] : [`${path}/{}`];
   });
   const described = Object.keys(api.paths).map((path) => path.replace(/\{\w+\}/, '{}'));
   assert.deepEqual(described.sort(), served.sort());
@@ -199,8 +209,9 @@ test('its examples are of their schemas', () => {
 
 test('every example call gets an answer that is described', async () => {
   for (const { path, method, operation, item } of operations()) {
-    const id = path.includes('{id}') ? await asked() : undefined;
+    const id = path.startsWith('/v1/requests/{id}') ? await asked() : undefined;
     if (id) await call('GET', `/v1/requests/${id}?wait=60`);
+    const values = { id: path === '/v1/batches/{id}' ? await askedTogether() : id };
     const bodies = Object.values(operation.requestBody?.content['application/json'].examples ?? { none: {} });
     const wanted = (operation.parameters ?? []).filter((parameter) => parameter.in === 'header');
     // Without the headers, with each, and with all.
@@ -210,7 +221,7 @@ test('every example call gets an answer that is described', async () => {
         // A key is for one body only.
         const valued = ({ name, example }) => [name, name === 'Idempotency-Key' ? `${example}${path}-${index}` : example];
         const headers = Object.fromEntries(set.map(valued));
-        const answer = await call(method.toUpperCase(), filled(path, item, operation, { id }), { headers, body });
+        const answer = await call(method.toUpperCase(), filled(path, item, operation, values), { headers, body });
         assert.ok(answer.status < 300 || path === '/ws', `${method} ${path} ${JSON.stringify(headers)}: ${answer.text}`);
         assert.equal(answer.status === 202, 'Prefer' in headers);
         const value = matches(path, method, answer);
@@ -236,6 +247,10 @@ test('errors are described too', async () => {
     ['/v1/requests/{id}', 'delete', `/v1/requests/${unknown}`],
     ['/v1/requests/{id}/events', 'get', `/v1/requests/${unknown}/events`],
     ['/v1/requests/{id}/receipt', 'get', `/v1/requests/${unknown}/receipt`],
+    ['/v1/requests', 'get', '/v1/requests?limit=0'],
+    ['/v1/requests', 'delete', '/v1/requests'],
+    ['/v1/batches/{id}', 'get', `/v1/batches/${unknown}`],
+    ['/v1/batches/{id}', 'delete', '/v1/batches/x'],
     ['/v1/signers/{public_key}', 'get', '/v1/signers/x'],
   ];
   for (const [path, method, at, body] of refused) {

@@ -361,6 +361,18 @@ async fn every_bad_body_gets_its_code() {
         (json!({ "public_key": key, "message": "aGk=", "purpose": "" }), 400, "invalid_purpose"),
         (json!({ "public_key": key, "message": "aGk=", "purpose": "a\nb" }), 400, "invalid_purpose"),
         (json!({ "public_key": key, "message": "aGk=", "purpose": "x".repeat(257) }), 400, "invalid_purpose"),
+        (json!({ "public_key": key, "message": "aGk=", "reference": "" }), 400, "invalid_reference"),
+        (json!({ "public_key": key, "message": "aGk=", "reference": "a\u{85}" }), 400, "invalid_reference"),
+        (json!({ "public_key": key, "message": "aGk=", "reference": "x".repeat(129) }), 400, "invalid_reference"),
+        (json!({ "public_key": key, "message": "aGk=", "reference": 1 }), 400, "malformed"),
+        (json!({ "public_key": key, "message": "aGk=", "metadata": "x" }), 400, "malformed"),
+        (json!({ "public_key": key, "message": "aGk=", "metadata": { "a": 1 } }), 400, "invalid_metadata"),
+        (json!({ "public_key": key, "message": "aGk=", "metadata": { "a b": "" } }), 400, "invalid_metadata"),
+        (
+            json!({ "public_key": key, "message": "aGk=", "metadata": { "a": "x".repeat(257) } }),
+            400,
+            "invalid_metadata",
+        ),
         (json!({ "public_key": key, "message": "aGk=" }), 404, "signer_not_connected"),
     ];
     for (body, status, code) in cases {

@@ -40,7 +40,7 @@ impl Capacity {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Held {
     requests: usize,
-    /// Of messages.
+    /// Of messages, references and metadata.
     bytes: usize,
 }
 
@@ -60,7 +60,7 @@ impl Account {
         self.all.requests
     }
 
-    /// Whether requests like this one, `bytes` of messages together, may be added.
+    /// Whether requests like this one, `bytes` together, may be added.
     pub(super) fn check(
         &self,
         capacity: &Capacity,
@@ -95,7 +95,7 @@ impl Account {
 
     /// A request holds something from now on.
     pub(super) fn add(&mut self, capacity: &Capacity, record: &Record) {
-        let bytes = record.message.len();
+        let bytes = record.bytes();
         self.all.add(bytes);
         self.of_key.entry(record.public_key).or_default().add(bytes);
         // Where one may take all there is, nobody asks what each takes.
@@ -105,14 +105,14 @@ impl Account {
     }
 
     fn add_share(&mut self, record: &Record) {
-        let bytes = record.message.len();
+        let bytes = record.bytes();
         self.of_requester.entry(record.requester_id.clone()).or_default().add(bytes);
         self.of_both.entry((record.requester_id.clone(), record.public_key)).or_default().add(bytes);
     }
 
     /// It holds nothing any more.
     pub(super) fn remove(&mut self, capacity: &Capacity, record: &Record) {
-        let bytes = record.message.len();
+        let bytes = record.bytes();
         self.all.remove(bytes);
         remove(self.of_key.entry(record.public_key), bytes);
         if capacity.has_shares() {

@@ -25,7 +25,7 @@ impl<T, W> Dispatcher<T, W> {
         requests: SmallVec<[(Box<Record>, W); 1]>,
         now: Timestamp,
     ) -> Result<(), SigningError> {
-        let bytes = requests.iter().map(|(record, _)| record.message.len()).sum();
+        let bytes = requests.iter().map(|(record, _)| record.bytes()).sum();
         if let Some((first, _)) = requests.first() {
             self.check_blocked(first)?;
             self.check_room(first, requests.len(), bytes)?;
@@ -58,7 +58,7 @@ impl<T, W> Dispatcher<T, W> {
         if self.accepting.len() >= self.capacity.max_pending {
             return Err(SigningError::Overloaded);
         }
-        self.check_room(first, records.len(), records.iter().map(|record| record.message.len()).sum())?;
+        self.check_room(first, records.len(), records.iter().map(|record| record.bytes()).sum())?;
         let signer = || if queue { Ok(()) } else { self.check_signer(first, records.len()) };
         let refusal = self.check_blocked(first).and_then(|()| signer()).err();
         let accepting = match refusal {

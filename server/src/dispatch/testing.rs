@@ -32,6 +32,8 @@ pub(crate) fn record(n: u128) -> Record {
         requester_id: "Example Shop".parse().unwrap(),
         requester: "Example Shop".parse().unwrap(),
         purpose: None,
+        reference: None,
+        metadata: None,
         batch: None,
         deliver_by: START.after(Duration::from_secs(10)),
         expires_at: START.after(Duration::from_secs(60)),

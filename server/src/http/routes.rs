@@ -2,8 +2,8 @@
 
 use super::{
     api::{
-        App, Caller, Live, OtherMethod, Preferences, Problem, READING, SendToSignBody, admit, body_limit, caller, demo,
-        get_signer, methods, read_json, refused, reply, requests, send_to_sign, upgrade, with_app,
+        App, Caller, Live, OtherMethod, Preferences, Problem, READING, SendToSignBody, admit, batches, body_limit,
+        caller, demo, get_signer, methods, read_json, refused, reply, requests, send_to_sign, upgrade, with_app,
     },
     config::HttpConfig,
     listen::Peer,
@@ -16,7 +16,7 @@ use std::{convert::Infallible, sync::Arc};
 use warp::{
     Filter, Rejection, Reply,
     filters::BoxedFilter,
-    filters::path::Tail,
+    filters::path::{FullPath, Tail},
     http::{HeaderMap, Method, StatusCode},
     reject::MethodNotAllowed,
     reply::Response,
@@ -46,7 +46,7 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
             post(app, caller, preferences, content_type, body, |_| Ok(())).await
         },
     );
-    let batches = warp::path!("v1" / "batches").and(call).then(
+    let ask_batch = warp::path!("v1" / "batches").and(call).then(
         |app, caller, preferences, content_type: Option<String>, body| async move {
             post(app, caller, preferences, content_type, body, SendToSignBody::is_batch).await
         },
@@ -58,8 +58,16 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .and(with_app(app))
         .and(caller())
         .then(get_signer);
+    let batches_api = warp::path!("v1" / "batches" / ..)
+        .and(warp::path::tail())
+        .and(warp::method())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(with_app(app))
+        .and(caller())
+        .then(answer_batches);
     let requests_api = warp::path!("v1" / "requests" / ..)
         .and(warp::path::tail())
+        .and(warp::path::full())
         .and(warp::method())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(with_app(app))
@@ -74,7 +82,17 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .then(metrics);
     let keys = warp::path!(".well-known" / "jwks.json").and(methods(READING)).and(with_app(app)).then(jwk_set);
     let description = warp::path!("openapi.json").and(methods(READING)).map(openapi);
-    let own = websocket.or(ask).unify().or(batches).unify().or(signers).unify().or(requests_api).unify();
+    let own = websocket
+        .or(ask)
+        .unify()
+        .or(ask_batch)
+        .unify()
+        .or(batches_api)
+        .unify()
+        .or(signers)
+        .unify()
+        .or(requests_api)
+        .unify();
     let own = own.or(health).unify().or(ready).unify().or(metrics).unify().or(keys).unify().or(description).unify();
     let own = own.or(demo(app, config.demo.as_ref())).unify();
     match &config.web_root {
@@ -109,8 +127,21 @@ async fn post<B: Buf>(
     reply(&app, answer.await)
 }
 
-async fn answer_requests(path: Tail, method: Method, query: String, app: Arc<App>, caller: Caller) -> Response {
-    reply(&app, requests(Arc::clone(&app), path.as_str(), &method, &query, &caller).await)
+async fn answer_requests(
+    path: Tail,
+    full: FullPath,
+    method: Method,
+    query: String,
+    app: Arc<App>,
+    caller: Caller,
+) -> Response {
+    // All of them have no slash at the end, as each has none.
+    let path = if full.as_str().ends_with('/') && path.as_str().is_empty() { "/" } else { path.as_str() };
+    reply(&app, requests(Arc::clone(&app), path, &method, &query, &caller).await)
+}
+
+async fn answer_batches(path: Tail, method: Method, query: String, app: Arc<App>, caller: Caller) -> Response {
+    reply(&app, batches(&app, path.as_str(), &method, &query, &caller).await)
 }
 
 async fn no_route(rejection: Rejection) -> Result<Response, Infallible> {

@@ -20,11 +20,13 @@ const ADMIN_ACTS: [&str; 6] = ["block", "cancel", "cancel_all", "disconnect", "p
 const WEBHOOK_OUTCOMES: [&str; 4] = ["delivered", "failed", "gone", "given_up"];
 
 /// The codes of errors that the HTTP part makes itself.
-const HTTP_CODES: [&str; 18] = [
+const HTTP_CODES: [&str; 20] = [
     "audit_unavailable",
     "host_not_allowed",
     "invalid_idempotency_key",
+    "invalid_metadata",
     "invalid_purpose",
+    "invalid_reference",
     "key_not_allowed",
     "malformed",
     "method_not_allowed",

@@ -8,8 +8,10 @@ use crate::{
     dispatch::Accepted,
     error::SigningError,
     idempotency::IdempotencyKey,
+    metadata::Metadata,
     random,
     record::{End, PhaseTimes, Record},
+    reference::Reference,
     requester::RequesterId,
     service::{Signed, Waiting},
     steps::Refusal,
@@ -92,6 +94,18 @@ impl<'a, M> SigningRequest<'a, M> {
         self
     }
 
+    /// What the requester calls it, by which its requests are found. No wallet is shown it.
+    pub fn reference(mut self, reference: Reference) -> Self {
+        self.parts.terms.reference = Some(reference);
+        self
+    }
+
+    /// What the requester wants to find beside it again. No wallet is shown it. None at all is the same as not saying it.
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.parts.terms.metadata = Some(metadata).filter(|metadata| !metadata.is_empty());
+        self
+    }
+
     /// How long the wallet has, from 1 s to 7 days. One minute if not set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.parts.terms.timeout = timeout;
@@ -145,7 +159,7 @@ impl RequestParts<'_> {
         if !(1..=MAX_BATCH.min(self.service.config().max_inflight)).contains(&messages.len()) {
             return Err(SigningError::InvalidBatch(messages.len()));
         }
-        let Terms { public_key, purpose, webhook, call, .. } = &self.terms;
+        let Terms { public_key, purpose, reference, metadata, webhook, call, .. } = &self.terms;
         let (requester_id, requester) = self.requester()?;
         let now = self.service.now();
         let (deliver_by, expires_at) = self.terms.deadlines(now)?;
@@ -159,6 +173,8 @@ impl RequestParts<'_> {
                 requester_id: requester_id.clone(),
                 requester: requester.clone(),
                 purpose: purpose.clone(),
+                reference: reference.clone(),
+                metadata: metadata.clone(),
                 batch: batch.map(|id| Batch { id, index, size }),
                 deliver_by,
                 expires_at,

@@ -1,8 +1,8 @@
 //! What is asked beside the messages: by whom, of whom, until when; and what tells one call from another.
 
 use crate::{
-    call_context::CallContext, error::SigningError, idempotency::IdempotencyKey, record::WebhookUrl,
-    requester::RequesterId, time::Timestamp,
+    call_context::CallContext, error::SigningError, idempotency::IdempotencyKey, metadata::Metadata,
+    record::WebhookUrl, reference::Reference, requester::RequesterId, time::Timestamp,
 };
 use countersign_protocol::{
     Message, PublicKeyBytes, Purpose, RequesterName,
@@ -18,6 +18,8 @@ pub(super) struct Terms {
     pub(super) requester_id: Option<RequesterId>,
     pub(super) requester: Option<RequesterName>,
     pub(super) purpose: Option<Purpose>,
+    pub(super) reference: Option<Reference>,
+    pub(super) metadata: Option<Metadata>,
     pub(super) timeout: Duration,
     pub(super) delivery_timeout: Option<Duration>,
     pub(super) queue: bool,
@@ -34,6 +36,8 @@ impl Terms {
             requester_id: None,
             requester: None,
             purpose: None,
+            reference: None,
+            metadata: None,
             timeout: Duration::from_millis(DEFAULT_TIMEOUT_MS),
             delivery_timeout: None,
             queue: false,
@@ -65,6 +69,8 @@ impl Terms {
             requester_id: _,
             requester: _,
             purpose,
+            reference,
+            metadata,
             timeout,
             delivery_timeout,
             queue,
@@ -83,9 +89,56 @@ impl Terms {
         part(delivery_timeout.map(|timeout| timeout.as_millis().to_be_bytes()).as_ref().map(<[u8; 16]>::as_slice));
         part(Some(&[u8::from(*queue)]));
         part(webhook.as_deref().map(str::as_bytes));
+        // Behind what no message begins with; and where there is neither, what was asked before there were any is the same as ever.
+        if reference.is_some() || metadata.is_some() {
+            part(None);
+            part(reference.as_ref().map(|reference| reference.as_str().as_bytes()));
+            part(
+                metadata
+                    .as_ref()
+                    .map(|metadata| (metadata.iter().count() as u64).to_be_bytes())
+                    .as_ref()
+                    .map(<[u8; 8]>::as_slice),
+            );
+            for (name, value) in metadata.iter().flat_map(Metadata::iter) {
+                part(Some(name.as_bytes()));
+                part(Some(value.as_bytes()));
+            }
+        }
         for message in messages {
             part(Some(message.as_bytes()));
         }
         hash.finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_asked_for_otherwise_has_another_fingerprint() {
+        let metadata = |values: &[(&str, &str)]| Some(Metadata::new(values.iter().copied()).unwrap());
+        let reference = |text: &str| Some(text.parse::<Reference>().unwrap());
+        let asked = [
+            (None, None, &["a", "b"][..]),
+            (None, None, &["ab"]),
+            (reference("a"), None, &["b"]),
+            (reference("ab"), None, &["b"]),
+            (reference("a"), metadata(&[("b", "c")]), &["d"]),
+            (None, metadata(&[("a", "b")]), &["d"]),
+            (None, metadata(&[("a", "b"), ("c", "d")]), &["e"]),
+            (None, metadata(&[("a", "b")]), &["c", "d", "e"]),
+            (None, metadata(&[("ab", "")]), &["d"]),
+        ];
+        let fingerprint = |(reference, metadata, messages): &(Option<Reference>, Option<Metadata>, &[&str])| {
+            let messages: Vec<Message> =
+                messages.iter().map(|message| message.as_bytes().to_vec().try_into().unwrap()).collect();
+            let terms =
+                Terms { reference: reference.clone(), metadata: metadata.clone(), ..Terms::new([1; 32].into()) };
+            terms.fingerprint(messages.iter())
+        };
+        let all: std::collections::HashSet<_> = asked.iter().map(fingerprint).collect();
+        assert_eq!(all.len(), asked.len());
     }
 }

@@ -4,6 +4,7 @@ use super::{Completion, Event, Write, Written, usage};
 #[cfg(feature = "http")]
 use super::{
     blocks::{Block, BlockChange},
+    listing::{Listed, Listing},
     purge::{PurgeRecord, PurgeScope, PurgeStep},
 };
 use crate::{record::Record, storage::Recovered, time::Timestamp};
@@ -46,6 +47,9 @@ pub(super) enum Question {
     /// Notes that this key is in use, and asks for those of other servers that have been within this time.
     Keys([u8; 32], Duration, Completion<Vec<[u8; 32]>>),
     OnRecovery(Recovered),
+    /// Some of a requester's own requests.
+    #[cfg(feature = "http")]
+    List(Box<Listing>, Completion<Listed>),
     /// Erases some of what has ended.
     #[cfg(feature = "http")]
     Purge(PurgeScope, Completion<PurgeStep>),
@@ -186,7 +190,7 @@ fn receive(commands: &Receiver<Command>, wake: Wake) -> Result<Command, RecvTime
 
 fn message_bytes(write: &Write) -> usize {
     match write {
-        Write::Accept { records, .. } => records.iter().map(|record| record.message.len()).sum(),
+        Write::Accept { records, .. } => records.iter().map(|record| record.bytes()).sum(),
         Write::Progress { .. }
         | Write::End { .. }
         | Write::EventDone { .. }

@@ -1,7 +1,9 @@
 //! A store and the server's key beside it, as the reference server uses them.
 
 #[cfg(feature = "http")]
-use super::{Block, BlockChange, HubState, PurgeRecord, PurgeScope, PurgeStep, Usage, batch::Question};
+use super::{
+    Block, BlockChange, HubState, Listed, Listing, PurgeRecord, PurgeScope, PurgeStep, Usage, batch::Question,
+};
 #[cfg(feature = "postgres")]
 use super::{ConnectError, PostgresConfig};
 use super::{Event, OpenError, ServerKey, Store, StoreConfig, receipt, usage::LastUsage};
@@ -34,6 +36,10 @@ use zeroize::Zeroizing;
 
 /// How long the keys of others are waited for.
 const KEYS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a list is waited for, as one request is.
+#[cfg(feature = "http")]
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the answer to how much there is in the store is waited for: whoever scrapes has little patience.
 #[cfg(feature = "http")]
@@ -222,6 +228,20 @@ impl DurableStore {
         // Fails only where nobody waits for it any more.
         self.0.store.ask(Question::Blocks(change, now, Completion::new(move |blocks| drop(tell.send(blocks)))));
         told.await.unwrap_or(Err(StoreError::Failed))
+    }
+
+    /// Some of a requester's own requests, as they are written down.
+    ///
+    /// # Errors
+    /// [`StoreError`], also where it does not answer in time.
+    #[cfg(feature = "http")]
+    pub(crate) async fn list(&self, wanted: Listing) -> Result<Listed, StoreError> {
+        let (tell, told) = oneshot::channel();
+        // Fails only where nobody waits for it any more.
+        self.0.store.ask(Question::List(Box::new(wanted), Completion::new(move |page| drop(tell.send(page)))));
+        timeout(LIST_TIMEOUT, told)
+            .await
+            .map_or(Err(StoreError::Failed), |page| page.unwrap_or(Err(StoreError::Failed)))
     }
 
     /// Erases some of what has ended.

@@ -19,6 +19,9 @@ mod hub;
 mod insert;
 mod jws;
 mod key;
+#[cfg(feature = "http")]
+mod listing;
+mod metadata;
 mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -58,6 +61,8 @@ pub(crate) use jws::compact;
 #[cfg(feature = "http")]
 pub(crate) use key::thumbprint;
 pub use key::{KeyFileError, ServerKey};
+#[cfg(feature = "http")]
+pub(crate) use listing::{Listed, Listing, StateFilter};
 #[cfg(feature = "http")]
 pub(crate) use open::MIN_MAX_BYTES;
 pub use open::{OpenError, StoreConfig};

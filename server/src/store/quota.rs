@@ -1,7 +1,7 @@
 //! How much may still be taken in, so that whatever is taken in can also end.
 
-use super::{database::Database, error::DbError};
-use crate::record::Record;
+use super::{database::Database, error::DbError, metadata};
+use crate::{record::Record, reference::Reference};
 
 /// What is kept free for the end of each open request, in bytes: what an end is at most, its event, its place in an index.
 const END_BYTES: u64 = 1024;
@@ -85,6 +85,9 @@ fn needed(records: &[Record]) -> u64 {
 /// A generous estimate, the same as in the table `shares`: a page that a row does not fill may be left half empty.
 pub(super) fn bytes(record: &Record) -> u64 {
     // The URL stands in the request's row, and in its event's and in the index of that.
-    let texts = record.message.len() + 3 * record.webhook.as_ref().map_or(0, |url| url.len());
+    let webhook = record.webhook.as_ref().map_or(0, |url| url.len());
+    // Likewise in an index of its own.
+    let reference = record.reference.as_ref().map_or("", Reference::as_str).len();
+    let texts = record.message.len() + 3 * webhook + 2 * reference + metadata::bytes(record.metadata.as_ref());
     u64::try_from(texts).unwrap_or(u64::MAX).saturating_add(ROW_BYTES).saturating_mul(2).saturating_add(END_BYTES)
 }

@@ -105,6 +105,8 @@ mod tests {
             requester_id: "Example Bank".parse().unwrap(),
             requester: "Example Bank".parse().unwrap(),
             purpose: Some("Order 1042".parse().unwrap()),
+            reference: None,
+            metadata: None,
             batch: None,
             deliver_by: time(10_000),
             expires_at: time(60_000),

@@ -6,7 +6,7 @@ use super::{
         Columns, Unreadable, array, bytes, number, optional, optional_array, optional_timestamp, parsed, text,
         timestamp,
     },
-    end_row,
+    end_row, metadata,
 };
 use crate::{
     record::{PhaseTimes, Record, WebhookUrl},
@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// What a request is read back from.
 pub(super) const COLUMNS: &str = "id, public_key, requester_id, requester, purpose, batch_id, batch_index, batch_size, webhook, \
     deliver_by, expires_at, attempt, queued_at, delivered_at, received_at, displayed_at, ended_at, end_kind, end_phase, \
-    signature, approved_by, device_id, device_label, reject_code, reason, message";
+    signature, approved_by, device_id, device_label, reject_code, reason, reference, metadata, message";
 
 /// Reads a request back.
 pub(super) fn record(row: &impl Columns) -> Result<Record, Unreadable> {
@@ -30,6 +30,8 @@ pub(super) fn record(row: &impl Columns) -> Result<Record, Unreadable> {
         requester: optional(row, "requester")?.map_or_else(|| parsed(&requester_id, "requester_id"), Ok)?,
         requester_id: parsed(&requester_id, "requester_id")?,
         purpose: optional(row, "purpose")?,
+        reference: optional(row, "reference")?,
+        metadata: metadata::read(row)?,
         batch: batch(row)?,
         deliver_by: timestamp(row, "deliver_by")?,
         expires_at: timestamp(row, "expires_at")?,

@@ -5,12 +5,13 @@ use rusqlite::Connection;
 
 /// What has to be run on a database of version `n` to make it one of version `n + 1`; an empty one is of version 0.
 /// A script that has been released is never changed.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("v1.sql"),
     include_str!("v2.sql"),
     include_str!("v3.sql"),
     include_str!("v4.sql"),
     include_str!("v5.sql"),
+    include_str!("v6.sql"),
 ];
 
 /// The version this program reads and writes.

@@ -14,7 +14,7 @@ use super::{
     writes::{self, Outcome},
 };
 #[cfg(feature = "http")]
-use super::{blocks::blocks, purge};
+use super::{blocks::blocks, listing, purge};
 use crate::{storage::Recovered, time::Timestamp};
 use rusqlite::Connection;
 use std::{
@@ -174,6 +174,10 @@ impl Worker {
             // The key stands in a file beside the database, which is one server's.
             Question::Keys(_, _, then) => then.complete(Ok(Vec::new())),
             Question::OnRecovery(then) => self.on_recovery = Some(then),
+            #[cfg(feature = "http")]
+            Question::List(wanted, then) => {
+                then.complete(self.ask(|database| listing::list(&database.connection, &wanted)));
+            }
             #[cfg(feature = "http")]
             Question::Purge(scope, then) => {
                 then.complete(self.ask(|database| purge::purge(&database.connection, &scope)));

@@ -6,6 +6,8 @@ const ADVICE = {
   reserved_prefix: 'Choose another message: these first bytes are kept for the protocol itself.',
   invalid_timeout: 'Wait between 1 second and 7 days.',
   invalid_purpose: 'Shorten the purpose, and leave out control characters.',
+  invalid_reference: 'Shorten the reference, and leave out control characters.',
+  invalid_metadata: 'Give at most 16 short texts.',
   unauthorized: 'Enter a bearer token of this server and ask again.',
   rejected: 'The person said no. Ask again only if something has changed.',
   signer_not_connected: 'Open the wallet that holds this key, see that it is connected, and ask again.',

@@ -2,17 +2,22 @@
 
 mod app;
 mod auth;
+mod batches;
 mod blocks;
 mod body;
 mod call;
 mod call_context;
+mod cursor;
 mod demo;
 mod events;
 mod head;
+mod list;
 mod live;
+mod metadata;
 mod prefer;
 mod preferences;
 mod problem;
+mod query;
 mod refusal_log;
 mod reloads;
 mod requesters;
@@ -27,6 +32,7 @@ mod websocket;
 
 pub(super) use app::App;
 pub use auth::{Revocation, TokenEntry, TokenError, Tokens};
+pub(super) use batches::batches;
 pub(super) use body::read_json;
 pub(super) use call::{Caller, OtherMethod, READING, admit, annotate, caller, json, methods, refused, reply, with_app};
 pub(super) use call_context::name_call;
@@ -35,6 +41,7 @@ pub(super) use head::check_head;
 pub(super) use live::Live;
 pub(super) use preferences::Preferences;
 pub(super) use problem::Problem;
+pub(super) use query::{Parameters, decoded};
 pub(super) use requests::requests;
 pub(super) use resource::Resource;
 pub(super) use send_to_sign::send_to_sign;

@@ -5,6 +5,7 @@ use super::{
     auth::Requester,
     call::{Caller, READING, admit, json, refused},
     events::events,
+    list::{cancel_all, list},
     prefer::MOST_WAIT,
     problem::Problem,
     resource::Resource,
@@ -46,6 +47,9 @@ pub(in crate::http) async fn requests(
     query: &str,
     caller: &Caller,
 ) -> Result<Response, Problem> {
+    if path.is_empty() {
+        return all(app, method, query, caller).await;
+    }
     let (id, question) = question(path, method)?;
     let requester = admit(&app, caller)?;
     let malformed = |problem| refused(&app, caller, problem);
@@ -55,6 +59,16 @@ pub(in crate::http) async fn requests(
         return Err(SigningError::NoStore.into());
     }
     answer(app, requester, id, question).await
+}
+
+/// What is asked of all of a requester's.
+async fn all(app: Arc<App>, method: &Method, query: &str, caller: &Caller) -> Result<Response, Problem> {
+    let answer = match *method {
+        Method::GET | Method::HEAD => list(&app, admit(&app, caller)?, query).await,
+        Method::DELETE => cancel_all(&app, admit(&app, caller)?, query).await,
+        _ => return Err(other_method("GET, HEAD, DELETE")),
+    };
+    answer.map_err(|problem| if problem.code() == "malformed" { refused(&app, caller, problem) } else { problem })
 }
 
 /// What a path below `/v1/requests/` and a method mean.

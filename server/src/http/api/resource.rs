@@ -1,11 +1,11 @@
 //! A durable request as the API shows it: in answers, in events and to webhooks.
 
 use super::problem::Members;
-use crate::{End, Record, SigningError, store::Times};
+use crate::{End, Metadata, Record, Reference, SigningError, store::Times};
 use countersign_protocol::{
     ApprovedBy, Batch, Device, Message, PublicKeyBytes, Purpose, RequestId, RequesterName, Signature,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The one form in which a request is shown, wherever it is.
 #[derive(Serialize)]
@@ -17,6 +17,10 @@ pub(in crate::http) struct Resource<'a> {
     requester: Requester<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<&'a Purpose>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_object")]
+    metadata: Option<&'a Metadata>,
     #[serde(skip_serializing_if = "Option::is_none")]
     batch: Option<Batch>,
     deliver_by_ms: u64,
@@ -56,6 +60,8 @@ impl<'a> From<&'a Record> for Resource<'a> {
             attempt: record.attempt,
             requester: Requester { name: &record.requester },
             purpose: record.purpose.as_ref(),
+            reference: record.reference.as_ref().map(Reference::as_str),
+            metadata: record.metadata.as_ref(),
             batch: record.batch,
             deliver_by_ms: record.deliver_by.as_millis(),
             expires_at_ms: record.expires_at.as_millis(),
@@ -77,6 +83,10 @@ impl<'a> From<&'a Record> for Resource<'a> {
             Some(end) => Self { error: Some(end.clone().into()), ..resource },
         }
     }
+}
+
+fn as_object<S: Serializer>(metadata: &Option<&Metadata>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(metadata.iter().flat_map(|metadata| metadata.iter()))
 }
 
 impl From<End> for Failure {
@@ -103,6 +113,8 @@ mod tests {
             requester_id: "Example Bank".parse().unwrap(),
             requester: "Example Bank".parse().unwrap(),
             purpose: None,
+            reference: None,
+            metadata: None,
             batch: None,
             deliver_by: at(11_000),
             expires_at: at(61_000),

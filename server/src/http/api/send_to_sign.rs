@@ -27,6 +27,8 @@ const UNTIL_THE_END: Duration = Duration::from_millis(2 * MAX_TIMEOUT_MS);
 struct BatchAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     batch_id: Option<BatchId>,
+    /// Whether one is open.
+    state: &'static str,
     requests: Vec<Resource<'a>>,
 }
 
@@ -116,10 +118,19 @@ async fn several_durable(
     let response = several(&records);
     let open = records.iter().any(|record| record.end.is_none());
     Ok(if open || preferences.prefer.is_immediate() {
-        later(response, preferences)
+        with(later(response, preferences), header::LOCATION, records.first().and_then(batch_location))
     } else {
         in_time(response, preferences)
     })
+}
+
+/// Where they are found: a batch of one is a request.
+fn batch_location(first: &Record) -> Option<HeaderValue> {
+    let location = match first.batch {
+        Some(batch) => format!("/v1/batches/{}", batch.id),
+        None => format!("/v1/requests/{}", first.id),
+    };
+    HeaderValue::try_from(location).ok()
 }
 
 /// How the requests stand when the caller has waited for as long as it wants to.
@@ -149,9 +160,11 @@ fn signed(record: &Record) -> Result<Response, Problem> {
     Err(Problem::from(error).about(record.id))
 }
 
-fn several(records: &[Record]) -> Response {
+/// All of a batch, in the order of the messages.
+pub(super) fn several(records: &[Record]) -> Response {
     let batch_id = records.first().and_then(|record| record.batch).map(|batch| batch.id);
-    json(&BatchAnswer { batch_id, requests: records.iter().map(Resource::from).collect() })
+    let state = if records.iter().any(|record| record.end.is_none()) { "open" } else { "ended" };
+    json(&BatchAnswer { batch_id, state, requests: records.iter().map(Resource::from).collect() })
 }
 
 /// An answer before the end.

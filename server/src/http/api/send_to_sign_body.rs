@@ -1,7 +1,7 @@
 //! The body of `POST /v1/send_to_sign`, and the request that is made of it.
 
-use super::{auth::Requester, live::Live, preferences::Preferences, problem::Problem};
-use crate::{SigningError, SigningRequest};
+use super::{auth::Requester, live::Live, metadata::Members, preferences::Preferences, problem::Problem};
+use crate::{Reference, SigningError, SigningRequest};
 use countersign_protocol::{
     KeyTextError, Message, MessageError, PublicKeyBytes, Purpose,
     limits::{MAX_BATCH, MAX_PURPOSE_BYTES, frame_bytes},
@@ -26,6 +26,10 @@ pub(in crate::http) struct SendToSignBody {
     messages: Option<Vec<String>>,
     #[serde(default)]
     purpose: Option<String>,
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    metadata: Option<Members>,
     #[serde(default)]
     timeout_ms: Option<u64>,
     #[serde(default)]
@@ -87,6 +91,12 @@ impl SendToSignBody {
         if let Some(purpose) = &self.purpose {
             request = request.purpose(parse_purpose(purpose)?);
         }
+        if let Some(reference) = &self.reference {
+            request = request.reference(parse_reference(reference)?);
+        }
+        if let Some(metadata) = &self.metadata {
+            request = request.metadata(metadata.parse()?);
+        }
         if let Some(key) = preferences.idempotency_key()? {
             request = request.idempotency_key(key);
         }
@@ -107,6 +117,11 @@ pub(in crate::http) fn invalid_public_key(error: KeyTextError) -> Problem {
 
 fn parse_purpose(text: &str) -> Result<Purpose, Problem> {
     text.parse().map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid_purpose", format!("purpose: {error}")))
+}
+
+pub(in crate::http) fn parse_reference(text: &str) -> Result<Reference, Problem> {
+    let invalid = |error| Problem::new(StatusCode::BAD_REQUEST, "invalid_reference", format!("reference: {error}"));
+    text.parse().map_err(invalid)
 }
 
 impl From<MessageError> for Problem {

@@ -56,6 +56,8 @@ fn route(path: &str) -> Option<&'static str> {
     let mut parts = path.strip_prefix("/v1/")?.split('/');
     let route = match (parts.next()?, parts.next(), parts.next()) {
         ("send_to_sign", None, None) => "/v1/send_to_sign",
+        ("batches", None | Some(""), None) => "/v1/batches",
+        ("batches", Some(_), None) => "/v1/batches/{id}",
         ("signers", Some(_), None) => "/v1/signers/{public_key}",
         ("requests", None | Some(""), None) => "/v1/requests",
         ("requests", Some(_), None) => "/v1/requests/{id}",
@@ -90,6 +92,7 @@ mod tests {
         for (path, expected) in [
             ("/v1/send_to_sign".to_owned(), Some("/v1/send_to_sign")),
             (format!("/v1/signers/{key}"), Some("/v1/signers/{public_key}")),
+            (format!("/v1/batches/{key}"), Some("/v1/batches/{id}")),
             (format!("/v1/requests/{key}"), Some("/v1/requests/{id}")),
             (format!("/v1/requests/{key}/receipt"), Some("/v1/requests/{id}/receipt")),
             (format!("/v1/{key}"), Some("/v1/")),

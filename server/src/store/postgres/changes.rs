@@ -4,9 +4,10 @@ use super::{own_node::column, row::Id, session::Session, statements::CLOCK_SET};
 use crate::{
     idempotency::IdempotencyKey,
     record::{End, PhaseTimes, Record},
+    reference::Reference,
     requester::RequesterId,
     storage::{Idempotency, Write},
-    store::{columns::millis, end_row::EndRow, quota, rows::ended_at},
+    store::{columns::millis, end_row::EndRow, metadata, quota, rows::ended_at},
 };
 use countersign_protocol::RequestId;
 use std::{future::Future, pin::Pin};
@@ -99,6 +100,8 @@ fn insert<'a>(session: &'a Session, record: &'a Record, key: Option<&'a Idempote
                     &key.map(IdempotencyKey::as_str),
                     &kept_bytes,
                     &column(session.own()),
+                    &record.reference.as_ref().map(Reference::as_str),
+                    &record.metadata.as_ref().map(metadata::text),
                 ],
             )
             .await

@@ -9,6 +9,8 @@ mod connector;
 mod dump;
 mod error;
 mod hub;
+#[cfg(feature = "http")]
+mod listing;
 mod locks;
 mod nodes;
 mod own_node;

@@ -39,9 +39,10 @@ impl Statements {
             insert: prepare(
                 "INSERT INTO requests (id, public_key, requester_id, requester, purpose, batch_id, batch_index, batch_size, webhook, \
                  deliver_by, expires_at, attempt, queued_at, delivered_at, received_at, displayed_at, ended_at, end_kind, end_phase, \
-                 signature, approved_by, device_id, device_label, reject_code, reason, message, idempotency_key, kept_bytes, owner) \
+                 signature, approved_by, device_id, device_label, reject_code, reason, message, idempotency_key, kept_bytes, owner, \
+                 reference, metadata) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
-                 $24, $25, $26, $27, $28, $29)",
+                 $24, $25, $26, $27, $28, $29, $30, $31)",
             )
             .await?,
             enqueue: prepare(

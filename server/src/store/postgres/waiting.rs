@@ -72,6 +72,8 @@ impl Waiting {
                 Question::DueEvents(_, _, _, then) => then.complete(Err(StoreError::Failed)),
                 Question::Forget(_, then) => then.complete(Err(StoreError::Failed)),
                 #[cfg(feature = "http")]
+                Question::List(_, then) => then.complete(Err(StoreError::Failed)),
+                #[cfg(feature = "http")]
                 Question::Purge(_, then) => then.complete(Err(StoreError::Failed)),
                 #[cfg(feature = "http")]
                 Question::NotePurge(_, then) => then.complete(Err(StoreError::Failed)),

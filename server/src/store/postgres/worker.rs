@@ -5,7 +5,7 @@
 //! told that the store has failed; what is there then is read anew, as after a restart, once it can be.
 
 #[cfg(feature = "http")]
-use super::{blocks::blocks, purge};
+use super::{blocks::blocks, listing, purge};
 use super::{
     connector::Connector,
     error::{DbError, Severity},
@@ -224,6 +224,13 @@ impl Worker {
                 }
             }
             Question::OnRecovery(then) => self.waiting.on_recovery = Some(then),
+            #[cfg(feature = "http")]
+            Question::List(wanted, then) => {
+                let list = async |session: &Session| listing::list(session, &wanted).await;
+                if let Some(then) = self.told(then, list).await {
+                    self.waiting.batch.questions.push(Question::List(wanted, then));
+                }
+            }
             #[cfg(feature = "http")]
             Question::Purge(scope, then) => {
                 let purge = async |session: &Session| purge::purge(session, &scope).await;

@@ -192,6 +192,28 @@ fn a_share_is_counted_as_its_requests_come_and_go(place: &Place) {
     assert_eq!(ask(&store, 7, "Greedy"), Written::OverShare);
 }
 
+/// What a share is refused by is what its table counts, whatever a text's characters take.
+#[test]
+fn the_table_counts_as_the_quota_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    let record = Record {
+        webhook: Some("https://example.com/".into()),
+        reference: Some("№ 1042, 支払い".parse().unwrap()),
+        metadata: Some(crate::Metadata::new([("shop", "Zoë\0"), ("x", "\"")]).unwrap()),
+        ..record(1)
+    };
+    let counted = crate::store::quota::bytes(&record);
+    write(&store, Write::Accept { records: vec![record], idempotency: None }).unwrap();
+    let database = rusqlite::Connection::open(dir.path().join("countersign.db")).unwrap();
+    let shares = || database.query_row("SELECT total(bytes) FROM shares", [], |row| row.get::<_, f64>(0)).unwrap();
+    assert_eq!(shares(), counted as f64);
+    write(&store, end(1)).unwrap();
+    write(&store, Write::EventDone { id: id(1) }).unwrap();
+    assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(1));
+    assert_eq!(shares(), 0.0);
+}
+
 #[test]
 fn another_tool_s_lock_costs_no_space_that_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();

@@ -8,6 +8,8 @@ mod failed;
 mod full;
 mod grouping;
 mod idempotency;
+#[cfg(feature = "http")]
+mod listing;
 mod opening;
 mod place;
 #[cfg(feature = "postgres")]
@@ -53,6 +55,8 @@ fn record(n: u32) -> Record {
         requester_id: "Example Bank".parse().unwrap(),
         requester: "Example Bank".parse().unwrap(),
         purpose: None,
+        reference: None,
+        metadata: None,
         batch: None,
         deliver_by: NOW.after(Duration::from_secs(10)),
         expires_at: NOW.after(MINUTE),

@@ -3,6 +3,7 @@
 use super::{Kept, MINUTE, NOW, Place, accept, ended_at, forget, id, ids, on_both, read, record, write};
 use crate::storage::{Completion, Storage as _};
 use crate::{
+    Metadata,
     record::{End, Phase, PhaseTimes, Record},
     store::{Write, Written},
     time::Timestamp,
@@ -53,6 +54,8 @@ fn full_record(n: u32) -> Record {
     Record {
         message: Arc::new(vec![0xA5; MAX_MESSAGE_BYTES].try_into().unwrap()),
         purpose: Some("Order 1042, for Göteborg".parse().unwrap()),
+        reference: Some("Order 1042/高い".parse().unwrap()),
+        metadata: Some(Metadata::new([("shop", "Göteborg"), ("odd", "\0\"\\\n")]).unwrap()),
         batch: Some(Batch { id: BatchId::from_bytes([3; 16]), index: 1, size: 2 }),
         webhook: Some("https://example.com/hook?a=b".into()),
         attempt: u32::MAX,
