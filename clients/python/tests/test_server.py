@@ -38,6 +38,63 @@ def test_a_signature_is_returned_and_has_been_verified(kind: str, server: Server
 
 
 @pytest.mark.parametrize("kind", clients)
+def test_what_a_request_is_called_comes_back_with_it(kind: str, server: Server, start_wallet: StartWallet) -> None:
+    start_wallet(server)
+    with Client(kind, server.url) as client:
+        given: dict[str, Any] = {"reference": "order-1042", "metadata": {"shop": "Göteborg"}}
+        request = client.submit(KEY, b"hello", idempotency_key="found-again", **given).wait()
+        assert (request.reference, request.metadata) == ("order-1042", {"shop": "Göteborg"})
+        plain = client.submit(KEY, b"hello").wait()
+        assert (plain.reference, plain.metadata) == (None, {})
+        with pytest.raises(countersign.IdempotencyKeyReusedError):
+            client.submit(KEY, b"hello", idempotency_key="found-again")
+        for options, code in (
+            ({"reference": ""}, "invalid_reference"),
+            ({"metadata": {"a b": ""}}, "invalid_metadata"),
+        ):
+            with pytest.raises(countersign.InvalidRequestError) as caught:
+                client.submit(KEY, b"hello", **options)
+            assert caught.value.code == code
+
+
+@pytest.mark.parametrize("kind", clients)
+def test_requests_are_found_again_and_withdrawn_several_at_a_time(
+    kind: str, server: Server, start_wallet: StartWallet
+) -> None:
+    start_wallet(server, "hold")
+    with Client(kind, server.url) as client:
+        batch = client.submit_batch(KEY, [b"one", b"two"], reference="order 1042+")
+        single = client.submit(KEY, b"three", reference="order 1042+", idempotency_key="k")
+
+        def ids(**options: Any) -> list[str]:
+            return [request.request_id for request in client.list(**options)]
+
+        every = {one.request_id for one in [*batch, single]}
+        assert set(ids()) == every
+        assert set(ids(reference="order 1042+", page_size=1)) == every
+        assert ids(idempotency_key="k") == [single.request_id]
+        assert ids(reference="order 1042+", state="signed") == []
+        assert set(ids(public_key=KEY)) == every
+        batch_id = batch[0].request.batch.id
+        assert set(ids(batch_id=batch_id, created_after_ms=1, created_before_ms=2**52)) == every - {single.request_id}
+
+        shown = client.batch(batch_id)
+        assert (shown.state, [one.message for one in shown.requests]) == ("open", [b"one", b"two"])
+        withdrawn = client.cancel_batch(batch_id)
+        assert (withdrawn.state, [one.state for one in withdrawn.requests]) == ("ended", ["cancelled", "cancelled"])
+        assert client.cancel_all(reference="order 1042+") == countersign.CancelledAll(cancelled=1, has_more=False)
+        assert client.cancel_all(reference="order 1042+", state="open").cancelled == 0
+        with pytest.raises(countersign.InvalidRequestError):
+            client.cancel_all(state="open")
+        with pytest.raises(countersign.UnknownRequestError):
+            client.batch("07070707-0707-4707-8707-070707070707")
+        with pytest.raises(countersign.InvalidRequestError):
+            ids(page_size=101)
+        with pytest.raises(TypeError):
+            ids(limit=1)
+
+
+@pytest.mark.parametrize("kind", clients)
 def test_what_the_wallet_says_is_raised(kind: str, server: Server, start_wallet: StartWallet) -> None:
     with Client(kind, server.url) as client:
         with pytest.raises(countersign.SignerNotConnectedError):

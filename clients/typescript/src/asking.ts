@@ -22,6 +22,10 @@ const NO_STORE_MS = 600_000;
 export interface AskOptions {
   /** Why, in your words: the wallet shows it as your claim. */
   purpose?: string | undefined;
+  /** What you call it, such as the number of an order: 1 to 128 bytes. No wallet is shown it. */
+  reference?: string | undefined;
+  /** What you want to find beside it again: at most 16 texts. No wallet is shown it. */
+  metadata?: Record<string, string> | undefined;
   /** How long the wallet has, 1,000 to 604,800,000; 60,000 where left out. */
   timeoutMs?: number | undefined;
   /** How long it may take until a wallet says that it has the request; 10,000 where left out, with `queue` as long as `timeoutMs`. */
@@ -38,7 +42,18 @@ export interface AskOptions {
   signal?: AbortSignal | undefined;
 }
 
-const OPTIONS = ['purpose', 'timeoutMs', 'deliveryTimeoutMs', 'queue', 'webhook', 'idempotencyKey', 'deadlineMs', 'signal'];
+const OPTIONS = [
+  'purpose',
+  'reference',
+  'metadata',
+  'timeoutMs',
+  'deliveryTimeoutMs',
+  'queue',
+  'webhook',
+  'idempotencyKey',
+  'deadlineMs',
+  'signal',
+];
 
 /** A call that has been looked at. */
 export interface Question {
@@ -68,7 +83,7 @@ export interface AskerOptions extends Patience {
 export function question(publicKey: string | Uint8Array, messages: Uint8Array | Uint8Array[], options: AskOptions): Question {
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) throw new TypeError(`there is no option ${unknown}`);
-  const { purpose, timeoutMs, deliveryTimeoutMs, queue, webhook, idempotencyKey, deadlineMs, signal } = options;
+  const { purpose, reference, metadata, timeoutMs, deliveryTimeoutMs, queue, webhook, idempotencyKey, deadlineMs, signal } = options;
   for (const [name, ms] of Object.entries({ timeoutMs, deliveryTimeoutMs, deadlineMs })) {
     if (ms !== undefined && !(Number.isSafeInteger(ms) && ms > 0)) throw new TypeError(`${name} is a whole number of milliseconds`);
   }
@@ -86,6 +101,8 @@ export function question(publicKey: string | Uint8Array, messages: Uint8Array | 
     public_key: spelled(publicKey),
     ...(isBatch ? { messages: encoded } : { message: encoded[0] }),
     purpose,
+    reference,
+    metadata,
     timeout_ms: timeoutMs,
     delivery_timeout_ms: deliveryTimeoutMs,
     queue,

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from './clock.js';
 import { type Verify, verifyEd25519 } from './ed25519.js';
 import { CountersignError } from './errors.js';
 import { Keys } from './keys.js';
+import { type Filters, Listing, type ListOptions } from './listing.js';
 import { spelled } from './public-key.js';
 import { type ReceiptOptions, verifyReceipt } from './receipt.js';
 import { Requests } from './requests.js';
@@ -12,7 +13,7 @@ import type { Signed } from './signed.js';
 import { Submitted } from './submitted.js';
 import { Transport } from './transport.js';
 import { verifyWebhook, type WebhookEvent, type WebhookHeaders, type WebhookOptions } from './webhook.js';
-import type { JwkSet, ReceiptClaims, RequestResource, SignerResource } from './wire.js';
+import type { BatchResource, CancelledAll, JwkSet, ReceiptClaims, RequestResource, SignerResource } from './wire.js';
 
 /** How a client is made; all optional. */
 export interface ClientOptions {
@@ -55,6 +56,7 @@ const OPTIONS = [
 export class Countersign {
   readonly #caller: Caller;
   readonly #requests: Requests;
+  readonly #listing: Listing;
   readonly #asker: Asker;
   readonly #keys: Keys;
   readonly #verify: Verify;
@@ -78,6 +80,7 @@ export class Countersign {
     const patience = { patienceMs, exchangeTimeoutMs, maxAnswerBytes, verify };
     this.#caller = new Caller(bases(server), transport, clock, random);
     this.#requests = new Requests(this.#caller, patience);
+    this.#listing = new Listing(this.#caller, patience);
     this.#asker = new Asker(this.#caller, this.#requests, { ...patience, durable, randomUUID });
     this.#keys = new Keys(() => this.jwks(), clock);
     this.#verify = verify;
@@ -161,6 +164,26 @@ export class Countersign {
   /** Withdraws a request. One that has ended stays as it is, and is answered so. */
   async cancel(requestId: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<RequestResource> {
     return this.#requests.cancel(requestId, { signal });
+  }
+
+  /** Your requests that the filters take, the newest first; fetched page by page as they are iterated. */
+  list(options: ListOptions = {}): AsyncGenerator<RequestResource, void, undefined> {
+    return this.#listing.list(options);
+  }
+
+  /** How several requests of one prompt stand. */
+  async batch(batchId: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<BatchResource> {
+    return this.#listing.batch('GET', batchId, signal);
+  }
+
+  /** Withdraws what is open of a batch. What has ended stays as it is. */
+  async cancelBatch(batchId: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<BatchResource> {
+    return this.#listing.batch('DELETE', batchId, signal);
+  }
+
+  /** Withdraws what is open of what the filters take, a hundred at most: one filter beside `state` is needed. */
+  async cancelAll(filters: Filters, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<CancelledAll> {
+    return this.#listing.cancelAll(filters, signal);
   }
 
   /** How a request ended, signed by the server, for `verifyReceipt`. */

@@ -27,8 +27,21 @@ export {
   VerificationError,
   WalletError,
 } from './errors.js';
+export type { Filters, ListOptions } from './listing.js';
 export { type ReceiptOptions, verifyReceipt } from './receipt.js';
 export type { Signed } from './signed.js';
 export type { Submitted } from './submitted.js';
 export { verifyWebhook, type WebhookEvent, type WebhookHeaders, type WebhookKeys, type WebhookOptions } from './webhook.js';
-export type { Device, EndError, Jwk, JwkSet, ReceiptClaims, RequestResource, SignerResource, State, Times } from './wire.js';
+export type {
+  BatchResource,
+  CancelledAll,
+  Device,
+  EndError,
+  Jwk,
+  JwkSet,
+  ReceiptClaims,
+  RequestResource,
+  SignerResource,
+  State,
+  Times,
+} from './wire.js';

@@ -2,7 +2,16 @@
 
 import { decodeBase64, decodeBase64Url } from './bytes.js';
 import { ProtocolError } from './errors.js';
-import { type Device, isEnd, type JwkSet, type ReceiptClaims, type RequestResource, type SignerResource } from './wire.js';
+import {
+  type BatchResource,
+  type CancelledAll,
+  type Device,
+  isEnd,
+  type JwkSet,
+  type ReceiptClaims,
+  type RequestResource,
+  type SignerResource,
+} from './wire.js';
 
 type Check = (value: unknown, path: string) => void;
 type Members = Record<string, unknown>;
@@ -22,6 +31,12 @@ export interface Answer {
 export interface Batch {
   batch_id?: string;
   requests: RequestResource[];
+}
+
+/** A part of a list. */
+export interface Page {
+  requests: RequestResource[];
+  next_cursor?: string;
 }
 
 /** A problem document (RFC 9457). */
@@ -82,10 +97,16 @@ const object =
     for (const [name, check] of Object.entries(members)) check(own(value as Members, name), `${path}.${name}`);
   };
 
+/** An object of texts, whichever there are. */
+const texts: Check = (value, path) => {
+  object({})(value, path);
+  for (const [name, text] of Object.entries(value as Members)) string(text, `${path}.${name}`);
+};
+
 const list =
-  (check: Check, most: number): Check =>
+  (check: Check, most: number, least = 1): Check =>
   (value, path) => {
-    need(Array.isArray(value) && value.length > 0 && value.length <= most, path, `a list of 1 to ${most}`);
+    need(Array.isArray(value) && value.length >= least && value.length <= most, path, `a list of ${least} to ${most}`);
     for (const [index, item] of (value as unknown[]).entries()) check(item, `${path}[${index}]`);
   };
 
@@ -105,6 +126,8 @@ const requestMembers = object({
   attempt: integer,
   requester: object({ name: string }),
   purpose: optional(string),
+  reference: optional(string),
+  metadata: optional(texts),
   batch: optional(object({ id: uuid, index: integer, size: integer })),
   deliver_by_ms: integer,
   expires_at_ms: integer,
@@ -167,6 +190,12 @@ const jwkSetShape = object({
 
 export const asRequest = shape<RequestResource>(requestShape, 'request');
 export const asBatch = shape<Batch>(object({ batch_id: optional(uuid), requests: list(requestShape, 16) }), 'batch');
+export const asBatchResource = shape<BatchResource>(
+  object({ batch_id: uuid, state: oneOf('open', 'ended'), requests: list(requestShape, 16) }),
+  'batch',
+);
+export const asPage = shape<Page>(object({ requests: list(requestShape, 100, 0), next_cursor: optional(string) }), 'page');
+export const asCancelledAll = shape<CancelledAll>(object({ cancelled: integer, has_more: boolean }), 'answer');
 export const asAnswer = shape<Answer>(
   object({
     request_id: uuid,

@@ -41,6 +41,10 @@ export interface RequestResource {
   /** What the wallet shows as the one who asks. */
   requester: { name: string };
   purpose?: string;
+  /** What you call it. */
+  reference?: string;
+  /** What you wanted to find beside it again. */
+  metadata?: Record<string, string>;
   /** Of several messages in one prompt. */
   batch?: { id: string; index: number; size: number };
   deliver_by_ms: number;
@@ -56,6 +60,22 @@ export interface RequestResource {
   device?: Device;
   /** With `rejected`, `expired` and `cancelled`. */
   error?: EndError;
+}
+
+/** How several requests of one prompt stand. */
+export interface BatchResource {
+  batch_id: string;
+  /** `open` while one of them is. */
+  state: 'open' | 'ended';
+  /** In the order of the messages; those that are kept no more are left out. */
+  requests: RequestResource[];
+}
+
+/** What became of withdrawing all that filters take. */
+export interface CancelledAll {
+  cancelled: number;
+  /** There are more: call again. */
+  has_more: boolean;
 }
 
 /** Whether wallets with a key are connected. */

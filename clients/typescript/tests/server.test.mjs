@@ -68,6 +68,53 @@ test('a signature comes back verified, and holds by other means too', PATIENCE, 
   assert.deepEqual([purpose, request_id], ['Order 1042', signed.request_id]);
 });
 
+test('what a request is called comes back with it, and goes to no wallet', PATIENCE, async () => {
+  const asked = await wallet();
+  const server = new Countersign(world.url);
+  const given = { reference: 'order-1042', metadata: { shop: 'Göteborg' } };
+  const submitted = await server.submit(asked.publicKey, MESSAGE, { ...given, idempotencyKey: 'found-again' });
+  const { reference, metadata } = await submitted.wait();
+  assert.deepEqual({ reference, metadata }, given);
+  const frame = await asked.asked.next();
+  assert.deepEqual([frame.reference, frame.metadata], [undefined, undefined]);
+  await rejects(server.submit(asked.publicKey, MESSAGE, { idempotencyKey: 'found-again' }), client.IdempotencyKeyReusedError, {});
+  await rejects(server.submit(asked.publicKey, MESSAGE, { reference: '' }), client.InvalidRequestError, { code: 'invalid_reference' });
+  await rejects(server.submit(asked.publicKey, MESSAGE, { metadata: { 'a b': '' } }), client.InvalidRequestError, {
+    code: 'invalid_metadata',
+  });
+});
+
+test('requests are found again, looked at and withdrawn several at a time', PATIENCE, async () => {
+  const server = new Countersign(world.url);
+  const silent = await wallet(() => 'silent');
+  const reference = `order ${randomUUID()}+`;
+  const batch = await server.submitBatch(silent.publicKey, [MESSAGE, MESSAGE], { reference });
+  const single = await server.submit(silent.publicKey, MESSAGE, { reference, idempotencyKey: reference.replaceAll(' ', '-') });
+  const ids = async (/** @type {client.ListOptions} */ options) => {
+    const found = [];
+    for await (const { request_id } of server.list(options)) found.push(request_id);
+    return found;
+  };
+  const of = (/** @type {client.Submitted[]} */ submitted) => submitted.map(({ request_id }) => request_id).sort();
+  assert.deepEqual((await ids({ reference, pageSize: 1 })).sort(), of([...batch, single]));
+  assert.deepEqual(await ids({ idempotencyKey: reference.replaceAll(' ', '-') }), [single.request_id]);
+  assert.deepEqual(await ids({ reference, state: 'signed' }), []);
+  assert.deepEqual((await ids({ publicKey: new Uint8Array(Buffer.from(silent.publicKey, 'base64')) })).sort(), of([...batch, single]));
+  const batchId = batch[0]?.request.batch?.id ?? '';
+  assert.deepEqual((await ids({ batchId, createdAfterMs: 1, createdBeforeMs: 2 ** 52 })).sort(), of(batch));
+
+  const shown = await server.batch(batchId);
+  assert.deepEqual([shown.state, shown.requests.map(({ request_id }) => request_id)], ['open', batch.map(({ request_id }) => request_id)]);
+  const withdrawn = await server.cancelBatch(batchId);
+  assert.deepEqual([withdrawn.state, withdrawn.requests.map(({ state }) => state)], ['ended', ['cancelled', 'cancelled']]);
+  assert.deepEqual(await server.cancelAll({ reference }), { cancelled: 1, has_more: false });
+  assert.deepEqual(await server.cancelAll({ reference, state: 'open' }), { cancelled: 0, has_more: false });
+  await rejects(server.cancelAll({ state: 'open' }), client.InvalidRequestError, { code: 'malformed' });
+  await rejects(server.batch(randomUUID()), client.UnknownRequestError, { code: 'unknown_request' });
+  await rejects(ids({ pageSize: 101 }), client.InvalidRequestError, { code: 'malformed' });
+  await assert.rejects(ids(/** @type {any} */ ({ limit: 1 })), /there is no option limit/);
+});
+
 test('a key may be spelled in any way, and given as bytes', PATIENCE, async () => {
   const asked = await wallet();
   const bytes = Buffer.from(asked.publicKey, 'base64');

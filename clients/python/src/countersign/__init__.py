@@ -29,15 +29,18 @@ from ._errors import (
     WalletError,
 )
 from ._jwks import JwkSet
+from ._listing import Filters, ListOptions
 from ._receipt import ReceiptClaims, verify_receipt
 from ._settings import ClientOptions
 from ._webhook import WebhookEvent, WebhookHeaders, WebhookKeys, verify_webhook
-from ._wire import Batch, Device, Request, Signer
+from ._wire import Batch, BatchResource, CancelledAll, Device, Request, Signer
 
 __all__ = [
     "AsyncCountersign",
     "AsyncSubmitted",
     "Batch",
+    "BatchResource",
+    "CancelledAll",
     "CancelledError",
     "ClientOptions",
     "Countersign",
@@ -46,10 +49,12 @@ __all__ = [
     "DeliveryTimeoutError",
     "Device",
     "ExpiredError",
+    "Filters",
     "IdempotencyKeyReusedError",
     "InvalidRequestError",
     "JwkSet",
     "KeyBlockedError",
+    "ListOptions",
     "NetworkError",
     "NoStoreError",
     "NotEndedError",

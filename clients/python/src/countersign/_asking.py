@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -33,6 +33,8 @@ class Options(TypedDict, total=False):
     """How a signature is asked for; all optional, with the meanings of docs/http-api.md."""
 
     purpose: str
+    reference: str
+    metadata: Mapping[str, str]
     timeout_ms: int
     delivery_timeout_ms: int
     queue: bool

@@ -19,13 +19,14 @@ from ._errors import CountersignError
 from ._following import follow
 from ._jwks import JwkSet
 from ._keys import Keys, fetch_jwks
+from ._listing import Filters, ListOptions, batch, cancel_all, listed
 from ._public_key import PublicKey, spelled
 from ._receipt import ReceiptClaims, verify_receipt
 from ._settings import ClientOptions, settings_of
 from ._steps import Exchange
 from ._transport import SyncTransport
 from ._webhook import WebhookEvent, WebhookHeaders, verify_webhook
-from ._wire import Request, Signer, as_signer
+from ._wire import BatchResource, CancelledAll, Request, Signer, as_signer
 
 
 class Countersign:
@@ -113,6 +114,22 @@ class Countersign:
     def cancel(self, request_id: str) -> Request:
         """Withdraws a request. One that has ended stays as it is, and is given so."""
         return self._transport.run(_requests.cancel(self._settings, request_id))
+
+    def list(self, **options: Unpack[ListOptions]) -> Generator[Request, None, None]:
+        """Your requests that the filters take, the newest first; fetched page by page as they are iterated."""
+        return self._transport.iterate(listed(self._settings, options))
+
+    def batch(self, batch_id: str) -> BatchResource:
+        """How several requests of one prompt stand."""
+        return self._transport.run(batch(self._settings, "GET", batch_id))
+
+    def cancel_batch(self, batch_id: str) -> BatchResource:
+        """Withdraws what is open of a batch. What has ended stays as it is."""
+        return self._transport.run(batch(self._settings, "DELETE", batch_id))
+
+    def cancel_all(self, **filters: Unpack[Filters]) -> CancelledAll:
+        """Withdraws what is open of what the filters take, a hundred at most: one filter beside `state` is needed."""
+        return self._transport.run(cancel_all(self._settings, filters))
 
     def receipt(self, request_id: str) -> str:
         """How a request ended, signed by the server, for `verify_receipt`."""

@@ -17,6 +17,8 @@ _SIGNATURE_LENGTH = 64
 _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 #: As many messages as a prompt may show.
 MAX_BATCH = 16
+#: As many requests as a page of a list may have.
+_MAX_PAGE = 100
 
 
 def is_uuid(text: str) -> bool:
@@ -68,6 +70,9 @@ class Request(Answer):
     #: The name that wallets show.
     requester: str
     purpose: str | None
+    #: What you call it, and what you wanted to find beside it again.
+    reference: str | None
+    metadata: Mapping[str, str]
     batch: Batch | None
     deliver_by_ms: int
     expires_at_ms: int
@@ -77,6 +82,27 @@ class Request(Answer):
     @property
     def ended(self) -> bool:
         return self.state in END_STATES
+
+
+@dataclass(frozen=True)
+class BatchResource:
+    """How several requests of one prompt stand."""
+
+    batch_id: str
+    #: `open` while one of them is, then `ended`.
+    state: str
+    #: In the order of the messages; those that are kept no more are left out.
+    requests: list[Request]
+    members: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CancelledAll:
+    """What became of withdrawing all that filters take."""
+
+    cancelled: int
+    #: There are more: call again.
+    has_more: bool
 
 
 @dataclass(frozen=True)
@@ -112,6 +138,12 @@ class Reader:
 
     def optional_text(self, name: str) -> str | None:
         return self.text(name) if self.has(name) else None
+
+    def optional_texts(self, name: str) -> Mapping[str, str]:
+        if not self.has(name):
+            return {}
+        texts = self.object(name)
+        return {key: texts.text(key) for key in texts.members}
 
     def uuid(self, name: str) -> str:
         value = self.text(name)
@@ -166,10 +198,33 @@ def as_answers(value: object) -> list[Answer]:
     reader = Reader(value, where)
     if not reader.has("requests"):
         return [as_request(value, where) if reader.has("state") else _as_answer(reader)]
-    requests = reader.members["requests"]
-    if not isinstance(requests, list) or not 1 <= len(requests) <= MAX_BATCH:
-        raise reader.fail("requests", f"a list of 1 to {MAX_BATCH}")
-    return [as_request(request, f"request {index} of {where}") for index, request in enumerate(requests)]
+    return [*_as_requests(reader, 1, MAX_BATCH)]
+
+
+def as_batch_resource(value: object) -> BatchResource:
+    reader = Reader(value, "the batch")
+    state = reader.text("state")
+    if state not in ("open", "ended"):
+        raise reader.fail("state", "one that is known")
+    return BatchResource(reader.uuid("batch_id"), state, _as_requests(reader, 1, MAX_BATCH), reader.members)
+
+
+def as_page(value: object) -> tuple[list[Request], str | None]:
+    """A part of a list, and where the next begins."""
+    reader = Reader(value, "the page")
+    return _as_requests(reader, 0, _MAX_PAGE), reader.optional_text("next_cursor")
+
+
+def as_cancelled_all(value: object) -> CancelledAll:
+    reader = Reader(value, "the answer")
+    return CancelledAll(reader.count("cancelled"), reader.boolean("has_more"))
+
+
+def _as_requests(reader: Reader, least: int, most: int) -> list[Request]:
+    requests = reader.members.get("requests")
+    if not isinstance(requests, list) or not least <= len(requests) <= most:
+        raise reader.fail("requests", f"a list of {least} to {most}")
+    return [as_request(request, f"request {index} of {reader.where}") for index, request in enumerate(requests)]
 
 
 def _as_answer(reader: Reader) -> Answer:
@@ -190,6 +245,8 @@ def as_request(value: object, where: str = "the request") -> Request:
         attempt=reader.count("attempt"),
         requester=reader.object("requester").text("name"),
         purpose=reader.optional_text("purpose"),
+        reference=reader.optional_text("reference"),
+        metadata=reader.optional_texts("metadata"),
         batch=_as_batch(reader.object("batch")) if reader.has("batch") else None,
         deliver_by_ms=reader.count("deliver_by_ms"),
         expires_at_ms=reader.count("expires_at_ms"),
