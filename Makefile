@@ -160,9 +160,17 @@ packaging-tests: tested-build page
 readme-tests: tested-build sdk
 	node --test tests/readme/
 
-openapi-tests: tested-build
+# The description of the API, and a request's events as other projects' followers understand them.
+OPENAPI_PYTHON := target/openapi/bin
+openapi-tests: tested-build openapi-python
 	$(call npm_ci,tests/openapi)
-	npm test --prefix tests/openapi
+	COUNTERSIGN_PYTHON=$(CURDIR)/$(OPENAPI_PYTHON)/python npm test --prefix tests/openapi
+
+.PHONY: openapi-python
+openapi-python:
+	scripts/ensure-program.sh python3 python3
+	[ -x $(OPENAPI_PYTHON)/pip ] || python3 -m venv target/openapi || { scripts/ensure-package.sh python3-venv && python3 -m venv --clear target/openapi; }
+	$(OPENAPI_PYTHON)/pip install --quiet --disable-pip-version-check -r tests/openapi/requirements.txt
 
 # Clients are generated from the description, compiled, and ask with it.
 GENERATORS := target/generators/venv

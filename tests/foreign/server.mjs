@@ -6,10 +6,11 @@ import { fileURLToPath } from 'node:url';
 
 const BINARY = process.env.COUNTERSIGN_BIN ?? fileURLToPath(new URL('../../target/debug/countersign', import.meta.url));
 
-/** Resolves to `{ http, ws, stop(), kill() }`: `stop` asks the server to end, `kill` ends it as a crash does, and both resolve to its exit code or signal. */
+/** With no `--listen` of its own, on a port of the system's. Resolves to `{ http, ws, stop(), kill() }`: `stop` asks the server to end, `kill` ends it as a crash does, and both resolve to its exit code or signal. */
 export async function startServer(...flags) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: cargo build -p countersign-server, or set COUNTERSIGN_BIN`);
-  const child = spawn(BINARY, ['--listen', '127.0.0.1:0', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const listen = flags.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
+  const child = spawn(BINARY, [...listen, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve(code ?? signal)));
   let log = '';
   child.stderr.on('data', (data) => (log += data));

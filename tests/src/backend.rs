@@ -95,8 +95,16 @@ impl Backend {
 
     /// Follows a request's states.
     pub async fn events(&mut self, id: &str) -> Events {
-        let path = format!("/v1/requests/{id}/events");
-        let response = within("an answer", self.response(Request::get(path), Bytes::new())).await;
+        self.events_after(id, None).await
+    }
+
+    /// Likewise, after the event with this id.
+    pub async fn events_after(&mut self, id: &str, last: Option<&str>) -> Events {
+        let mut request = Request::get(format!("/v1/requests/{id}/events"));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = within("an answer", self.response(request, Bytes::new())).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let (head, body) = response.into_parts();
@@ -162,6 +170,8 @@ pub struct ServerSentEvent {
     pub name: String,
     /// Its id.
     pub id: Option<String>,
+    /// After how many milliseconds to connect anew, where it says so.
+    pub retry: Option<String>,
     /// Its data, which is JSON.
     pub data: Value,
 }
@@ -175,6 +185,7 @@ impl Events {
                 let event = field("data:").map(|data| ServerSentEvent {
                     name: field("event:").unwrap(),
                     id: field("id:"),
+                    retry: field("retry:"),
                     data: serde_json::from_str(&data).unwrap(),
                 });
                 self.text = rest.to_owned();

@@ -220,22 +220,51 @@ async fn a_stream_tells_each_state_and_ends() {
     let mut events = other.events(&id(&accepted)).await;
     assert_eq!(events.headers["x-accel-buffering"], "no", "for nginx");
     let request = wallet.expect_request().await;
-    assert_eq!(events.next().await.unwrap().name, "delivered");
+    let first = events.next().await.unwrap();
+    assert_eq!((first.name.as_str(), first.retry.as_deref()), ("delivered", Some("2000")));
     for (state, name) in [(WalletState::Received, "received"), (WalletState::Displayed, "displayed")] {
         wallet.send(&ClientFrame::RequestStatus(RequestStatus { request_id: request.request_id, state })).await;
         let event = events.next().await.unwrap();
         assert_eq!((event.name.as_str(), &event.data["state"]), (name, &json!(name)));
+        assert_eq!((event.id.as_deref(), event.retry), (Some(name), None));
         assert_eq!(event.data["request_id"], id(&accepted));
     }
     wallet.send(&wallet.answer(&request)).await;
     let last = events.next().await.unwrap();
-    assert_eq!((last.name.as_str(), last.id.as_deref()), ("signed", Some("4")));
+    assert_eq!((last.name.as_str(), last.id.as_deref()), ("signed", Some("signed")));
     assert!(events.next().await.is_none(), "the stream ends with the request");
     assert_eq!(wallet.expect_ack(request.request_id).await, AckOutcome::Accepted);
 
     let mut late = backend.events(&id(&accepted)).await;
     assert_eq!(late.next().await.unwrap().data, last.data);
     assert!(late.next().await.is_none());
+    server.finish((wallet, backend, other)).await;
+}
+
+#[tokio::test]
+async fn a_follower_that_comes_back_hears_only_what_is_new_and_then_to_stop() {
+    let server = TestServer::durable(|_| {}).await;
+    let mut wallet = server.wallet(8).await;
+    let (mut backend, mut other) = (server.backend().await, server.backend().await);
+    let accepted = backend.post_with(&body(&wallet.public_key()), &[ASYNC]).await;
+    let request = wallet.expect_request().await;
+    let mut events = other.events_after(&id(&accepted), Some("delivered")).await;
+    let status = RequestStatus { request_id: request.request_id, state: WalletState::Displayed };
+    wallet.send(&ClientFrame::RequestStatus(status)).await;
+    assert_eq!(events.next().await.unwrap().name, "displayed", "what came before was seen");
+    wallet.send(&wallet.answer(&request)).await;
+    assert_eq!(events.next().await.unwrap().name, "signed");
+    assert!(events.next().await.is_none());
+    assert_eq!(wallet.expect_ack(request.request_id).await, AckOutcome::Accepted);
+
+    let path = format!("{}/events", path(&accepted));
+    let over = backend.get_with(&path, &[("last-event-id", "signed")]).await;
+    assert_eq!((over.status.as_u16(), over.text.as_str()), (204, ""));
+    for id in ["displayed", "expired", "4", "\u{e9}"] {
+        let answer = backend.get_with(&path, &[("last-event-id", id)]).await;
+        assert_eq!(answer.status, 200, "{id}");
+        assert!(answer.text.contains("event:signed\n"), "{id}: {}", answer.text);
+    }
     server.finish((wallet, backend, other)).await;
 }
 

@@ -2,8 +2,9 @@
 
 use super::{
     api::{
-        App, Caller, Live, OtherMethod, Preferences, Problem, READING, SendToSignBody, admit, batches, body_limit,
-        caller, demo, get_signer, methods, read_json, refused, reply, requests, send_to_sign, upgrade, with_app,
+        App, Caller, LastEventId, Live, OtherMethod, Preferences, Problem, READING, SendToSignBody, admit, batches,
+        body_limit, caller, demo, get_signer, last_event_id, methods, read_json, refused, reply, requests,
+        send_to_sign, upgrade, with_app,
     },
     config::HttpConfig,
     listen::Peer,
@@ -70,6 +71,7 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .and(warp::path::full())
         .and(warp::method())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(last_event_id())
         .and(with_app(app))
         .and(caller())
         .then(answer_requests);
@@ -132,12 +134,13 @@ async fn answer_requests(
     full: FullPath,
     method: Method,
     query: String,
+    seen: LastEventId,
     app: Arc<App>,
     caller: Caller,
 ) -> Response {
     // All of them have no slash at the end, as each has none.
     let path = if full.as_str().ends_with('/') && path.as_str().is_empty() { "/" } else { path.as_str() };
-    reply(&app, requests(Arc::clone(&app), path, &method, &query, &caller).await)
+    reply(&app, requests(Arc::clone(&app), path, &method, &query, seen, &caller).await)
 }
 
 async fn answer_batches(path: Tail, method: Method, query: String, app: Arc<App>, caller: Caller) -> Response {

@@ -386,6 +386,12 @@ impl Subscription {
         self.news.as_ref().map(|record| record.expires_at)
     }
 
+    /// How the request stood when this began; none once that has been told.
+    #[cfg(feature = "http")]
+    pub(crate) fn first(&self) -> Option<&Record> {
+        self.news.as_ref()
+    }
+
     /// How the request stands: at once the first time, then at each change, the last time when it has ended; `None` after that. Changes
     /// that follow each other closely may be told as one.
     ///

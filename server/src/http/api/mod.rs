@@ -11,6 +11,7 @@ mod cursor;
 mod demo;
 mod events;
 mod head;
+mod last_event_id;
 mod list;
 mod live;
 mod metadata;
@@ -38,6 +39,7 @@ pub(super) use call::{Caller, OtherMethod, READING, admit, annotate, caller, jso
 pub(super) use call_context::name_call;
 pub(super) use demo::demo;
 pub(super) use head::check_head;
+pub(super) use last_event_id::{LastEventId, last_event_id};
 pub(super) use live::Live;
 pub(super) use preferences::Preferences;
 pub(super) use problem::Problem;

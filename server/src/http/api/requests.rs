@@ -5,6 +5,7 @@ use super::{
     auth::Requester,
     call::{Caller, READING, admit, json, refused},
     events::events,
+    last_event_id::LastEventId,
     list::{cancel_all, list},
     prefer::MOST_WAIT,
     problem::Problem,
@@ -23,7 +24,7 @@ use warp::{
 /// What is asked of a request.
 enum Question {
     Show { wait: Duration },
-    Events,
+    Events { seen: LastEventId },
     Receipt(ReceiptForm),
     Cancel,
 }
@@ -45,12 +46,13 @@ pub(in crate::http) async fn requests(
     path: &str,
     method: &Method,
     query: &str,
+    seen: LastEventId,
     caller: &Caller,
 ) -> Result<Response, Problem> {
     if path.is_empty() {
         return all(app, method, query, caller).await;
     }
-    let (id, question) = question(path, method)?;
+    let (id, question) = question(path, method, seen)?;
     let requester = admit(&app, caller)?;
     let malformed = |problem| refused(&app, caller, problem);
     let id: RequestId = id.parse().map_err(|_| malformed(Problem::malformed("the path has no request's id")))?;
@@ -72,13 +74,13 @@ async fn all(app: Arc<App>, method: &Method, query: &str, caller: &Caller) -> Re
 }
 
 /// What a path below `/v1/requests/` and a method mean.
-fn question<'a>(path: &'a str, method: &Method) -> Result<(&'a str, Question), Problem> {
+fn question<'a>(path: &'a str, method: &Method, seen: LastEventId) -> Result<(&'a str, Question), Problem> {
     let (id, part) = path.split_once('/').unwrap_or((path, ""));
     let question = match (part, method) {
         (_, _) if id.is_empty() => return Err(not_found()),
         ("", &Method::GET | &Method::HEAD) if id == path => Question::Show { wait: Duration::ZERO },
         ("", &Method::DELETE) if id == path => Question::Cancel,
-        ("events", &Method::GET | &Method::HEAD) => Question::Events,
+        ("events", &Method::GET | &Method::HEAD) => Question::Events { seen },
         ("receipt", &Method::GET | &Method::HEAD) => Question::Receipt(ReceiptForm::Compact),
         ("receipt.json", &Method::GET | &Method::HEAD) => Question::Receipt(ReceiptForm::Json),
         ("events" | "receipt" | "receipt.json", _) => return Err(other_method(READING)),
@@ -101,8 +103,10 @@ impl Question {
     fn with_query(self, query: &str) -> Result<Self, Problem> {
         match self {
             Self::Show { .. } => Ok(Self::Show { wait: wait(query)? }),
-            Self::Events | Self::Receipt(_) | Self::Cancel if query.is_empty() => Ok(self),
-            Self::Events | Self::Receipt(_) | Self::Cancel => Err(Problem::malformed("the query means nothing here")),
+            Self::Events { .. } | Self::Receipt(_) | Self::Cancel if query.is_empty() => Ok(self),
+            Self::Events { .. } | Self::Receipt(_) | Self::Cancel => {
+                Err(Problem::malformed("the query means nothing here"))
+            }
         }
     }
 }
@@ -126,7 +130,7 @@ async fn answer(app: Arc<App>, requester: Requester, id: RequestId, question: Qu
     }
     match question {
         Question::Show { wait } => Ok(shown(&app.status(&requester, id, wait).await?)),
-        Question::Events => events(app, requester, id).await,
+        Question::Events { seen } => events(app, requester, id, seen).await,
         Question::Receipt(form) => receipt(&app, &app.service.record(&requester.id, id).await?, form),
         Question::Cancel => Ok(shown(&app.service.cancel(&requester.id, id).await?)),
     }
@@ -166,7 +170,9 @@ mod tests {
 
     #[test]
     fn other_paths_and_methods_are_told_apart() {
-        let code = |path, method: Method| question(path, &method).map_err(|problem| problem.code()).err();
+        let code = |path, method: Method| {
+            question(path, &method, LastEventId::default()).map_err(|problem| problem.code()).err()
+        };
         for (path, method) in [("x", Method::GET), ("x", Method::DELETE), ("x/events", Method::HEAD)] {
             assert_eq!(code(path, method), None, "{path}");
         }
