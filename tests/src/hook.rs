@@ -1,10 +1,14 @@
 //! An address that is told ends: it notes what it is told and answers as a test wants it to.
 
 use crate::within;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::{Signature, VerifyingKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Request, Response, body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use sha2::Sha256;
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -91,6 +95,31 @@ impl Notice {
     /// One header.
     pub fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()
+    }
+
+    /// The signatures of one version of Standard Webhooks.
+    pub fn signatures(&self, version: &str) -> Vec<Vec<u8>> {
+        let all = self.header("webhook-signature").split(' ').map(|one| one.split_once(',').unwrap());
+        all.filter(|(of, _)| *of == version).map(|(_, signature)| STANDARD.decode(signature).unwrap()).collect()
+    }
+
+    /// Whether a receiver that knows this secret takes it.
+    pub fn verifies_by(&self, secret: &str) -> bool {
+        let secret = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+        let mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap().chain_update(self.signed());
+        self.signatures("v1").iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
+    }
+
+    /// Whether one that knows this key does.
+    pub fn verifies_by_key(&self, key: &VerifyingKey) -> bool {
+        let signatures = self.signatures("v1a");
+        let mut signatures = signatures.iter().map(|signature| Signature::from_slice(signature).unwrap());
+        signatures.any(|signature| key.verify_strict(&self.signed(), &signature).is_ok())
+    }
+
+    fn signed(&self) -> Vec<u8> {
+        let head = format!("{}.{}.", self.header("webhook-id"), self.header("webhook-timestamp"));
+        [head.as_bytes(), &self.body].concat()
     }
 
     /// The body, as JSON.

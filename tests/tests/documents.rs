@@ -54,7 +54,9 @@ fn the_example_file_has_every_setting_and_is_read() {
     fs::write(&path, &example).unwrap();
     let settings = Settings::from_file(&path);
     fs::remove_file(&path).unwrap();
-    Tokens::from_entries(&settings.unwrap().token).unwrap();
+    let settings = settings.unwrap();
+    Tokens::from_entries(&settings.token).unwrap();
+    assert_eq!(settings.webhook.len(), 1);
 
     let set: BTreeSet<_> = example
         .lines()
@@ -72,7 +74,7 @@ fn the_example_file_has_every_setting_and_is_read() {
     // Whether each is taken anew is said of each, and so.
     let documented: BTreeSet<_> = rows.iter().map(|row| (row[2].as_str(), row[4].as_str())).collect();
     let words = |taken| if taken == Taken::Anew { "anew" } else { "at a start" };
-    let tables = ["token", "admin_token"];
+    let tables = ["token", "admin_token", "webhook"];
     let of_the_code =
         Settings::taken().filter(|(name, _)| !tables.contains(name)).map(|(name, taken)| (name, words(taken)));
     assert_eq!(documented, of_the_code.chain([("", "at a start")]).collect());

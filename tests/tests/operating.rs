@@ -1,7 +1,7 @@
 //! Every command of docs/operating is typed here, but for where things are.
 
 use countersign_tests::{
-    Backend, ServerProcess, TestWallet,
+    Backend, Hook, ServerProcess, TestWallet,
     documents::{blocks, repository},
     tls::Authority,
     within,
@@ -98,6 +98,7 @@ fn no_command_is_left_out() {
         "admin block ",
         "admin purge",
         "token --admin",
+        "umask 077; echo",
         "countersign health",
     ];
     // In tests/debian.rs, in tests/packages.rs, and in tests/manifests.
@@ -280,6 +281,41 @@ async fn tokens_are_kept_in_a_file_of_their_own() {
     said(&revoke.replace("74745ce8", &second_id)).await;
     assert_eq!(of_second.get(allowed).await.code(), (401, "unauthorized"));
     assert_eq!(said(&here("token list")).await.matches(" revoked ").count(), 2);
+    server.kill().await;
+}
+
+/// And verified by.
+#[tokio::test]
+async fn a_secret_of_a_webhook_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (file, secrets, data) = (path("countersign.toml"), path("shop.secrets"), path("data"));
+    let mut hook = Hook::start(&[]).await;
+    let url = hook.url();
+    let here = |text: &str| {
+        let text = text.replace("/etc/countersign", folder.path().to_str().unwrap());
+        let text = text.replace("/var/lib/countersign", data.to_str().unwrap());
+        text.replace("https://shop.example.com/hooks/countersign", &url)
+    };
+    let said = async |part: &str| String::from_utf8(run(&here(&documented(part))).await.stdout).unwrap();
+    let [table]: [String; 1] = blocks("docs/operating/webhooks.md", "toml").try_into().unwrap();
+    let control = path("control.sock");
+    let settings = format!("data_dir = '{}'\ncontrol_socket = '{}'\n", data.display(), control.display());
+
+    said("umask 077; echo").await;
+    fs::write(&file, format!("{settings}{}", here(&table))).unwrap();
+    let server = ServerProcess::start(&["--config", file.to_str().unwrap()]).await;
+    let mut backend = Backend::connect(server.address).await;
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 75).await;
+    let body = json!({ "public_key": wallet.public_key().to_string(), "message": "cGF5", "webhook": url });
+    let mut tell = async || {
+        let (reply, _) = tokio::join!(backend.post(&body), wallet.sign_next());
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        hook.next().await
+    };
+    let lines = || fs::read_to_string(&secrets).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    assert!(tell().await.verifies_by(&lines()[0]));
+    drop((backend, wallet));
     server.kill().await;
 }
 

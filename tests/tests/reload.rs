@@ -21,9 +21,10 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 
 /// The settings that these tests see the effect of, from outside. The two about the store have theirs in the store's own tests: they count in hours,
 /// and in a full disk.
-const SEEN: [&str; 30] = [
+const SEEN: [&str; 31] = [
     "token",
     "webhook_target",
+    "webhook",
     "tls_cert",
     "tls_key",
     "trusted_proxy",
@@ -724,7 +725,9 @@ async fn check_says_everything_at_once() {
         "max_inflight = 0\nmax_pending = 'many'\nlisen = 1\naudience = ['http://x', 'wss://sign.example/ws']\n\
          trusted_proxy = ['nowhere']\nwebhook_target = ['http://hooks.example/']\nheartbeat_ms = 0\n\
          tls_cert = 'missing.pem'\ntls_key = 'missing.key'\ndemo = true\nweb_root = '/nowhere'\naudit_full = 'continue'\n\
-         server_key = 'x'\nretention_hours = 0\n[[token]]\nname = 'a'\nsha256 = 'b'\n[[token]]\nname = ''\nsha256 = 'c'\n",
+         server_key = 'x'\nretention_hours = 0\n[[token]]\nname = 'a'\nsha256 = 'b'\n[[token]]\nname = ''\nsha256 = 'c'\n\
+         [[webhook]]\nurl = 'https://a.example/'\nsecrets_file = 'missing.secrets'\n[[webhook]]\nurl = 'http://a.example/'\n\
+         [[webhook]]\nurl = 'https://a.example/'\n[[webhook]]\nurl = 'https://a.example/'\n",
     );
     let (went_well, said) = place.run("check").await;
     assert!(!went_well);
@@ -735,7 +738,10 @@ async fn check_says_everything_at_once() {
         "--max-inflight: 0",
         "--audience http://x",
         "--webhook-target http://hooks.example/",
-        "--webhook-target needs",
+        "--webhook-target and [[webhook]] need",
+        "[[webhook]] number 1: secrets_file missing.secrets",
+        "[[webhook]] number 2: it has to be https",
+        "[[webhook]] number 4: another one",
         "--heartbeat-ms: 0",
         "missing.pem",
         "missing.key",

@@ -2,11 +2,13 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{AckOutcome, PublicKeyBytes};
-use countersign_server::http::{Settings, SettingsError};
+use countersign_server::http::{Settings, SettingsError, WebhookEntry};
 use countersign_tests::{Backend, Hook, Reply, ServerProcess, TestServer, TestWallet, hook::Notice, within};
 use ed25519_dalek::{Signature, VerifyingKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use sha2::Sha256;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -34,11 +36,37 @@ async fn resource(backend: &mut Backend, accepted: &Reply) -> Value {
 async fn verify(backend: &mut Backend, notice: &Notice) {
     let keys = backend.get("/.well-known/jwks.json").await.json;
     let key = STANDARD.decode(keys["webhook_public_key"].as_str().unwrap().strip_prefix("whpk_").unwrap()).unwrap();
-    let signature = STANDARD.decode(notice.header("webhook-signature").strip_prefix("v1a,").unwrap()).unwrap();
-    let head = format!("{}.{}.", notice.header("webhook-id"), notice.header("webhook-timestamp"));
-    let signed = [head.as_bytes(), &notice.body].concat();
     let key = VerifyingKey::from_bytes(&key.try_into().unwrap()).unwrap();
-    key.verify_strict(&signed, &Signature::from_slice(&signature).unwrap()).unwrap();
+    let [signature]: [_; 1] = signatures(notice, "v1a").try_into().unwrap();
+    key.verify_strict(&signed(notice), &Signature::from_slice(&signature).unwrap()).unwrap();
+}
+
+fn signed(notice: &Notice) -> Vec<u8> {
+    let head = format!("{}.{}.", notice.header("webhook-id"), notice.header("webhook-timestamp"));
+    [head.as_bytes(), &notice.body].concat()
+}
+
+/// Those of one version.
+fn signatures(notice: &Notice, version: &str) -> Vec<Vec<u8>> {
+    let all = notice.header("webhook-signature").split(' ').map(|one| one.split_once(',').unwrap());
+    all.filter(|(of, _)| *of == version).map(|(_, signature)| STANDARD.decode(signature).unwrap()).collect()
+}
+
+/// A secret, as operators and receivers know it.
+fn secret(byte: u8) -> String {
+    format!("whsec_{}", STANDARD.encode([byte; 32]))
+}
+
+/// Whether a receiver that knows this secret takes it.
+fn verifies_by(secret: &str, notice: &Notice) -> bool {
+    let secret = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+    let mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap().chain_update(signed(notice));
+    signatures(notice, "v1").iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
+}
+
+fn write_secrets(file: &Path, secrets: &[String]) {
+    fs::write(file, secrets.join("\n")).unwrap();
+    fs::set_permissions(file, PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 async fn count(backend: &mut Backend, outcome: &str) -> bool {
@@ -245,4 +273,70 @@ async fn whatever_follows_the_status_of_an_answer_it_is_taken() {
     stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").await.unwrap();
     within("the count", async { while !count(&mut backend, "delivered").await {} }).await;
     server.finish((wallet, backend, stream)).await;
+}
+
+#[tokio::test]
+async fn a_target_with_secrets_is_told_with_a_signature_by_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets");
+    write_secrets(&file, &[secret(1), secret(2)]);
+    let (mut hook, mut other) = (Hook::start(&[]).await, Hook::start(&[]).await);
+    let server = TestServer::durable(|settings| {
+        // Both with a table and in the list: the table holds.
+        settings.webhook_target = vec![other.url(), hook.url()];
+        settings.webhook = vec![WebhookEntry { url: hook.url(), secrets_file: Some(file.clone()) }];
+    })
+    .await;
+    let mut wallet = server.wallet(7).await;
+    let mut backend = server.backend().await;
+    ask(&mut backend, &wallet.public_key(), &hook.url()).await;
+    wallet.sign_next().await;
+    let notice = hook.next().await;
+    verify(&mut backend, &notice).await;
+    assert_eq!((signatures(&notice, "v1").len(), verifies_by(&secret(3), &notice)), (2, false));
+    assert!(verifies_by(&secret(1), &notice) && verifies_by(&secret(2), &notice));
+    assert!(notice.header("webhook-signature").starts_with("v1a,"), "those who know of no other find it where it was");
+
+    ask(&mut backend, &wallet.public_key(), &other.url()).await;
+    wallet.sign_next().await;
+    let notice = other.next().await;
+    verify(&mut backend, &notice).await;
+    assert!(signatures(&notice, "v1").is_empty(), "another target's secrets are another's");
+
+    // What is in the file is taken by a reload, all or nothing.
+    write_secrets(&file, &[secret(3)]);
+    let report = server.reload(|_| {}).await.unwrap();
+    assert_eq!(report.changed(), ["webhook_secrets"]);
+    assert_eq!(server.reload(|_| {}).await.unwrap().changed(), Vec::<&str>::new());
+    fs::write(&file, "whsec_bm90IGxvbmc=").unwrap();
+    let mistakes = server.reload(|_| {}).await.unwrap_err();
+    let said: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    assert!(said.len() == 1 && said[0].contains("line 1") && !said[0].contains("bm90IGxvbmc"), "{said:?}");
+    ask(&mut backend, &wallet.public_key(), &hook.url()).await;
+    wallet.sign_next().await;
+    let notice = hook.next().await;
+    assert!(verifies_by(&secret(3), &notice) && !verifies_by(&secret(1), &notice));
+    server.finish((wallet, backend)).await;
+}
+
+#[test]
+fn secrets_that_are_none_end_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets");
+    let mut settings = Settings::default();
+    settings.data_dir = Some("/nonexistent".into());
+    settings.webhook = vec![WebhookEntry { url: "https://hooks.example/".into(), secrets_file: Some(file.clone()) }];
+    let at = "127.0.0.1:1".parse().unwrap();
+    let refused = |settings: &Settings| match settings.http(at) {
+        Err(SettingsError::WebhookSecrets { number: 1, source }) => source.to_string(),
+        other => panic!("{:?}", other.map(drop)),
+    };
+    assert!(refused(&settings).starts_with(file.to_str().unwrap()));
+    write_secrets(&file, &[secret(1)]);
+    assert!(settings.http(at).is_ok());
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+    assert!(refused(&settings).contains("has to be 600"));
+    settings.webhook.push(settings.webhook[0].clone());
+    write_secrets(&file, &[secret(1)]);
+    assert!(matches!(settings.http(at), Err(SettingsError::WebhookTwice(2))));
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from typing import Any
 
@@ -139,6 +140,47 @@ def test_a_webhook_is_verified_in_whichever_form_headers_come() -> None:
         assert (event.webhook_id, event.data.state, event.data.message) == (f"evt_{ID}", "signed", b"hello")
     for keys in (f"whpk_{KEY}", [f"whpk_{encode_base64(bytes(31) + bytes([9]))}", f"whpk_{KEY}"]):
         assert hook(headers, keys=keys).type == "request.ended"
+
+
+def by_secret(secret: bytes, body: bytes = BODY) -> str:
+    return "v1," + encode_base64(hmac.digest(secret, f"evt_{ID}.{TIME}.".encode() + body, "sha256"))
+
+
+def test_a_webhook_is_verified_by_a_secret_and_what_is_given_decides_by_what() -> None:
+    headers = webhook(BODY)
+    by_key = headers["Webhook-Signature"]
+    old, new, other = b"o" * 24, b"n" * 32, b"x" * 64
+    text = {secret: f"whsec_{encode_base64(secret)}" for secret in (old, new, other)}
+    several = f"{by_key} {by_secret(new)} {by_secret(old)}"
+    good: list[tuple[str, Any]] = [
+        (by_secret(old), text[old]),
+        (by_secret(new), [text[old], text[new]]),
+        (several, text[old]),
+        (several, text[new]),
+        (several, [text[other], f"whpk_{KEY}"]),
+        (several, JWKS),
+        (by_secret(other), text[other]),
+    ]
+    for signature, keys in good:
+        assert hook(headers | {"Webhook-Signature": signature}, keys=keys).webhook_id == f"evt_{ID}"
+    public = SECRET.public_key().public_bytes_raw()
+    bad: list[tuple[str, Any]] = [
+        (by_secret(old), text[new]),
+        (by_secret(old), [text[new], f"whpk_{KEY}"]),
+        (by_secret(old), JWKS),
+        (by_key, text[old]),
+        (by_secret(old).replace("v1,", "v1a,"), text[old]),
+        (by_key.replace("v1a,", "v1,"), f"whpk_{KEY}"),
+        (by_secret(old, b"x"), text[old]),
+        (by_secret(public), f"whpk_{KEY}"),
+    ]
+    for signature, keys in bad:
+        with pytest.raises(countersign.UnknownKeyError):
+            hook(headers | {"Webhook-Signature": signature}, keys=keys)
+    for wrong in ("whsec_", f"whsec_{encode_base64(bytes(23))}", f"whsec_{encode_base64(bytes(65))}", text[old][:-1]):
+        with pytest.raises(ValueError, match="24 to 64 bytes") as raised:
+            hook(headers, keys=wrong)
+        assert wrong == "whsec_" or wrong not in str(raised.value)
 
 
 def test_no_byte_of_a_webhook_may_be_changed() -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import signal
 import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from anyio.abc import TaskStatus
 from conftest import KEY, Server, Wallet
+from standardwebhooks import Webhook, WebhookVerificationError
 from surface import Client, clients
 
 import countersign
 from countersign import AsyncCountersign, Countersign, Signed
+from countersign._encoding import encode_base64
 
 StartServer = Callable[..., Server]
 StartWallet = Callable[..., Wallet]
@@ -304,3 +310,42 @@ class InThread:
         if self._error:
             raise self._error
         return self._outcome
+
+
+def test_a_webhook_is_verified_by_the_library_of_standard_webhooks_with_each_of_the_secrets(
+    start_server: StartServer, start_wallet: StartWallet, tmp_path: Path
+) -> None:
+    secrets = [f"whsec_{encode_base64(os.urandom(length))}" for length in (24, 32, 64)]
+    file, config = tmp_path / "secrets", tmp_path / "countersign.toml"
+    file.touch(mode=0o600)
+    file.write_text("\n".join(secrets))
+    told: queue.Queue[tuple[dict[str, str], bytes]] = queue.Queue()
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.put((dict(self.headers.items()), self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response_only(204)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as receiver:
+        url = f"http://127.0.0.1:{receiver.server_port}/hook"
+        config.write_text(f'[[webhook]]\nurl = "{url}"\nsecrets_file = "{file}"\n')
+        server = start_server("--data-dir", str(tmp_path / "data"), "--config", str(config))
+        start_wallet(server)
+        with countersign.Countersign(server.url) as client:
+            signed = client.send_to_sign(KEY, b"hello", webhook=url)
+            receiver.timeout = 30
+            receiver.handle_request()
+            headers, body = told.get_nowait()
+            for secret in secrets:
+                assert Webhook(secret).verify(body, headers)["data"]["request_id"] == signed.request_id
+                event = countersign.verify_webhook(body, headers, secret)
+                assert event.data.request_id == signed.request_id
+            # The library knows secrets alone; the key is for this client, or for a few lines as in docs/http-api.md.
+            assert client.verify_webhook(body, headers).data.request_id == signed.request_id
+    other = f"whsec_{encode_base64(os.urandom(32))}"
+    for secret, changed in [(other, body), (secrets[0], body + b" ")]:
+        with pytest.raises(WebhookVerificationError, match="No matching signature"):
+            Webhook(secret).verify(changed, headers)
+        with pytest.raises(countersign.UnknownKeyError):
+            countersign.verify_webhook(changed, headers, secret)

@@ -1,4 +1,4 @@
-// Webhooks, verified as Standard Webhooks has it: Ed25519 (v1a) over id, timestamp and body.
+// Webhooks, verified as Standard Webhooks has it: over id, timestamp and body by Ed25519 (v1a), or by HMAC with a secret (v1).
 
 import { decodeBase64, decodeUtf8 } from './bytes.js';
 import { type Verify, verifyEd25519 } from './ed25519.js';
@@ -9,14 +9,16 @@ import { verified } from './signed.js';
 import type { JwkSet, RequestResource } from './wire.js';
 
 const TOLERANCE_S = 300;
-/** While a key is replaced there are two. */
+/** While they are replaced there are several keys and secrets. */
 const MAX_SIGNATURES = 5;
 const PREFIX = 'whpk_';
+const SECRET_PREFIX = 'whsec_';
+const SIGNATURE_BYTES: Record<string, number> = { v1: 32, v1a: 64 };
 
 /** Headers as frameworks have them: `Headers`, or an object such as `request.headers` of Node.js. */
 export type WebhookHeaders = Headers | Record<string, string | readonly string[] | undefined>;
 
-/** A JWK set, or a key as libraries for Standard Webhooks want it (`whpk_…`), or several of these. */
+/** A JWK set, or a key or a secret as libraries for Standard Webhooks want it (`whpk_…`, `whsec_…`), or several of these. One is enough to verify by. */
 export type WebhookKeys = JwkSet | string | readonly string[];
 
 export interface WebhookOptions {
@@ -43,7 +45,7 @@ export interface WebhookEvent {
  * The event in a webhook's body, after its signature has been verified.
  *
  * @param body as it came: bytes, or text that nobody has parsed and written again
- * @throws {UnknownKeyError} where no signature is by one of the keys
+ * @throws {UnknownKeyError} where no signature is by one of the keys and secrets
  * @throws {VerificationError} where a header is missing or there twice, or its time is not near
  */
 export async function verifyWebhook(
@@ -62,14 +64,29 @@ export async function verifyWebhook(
   if (!/^\d{1,12}$/.test(time)) throw fail('webhook-timestamp is no time in seconds');
   if (!(Math.abs(now / 1_000 - Number(time)) <= toleranceS)) throw fail('webhook-timestamp is too far from now');
   const signed = concat(new TextEncoder().encode(`${id}.${time}.`), bytes);
-  if (!(await isSigned(signed, decodeSignatures(signatures), publicKeys(keys), verify))) {
+  if (!(await isSigned(signed, decodeSignatures(signatures), verifiers(keys, verify)))) {
     throw new UnknownKeyError('the webhook does not hold: no signature verifies under the keys given');
   }
   return event(id, bytes, verify);
 }
 
-async function isSigned(signed: Uint8Array, signatures: Uint8Array[], keys: Uint8Array[], verify: Verify): Promise<boolean> {
-  for (const key of keys) for (const signature of signatures) if ((await verify(key, signed, signature)) === true) return true;
+/** One key or secret: the signatures of its version are tried with it, and no others. */
+interface Verifier {
+  version: string;
+  verify(signed: Uint8Array, signature: Uint8Array): boolean | Promise<boolean>;
+}
+
+interface Signature {
+  version: string;
+  bytes: Uint8Array;
+}
+
+async function isSigned(signed: Uint8Array, signatures: Signature[], verifiers: Verifier[]): Promise<boolean> {
+  for (const verifier of verifiers) {
+    for (const { version, bytes } of signatures) {
+      if (version === verifier.version && (await verifier.verify(signed, bytes)) === true) return true;
+    }
+  }
   return false;
 }
 
@@ -103,24 +120,43 @@ function valuesOf(headers: Record<string, unknown>, name: string): unknown[] {
   return Object.entries(headers).flatMap(([key, value]) => (key.toLowerCase() === name ? value : []));
 }
 
-/** Those of version v1a. Where a header that was there twice has been put together with a comma, nothing of it is taken. */
-function decodeSignatures(text: string): Uint8Array[] {
+/** Those of versions v1 and v1a. Where a header that was there twice has been put together with a comma, nothing of it is taken. */
+function decodeSignatures(text: string): Signature[] {
   const all = text.split(' ').map((one) => one.split(','));
   if (all.length > MAX_SIGNATURES) throw fail(`webhook-signature has more than ${MAX_SIGNATURES} signatures`);
-  if (all.some((one) => one.length !== 2)) throw fail('webhook-signature is not of the form v1a,signature');
-  return all.flatMap(([version, value = '']) => {
-    const bytes = version === 'v1a' ? decodeBase64(value) : undefined;
-    return bytes?.length === 64 ? [bytes] : [];
+  if (all.some((one) => one.length !== 2)) throw fail('webhook-signature is not of the form version,signature');
+  return all.flatMap(([version = '', value = '']) => {
+    const bytes = decodeBase64(value);
+    return bytes && Object.hasOwn(SIGNATURE_BYTES, version) && bytes.length === SIGNATURE_BYTES[version] ? [{ version, bytes }] : [];
   });
 }
 
-function publicKeys(keys: WebhookKeys): Uint8Array[] {
-  if (typeof keys !== 'string' && !Array.isArray(keys)) return signingKeys(keys as JwkSet).map(({ key }) => key);
-  return ([keys].flat() as string[]).map((text) => {
-    const key = text.startsWith(PREFIX) ? decodeBase64(text.slice(PREFIX.length)) : undefined;
-    if (key?.length !== 32) throw new TypeError(`a webhook's key is ${PREFIX} and 32 bytes in base64`);
-    return key;
-  });
+function verifiers(keys: WebhookKeys, verify: Verify): Verifier[] {
+  const byKey = (key: Uint8Array): Verifier => ({ version: 'v1a', verify: (signed, signature) => verify(key, signed, signature) });
+  if (typeof keys !== 'string' && !Array.isArray(keys)) return signingKeys(keys as JwkSet).map(({ key }) => byKey(key));
+  return ([keys].flat() as string[]).map((text) => (text.startsWith(SECRET_PREFIX) ? bySecret(secret(text)) : byKey(publicKey(text))));
+}
+
+function publicKey(text: string): Uint8Array {
+  const key = text.startsWith(PREFIX) ? decodeBase64(text.slice(PREFIX.length)) : undefined;
+  if (key?.length !== 32) throw new TypeError(`a webhook's key is ${PREFIX} and 32 bytes in base64`);
+  return key;
+}
+
+function secret(text: string): Uint8Array {
+  const bytes = decodeBase64(text.slice(SECRET_PREFIX.length));
+  if (!bytes || bytes.length < 24 || bytes.length > 64)
+    throw new TypeError(`a webhook's secret is ${SECRET_PREFIX} and 24 to 64 bytes in base64`);
+  return bytes;
+}
+
+/** WebCrypto compares in constant time. */
+function bySecret(bytes: Uint8Array): Verifier {
+  const verify = async (signed: Uint8Array, signature: Uint8Array) => {
+    const key = await crypto.subtle.importKey('raw', bytes as BufferSource, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
+    return crypto.subtle.verify('HMAC', key, signature as BufferSource, signed as BufferSource);
+  };
+  return { version: 'v1', verify };
 }
 
 function concat(one: Uint8Array, other: Uint8Array): Uint8Array {

@@ -1,7 +1,7 @@
 // What needs no server: keys and their spellings, signatures, receipts, webhooks, events, errors.
 
 import assert from 'node:assert/strict';
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { publicKeyOf, sign } from '../../../tests/foreign/ed25519.mjs';
@@ -188,6 +188,57 @@ function webhook({ id = 'evt_1', time = NOW / 1_000, body = BODY, seed = SERVER 
   const signature = `v1a,${sign(seed, Buffer.concat([Buffer.from(`${id}.${time}.`), body])).toString('base64')}`;
   return { 'webhook-id': id, 'webhook-timestamp': String(time), 'webhook-signature': signature };
 }
+
+/** By a secret, as the other is by a key. */
+function symmetric(secret, body = BODY) {
+  const signature = createHmac('sha256', secret)
+    .update(`evt_1.${NOW / 1_000}.`)
+    .update(body)
+    .digest('base64');
+  return { ...webhook(), 'webhook-signature': `v1,${signature}` };
+}
+
+test('a webhook is verified by a secret, and what is given decides by what', async () => {
+  const options = { now: NOW };
+  const [old, next, other] = [24, 32, 64].map((length) => randomBytes(length));
+  const text = (secret) => `whsec_${secret.toString('base64')}`;
+  const whpk = `whpk_${publicKeyOf(SERVER).toString('base64')}`;
+  const [byOld, byNext] = [symmetric(old), symmetric(next)];
+  const both = { ...byOld, 'webhook-signature': [webhook(), byNext, byOld].map((headers) => headers['webhook-signature']).join(' ') };
+  for (const [headers, keys] of table([
+    [byOld, text(old)],
+    [byNext, [text(old), text(next)]],
+    [both, text(old)],
+    [both, text(next)],
+    [both, [text(other), whpk]],
+    [both, KEYS],
+    [symmetric(other), text(other)],
+  ])) {
+    assert.equal((await client.verifyWebhook(BODY, headers, keys, options)).webhook_id, 'evt_1');
+  }
+  const swapped = (headers, version) => ({ ...headers, 'webhook-signature': headers['webhook-signature'].replace(/^v1a?/, version) });
+  for (const [headers, keys, body = BODY] of table([
+    [byOld, text(next)],
+    [byOld, [text(next), whpk]],
+    [byOld, KEYS],
+    [webhook(), text(old)],
+    [swapped(byOld, 'v1a'), text(old)],
+    [swapped(webhook(), 'v1'), whpk],
+    [symmetric(old, Buffer.from('x')), text(old)],
+    [byOld, text(old), Buffer.concat([BODY, Buffer.from(' ')])],
+    // Whoever knows the public key knows no secret.
+    [symmetric(publicKeyOf(SERVER)), whpk],
+    [swapped(byOld, 'constructor'), text(old)],
+  ])) {
+    await assert.rejects(client.verifyWebhook(body, headers, keys, options), client.UnknownKeyError);
+  }
+  for (const wrong of ['whsec_', text(randomBytes(23)), text(randomBytes(65)), text(old).slice(0, -1), `${text(old)}\n`]) {
+    await assert.rejects(client.verifyWebhook(BODY, byOld, wrong, options), (error) => {
+      assert.ok(error instanceof TypeError, String(error));
+      return wrong === 'whsec_' || !error.message.includes(wrong);
+    });
+  }
+});
 
 test('a webhook is read strictly', async () => {
   const options = { now: NOW };

@@ -1,7 +1,7 @@
 // The client against the real server.
 
 import assert from 'node:assert/strict';
-import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto';
+import { createHash, createPublicKey, randomBytes, randomUUID, verify } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { inspect } from 'node:util';
+import { Webhook } from 'standardwebhooks';
 import { startServer } from '../../../tests/foreign/server.mjs';
 import * as client from '../dist/index.js';
 import { Cleanups, PATIENCE, portOf, Queue, Wallet, World } from './world.mjs';
@@ -384,6 +385,35 @@ test('a receipt and a webhook are verified, and none that has been changed', PAT
     changed[at] ^= 1;
     await assert.rejects(client.verifyWebhook(changed, headers, keys), client.VerificationError, `at ${at}`);
   }
+});
+
+test('a webhook is verified by the library of Standard Webhooks, with each of the secrets', PATIENCE, async () => {
+  const secrets = [24, 32, 64].map((length) => `whsec_${randomBytes(length).toString('base64')}`);
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-client-'));
+  cleanups.add(() => rm(folder, { recursive: true }));
+  const [config, file] = [join(folder, 'countersign.toml'), join(folder, 'secrets')];
+  await writeFile(file, `${secrets.join('\n')}\n`, { mode: 0o600 });
+  await writeFile(config, `[[webhook]]\nurl = "${hook}"\nsecrets_file = "${file}"\n`);
+  const signing = await World.start('--no-rate-limit', '--config', config);
+  cleanups.add(() => signing.stop());
+  const asked = await wallet(() => 'sign', signing.ws);
+  const server = new Countersign(signing.url);
+  const signed = await server.sendToSign(asked.publicKey, MESSAGE, { webhook: hook });
+  const { headers, body } = await hooks.next();
+  for (const secret of secrets) {
+    const told = /** @type {any} */ (new Webhook(secret).verify(body, headers));
+    assert.deepEqual([told.type, told.data.request_id], ['request.ended', signed.request_id]);
+    const event = await client.verifyWebhook(body, headers, secret);
+    assert.equal(event.data.request_id, signed.request_id);
+  }
+  // The library knows secrets alone; the key is for this client, or the lines of docs/http-api.md.
+  assert.equal((await server.verifyWebhook(body, headers)).data.request_id, signed.request_id);
+  const other = `whsec_${randomBytes(32).toString('base64')}`;
+  const changed = Buffer.from(body);
+  changed[changed.length - 3] ^= 1;
+  assert.throws(() => new Webhook(other).verify(body, headers), /No matching signature/);
+  assert.throws(() => new Webhook(secrets[0]).verify(changed, headers), /No matching signature/);
+  await assert.rejects(client.verifyWebhook(body, headers, other), client.UnknownKeyError);
 });
 
 test('a token is sent, and no error tells it', PATIENCE, async () => {

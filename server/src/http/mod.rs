@@ -19,12 +19,14 @@ mod settings;
 mod traces;
 mod webhook;
 
-pub use api::{Revocation, TokenEntry, TokenError, Tokens, WebhookTarget, WebhookTargetError};
+pub use api::{
+    Revocation, TokenEntry, TokenError, Tokens, WebhookSecrets, WebhookSecretsError, WebhookTarget, WebhookTargetError,
+};
 pub use config::{AdminConfig, HttpConfig};
 pub use health::{HealthError, health};
 pub use listen::{AdminAddress, AdminAddressError, AdminSocket, Expiry, Network, NetworkError, Tls, TlsError};
 pub use ops::{Demo, LogWriter, Notifier};
 pub use reload::{ControlSocket, Reloaded, Reloader, Reply, ask};
 pub use server::{serve, serve_reloading};
-pub use settings::{LogFilter, LogFilterError, LogFormat, Settings, SettingsError, Taken};
+pub use settings::{LogFilter, LogFilterError, LogFormat, Settings, SettingsError, Taken, WebhookEntry};
 pub use traces::{Traces, TracesError};

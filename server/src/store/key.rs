@@ -1,6 +1,6 @@
 //! The server's own key: it signs receipts and webhook events, so that neither can be made up by somebody else.
 
-use super::files::{private_directory, sync_directory};
+use super::files::{PrivateFileError, private_directory, read_private, sync_directory};
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use std::{
     fmt,
     fs::File,
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 use tempfile::NamedTempFile;
@@ -159,29 +159,13 @@ pub(crate) fn thumbprint(public_key: &[u8; 32]) -> String {
 }
 
 fn load(file: File, path: &Path) -> Result<ServerKey, KeyFileError> {
-    let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
-    refuse_readable(&file, path)?;
-    // Of its full size from the start, since growing would leave copies behind.
-    let mut pem = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES.into()));
-    file.take(MAX_FILE_BYTES.into()).read_to_string(&mut pem).map_err(failed)?;
-    let key = SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeyFileError::Malformed { path: path.to_owned() })?;
-    Ok(ServerKey::new(key))
-}
-
-#[cfg(unix)]
-fn refuse_readable(file: &File, path: &Path) -> Result<(), KeyFileError> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = file.metadata().map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
-    match metadata.mode() & 0o777 {
-        mode if mode & 0o077 != 0 => Err(KeyFileError::Readable { path: path.to_owned(), mode }),
-        _ => Ok(()),
-    }
-}
-
-/// Elsewhere who may read a file is not a matter of its mode.
-#[cfg(not(unix))]
-fn refuse_readable(_: &File, _: &Path) -> Result<(), KeyFileError> {
-    Ok(())
+    let malformed = || KeyFileError::Malformed { path: path.to_owned() };
+    let pem = read_private(file, MAX_FILE_BYTES).map_err(|error| match error {
+        PrivateFileError::Io(source) => KeyFileError::Io { path: path.to_owned(), source },
+        PrivateFileError::Readable(mode) => KeyFileError::Readable { path: path.to_owned(), mode },
+        PrivateFileError::Long(_) => malformed(),
+    })?;
+    Ok(ServerKey::new(SigningKey::from_pkcs8_pem(&pem).map_err(|_| malformed())?))
 }
 
 /// Makes the file whole or not at all: an end in between leaves at most a temporary one, of a key that nobody has used.

@@ -54,7 +54,7 @@ pub use backup::{BackedUp, BackupError, Verified, backup, verify_backup};
 pub(crate) use blocks::{Block, BlockChange, MOST_BLOCKS};
 pub use durable::DurableStore;
 #[cfg(feature = "http")]
-pub(crate) use files::sync_directory;
+pub(crate) use files::{PrivateFileError, read_private, sync_directory};
 pub use handle::Store;
 #[cfg(feature = "http")]
 pub(crate) use jws::compact;

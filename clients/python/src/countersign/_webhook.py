@@ -1,10 +1,11 @@
-"""Webhooks, verified as Standard Webhooks has it: Ed25519 (v1a) over id, timestamp and body."""
+"""Webhooks, verified as Standard Webhooks has it: over id, timestamp and body by Ed25519 (v1a), or by HMAC with a secret (v1)."""
 
 from __future__ import annotations
 
+import hmac
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +18,19 @@ from ._requests import verify_answer
 from ._wire import Reader, Request, as_request
 
 _TOLERANCE_S = 300
-#: While a key is replaced there are two.
+#: While they are replaced there are several keys and secrets.
 _MAX_SIGNATURES = 5
 _PREFIX = "whpk_"
+_SECRET_PREFIX = "whsec_"  # noqa: S105
+_MIN_SECRET, _MAX_SECRET = 24, 64
 
 #: Headers as frameworks have them: a mapping, with values that are texts or lists of them, or pairs of name and value.
 WebhookHeaders = Mapping[str, Any] | Iterable[tuple[str, Any]]
-#: A JWK set, or a key as libraries for Standard Webhooks want it (`whpk_…`), or several of these.
+#: A JWK set, or a key or a secret as libraries for Standard Webhooks want it (`whpk_…`, `whsec_…`), or several of these. One is enough.
 WebhookKeys = JwkSet | str | Sequence[str]
+
+#: The version of signatures that a key or a secret is for, and whether one over a message is by it.
+_Verifier = tuple[str, Callable[[bytes, bytes], bool]]
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,8 @@ def verify_webhook(
     """The event in a webhook's body, after its signature has been verified.
 
     `body` is wanted as it came, in bytes that nobody has parsed and written again. `tolerance` is how far the clocks may
-    differ and the message be under way, in seconds. Raises `UnknownKeyError` where no signature is by one of the keys,
-    and `VerificationError` where a header is missing or there twice, or its time is not near.
+    differ and the message be under way, in seconds. Raises `UnknownKeyError` where no signature is by one of the keys
+    and secrets, and `VerificationError` where a header is missing or there twice, or its time is not near.
     """
     if not isinstance(body, bytes | bytearray | memoryview):
         raise TypeError("a webhook's body is wanted as it came, in bytes, and not parsed")
@@ -66,7 +72,8 @@ def verify_webhook(
         raise _fail("webhook-timestamp is too far from now")
     message = f"{webhook_id}.{timestamp}.".encode("ascii") + body
     decoded = _signatures(signatures)
-    if not any(_ed25519.verify(key, message, signature) for key in _public_keys(keys) for signature in decoded):
+    tried = [(verify, value) for wanted, verify in _verifiers(keys) for version, value in decoded if version == wanted]
+    if not any(verify(message, value) for verify, value in tried):
         raise UnknownKeyError("the webhook does not hold: no signature verifies under the keys given")
     return _event(webhook_id, body)
 
@@ -109,22 +116,38 @@ def _one(found: dict[str, list[object]], name: str) -> str:
     return values[0]
 
 
-def _signatures(text: str) -> list[bytes]:
-    """Those of version v1a. Where a header that was there twice has been joined with a comma, nothing of it is taken."""
+def _signatures(text: str) -> list[tuple[str, bytes]]:
+    """Those that can be read, with their versions. Where a header that was there twice has been joined with a comma, none is."""
     parts = [one.split(",") for one in text.split(" ")]
     if len(parts) > _MAX_SIGNATURES:
         raise _fail(f"webhook-signature has more than {_MAX_SIGNATURES} signatures")
     if any(len(one) != 2 for one in parts):  # noqa: PLR2004
-        raise _fail("webhook-signature is not of the form v1a,signature")
+        raise _fail("webhook-signature is not of the form version,signature")
+    return [(version, signature) for version, value in parts if (signature := decode_base64(value)) is not None]
+
+
+def _verifiers(keys: WebhookKeys) -> list[_Verifier]:
+    if isinstance(keys, Mapping):
+        return [_by_key(key) for key in signing_keys(keys).values()]
+    texts = [keys] if isinstance(keys, str) else keys
     return [
-        signature for version, value in parts if version == "v1a" and (signature := decode_base64(value)) is not None
+        _by_secret(_secret(text)) if text.startswith(_SECRET_PREFIX) else _by_key(_public_key(text)) for text in texts
     ]
 
 
-def _public_keys(keys: WebhookKeys) -> list[bytes]:
-    if isinstance(keys, Mapping):
-        return list(signing_keys(keys).values())
-    return [_public_key(text) for text in ([keys] if isinstance(keys, str) else keys)]
+def _by_key(key: bytes) -> _Verifier:
+    return "v1a", lambda message, signature: _ed25519.verify(key, message, signature)
+
+
+def _by_secret(secret: bytes) -> _Verifier:
+    return "v1", lambda message, signature: hmac.compare_digest(hmac.digest(secret, message, "sha256"), signature)
+
+
+def _secret(text: str) -> bytes:
+    secret = decode_base64(text[len(_SECRET_PREFIX) :])
+    if secret is None or not _MIN_SECRET <= len(secret) <= _MAX_SECRET:
+        raise ValueError(f"a webhook's secret is {_SECRET_PREFIX} and {_MIN_SECRET} to {_MAX_SECRET} bytes in base64")
+    return secret
 
 
 def _public_key(text: str) -> bytes:

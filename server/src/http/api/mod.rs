@@ -28,6 +28,7 @@ mod scope;
 mod send_to_sign;
 mod send_to_sign_body;
 mod signers;
+mod webhook_secrets;
 mod webhook_target;
 mod websocket;
 
@@ -49,5 +50,6 @@ pub(super) use resource::Resource;
 pub(super) use send_to_sign::send_to_sign;
 pub(super) use send_to_sign_body::{SendToSignBody, body_limit, invalid_public_key};
 pub(super) use signers::get_signer;
+pub use webhook_secrets::{WebhookSecrets, WebhookSecretsError};
 pub use webhook_target::{WebhookTarget, WebhookTargetError};
 pub(super) use websocket::upgrade;

@@ -1,16 +1,20 @@
 //! Where ends may be told: exactly the URLs that the operator names, so that a request cannot send the server anywhere else.
 
+use super::webhook_secrets::WebhookSecrets;
 use crate::http::loopback::is_loopback;
 use hyper::Uri;
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 use thiserror::Error;
 
 /// The longest URL, in bytes.
 const MAX_BYTES: usize = 2048;
 
 /// A URL that requests may name as their webhook: `https`, or `http` to this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct WebhookTarget(Box<str>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookTarget {
+    url: Arc<str>,
+    secrets: WebhookSecrets,
+}
 
 /// Why a text is no such URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -33,7 +37,22 @@ pub enum WebhookTargetError {
 impl WebhookTarget {
     /// The URL, as the operator wrote it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.url
+    }
+
+    /// The same, with whatever is told to it signed with these secrets as well.
+    #[must_use]
+    pub fn with_secrets(self, secrets: WebhookSecrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// The URL, shared.
+    pub(in crate::http) fn url(&self) -> &Arc<str> {
+        &self.url
+    }
+
+    pub(in crate::http) fn secrets(&self) -> &WebhookSecrets {
+        &self.secrets
     }
 }
 
@@ -51,16 +70,17 @@ impl FromStr for WebhookTarget {
             return Err(WebhookTargetError::Credentials);
         }
         match url.scheme_str() {
-            Some("https") => Ok(Self(text.into())),
-            Some("http") if is_loopback(authority) => Ok(Self(text.into())),
-            Some(_) | None => Err(WebhookTargetError::Scheme),
+            Some("https") => {}
+            Some("http") if is_loopback(authority) => {}
+            Some(_) | None => return Err(WebhookTargetError::Scheme),
         }
+        Ok(Self { url: text.into(), secrets: WebhookSecrets::default() })
     }
 }
 
 impl fmt::Display for WebhookTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.url)
     }
 }
 

@@ -7,7 +7,7 @@ pub use control::{ControlSocket, Reply, ask};
 pub use report::Reloaded;
 
 use super::{
-    api::{App, Revocation, Tokens},
+    api::{App, Revocation, Tokens, WebhookTarget},
     listen::TlsError,
     ops::Notifier,
     settings::{Checked, LogFilter, Settings, SettingsError, Taken},
@@ -130,7 +130,12 @@ impl Reloader {
         }) else {
             return Err(mistakes);
         };
-        let report = Reloaded::between(running, &settings, app.live().tls != checked.http.tls);
+        let live = app.live();
+        let report = Reloaded {
+            certificate: live.tls != checked.http.tls,
+            webhook_secrets: other_secrets(&live.webhook_targets, &checked.http.webhook_targets),
+            ..Reloaded::between(running, &settings)
+        };
         let report = self.apply(&settings, checked, app, report);
         *running = settings;
         Ok(report)
@@ -168,6 +173,12 @@ fn end_revoked(settings: &Settings, tokens: &Tokens, app: &App) -> usize {
     let revoked = settings.token.iter().filter(|entry| entry.revoked == Some(Revocation::End));
     let ids: BTreeSet<RequesterId> = revoked.filter_map(|entry| entry.requester_id().parse().ok()).collect();
     ids.into_iter().filter(|id| !tokens.has(id)).map(|id| app.service.end_all_of(id)).sum()
+}
+
+/// Whether a target that stays has other secrets.
+fn other_secrets(before: &[WebhookTarget], after: &[WebhookTarget]) -> bool {
+    let before = |url| before.iter().find(|target| target.url() == url);
+    after.iter().any(|target| before(target.url()).is_some_and(|before| before.secrets() != target.secrets()))
 }
 
 /// A certificate that nobody accepts does not take the place of another. One that the server has already is no reason to refuse the rest.

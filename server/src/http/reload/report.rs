@@ -20,6 +20,8 @@ pub struct Reloaded {
     pub settings: Vec<&'static str>,
     /// The server has another certificate.
     pub certificate: bool,
+    /// Webhooks are signed with other secrets.
+    pub webhook_secrets: bool,
     /// The ids of the requesters of tokens that are new, one for each.
     pub added: Vec<String>,
     /// And of those that are accepted no longer.
@@ -31,10 +33,11 @@ pub struct Reloaded {
 }
 
 impl Reloaded {
-    pub(super) fn between(before: &Settings, after: &Settings, certificate: bool) -> Self {
+    pub(super) fn between(before: &Settings, after: &Settings) -> Self {
         Self {
             settings: before.differing(after).into_iter().map(|(name, _)| name).collect(),
-            certificate,
+            certificate: false,
+            webhook_secrets: false,
             added: of_new(&before.token, &after.token),
             removed: of_new(&after.token, &before.token),
             ended: 0,
@@ -49,9 +52,11 @@ impl Reloaded {
         Self { open_without_token: count.saturating_sub(self.ended), ..self }
     }
 
-    /// The settings with other values, and `certificate` where that is another one.
+    /// The settings with other values, and `certificate` and `webhook_secrets` where those are others.
     pub fn changed(&self) -> Vec<&'static str> {
-        self.settings.iter().copied().chain(self.certificate.then_some("certificate")).collect()
+        let files = [(self.certificate, "certificate"), (self.webhook_secrets, "webhook_secrets")];
+        let files = files.into_iter().filter_map(|(has_changed, name)| has_changed.then_some(name));
+        self.settings.iter().copied().chain(files).collect()
     }
 }
 

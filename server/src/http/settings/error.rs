@@ -2,7 +2,10 @@
 
 use crate::{
     audit::AuditError,
-    http::{AdminAddress, TlsError, TokenError, TracesError, WebhookTargetError, error_chain::error_chain},
+    http::{
+        AdminAddress, TlsError, TokenError, TracesError, WebhookSecretsError, WebhookTargetError,
+        error_chain::error_chain,
+    },
     store::{ConnectError, KeyFileError, OpenError},
 };
 use countersign_protocol::AudienceError;
@@ -105,8 +108,27 @@ pub enum SettingsError {
         /// What is wrong with it.
         source: WebhookTargetError,
     },
+    /// Likewise in a table, which is named by its place: its URL may be one that opens something.
+    #[error("[[webhook]] number {number}: {source}")]
+    Webhook {
+        /// Which table, from 1.
+        number: usize,
+        /// What is wrong with its URL.
+        source: WebhookTargetError,
+    },
+    /// Two tables are about one URL.
+    #[error("[[webhook]] number {0}: another one has the same url")]
+    WebhookTwice(usize),
+    /// There are no secrets to sign with.
+    #[error("[[webhook]] number {number}: secrets_file {source}")]
+    WebhookSecrets {
+        /// Which table, from 1.
+        number: usize,
+        /// What is wrong with the file.
+        source: WebhookSecretsError,
+    },
     /// Without a store nothing outlives its call, so that there is nothing to be told.
-    #[error("--webhook-target needs --data-dir or --database-url")]
+    #[error("--webhook-target and [[webhook]] need --data-dir or --database-url")]
     WebhookWithoutStore,
     /// The data directory cannot be used.
     #[error("--data-dir: {}", error_chain(.0))]

@@ -15,11 +15,14 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod tokens_file;
+mod webhook_entry;
+mod webhooks;
 
 pub(super) use check::Checked;
 pub use error::SettingsError;
 pub use log_filter::{LogFilter, LogFilterError};
 pub use reloadable::Taken;
+pub use webhook_entry::WebhookEntry;
 
 use crate::{
     SigningService,
@@ -79,6 +82,10 @@ pub struct Settings {
     /// URL that a request may name as its webhook; may be given several times
     #[arg(long, env = "COUNTERSIGN_WEBHOOK_TARGET", value_name = "URL", value_delimiter = ',')]
     pub webhook_target: Vec<String>,
+
+    /// The same with more to say of each: `[[webhook]]` tables with `url` and `secrets_file`, in the file only.
+    #[arg(skip)]
+    pub webhook: Vec<WebhookEntry>,
 
     /// Certificate chain in PEM; serves TLS
     #[arg(long, env = "COUNTERSIGN_TLS_CERT", value_name = "FILE")]

@@ -45,6 +45,7 @@ settings! {
     retention_hours: Anew,
     max_store_bytes: Anew,
     webhook_target: Anew,
+    webhook: Anew,
     tls_cert: Anew,
     tls_key: Anew,
     trusted_proxy: Anew,

@@ -7,7 +7,7 @@ use super::{
     range::{in_range, milliseconds, within},
 };
 use crate::{
-    http::{Demo, HttpConfig, Tls, Tokens, WebhookTarget},
+    http::{Demo, HttpConfig, Tls, Tokens},
     store::{MIN_MAX_BYTES, PostgresConfig, StoreConfig},
 };
 use std::{net::SocketAddr, time::Duration};
@@ -136,16 +136,5 @@ impl Settings {
             mistakes.add(SettingsError::DemoBehindProxy(public.clone()));
         }
         Some(Demo::new(self.is_tls()))
-    }
-
-    fn webhook_targets(&self, mistakes: &mut Mistakes) -> Vec<WebhookTarget> {
-        if !self.webhook_target.is_empty() && self.data_dir.is_none() && self.database_url.is_none() {
-            mistakes.add(SettingsError::WebhookWithoutStore);
-        }
-        let target = |url: &String| {
-            let parsed = url.parse();
-            parsed.map_err(|source| mistakes.add(SettingsError::WebhookTarget { url: url.clone(), source })).ok()
-        };
-        self.webhook_target.iter().filter_map(target).collect()
     }
 }

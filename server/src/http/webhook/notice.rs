@@ -1,6 +1,11 @@
 //! What is sent: the body, and the headers by which it is known and verified.
 
-use crate::{Record, http::api::Resource, store::ServerKey, time::Timestamp};
+use crate::{
+    Record,
+    http::api::{Resource, WebhookSecrets},
+    store::ServerKey,
+    time::Timestamp,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use hyper::http::request;
@@ -17,7 +22,12 @@ struct Body<'a> {
 }
 
 /// The call that tells how a request ended: every attempt the same, but for its time and hence its signature.
-pub(super) fn notice(record: &Record, key: &ServerKey, now: Timestamp) -> (request::Builder, Bytes) {
+pub(super) fn notice(
+    record: &Record,
+    key: &ServerKey,
+    secrets: &WebhookSecrets,
+    now: Timestamp,
+) -> (request::Builder, Bytes) {
     let ended = UNIX_EPOCH + Duration::from_millis(record.times.ended.unwrap_or(now).as_millis());
     let timestamp = humantime::format_rfc3339_millis(ended).to_string();
     // Nothing in here has a form that JSON lacks.
@@ -30,6 +40,13 @@ pub(super) fn notice(record: &Record, key: &ServerKey, now: Timestamp) -> (reque
         .header("user-agent", concat!("countersign/", env!("CARGO_PKG_VERSION")))
         .header("webhook-id", id)
         .header("webhook-timestamp", seconds)
-        .header("webhook-signature", format!("v1a,{}", STANDARD.encode(key.sign(&signed))));
+        .header("webhook-signature", signatures(&signed, key, secrets));
     (head, body.into())
+}
+
+/// Whatever a receiver may verify with. The asymmetric one comes first: there are receivers that know of no other.
+fn signatures(signed: &[u8], key: &ServerKey, secrets: &WebhookSecrets) -> String {
+    let asymmetric = format!("v1a,{}", STANDARD.encode(key.sign(signed)));
+    let symmetric = secrets.sign(signed).map(|signature| format!("v1,{}", STANDARD.encode(signature)));
+    [asymmetric].into_iter().chain(symmetric).collect::<Vec<_>>().join(" ")
 }

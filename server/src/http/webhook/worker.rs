@@ -80,9 +80,9 @@ pub(in crate::http) async fn deliver(app: Arc<App>) {
 #[derive(Debug, Default)]
 struct Attempts {
     /// Each gives its target, and which event it was.
-    tasks: JoinSet<(WebhookTarget, RequestId)>,
+    tasks: JoinSet<(Arc<str>, RequestId)>,
     /// By target, also of one that is not allowed any more and may be again before they have ended.
-    under_way: HashMap<WebhookTarget, HashSet<RequestId>>,
+    under_way: HashMap<Arc<str>, HashSet<RequestId>>,
 }
 
 impl Attempts {
@@ -98,7 +98,7 @@ impl Attempts {
         let mut soonest = None;
         self.under_way.retain(|_, events| !events.is_empty());
         for target in targets {
-            let events = self.under_way.entry(target.clone()).or_default();
+            let events = self.under_way.entry(Arc::clone(target.url())).or_default();
             if events.len() >= MOST_AT_ONCE {
                 continue;
             }
@@ -112,8 +112,8 @@ impl Attempts {
                 if events.len() < MOST_AT_ONCE && events.insert(id) {
                     let (app, store, client, target) = (Arc::clone(app), store.clone(), client.clone(), target.clone());
                     self.tasks.spawn(async move {
-                        attempt(&app, &store, &client, event).await;
-                        (target, id)
+                        attempt(&app, &store, &client, &target, event).await;
+                        (Arc::clone(target.url()), id)
                     });
                 }
             }
@@ -139,7 +139,7 @@ impl Attempts {
         }
     }
 
-    fn ended(&mut self, target: &WebhookTarget, id: RequestId) {
+    fn ended(&mut self, target: &str, id: RequestId) {
         if let Some(events) = self.under_way.get_mut(target) {
             events.remove(&id);
             if events.is_empty() {
@@ -162,10 +162,10 @@ async fn due_events(
 }
 
 /// One attempt, from the call to what is written down of it.
-async fn attempt(app: &App, store: &DurableStore, client: &Client, event: Event) {
+async fn attempt(app: &App, store: &DurableStore, client: &Client, target: &WebhookTarget, event: Event) {
     let Event { record, url, attempts, .. } = event;
     let attempts = attempts.saturating_add(1);
-    let (head, body) = notice(&record, store.key(), Timestamp::of_the_system());
+    let (head, body) = notice(&record, store.key(), target.secrets(), Timestamp::of_the_system());
     let answer = client.post(&url, head, body).await;
     let wait = schedule::wait(&app.webhook_retries, attempts, u16::from_ne_bytes(random::bytes()));
     let outcome = outcome(&answer, wait.is_some());

@@ -1,0 +1,14 @@
+//! What a `[[webhook]]` table says.
+
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// A webhook's target as an operator configures it, with more than its URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookEntry {
+    /// Where ends are told. It need not be in `webhook_target` too.
+    pub url: String,
+    /// File of the secrets with which what is told is signed, beside the server's key; none for that key alone.
+    pub secrets_file: Option<PathBuf>,
+}

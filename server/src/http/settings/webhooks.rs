@@ -1,0 +1,42 @@
+//! Where ends may be told: the URLs of `webhook_target`, and `[[webhook]]` tables for those of which there is more to say.
+
+use super::{Settings, SettingsError, mistakes::Mistakes, webhook_entry::WebhookEntry};
+use crate::http::{WebhookSecrets, WebhookTarget};
+
+impl WebhookEntry {
+    fn target(&self, number: usize, mistakes: &mut Mistakes) -> Option<WebhookTarget> {
+        let target = self.url.parse::<WebhookTarget>();
+        let target = target.map_err(|source| mistakes.add(SettingsError::Webhook { number, source })).ok();
+        let secrets =
+            self.secrets_file.as_deref().map_or_else(|| Ok(WebhookSecrets::default()), WebhookSecrets::from_file);
+        let secrets = secrets.map_err(|source| mistakes.add(SettingsError::WebhookSecrets { number, source })).ok();
+        Some(target?.with_secrets(secrets?))
+    }
+}
+
+impl Settings {
+    pub(super) fn webhook_targets(&self, mistakes: &mut Mistakes) -> Vec<WebhookTarget> {
+        let is_there = !self.webhook_target.is_empty() || !self.webhook.is_empty();
+        if is_there && self.data_dir.is_none() && self.database_url.is_none() {
+            mistakes.add(SettingsError::WebhookWithoutStore);
+        }
+        let mut targets = Vec::<WebhookTarget>::new();
+        let is_known = |targets: &[WebhookTarget], url: &str| targets.iter().any(|known| known.as_str() == url);
+        for (entry, number) in self.webhook.iter().zip(1..) {
+            let Some(target) = entry.target(number, mistakes) else { continue };
+            if is_known(&targets, target.as_str()) {
+                mistakes.add(SettingsError::WebhookTwice(number));
+            }
+            targets.push(target);
+        }
+        for url in &self.webhook_target {
+            match url.parse() {
+                // Of which there is a table, that says more.
+                Ok(_) if is_known(&targets, url) => {}
+                Ok(target) => targets.push(target),
+                Err(source) => mistakes.add(SettingsError::WebhookTarget { url: url.clone(), source }),
+            }
+        }
+        targets
+    }
+}
