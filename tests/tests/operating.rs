@@ -99,6 +99,9 @@ fn no_command_is_left_out() {
         "admin purge",
         "token --admin",
         "umask 077; echo",
+        "umask 077; {",
+        "sed -i 1q",
+        "openssl genpkey",
         "countersign health",
     ];
     // In tests/debian.rs, in tests/packages.rs, and in tests/manifests.
@@ -284,9 +287,9 @@ async fn tokens_are_kept_in_a_file_of_their_own() {
     server.kill().await;
 }
 
-/// And verified by.
+/// Each step, with an event after it.
 #[tokio::test]
-async fn a_secret_of_a_webhook_is_made() {
+async fn secrets_and_keys_of_webhooks_are_made_and_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (file, secrets, data) = (path("countersign.toml"), path("shop.secrets"), path("data"));
@@ -298,7 +301,7 @@ async fn a_secret_of_a_webhook_is_made() {
         text.replace("https://shop.example.com/hooks/countersign", &url)
     };
     let said = async |part: &str| String::from_utf8(run(&here(&documented(part))).await.stdout).unwrap();
-    let [table]: [String; 1] = blocks("docs/operating/webhooks.md", "toml").try_into().unwrap();
+    let [table, keys]: [String; 2] = blocks("docs/operating/webhooks.md", "toml").try_into().unwrap();
     let control = path("control.sock");
     let settings = format!("data_dir = '{}'\ncontrol_socket = '{}'\n", data.display(), control.display());
 
@@ -314,7 +317,23 @@ async fn a_secret_of_a_webhook_is_made() {
         hook.next().await
     };
     let lines = || fs::read_to_string(&secrets).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
-    assert!(tell().await.verifies_by(&lines()[0]));
+    let old = lines().remove(0);
+    assert!(tell().await.verifies_by(&old));
+
+    assert_eq!(said("umask 077; {").await, "reloaded; changed: webhook_secrets\n");
+    let both = lines();
+    assert!(both.len() == 2 && both[1] == old);
+    let told = tell().await;
+    assert!(both.iter().all(|secret| told.verifies_by(secret)));
+    assert_eq!(said("sed -i 1q").await, "reloaded; changed: webhook_secrets\n");
+    let told = tell().await;
+    assert!(told.verifies_by(&both[0]) && !told.verifies_by(&old));
+    assert_eq!(told.signatures("v1a").len(), 1);
+
+    said("openssl genpkey").await;
+    fs::write(&file, format!("{settings}{}\n{}", here(&keys), here(&table))).unwrap();
+    assert_eq!(said("sed -i 1q").await, "reloaded; changed: webhook_key, webhook_keys\n");
+    assert_eq!(tell().await.signatures("v1a").len(), 2);
     drop((backend, wallet));
     server.kill().await;
 }

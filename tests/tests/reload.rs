@@ -21,10 +21,11 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 
 /// The settings that these tests see the effect of, from outside. The two about the store have theirs in the store's own tests: they count in hours,
 /// and in a full disk.
-const SEEN: [&str; 31] = [
+const SEEN: [&str; 32] = [
     "token",
     "webhook_target",
     "webhook",
+    "webhook_key",
     "tls_cert",
     "tls_key",
     "trusted_proxy",
@@ -724,7 +725,7 @@ async fn check_says_everything_at_once() {
     place.set(
         "max_inflight = 0\nmax_pending = 'many'\nlisen = 1\naudience = ['http://x', 'wss://sign.example/ws']\n\
          trusted_proxy = ['nowhere']\nwebhook_target = ['http://hooks.example/']\nheartbeat_ms = 0\n\
-         tls_cert = 'missing.pem'\ntls_key = 'missing.key'\ndemo = true\nweb_root = '/nowhere'\naudit_full = 'continue'\n\
+         tls_cert = 'missing.pem'\ntls_key = 'missing.key'\nwebhook_key = ['missing.key']\ndemo = true\nweb_root = '/nowhere'\naudit_full = 'continue'\n\
          server_key = 'x'\nretention_hours = 0\n[[token]]\nname = 'a'\nsha256 = 'b'\n[[token]]\nname = ''\nsha256 = 'c'\n\
          [[webhook]]\nurl = 'https://a.example/'\nsecrets_file = 'missing.secrets'\n[[webhook]]\nurl = 'http://a.example/'\n\
          [[webhook]]\nurl = 'https://a.example/'\n[[webhook]]\nurl = 'https://a.example/'\n",
@@ -740,6 +741,7 @@ async fn check_says_everything_at_once() {
         "--webhook-target http://hooks.example/",
         "--webhook-target and [[webhook]] need",
         "[[webhook]] number 1: secrets_file missing.secrets",
+        "--webhook-key: the key missing.key",
         "[[webhook]] number 2: it has to be https",
         "[[webhook]] number 4: another one",
         "--heartbeat-ms: 0",

@@ -2,13 +2,21 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{AckOutcome, PublicKeyBytes};
-use countersign_server::http::{Settings, SettingsError, WebhookEntry};
+use countersign_server::{
+    http::{Settings, SettingsError, WebhookEntry},
+    store::ServerKey,
+};
 use countersign_tests::{Backend, Hook, Reply, ServerProcess, TestServer, TestWallet, hook::Notice, within};
-use ed25519_dalek::{Signature, VerifyingKey};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use ed25519_dalek::VerifyingKey;
 use serde_json::{Value, json};
-use sha2::Sha256;
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -37,31 +45,13 @@ async fn verify(backend: &mut Backend, notice: &Notice) {
     let keys = backend.get("/.well-known/jwks.json").await.json;
     let key = STANDARD.decode(keys["webhook_public_key"].as_str().unwrap().strip_prefix("whpk_").unwrap()).unwrap();
     let key = VerifyingKey::from_bytes(&key.try_into().unwrap()).unwrap();
-    let [signature]: [_; 1] = signatures(notice, "v1a").try_into().unwrap();
-    key.verify_strict(&signed(notice), &Signature::from_slice(&signature).unwrap()).unwrap();
-}
-
-fn signed(notice: &Notice) -> Vec<u8> {
-    let head = format!("{}.{}.", notice.header("webhook-id"), notice.header("webhook-timestamp"));
-    [head.as_bytes(), &notice.body].concat()
-}
-
-/// Those of one version.
-fn signatures(notice: &Notice, version: &str) -> Vec<Vec<u8>> {
-    let all = notice.header("webhook-signature").split(' ').map(|one| one.split_once(',').unwrap());
-    all.filter(|(of, _)| *of == version).map(|(_, signature)| STANDARD.decode(signature).unwrap()).collect()
+    assert!(notice.verifies_by_key(&key));
+    assert_eq!(notice.signatures("v1a").len(), 1);
 }
 
 /// A secret, as operators and receivers know it.
 fn secret(byte: u8) -> String {
     format!("whsec_{}", STANDARD.encode([byte; 32]))
-}
-
-/// Whether a receiver that knows this secret takes it.
-fn verifies_by(secret: &str, notice: &Notice) -> bool {
-    let secret = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
-    let mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap().chain_update(signed(notice));
-    signatures(notice, "v1").iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
 }
 
 fn write_secrets(file: &Path, secrets: &[String]) {
@@ -293,15 +283,15 @@ async fn a_target_with_secrets_is_told_with_a_signature_by_each() {
     wallet.sign_next().await;
     let notice = hook.next().await;
     verify(&mut backend, &notice).await;
-    assert_eq!((signatures(&notice, "v1").len(), verifies_by(&secret(3), &notice)), (2, false));
-    assert!(verifies_by(&secret(1), &notice) && verifies_by(&secret(2), &notice));
+    assert_eq!((notice.signatures("v1").len(), notice.verifies_by(&secret(3))), (2, false));
+    assert!(notice.verifies_by(&secret(1)) && notice.verifies_by(&secret(2)));
     assert!(notice.header("webhook-signature").starts_with("v1a,"), "those who know of no other find it where it was");
 
     ask(&mut backend, &wallet.public_key(), &other.url()).await;
     wallet.sign_next().await;
     let notice = other.next().await;
     verify(&mut backend, &notice).await;
-    assert!(signatures(&notice, "v1").is_empty(), "another target's secrets are another's");
+    assert!(notice.signatures("v1").is_empty(), "another target's secrets are another's");
 
     // What is in the file is taken by a reload, all or nothing.
     write_secrets(&file, &[secret(3)]);
@@ -315,7 +305,7 @@ async fn a_target_with_secrets_is_told_with_a_signature_by_each() {
     ask(&mut backend, &wallet.public_key(), &hook.url()).await;
     wallet.sign_next().await;
     let notice = hook.next().await;
-    assert!(verifies_by(&secret(3), &notice) && !verifies_by(&secret(1), &notice));
+    assert!(notice.verifies_by(&secret(3)) && !notice.verifies_by(&secret(1)));
     server.finish((wallet, backend)).await;
 }
 
@@ -339,4 +329,96 @@ fn secrets_that_are_none_end_the_start() {
     settings.webhook.push(settings.webhook[0].clone());
     write_secrets(&file, &[secret(1)]);
     assert!(matches!(settings.http(at), Err(SettingsError::WebhookTwice(2))));
+}
+
+/// What signs: secrets, and files of keys.
+struct Phase {
+    secrets: Vec<u8>,
+    keys: Vec<usize>,
+}
+
+/// Whatever an operator does on the way, a receiver that knows one of what signs takes each event, and each comes.
+#[tokio::test]
+async fn secrets_and_keys_are_replaced_while_events_flow_and_none_is_lost() {
+    const EVENTS: usize = 120;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets");
+    let key_files: Vec<PathBuf> = (0..2).map(|index| folder.path().join(format!("{index}.key"))).collect();
+    let keys: Vec<_> = key_files
+        .iter()
+        .zip(1..)
+        .map(|(file, seed)| ServerKey::in_file(file, || [seed; 32]).unwrap().public_key())
+        .map(|key| VerifyingKey::from_bytes(&key).unwrap())
+        .collect();
+    let phases = [
+        Phase { secrets: vec![1], keys: vec![0] },
+        Phase { secrets: vec![2, 1], keys: vec![1, 0] },
+        Phase { secrets: vec![2], keys: vec![1] },
+    ];
+    let texts = |phase: &Phase| phase.secrets.iter().map(|byte| secret(*byte)).collect::<Vec<_>>();
+    let files = |phase: &Phase| phase.keys.iter().map(|key| key_files[*key].clone()).collect::<Vec<_>>();
+    // Every third attempt is not taken, and made again, maybe after the next change.
+    let mut hook = Hook::start(&[204, 500, 204].repeat(40)).await;
+    write_secrets(&file, &texts(&phases[0]));
+    let server = TestServer::telling(vec![Duration::ZERO; 9], |settings| {
+        settings.webhook = vec![WebhookEntry { url: hook.url(), secrets_file: Some(file.clone()) }];
+        settings.webhook_key = files(&phases[0]);
+    })
+    .await;
+    let (mut wallet, mut backend) = (server.wallet(8).await, server.backend().await);
+    let url = hook.url();
+    let asking = tokio::spawn(async move {
+        let mut asked = BTreeSet::new();
+        for _ in 0..EVENTS {
+            let accepted = ask(&mut backend, &wallet.public_key(), &url).await;
+            wallet.sign_next().await;
+            asked.insert(format!("evt_{}", accepted.json["request_id"].as_str().unwrap()));
+        }
+        (wallet, backend, asked)
+    });
+
+    let (mut told, mut seen, mut now) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for count in 1.. {
+        let notice = hook.next().await;
+        let by_secret: Vec<u8> = [2, 1].into_iter().filter(|byte| notice.verifies_by(&secret(*byte))).collect();
+        let by_key: Vec<usize> = [1, 0].into_iter().filter(|key| notice.verifies_by_key(&keys[*key])).collect();
+        // An attempt that had begun is told as it began.
+        let phase = phases[..=now].iter().position(|phase| phase.secrets == by_secret && phase.keys == by_key);
+        seen.insert(phase.unwrap_or_else(|| panic!("{by_secret:?} {by_key:?} in phase {now}")));
+        told.insert(notice.header("webhook-id").to_owned());
+        if count % (EVENTS / 3) == 0 && now + 1 < phases.len() {
+            now += 1;
+            write_secrets(&file, &texts(&phases[now]));
+            let report = server.reload(|settings| settings.webhook_key = files(&phases[now])).await.unwrap();
+            assert_eq!(report.changed(), ["webhook_key", "webhook_secrets", "webhook_keys"]);
+        }
+        if told.len() == EVENTS {
+            break;
+        }
+    }
+    let (wallet, mut backend, asked) = within("the last", asking).await.unwrap();
+    assert_eq!((told, seen), (asked, BTreeSet::from([0, 1, 2])));
+    let all = format!("countersign_webhooks_total{{outcome=\"delivered\"}} {EVENTS}\n");
+    within("the last to be taken", async { while !backend.get("/metrics").await.text.contains(&all) {} }).await;
+    let set = backend.get("/.well-known/jwks.json").await.json;
+    assert_eq!(set["webhook_public_key"], format!("whpk_{}", STANDARD.encode(keys[1])));
+    assert_eq!(set["keys"].as_array().unwrap().len(), 2, "the server's own, for receipts, is there too");
+    server.finish((wallet, backend)).await;
+}
+
+#[test]
+fn keys_that_are_none_end_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("webhook.key");
+    let mut settings = Settings::default();
+    settings.webhook_key = vec![file.clone()];
+    let at = "127.0.0.1:1".parse().unwrap();
+    assert!(matches!(settings.http(at), Err(SettingsError::WebhookKeyWithoutStore)));
+    settings.data_dir = Some("/nonexistent".into());
+    assert!(matches!(settings.http(at), Err(SettingsError::WebhookKey(_))));
+    assert!(!file.exists(), "none is made");
+    ServerKey::in_file(&file, || [1; 32]).unwrap();
+    assert!(settings.http(at).is_ok());
+    settings.webhook_key = vec![file; 3];
+    assert!(matches!(settings.http(at), Err(SettingsError::TooManyWebhookKeys { found: 3, most: 2 })));
 }

@@ -32,7 +32,7 @@ fn key(seed: u8) -> Arc<ServerKey> {
 
 fn keys(seed: u8) -> KeySet {
     let mut keys = KeySet::default();
-    keys.add(&key(seed).jwk_set(&[]).to_string()).unwrap();
+    keys.add(&key(seed).jwk_set(&[], &[]).to_string()).unwrap();
     keys
 }
 

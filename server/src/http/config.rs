@@ -7,8 +7,11 @@ use super::{
     traces::Traces,
     webhook::RETRIES,
 };
-use crate::{audit::AuditLog, store::DurableStore};
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use crate::{
+    audit::AuditLog,
+    store::{DurableStore, ServerKey},
+};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 /// What the reference server is told at its start, beside the service's own [`Config`](crate::Config).
 #[derive(Clone)]
@@ -43,6 +46,8 @@ pub struct HttpConfig {
     pub store: Option<DurableStore>,
     /// The only URLs that requests may name as their webhook.
     pub webhook_targets: Vec<WebhookTarget>,
+    /// The keys that webhooks are signed with, by each; without any, the store's.
+    pub webhook_keys: Vec<Arc<ServerKey>>,
     /// How long to wait before a webhook that was not taken is tried again, each time, give or take a fifth. After the last it is given
     /// up. The schedule of Standard Webhooks, from 5 s to 24 h.
     pub webhook_retries: Vec<Duration>,
@@ -89,6 +94,7 @@ impl Default for HttpConfig {
             failures_per_second: NonZeroU32::new(5),
             store: None,
             webhook_targets: Vec::new(),
+            webhook_keys: Vec::new(),
             webhook_retries: RETRIES.to_vec(),
             demo: None,
             log: None,

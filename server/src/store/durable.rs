@@ -132,9 +132,9 @@ impl DurableStore {
         self.0.store.server_keys(self.0.key.public_key(), keys);
     }
 
-    /// The keys that receipts and webhooks verify with, this server's first; where others use the same database, theirs as of a second ago,
+    /// The keys that receipts and webhooks verify with, those of webhooks first where they have their own; where others use the same database, theirs as of a second ago,
     /// or of when the database could last be asked.
-    pub(crate) async fn jwk_set(&self) -> Value {
+    pub(crate) async fn jwk_set(&self, webhook_keys: &[[u8; 32]]) -> Value {
         if self.hub().is_some() && self.may_ask_for_keys() {
             let (tell, told) = oneshot::channel();
             // Fails only where nobody waits for it any more.
@@ -143,7 +143,7 @@ impl DurableStore {
             });
             let _ = timeout(KEYS_TIMEOUT, told).await;
         }
-        self.0.key.jwk_set(&self.0.other_keys.lock().unwrap_or_else(PoisonError::into_inner))
+        self.0.key.jwk_set(webhook_keys, &self.0.other_keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Not more often than once a second, whoever asks.
@@ -177,11 +177,7 @@ impl DurableStore {
         None
     }
 
-    pub(crate) fn key(&self) -> &ServerKey {
-        &self.0.key
-    }
-
-    /// Likewise, for somebody who signs as long as they like.
+    /// The server's key, for somebody who signs as long as they like.
     #[cfg(feature = "http")]
     pub(crate) fn shared_key(&self) -> Arc<ServerKey> {
         Arc::clone(&self.0.key)

@@ -25,12 +25,12 @@ pub(super) const FILE: &str = "server.key";
 /// More than any Ed25519 key takes as PEM, in bytes.
 const MAX_FILE_BYTES: u16 = 4096;
 
-/// Why the server's key cannot be had.
+/// Why a key of the server's cannot be had.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
     /// The file cannot be read, or cannot be made.
-    #[error("the server's key {} cannot be read or made", .path.display())]
+    #[error("the key {} cannot be read or made", .path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum KeyFileError {
         source: io::Error,
     },
     /// Others may read it, so that it may no longer be only the server's.
-    #[error("the server's key {} may be read by others (mode {mode:03o}); it has to be 600", .path.display())]
+    #[error("the key {} may be read by others (mode {mode:03o}); it has to be 600", .path.display())]
     Readable {
         /// The file.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum KeyFileError {
         mode: u32,
     },
     /// It is not an Ed25519 key in PEM.
-    #[error("the server's key {} is not an Ed25519 key in PKCS#8 PEM", .path.display())]
+    #[error("the key {} is not an Ed25519 key in PKCS#8 PEM", .path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -89,7 +89,7 @@ impl ServerKey {
     ///
     /// # Errors
     /// As of [`ServerKey::load_or_create`].
-    pub(super) fn read(path: &Path) -> Result<Self, KeyFileError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, KeyFileError> {
         let file = File::open(path).map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
         load(file, path)
     }
@@ -109,13 +109,19 @@ impl ServerKey {
         &self.key_id
     }
 
-    /// The public key as a JWK Set (RFC 7517 §5, RFC 8037 §2), and as those who verify Standard Webhooks want it. It comes first; `others`
-    /// follow, under which there are receipts too.
-    pub fn jwk_set(&self, others: &[[u8; 32]]) -> Value {
-        let keys: Vec<_> = [self.public_key()].iter().chain(others).map(jwk).collect();
+    /// The public key as a JWK Set (RFC 7517 §5, RFC 8037 §2), and as those who verify Standard Webhooks want it. Where webhooks have keys
+    /// of their own, those come first; `others` come last, under which there are receipts too.
+    pub fn jwk_set(&self, webhook_keys: &[[u8; 32]], others: &[[u8; 32]]) -> Value {
+        let own = self.public_key();
+        let mut keys: Vec<&[u8; 32]> = Vec::new();
+        for key in webhook_keys.iter().chain([&own]).chain(others) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
         json!({
-            "keys": keys,
-            "webhook_public_key": format!("whpk_{}", STANDARD.encode(self.public_key())),
+            "keys": keys.into_iter().map(jwk).collect::<Vec<_>>(),
+            "webhook_public_key": format!("whpk_{}", STANDARD.encode(webhook_keys.first().unwrap_or(&own))),
         })
     }
 
@@ -269,13 +275,23 @@ mod tests {
     #[test]
     fn signs_as_its_jwk_says() {
         let key = ServerKey::new(SigningKey::from_bytes(&[7; 32]));
-        let set = key.jwk_set(&[]);
+        let set = key.jwk_set(&[], &[]);
         let jwk = &set["keys"][0];
         assert_eq!((&jwk["kty"], &jwk["crv"], &jwk["kid"]), (&json!("OKP"), &json!("Ed25519"), &json!(key.key_id())));
         let x = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
         assert_eq!(set["webhook_public_key"], format!("whpk_{}", STANDARD.encode(&x)));
         let public_key = VerifyingKey::from_bytes(&x.try_into().unwrap()).unwrap();
         public_key.verify_strict(b"hello", &Signature::from_bytes(&key.sign(b"hello"))).unwrap();
+    }
+
+    #[test]
+    fn keys_of_webhooks_come_first_and_each_is_there_once() {
+        let key = |seed| ServerKey::new(SigningKey::from_bytes(&[seed; 32]));
+        let (own, new, other) = (key(1), key(2), key(3));
+        let set = own.jwk_set(&[new.public_key(), own.public_key()], &[other.public_key(), new.public_key()]);
+        let ids: Vec<_> = set["keys"].as_array().unwrap().iter().map(|jwk| jwk["kid"].as_str().unwrap()).collect();
+        assert_eq!(ids, [new.key_id(), own.key_id(), other.key_id()]);
+        assert_eq!(set["webhook_public_key"], format!("whpk_{}", STANDARD.encode(new.public_key())));
     }
 
     #[test]

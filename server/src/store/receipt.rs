@@ -170,7 +170,7 @@ mod tests {
                 "ended_ms": 1_800_000_004_567_u64,
             },
         });
-        assert_eq!(verify(&receipt, &key.jwk_set(&[])), Some(expected));
+        assert_eq!(verify(&receipt, &key.jwk_set(&[], &[])), Some(expected));
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
             (End::Draining, "cancelled", "draining"),
         ] {
             let receipt = receipt(&record(Some(end)), &key, None).unwrap();
-            let claims = verify(&receipt, &key.jwk_set(&[])).unwrap();
+            let claims = verify(&receipt, &key.jwk_set(&[], &[])).unwrap();
             assert_eq!((&claims["state"], &claims["code"]), (&json!(state), &json!(code)));
             assert_eq!(claims.get("reject_code"), (code == "rejected").then_some(&json!("locked")));
             for absent in ["iss", "signature", "approved_by", "device"] {
@@ -215,10 +215,10 @@ mod tests {
         let (other_claims, other_header) = (edited(claims, "Bank", "Bonk"), edited(header, "countersign", "something"));
         let other = receipt(&record(Some(End::Draining)), &key, None).unwrap();
         let other_signature = other.rsplit('.').next().unwrap();
-        assert!(verify(&honest, &key.jwk_set(&[])).is_some());
+        assert!(verify(&honest, &key.jwk_set(&[], &[])).is_some());
         for tampered in [format!("{header}.{other_claims}.{signature}"), format!("{header}.{claims}.{other_signature}")]
         {
-            assert_eq!(verify(&tampered, &key.jwk_set(&[])), None);
+            assert_eq!(verify(&tampered, &key.jwk_set(&[], &[])), None);
         }
         let public_key = VerifyingKey::from_bytes(&key.public_key()).unwrap();
         let bytes = ed25519_dalek::Signature::from_slice(&URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();

@@ -11,6 +11,7 @@ use crate::{
         listen::{KeyedRate, Network, Party, RateExceeded, Tls},
     },
     requester::RequesterId,
+    store::ServerKey,
     time::Clock,
 };
 use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
@@ -26,6 +27,7 @@ pub(in crate::http) struct Live {
     pub(in crate::http) keep_alive_timeout: Duration,
     pub(in crate::http) drain_timeout: Duration,
     pub(in crate::http) webhook_targets: Vec<WebhookTarget>,
+    pub(in crate::http) webhook_keys: Vec<Arc<ServerKey>>,
     pub(in crate::http) connects: Arc<KeyedRate<Party>>,
     requests: Arc<KeyedRate<RequesterId>>,
     /// Of tokens that have rates of their own.
@@ -47,6 +49,7 @@ impl Live {
             keep_alive_timeout: config.keep_alive_timeout,
             drain_timeout: config.drain_timeout,
             webhook_targets: config.webhook_targets.clone(),
+            webhook_keys: config.webhook_keys.clone(),
             connects,
             own_requests: own_rates(config, &HashMap::new(), clock),
             requests,

@@ -40,8 +40,11 @@ pub(in crate::http) fn readyz(app: &App) -> Response {
 /// The keys that receipts, webhooks and the audit log are signed with.
 pub(in crate::http) async fn jwk_set(app: Arc<App>) -> Response {
     let keys = match (&app.store, &app.audit) {
-        (Some(store), _) => store.jwk_set().await,
-        (None, Some(audit)) => audit.key().jwk_set(&[]),
+        (Some(store), _) => {
+            let of_webhooks: Vec<_> = app.live().webhook_keys.iter().map(|key| key.public_key()).collect();
+            store.jwk_set(&of_webhooks).await
+        }
+        (None, Some(audit)) => audit.key().jwk_set(&[], &[]),
         (None, None) => return Problem::from(SigningError::NoStore).into_response(),
     };
     let keys = warp::reply::json(&keys);

@@ -12,7 +12,7 @@ use super::{
     ops::Notifier,
     settings::{Checked, LogFilter, Settings, SettingsError, Taken},
 };
-use crate::{audit::AuditLog, requester::RequesterId};
+use crate::{audit::AuditLog, requester::RequesterId, store::ServerKey};
 use std::{
     collections::BTreeSet,
     fmt,
@@ -134,6 +134,7 @@ impl Reloader {
         let report = Reloaded {
             certificate: live.tls != checked.http.tls,
             webhook_secrets: other_secrets(&live.webhook_targets, &checked.http.webhook_targets),
+            webhook_keys: public_keys(&live.webhook_keys) != public_keys(&checked.http.webhook_keys),
             ..Reloaded::between(running, &settings)
         };
         let report = self.apply(&settings, checked, app, report);
@@ -173,6 +174,10 @@ fn end_revoked(settings: &Settings, tokens: &Tokens, app: &App) -> usize {
     let revoked = settings.token.iter().filter(|entry| entry.revoked == Some(Revocation::End));
     let ids: BTreeSet<RequesterId> = revoked.filter_map(|entry| entry.requester_id().parse().ok()).collect();
     ids.into_iter().filter(|id| !tokens.has(id)).map(|id| app.service.end_all_of(id)).sum()
+}
+
+fn public_keys(keys: &[Arc<ServerKey>]) -> Vec<[u8; 32]> {
+    keys.iter().map(|key| key.public_key()).collect()
 }
 
 /// Whether a target that stays has other secrets.

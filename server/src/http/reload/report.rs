@@ -22,6 +22,8 @@ pub struct Reloaded {
     pub certificate: bool,
     /// Webhooks are signed with other secrets.
     pub webhook_secrets: bool,
+    /// Webhooks are signed with other keys.
+    pub webhook_keys: bool,
     /// The ids of the requesters of tokens that are new, one for each.
     pub added: Vec<String>,
     /// And of those that are accepted no longer.
@@ -38,6 +40,7 @@ impl Reloaded {
             settings: before.differing(after).into_iter().map(|(name, _)| name).collect(),
             certificate: false,
             webhook_secrets: false,
+            webhook_keys: false,
             added: of_new(&before.token, &after.token),
             removed: of_new(&after.token, &before.token),
             ended: 0,
@@ -52,9 +55,13 @@ impl Reloaded {
         Self { open_without_token: count.saturating_sub(self.ended), ..self }
     }
 
-    /// The settings with other values, and `certificate` and `webhook_secrets` where those are others.
+    /// The settings with other values, and `certificate`, `webhook_secrets` and `webhook_keys` where those are others.
     pub fn changed(&self) -> Vec<&'static str> {
-        let files = [(self.certificate, "certificate"), (self.webhook_secrets, "webhook_secrets")];
+        let files = [
+            (self.certificate, "certificate"),
+            (self.webhook_secrets, "webhook_secrets"),
+            (self.webhook_keys, "webhook_keys"),
+        ];
         let files = files.into_iter().filter_map(|(has_changed, name)| has_changed.then_some(name));
         self.settings.iter().copied().chain(files).collect()
     }

@@ -127,6 +127,20 @@ pub enum SettingsError {
         /// What is wrong with the file.
         source: WebhookSecretsError,
     },
+    /// A key that signs webhooks cannot be used.
+    #[error("--webhook-key: {0}")]
+    WebhookKey(KeyFileError),
+    /// More keys than an event should be signed with.
+    #[error("--webhook-key: {found} are more than {most}")]
+    TooManyWebhookKeys {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// Nothing would be signed with it.
+    #[error("--webhook-key needs --data-dir or --database-url")]
+    WebhookKeyWithoutStore,
     /// Without a store nothing outlives its call, so that there is nothing to be told.
     #[error("--webhook-target and [[webhook]] need --data-dir or --database-url")]
     WebhookWithoutStore,

@@ -83,7 +83,11 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_WEBHOOK_TARGET", value_name = "URL", value_delimiter = ',')]
     pub webhook_target: Vec<String>,
 
-    /// The same with more to say of each: `[[webhook]]` tables with `url` and `secrets_file`, in the file only.
+    /// File of an Ed25519 key that signs webhooks, in place of the server's own; may be given twice [default: the server's key]
+    #[arg(long, env = "COUNTERSIGN_WEBHOOK_KEY", value_name = "FILE", value_delimiter = ',')]
+    pub webhook_key: Vec<PathBuf>,
+
+    /// Webhook targets of which there is more to say: `[[webhook]]` tables with `url` and `secrets_file`, in the file only.
     #[arg(skip)]
     pub webhook: Vec<WebhookEntry>,
 

@@ -46,6 +46,7 @@ settings! {
     max_store_bytes: Anew,
     webhook_target: Anew,
     webhook: Anew,
+    webhook_key: Anew,
     tls_cert: Anew,
     tls_key: Anew,
     trusted_proxy: Anew,

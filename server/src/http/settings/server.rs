@@ -54,6 +54,7 @@ impl Settings {
             failures_per_second: self.rate(self.failures_per_second, defaults.failures_per_second),
             tls: self.tls(mistakes),
             webhook_targets: self.webhook_targets(mistakes),
+            webhook_keys: self.webhook_keys(mistakes),
             demo: self.demo(bound, mistakes),
             ..defaults
         }

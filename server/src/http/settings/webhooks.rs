@@ -1,7 +1,11 @@
 //! Where ends may be told: the URLs of `webhook_target`, and `[[webhook]]` tables for those of which there is more to say.
 
 use super::{Settings, SettingsError, mistakes::Mistakes, webhook_entry::WebhookEntry};
-use crate::http::{WebhookSecrets, WebhookTarget};
+use crate::{
+    http::{WebhookSecrets, WebhookTarget},
+    store::ServerKey,
+};
+use std::{path::PathBuf, sync::Arc};
 
 impl WebhookEntry {
     fn target(&self, number: usize, mistakes: &mut Mistakes) -> Option<WebhookTarget> {
@@ -14,7 +18,25 @@ impl WebhookEntry {
     }
 }
 
+/// The current key, and the one before it until every receiver knows the current one.
+const MAX_KEYS: usize = 2;
+
 impl Settings {
+    pub(super) fn webhook_keys(&self, mistakes: &mut Mistakes) -> Vec<Arc<ServerKey>> {
+        if !self.webhook_key.is_empty() && self.data_dir.is_none() && self.database_url.is_none() {
+            mistakes.add(SettingsError::WebhookKeyWithoutStore);
+        }
+        if self.webhook_key.len() > MAX_KEYS {
+            mistakes.add(SettingsError::TooManyWebhookKeys { found: self.webhook_key.len(), most: MAX_KEYS });
+            return Vec::new();
+        }
+        let key = |path: &PathBuf| {
+            let key = ServerKey::read(path);
+            key.map(Arc::new).map_err(|error| mistakes.add(SettingsError::WebhookKey(error))).ok()
+        };
+        self.webhook_key.iter().filter_map(key).collect()
+    }
+
     pub(super) fn webhook_targets(&self, mistakes: &mut Mistakes) -> Vec<WebhookTarget> {
         let is_there = !self.webhook_target.is_empty() || !self.webhook.is_empty();
         if is_there && self.data_dir.is_none() && self.database_url.is_none() {

@@ -2,11 +2,11 @@
 
 use super::{
     client::{Client, Unanswered},
-    notice::notice,
+    notice::{Signers, notice},
     schedule,
 };
 use crate::{
-    http::api::{App, WebhookTarget},
+    http::api::{App, Live},
     random,
     storage::{Completion, Storage as _, StoreError, Write, Written},
     store::{DurableStore, Event},
@@ -65,7 +65,7 @@ pub(in crate::http) async fn deliver(app: Arc<App>) {
     let mut attempts = Attempts::default();
     loop {
         let live = Arc::clone(&changes.borrow_and_update());
-        let next = attempts.start_due(&app, &live.webhook_targets, &store, &client).await;
+        let next = attempts.start_due(&app, &live, &store, &client).await;
         let at_most = store.hub().is_some().then_some(SHARED_PAUSE);
         tokio::select! {
             () = attempts.wait(&store, next.into_iter().chain(at_most).min()) => {}
@@ -90,14 +90,14 @@ impl Attempts {
     async fn start_due(
         &mut self,
         app: &Arc<App>,
-        targets: &[WebhookTarget],
+        live: &Live,
         store: &DurableStore,
         client: &Client,
     ) -> Option<Duration> {
         let now = app.service.wall();
         let mut soonest = None;
         self.under_way.retain(|_, events| !events.is_empty());
-        for target in targets {
+        for target in &live.webhook_targets {
             let events = self.under_way.entry(Arc::clone(target.url())).or_default();
             if events.len() >= MOST_AT_ONCE {
                 continue;
@@ -110,10 +110,11 @@ impl Attempts {
             for event in due {
                 let id = event.record.id;
                 if events.len() < MOST_AT_ONCE && events.insert(id) {
-                    let (app, store, client, target) = (Arc::clone(app), store.clone(), client.clone(), target.clone());
+                    let (app, store, client) = (Arc::clone(app), store.clone(), client.clone());
+                    let (signers, url) = (Signers::of(live, target, &store), Arc::clone(target.url()));
                     self.tasks.spawn(async move {
-                        attempt(&app, &store, &client, &target, event).await;
-                        (Arc::clone(target.url()), id)
+                        attempt(&app, &store, &client, &signers, event).await;
+                        (url, id)
                     });
                 }
             }
@@ -162,10 +163,10 @@ async fn due_events(
 }
 
 /// One attempt, from the call to what is written down of it.
-async fn attempt(app: &App, store: &DurableStore, client: &Client, target: &WebhookTarget, event: Event) {
+async fn attempt(app: &App, store: &DurableStore, client: &Client, signers: &Signers, event: Event) {
     let Event { record, url, attempts, .. } = event;
     let attempts = attempts.saturating_add(1);
-    let (head, body) = notice(&record, store.key(), target.secrets(), Timestamp::of_the_system());
+    let (head, body) = notice(&record, signers, Timestamp::of_the_system());
     let answer = client.post(&url, head, body).await;
     let wait = schedule::wait(&app.webhook_retries, attempts, u16::from_ne_bytes(random::bytes()));
     let outcome = outcome(&answer, wait.is_some());

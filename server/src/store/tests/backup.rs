@@ -99,7 +99,7 @@ fn a_backup_is_looked_through_and_left_as_it_was() {
 
     let (durable, _) = DurableStore::open(StoreConfig::new(dir.path()), None).unwrap();
     backup(dir.path(), target.path()).unwrap();
-    let key_id = durable.key().key_id().to_owned();
+    let key_id = durable.shared_key().key_id().to_owned();
     drop(durable);
     // As on a disk that is mounted for reading only.
     let files = || {
