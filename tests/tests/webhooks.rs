@@ -3,11 +3,12 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{AckOutcome, PublicKeyBytes};
 use countersign_server::{
-    http::{Settings, SettingsError, WebhookEntry},
+    http::{Settings, SettingsError, TokenEntry, Tokens, WebhookEntry},
     store::ServerKey,
 };
 use countersign_tests::{Backend, Hook, Reply, ServerProcess, TestServer, TestWallet, hook::Notice, within};
 use ed25519_dalek::VerifyingKey;
+use hyper::Method;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -274,7 +275,8 @@ async fn a_target_with_secrets_is_told_with_a_signature_by_each() {
     let server = TestServer::durable(|settings| {
         // Both with a table and in the list: the table holds.
         settings.webhook_target = vec![other.url(), hook.url()];
-        settings.webhook = vec![WebhookEntry { url: hook.url(), secrets_file: Some(file.clone()) }];
+        settings.webhook =
+            vec![WebhookEntry { url: hook.url(), secrets_file: Some(file.clone()), ..WebhookEntry::default() }];
     })
     .await;
     let mut wallet = server.wallet(7).await;
@@ -315,7 +317,11 @@ fn secrets_that_are_none_end_the_start() {
     let file = folder.path().join("secrets");
     let mut settings = Settings::default();
     settings.data_dir = Some("/nonexistent".into());
-    settings.webhook = vec![WebhookEntry { url: "https://hooks.example/".into(), secrets_file: Some(file.clone()) }];
+    settings.webhook = vec![WebhookEntry {
+        url: "https://hooks.example/".into(),
+        secrets_file: Some(file.clone()),
+        ..WebhookEntry::default()
+    }];
     let at = "127.0.0.1:1".parse().unwrap();
     let refused = |settings: &Settings| match settings.http(at) {
         Err(SettingsError::WebhookSecrets { number: 1, source }) => source.to_string(),
@@ -361,7 +367,8 @@ async fn secrets_and_keys_are_replaced_while_events_flow_and_none_is_lost() {
     let mut hook = Hook::start(&[204, 500, 204].repeat(40)).await;
     write_secrets(&file, &texts(&phases[0]));
     let server = TestServer::telling(vec![Duration::ZERO; 9], |settings| {
-        settings.webhook = vec![WebhookEntry { url: hook.url(), secrets_file: Some(file.clone()) }];
+        settings.webhook =
+            vec![WebhookEntry { url: hook.url(), secrets_file: Some(file.clone()), ..WebhookEntry::default() }];
         settings.webhook_key = files(&phases[0]);
     })
     .await;
@@ -421,4 +428,90 @@ fn keys_that_are_none_end_the_start() {
     assert!(settings.http(at).is_ok());
     settings.webhook_key = vec![file; 3];
     assert!(matches!(settings.http(at), Err(SettingsError::TooManyWebhookKeys { found: 3, most: 2 })));
+}
+
+/// Of each target, who may name it: by the target's word and the token's.
+#[tokio::test]
+async fn a_target_is_for_those_for_whom_the_operator_has_it() {
+    let [open, table, shop, both] = ["open", "table", "shop", "both"].map(|name| format!("https://{name}.example/"));
+    let token = |id: &str, targets: Option<Vec<String>>| {
+        let (secret, entry) = Tokens::generate("A name", Some(id)).unwrap();
+        (secret, TokenEntry { webhook_targets: targets, ..entry })
+    };
+    let tokens = [
+        token("shop", None),
+        token("other", None),
+        token("shop", Some(vec![table.clone(), open.clone()])),
+        token("other", Some(vec![shop.clone(), both.clone()])),
+        token("shop", Some(Vec::new())),
+    ];
+    let entry = |url: &String, requesters: &[&str]| WebhookEntry {
+        url: url.clone(),
+        requesters: requesters.iter().map(|id| (*id).to_owned()).collect(),
+        ..WebhookEntry::default()
+    };
+    let tables = vec![entry(&table, &[]), entry(&shop, &["shop"]), entry(&both, &["shop", "other"])];
+    let server = TestServer::durable(|settings| {
+        settings.webhook_target = vec![open.clone()];
+        settings.webhook = tables.clone();
+        settings.token = tokens.iter().map(|(_, entry)| entry.clone()).collect();
+    })
+    .await;
+    let wallet = server.wallet(9).await;
+    let expected = [
+        // A token without a scope: the list, and tables that name its requester.
+        [true, false, true, true],
+        [true, false, false, true],
+        // A token with one: nothing else than what it names, of what names its requester, or nobody.
+        [true, true, false, false],
+        [false, false, false, true],
+        [false; 4],
+    ];
+    for ((secret, _), expected) in tokens.iter().zip(expected) {
+        let mut backend = server.backend().await.with_token(secret);
+        let mut found = Vec::new();
+        for url in [&open, &table, &shop, &both] {
+            let reply = backend.post_with(&body(&wallet.public_key(), url), &[("prefer", "respond-async")]).await;
+            match reply.status.as_u16() {
+                202 => {
+                    let location = reply.headers["location"].to_str().unwrap().to_owned();
+                    assert_eq!(backend.call(Method::DELETE, &location).await.status, 200);
+                    found.push(true);
+                }
+                _ => {
+                    assert_eq!(reply.code(), (403, "webhook_not_allowed"));
+                    found.push(false);
+                }
+            }
+        }
+        assert_eq!(found, expected);
+    }
+    // Without tokens nobody is told from anybody else.
+    server.reload(|settings| settings.token = Vec::new()).await.unwrap();
+    let mut backend = server.backend().await;
+    for url in [&open, &table, &shop, &both] {
+        let reply = ask(&mut backend, &wallet.public_key(), url).await;
+        assert_eq!(backend.call(Method::DELETE, reply.headers["location"].to_str().unwrap()).await.status, 200);
+    }
+    server.finish((wallet, backend)).await;
+}
+
+#[test]
+fn what_of_a_table_does_nothing_is_said() {
+    let (_, known) = Tokens::generate("A name", Some("shop")).unwrap();
+    let entry = |id: &[&str]| WebhookEntry {
+        url: format!("https://{}.example/", id.len()),
+        requesters: id.iter().map(|id| (*id).to_owned()).collect(),
+        ..WebhookEntry::default()
+    };
+    let mut settings = Settings::default();
+    settings.data_dir = Some("data".into());
+    settings.webhook = vec![entry(&[]), entry(&["shop"]), entry(&["shop", "nobody"])];
+    assert_eq!(settings.check().unwrap(), Vec::<String>::new());
+    settings.token = vec![known];
+    let hints = settings.check().unwrap();
+    assert!(hints.len() == 2 && hints[0].contains("number 1: it has no requesters"), "{hints:?}");
+    assert!(hints[1].contains("number 3: no token is of the requester \"nobody\""), "{hints:?}");
+    settings.webhook = vec![entry(&[""])];
+    assert!(matches!(settings.check().unwrap_err()[..], [SettingsError::WebhookRequester { number: 1, .. }]));
 }

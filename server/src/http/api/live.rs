@@ -3,6 +3,7 @@
 use super::{
     auth::{Requester, Tokens},
     problem::Problem,
+    scope::Scope,
     webhook_target::WebhookTarget,
 };
 use crate::{
@@ -84,12 +85,25 @@ impl Live {
 
     /// Whether a request may name this URL as its webhook.
     pub(in crate::http) fn check_webhook(&self, requester: &Requester, url: &str) -> Result<(), Problem> {
-        let is_allowed = self.webhook_targets.iter().any(|target| target.as_str() == url);
-        if is_allowed && requester.scope.has_webhook(url) {
+        let target = self.webhook_targets.iter().find(|target| target.as_str() == url);
+        if target.is_some_and(|target| self.may_name(requester, target)) {
             return Ok(());
         }
         let detail = "the webhook is none of the URLs that the operator allows";
         Err(Problem::new(StatusCode::FORBIDDEN, "webhook_not_allowed", detail))
+    }
+
+    /// Whether the target allows the requester, and the token the target. A target for certain requesters, none of whom is said, is for
+    /// tokens that name it. Without tokens whoever calls is one and the same.
+    fn may_name(&self, requester: &Requester, target: &WebhookTarget) -> bool {
+        let Scope { webhook_targets, .. } = &*requester.scope;
+        let is_named = webhook_targets.as_ref().map(|urls| urls.iter().any(|url| url == target.as_str()));
+        let is_for = match target.requesters() {
+            None => true,
+            Some([]) => is_named.unwrap_or(false) || self.tokens.is_empty(),
+            Some(ids) => ids.contains(&requester.id) || self.tokens.is_empty(),
+        };
+        is_for && is_named.unwrap_or(true)
     }
 }
 

@@ -67,11 +67,6 @@ impl Scope {
         }
         Err(Problem::new(StatusCode::FORBIDDEN, "key_not_allowed", "the token is not for this key"))
     }
-
-    /// Whether a request may name this URL, as far as the token is concerned.
-    pub(in crate::http) fn has_webhook(&self, url: &str) -> bool {
-        self.webhook_targets.as_ref().is_none_or(|targets| targets.iter().any(|target| target == url))
-    }
 }
 
 /// Whether a text is a key in base64url, or the beginning of one.

@@ -1,7 +1,7 @@
 //! Where ends may be told: exactly the URLs that the operator names, so that a request cannot send the server anywhere else.
 
 use super::webhook_secrets::WebhookSecrets;
-use crate::http::loopback::is_loopback;
+use crate::{http::loopback::is_loopback, requester::RequesterId};
 use hyper::Uri;
 use std::{fmt, str::FromStr, sync::Arc};
 use thiserror::Error;
@@ -14,6 +14,8 @@ const MAX_BYTES: usize = 2048;
 pub struct WebhookTarget {
     url: Arc<str>,
     secrets: WebhookSecrets,
+    /// Whose requests may name it; any where nothing is said.
+    requesters: Option<Vec<RequesterId>>,
 }
 
 /// Why a text is no such URL.
@@ -46,9 +48,20 @@ impl WebhookTarget {
         Self { secrets, ..self }
     }
 
+    /// The same, for the requests of these alone, and of tokens that name it.
+    #[must_use]
+    pub fn for_requesters(self, requesters: Vec<RequesterId>) -> Self {
+        Self { requesters: Some(requesters), ..self }
+    }
+
     /// The URL, shared.
     pub(in crate::http) fn url(&self) -> &Arc<str> {
         &self.url
+    }
+
+    /// Whose requests may name it; any where nothing is said.
+    pub(in crate::http) fn requesters(&self) -> Option<&[RequesterId]> {
+        self.requesters.as_deref()
     }
 
     pub(in crate::http) fn secrets(&self) -> &WebhookSecrets {
@@ -74,7 +87,7 @@ impl FromStr for WebhookTarget {
             Some("http") if is_loopback(authority) => {}
             Some(_) | None => return Err(WebhookTargetError::Scheme),
         }
-        Ok(Self { url: text.into(), secrets: WebhookSecrets::default() })
+        Ok(Self { url: text.into(), secrets: WebhookSecrets::default(), requesters: None })
     }
 }
 

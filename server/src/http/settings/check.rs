@@ -43,7 +43,7 @@ impl Settings {
     pub fn check(&self) -> Result<Vec<String>, Vec<SettingsError>> {
         let mut mistakes = Mistakes::default();
         let checked = self.noting(self.listen(), &mut mistakes);
-        let mut hints = Vec::new();
+        let mut hints = self.webhook_hints();
         if let (Some(tls), Some(path)) = (&checked.http.tls, &self.tls_cert) {
             let expiry = tls.expiry();
             if expiry.is_over() {

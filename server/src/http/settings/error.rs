@@ -8,7 +8,7 @@ use crate::{
     },
     store::{ConnectError, KeyFileError, OpenError},
 };
-use countersign_protocol::AudienceError;
+use countersign_protocol::{AudienceError, TextError};
 use std::{io, net::SocketAddr, path::PathBuf};
 use thiserror::Error;
 
@@ -126,6 +126,14 @@ pub enum SettingsError {
         number: usize,
         /// What is wrong with the file.
         source: WebhookSecretsError,
+    },
+    /// A requester's id is none.
+    #[error("[[webhook]] number {number}: an id in requesters {source}")]
+    WebhookRequester {
+        /// Which table, from 1.
+        number: usize,
+        /// What is wrong with it.
+        source: TextError,
     },
     /// A key that signs webhooks cannot be used.
     #[error("--webhook-key: {0}")]

@@ -11,4 +11,7 @@ pub struct WebhookEntry {
     pub url: String,
     /// File of the secrets with which what is told is signed, beside the server's key; none for that key alone.
     pub secrets_file: Option<PathBuf>,
+    /// The ids of the requesters whose requests may name it; without any it is for tokens that name it in their `webhook_targets`.
+    #[serde(default)]
+    pub requesters: Vec<String>,
 }

@@ -2,7 +2,8 @@
 
 use super::{Settings, SettingsError, mistakes::Mistakes, webhook_entry::WebhookEntry};
 use crate::{
-    http::{WebhookSecrets, WebhookTarget},
+    http::{TokenEntry, WebhookSecrets, WebhookTarget},
+    requester::RequesterId,
     store::ServerKey,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -14,7 +15,10 @@ impl WebhookEntry {
         let secrets =
             self.secrets_file.as_deref().map_or_else(|| Ok(WebhookSecrets::default()), WebhookSecrets::from_file);
         let secrets = secrets.map_err(|source| mistakes.add(SettingsError::WebhookSecrets { number, source })).ok();
-        Some(target?.with_secrets(secrets?))
+        let requesters = self.requesters.iter().map(|id| id.parse::<RequesterId>()).collect::<Result<Vec<_>, _>>();
+        let requesters =
+            requesters.map_err(|source| mistakes.add(SettingsError::WebhookRequester { number, source })).ok();
+        Some(target?.with_secrets(secrets?).for_requesters(requesters?))
     }
 }
 
@@ -35,6 +39,24 @@ impl Settings {
             key.map(Arc::new).map_err(|error| mistakes.add(SettingsError::WebhookKey(error))).ok()
         };
         self.webhook_key.iter().filter_map(key).collect()
+    }
+
+    /// What of the tables does nothing.
+    pub(super) fn webhook_hints(&self) -> Vec<String> {
+        let (mut hints, has_tokens) = (Vec::new(), !self.token.is_empty());
+        for (entry, number) in self.webhook.iter().zip(1..).filter(|_| has_tokens) {
+            let is_named =
+                |token: &TokenEntry| token.webhook_targets.as_ref().is_some_and(|urls| urls.contains(&entry.url));
+            if entry.requesters.is_empty() && !self.token.iter().any(is_named) {
+                hints.push(format!(
+                    "[[webhook]] number {number}: it has no requesters, and no token names it, so nobody may"
+                ));
+            }
+            let is_unknown = |id: &&String| !self.token.iter().any(|token| token.requester_id() == *id);
+            let unknown = entry.requesters.iter().filter(is_unknown);
+            hints.extend(unknown.map(|id| format!("[[webhook]] number {number}: no token is of the requester {id:?}")));
+        }
+        hints
     }
 
     pub(super) fn webhook_targets(&self, mistakes: &mut Mistakes) -> Vec<WebhookTarget> {
