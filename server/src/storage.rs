@@ -39,12 +39,12 @@ pub enum Write {
         /// When it came to each phase.
         times: PhaseTimes,
     },
-    /// The event of this request was delivered, or given up.
+    /// The event of this request was delivered.
     EventDone {
         /// The request.
         id: RequestId,
     },
-    /// The event of this request was not taken, and is to be tried again.
+    /// The event of this request was not taken, and is to be tried again, or never.
     EventFailed {
         /// The request.
         id: RequestId,

@@ -2,10 +2,12 @@
 
 use countersign_protocol::{ErrorCode, GoodbyeReason, ServerFrame};
 use countersign_server::http::{Settings, SettingsError, TokenEntry, Tokens};
-use countersign_tests::{Backend, Reply, ServerProcess, TestServer, TestWallet, eventually, postgres::Cluster, within};
+use countersign_tests::{
+    Backend, Hook, Reply, ServerProcess, TestServer, TestWallet, eventually, postgres::Cluster, within,
+};
 use hyper::Method;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output, time::Duration};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 fn local(settings: &mut Settings) {
@@ -671,5 +673,94 @@ async fn what_has_ended_is_erased_and_that_it_was_stays() {
     let server = TestServer::with(local).await;
     let mut admin = server.administrator().await;
     assert_eq!(admin.post_to("/admin/v1/purge", &mine, &[JSON]).await.code(), (501, "no_store"));
+    server.finish(admin).await;
+}
+
+#[tokio::test]
+async fn what_was_not_taken_is_listed_and_told_once_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (audit, key_file) = (folder.path().join("audit.jsonl"), folder.path().join("server.key"));
+    let mut hook = Hook::start(&[410, 500, 500]).await;
+    let mut quiet = Hook::start(&[]).await;
+    let server = TestServer::telling(vec![Duration::ZERO], |settings| {
+        local(settings);
+        settings.webhook_target = vec![hook.url(), quiet.url()];
+        settings.audit_log = Some(audit.clone());
+        settings.server_key = settings.database_url.is_some().then_some(key_file);
+    })
+    .await;
+    let mut admin = server.administrator().await;
+    let (mut wallet, mut backend) = (server.wallet(1).await, server.backend().await);
+    let mut asked = Vec::new();
+    for url in [hook.url(), hook.url(), quiet.url()] {
+        let body = json!({ "public_key": wallet.public_key().to_string(), "message": "cGF5", "webhook": url });
+        let (reply, _) = tokio::join!(backend.post(&body), wallet.sign_next());
+        asked.push(reply.json["request_id"].as_str().unwrap().to_owned());
+        if asked.len() == 1 {
+            hook.next().await;
+        }
+    }
+    let first = (hook.next().await, hook.next().await).1;
+    quiet.next().await;
+    let listed = loop {
+        let reply = admin.get("/admin/v1/webhooks").await;
+        if reply.text.matches("\"given_up\"").count() == 2 && !reply.text.contains(&asked[2]) {
+            break reply;
+        }
+    };
+    let rows = listed.json["webhooks"].as_array().unwrap();
+    let mut found: Vec<_> = rows.iter().map(|row| (row["request_id"].clone(), row["attempts"].clone())).collect();
+    found.sort_by_key(|(id, _)| id != &json!(asked[0]));
+    assert_eq!(found, [(json!(asked[0]), json!(1)), (json!(asked[1]), json!(2))]);
+    assert!(rows.iter().all(|row| row["target"] == hook.url() && row.get("next_attempt_ms").is_none()), "{rows:?}");
+    let metrics = admin.get("/metrics").await.text;
+    assert!(metrics.contains("countersign_webhook_backlog 0\n"), "what was given up is not waited for: {metrics}");
+
+    // A page at a time, and of one target.
+    let page = admin.get("/admin/v1/webhooks?limit=1&failed=true").await.json;
+    let next = admin.get(&format!("/admin/v1/webhooks?limit=1&cursor={}", page["next_cursor"].as_str().unwrap())).await;
+    assert!(next.json.get("next_cursor").is_none());
+    let paged: BTreeSet<_> = [&page, &next.json].map(|page| page["webhooks"][0]["request_id"].to_string()).into();
+    assert_eq!(paged.len(), 2);
+    let others = admin.get(&format!("/admin/v1/webhooks?target={}", quiet.url())).await;
+    assert_eq!(others.json["webhooks"], json!([]));
+    for wrong in ["limit=0", "cursor=x", "failed=maybe", "fialed=true"] {
+        assert_eq!(admin.get(&format!("/admin/v1/webhooks?{wrong}")).await.code(), (400, "malformed"), "{wrong}");
+    }
+
+    // One that was given up, one that was told, one that there is not.
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    let body = json!({ "request_ids": [asked[1], asked[2], nobody] });
+    let reply = admin.post_to("/admin/v1/webhooks/resend", &body, &[JSON]).await;
+    assert_eq!(reply.json, json!({ "resent": 2, "unknown": [nobody], "more": false }), "{}", reply.text);
+    let again = hook.next().await;
+    assert_eq!((again.header("webhook-id"), &again.body), (first.header("webhook-id"), &first.body));
+    assert_eq!(quiet.next().await.header("webhook-id"), format!("evt_{}", asked[2]));
+    let body = json!({ "target": hook.url() });
+    let reply = admin.post_to("/admin/v1/webhooks/resend", &body, &[JSON]).await;
+    assert_eq!(reply.json["resent"], 1, "{}", reply.text);
+    assert_eq!(hook.next().await.header("webhook-id"), format!("evt_{}", asked[0]));
+    while admin.get("/admin/v1/webhooks").await.json["webhooks"] != json!([]) {}
+    let many = vec![nobody; 65];
+    for wrong in [
+        json!({}),
+        json!({ "request_ids": [] }),
+        json!({ "request_ids": [nobody], "target": "x" }),
+        json!({ "request_ids": many }),
+    ] {
+        let reply = admin.post_to("/admin/v1/webhooks/resend", &wrong, &[JSON]).await;
+        assert_eq!(reply.code(), (400, "malformed"), "{wrong}");
+    }
+    assert_eq!(admin.get("/admin/v1/webhooks/resend").await.code(), (405, "method_not_allowed"));
+    let metrics = admin.get("/metrics").await.text;
+    assert!(metrics.contains("countersign_admin_acts_total{act=\"resend\"} 4\n"), "{metrics}");
+    server.finish((wallet, backend, admin)).await;
+    let log = fs::read_to_string(&audit).unwrap();
+    assert_eq!(log.matches("\"action\":\"resend\"").count(), 4, "{log}");
+    assert!(!log.contains(&hook.url()), "a URL may open something");
+
+    let server = TestServer::with(local).await;
+    let mut admin = server.administrator().await;
+    assert_eq!(admin.get("/admin/v1/webhooks").await.code(), (501, "no_store"));
     server.finish(admin).await;
 }

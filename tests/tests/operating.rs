@@ -98,6 +98,7 @@ fn no_command_is_left_out() {
         "admin block ",
         "admin purge",
         "token --admin",
+        "admin webhooks",
         "umask 077; echo",
         "umask 077; {",
         "sed -i 1q",
@@ -535,6 +536,50 @@ async fn administrators_look_at_a_server() {
     assert!(said.contains("requests: 0\n") && said.contains("scope_sha256: "), "{said}");
     let said = String::from_utf8(run(&documented("token --admin")).await.stdout).unwrap();
     assert!(said.contains("[[admin_token]]\nname = \"Ann\"\n"), "{said}");
+    server.kill().await;
+}
+
+/// The documented three, each by itself, since the request has to be one that there is.
+#[tokio::test]
+async fn administrators_have_webhooks_told_once_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, data) = (folder.path().join("countersign.toml"), folder.path().join("data"));
+    let mut hook = Hook::start(&[410, 410]).await;
+    let settings = format!(
+        "admin_listen = {:?}\ndata_dir = {:?}\nwebhook_target = [{:?}]\n",
+        folder.path().join("admin.sock"),
+        data,
+        hook.url()
+    );
+    fs::write(&file, settings).unwrap();
+    let server = ServerProcess::start(&["--config", file.to_str().unwrap()]).await;
+    let mut backend = Backend::connect(server.address).await;
+    let mut wallet = TestWallet::introduced(&format!("ws://{}/ws", server.address), 76).await;
+    let body = json!({ "public_key": wallet.public_key().to_string(), "message": "cGF5", "webhook": hook.url() });
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let (reply, _) = tokio::join!(backend.post(&body), wallet.sign_next());
+        ids.push(reply.json["request_id"].as_str().unwrap().to_owned());
+        hook.next().await;
+    }
+    let commands = here(&documented("admin webhooks"), &[("/etc/countersign/countersign.toml", &file)]);
+    let commands = commands.replace("https://shop.example.com/hooks/countersign", &hook.url());
+    let commands = commands.replace("e604cb6f-0ab1-426a-a80f-4234344b6dfe", &ids[0]);
+    let [list, one, all]: [&str; 3] = commands.lines().collect::<Vec<_>>().try_into().unwrap();
+    let said = async |command: &str| String::from_utf8(run(command).await.stdout).unwrap();
+    let listed = loop {
+        let listed = said(list).await;
+        if listed.matches(" given_up ").count() == 2 {
+            break listed;
+        }
+    };
+    assert!(ids.iter().all(|id| listed.contains(id)) && listed.starts_with("REQUEST  "), "{listed}");
+    assert!(said(one).await.contains("resent: 1\n"));
+    assert_eq!(hook.next().await.header("webhook-id"), format!("evt_{}", ids[0]));
+    assert!(said(all).await.contains("resent: 1\n"));
+    assert_eq!(hook.next().await.header("webhook-id"), format!("evt_{}", ids[1]));
+    while said(list).await.lines().count() > 1 {}
+    drop((backend, wallet));
     server.kill().await;
 }
 

@@ -22,7 +22,7 @@ use std::{
     path::PathBuf,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use table::{BLOCKS, CONNECTIONS, Columns, REQUESTS, print_members};
+use table::{BLOCKS, CONNECTIONS, Columns, REQUESTS, WEBHOOKS, print_members};
 use target::Target;
 
 /// By which a token is given that is in no file.
@@ -106,6 +106,25 @@ enum Wish {
     },
     /// The keys that are blocked
     Blocks,
+    /// The webhook events that are not told yet, or were given up
+    Webhooks {
+        /// Those alone that have been tried in vain
+        #[arg(long)]
+        failed: bool,
+        /// To this URL
+        #[arg(long, value_name = "URL")]
+        target: Option<String>,
+    },
+    /// Has webhook events told once more: the ends of requests, or all that a target has not taken
+    #[command(group(clap::ArgGroup::new("which").required(true).args(["ids", "target"])))]
+    Resend {
+        /// The requests, up to 64
+        #[arg(value_name = "ID", num_args = 1..=64)]
+        ids: Vec<RequestId>,
+        /// What this URL has not taken
+        #[arg(long, value_name = "URL")]
+        target: Option<String>,
+    },
     /// Erases all that is kept of ended requests of a requester, of a key or of both
     #[command(group(clap::ArgGroup::new("whose").required(true).multiple(true).args(["requester", "key"])))]
     Purge {
@@ -189,6 +208,17 @@ impl AdminCommand {
                     "requester": requester, "key": text(*key), "ended_before_ms": before, "cancel": cancel
                 });
                 self.act(client, Method::POST, "purge", Some(scope)).await
+            }
+            Wish::Webhooks { failed, target } => {
+                let filter = [("failed", failed.then(|| "true".to_owned())), ("target", target.clone())];
+                self.list(client, "webhooks", &filter, &WEBHOOKS).await
+            }
+            Wish::Resend { ids, target } => {
+                let which = match target {
+                    Some(target) => json!({ "target": target }),
+                    None => json!({ "request_ids": ids }),
+                };
+                self.act(client, Method::POST, "webhooks/resend", Some(which)).await
             }
             Wish::Blocks => self.list(client, "blocks", &[], &BLOCKS).await,
         }

@@ -49,6 +49,16 @@ pub(super) const REQUESTS: Columns = Columns(&[
     column("ASKED", "/connections", Kind::Count),
 ]);
 
+pub(super) const WEBHOOKS: Columns = Columns(&[
+    column("REQUEST", "/request_id", Kind::Plain),
+    column("REQUESTER", "/requester_id", Kind::Plain),
+    column("STATE", "/state", Kind::Plain),
+    column("ATTEMPTS", "/attempts", Kind::Plain),
+    column("NEXT", "/next_attempt_ms", Kind::Time),
+    column("ENDED", "/ended_ms", Kind::Time),
+    column("TARGET", "/target", Kind::Plain),
+]);
+
 pub(super) const BLOCKS: Columns = Columns(&[
     column("KEY", "/public_key", Kind::Plain),
     column("SINCE", "/since_ms", Kind::Time),

@@ -14,7 +14,7 @@ const SCOPES: [&str; 6] = ["token", "ip_failures", "ip_connects", "connection", 
 
 /// What administrators do.
 #[cfg(feature = "http")]
-const ADMIN_ACTS: [&str; 6] = ["block", "cancel", "cancel_all", "disconnect", "purge", "unblock"];
+const ADMIN_ACTS: [&str; 7] = ["block", "cancel", "cancel_all", "disconnect", "purge", "resend", "unblock"];
 
 /// What became of an attempt to tell a webhook.
 const WEBHOOK_OUTCOMES: [&str; 4] = ["delivered", "failed", "gone", "given_up"];

@@ -4,6 +4,7 @@ use super::{Completion, Event, Write, Written, usage};
 #[cfg(feature = "http")]
 use super::{
     blocks::{Block, BlockChange},
+    events::{EventFilter, ListedEvent, Resend},
     listing::{Listed, Listing},
     purge::{PurgeRecord, PurgeScope, PurgeStep},
 };
@@ -53,6 +54,12 @@ pub(super) enum Question {
     /// Erases some of what has ended.
     #[cfg(feature = "http")]
     Purge(PurgeScope, Completion<PurgeStep>),
+    /// Some of the webhook events there are.
+    #[cfg(feature = "http")]
+    Events(EventFilter, Completion<Vec<ListedEvent>>),
+    /// Has some be told once more.
+    #[cfg(feature = "http")]
+    Resend(Resend, Timestamp, Completion<Vec<RequestId>>),
     /// Takes note that something was.
     #[cfg(feature = "http")]
     NotePurge(PurgeRecord, Completion<()>),

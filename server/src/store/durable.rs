@@ -2,7 +2,8 @@
 
 #[cfg(feature = "http")]
 use super::{
-    Block, BlockChange, HubState, Listed, Listing, PurgeRecord, PurgeScope, PurgeStep, Usage, batch::Question,
+    Block, BlockChange, EventFilter, HubState, Listed, ListedEvent, Listing, PurgeRecord, PurgeScope, PurgeStep,
+    Resend, Usage, batch::Question,
 };
 #[cfg(feature = "postgres")]
 use super::{ConnectError, PostgresConfig};
@@ -57,7 +58,7 @@ struct Inner {
     keys_asked_at: Mutex<Option<Instant>>,
     /// Who signs receipts: the server's URL, as its first audience has it.
     issuer: Option<String>,
-    /// Told when a request has ended, which may have made a webhook event.
+    /// Told when a request has ended, which may have made a webhook event, and when some are to be told once more.
     ended: Arc<Notify>,
     /// Writes that came to nothing.
     failures: Arc<AtomicU64>,
@@ -250,6 +251,32 @@ impl DurableStore {
         // Fails only where nobody waits for it any more.
         self.0.store.ask(Question::Purge(scope, Completion::new(move |step| drop(tell.send(step)))));
         told.await.unwrap_or(Err(StoreError::Failed))
+    }
+
+    /// Some of the webhook events there are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[cfg(feature = "http")]
+    pub(crate) async fn events(&self, filter: EventFilter) -> Result<Vec<ListedEvent>, StoreError> {
+        let (tell, told) = oneshot::channel();
+        // Fails only where nobody waits for it any more.
+        self.0.store.ask(Question::Events(filter, Completion::new(move |events| drop(tell.send(events)))));
+        told.await.unwrap_or(Err(StoreError::Failed))
+    }
+
+    /// Has some be told once more; which requests' they are.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nobody knows whether they will be.
+    #[cfg(feature = "http")]
+    pub(crate) async fn resend(&self, which: Resend, now: Timestamp) -> Result<Vec<RequestId>, StoreError> {
+        let (tell, told) = oneshot::channel();
+        // As above.
+        self.0.store.ask(Question::Resend(which, now, Completion::new(move |resent| drop(tell.send(resent)))));
+        let resent = told.await.unwrap_or(Err(StoreError::Failed))?;
+        self.0.ended.notify_one();
+        Ok(resent)
     }
 
     /// Takes note that something was erased.

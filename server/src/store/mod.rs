@@ -12,6 +12,8 @@ mod database;
 mod durable;
 mod end_row;
 mod error;
+#[cfg(feature = "http")]
+mod events;
 mod files;
 mod handle;
 #[cfg(feature = "postgres")]
@@ -54,6 +56,8 @@ pub use backup::{BackedUp, BackupError, Verified, backup, verify_backup};
 pub(crate) use blocks::{Block, BlockChange, MOST_BLOCKS};
 pub use durable::DurableStore;
 #[cfg(feature = "http")]
+pub(crate) use events::{EventFilter, ListedEvent, RESENT_AT_ONCE, Resend};
+#[cfg(feature = "http")]
 pub(crate) use files::{PrivateFileError, read_private, sync_directory};
 pub use handle::Store;
 #[cfg(feature = "http")]
@@ -73,6 +77,8 @@ pub use postgres::{ConnectError, DatabaseUrl, DatabaseUrlError, PostgresConfig};
 #[cfg(feature = "http")]
 pub(crate) use purge::{PurgeRecord, PurgeScope, PurgeStep};
 pub use receipt::receipt;
+#[cfg(feature = "http")]
+pub(crate) use retention::NEVER;
 pub(crate) use times::Times;
 #[cfg(feature = "http")]
 pub(crate) use usage::Usage;

@@ -4,7 +4,7 @@ use super::{
     Event,
     columns::{millis, optional_timestamp, timestamp},
     error::DbError,
-    retention::UNTOLD,
+    retention::{FIRST_NEVER, UNTOLD},
     rows::{self, COLUMNS},
     usage::EVENTS_LOOKED_AT,
 };
@@ -55,22 +55,29 @@ pub(super) fn due_events(
         .query_and_then(params![millis(now), count(limit), target], event)?
         .collect::<Result<_, _>>()?;
     let next = connection
-        .prepare_cached("SELECT next_at FROM events WHERE target = ?2 ORDER BY next_at, request LIMIT 1 OFFSET ?1")?
-        .query_and_then(params![count(events.len()), target], |row| Ok::<_, DbError>(timestamp(row, "next_at")?))?
+        .prepare_cached(
+            "SELECT next_at FROM events WHERE target = ?2 AND next_at < ?3 ORDER BY next_at, request LIMIT 1 OFFSET ?1",
+        )?
+        .query_and_then(params![count(events.len()), target, FIRST_NEVER], |row| {
+            Ok::<_, DbError>(timestamp(row, "next_at")?)
+        })?
         .next()
         .transpose()?;
     Ok((events, next))
 }
 
-/// How many webhook events are still to be told, and when the request ended whose event has waited longest.
+/// How many webhook events are still to be told, but for those that were given up, and when the request ended whose event has waited
+/// longest.
 pub(super) fn events(connection: &Connection) -> Result<(u64, Option<Timestamp>), DbError> {
-    let count: u32 = connection.prepare_cached("SELECT count(*) FROM events")?.query_row([], |row| row.get(0))?;
+    let count: u32 = connection
+        .prepare_cached("SELECT count(*) FROM events WHERE next_at < ?1")?
+        .query_row([FIRST_NEVER], |row| row.get(0))?;
     let oldest = connection
         .prepare_cached(
             "SELECT min(ended_at) AS oldest FROM requests \
-             WHERE seq IN (SELECT request FROM events ORDER BY request LIMIT ?1)",
+             WHERE seq IN (SELECT request FROM events WHERE next_at < ?2 ORDER BY request LIMIT ?1)",
         )?
-        .query_and_then([EVENTS_LOOKED_AT], |row| Ok::<_, DbError>(optional_timestamp(row, "oldest")?))?
+        .query_and_then([EVENTS_LOOKED_AT, FIRST_NEVER], |row| Ok::<_, DbError>(optional_timestamp(row, "oldest")?))?
         .next()
         .transpose()?;
     Ok((count.into(), oldest.flatten()))
@@ -85,6 +92,12 @@ pub(super) fn forget_some(connection: &Connection, before: Timestamp) -> Result<
             "DELETE FROM events WHERE request IN (SELECT seq FROM requests WHERE ended_at < ?1 ORDER BY ended_at LIMIT ?2)",
         )?
         .execute(params![never_told, count(FORGOTTEN_AT_ONCE)])?;
+    connection
+        .prepare_cached(
+            "DELETE FROM events WHERE request IN \
+             (SELECT request FROM events JOIN requests ON seq = request WHERE next_at >= ?3 AND ended_at < ?1 LIMIT ?2)",
+        )?
+        .execute(params![millis(before), count(FORGOTTEN_AT_ONCE), FIRST_NEVER])?;
     let forgotten = connection
         .prepare_cached(
             "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE ended_at < ?1 \

@@ -14,7 +14,7 @@ use super::{
     writes::{self, Outcome},
 };
 #[cfg(feature = "http")]
-use super::{blocks::blocks, listing, purge};
+use super::{blocks::blocks, events, listing, purge};
 use crate::{storage::Recovered, time::Timestamp};
 use rusqlite::Connection;
 use std::{
@@ -181,6 +181,14 @@ impl Worker {
             #[cfg(feature = "http")]
             Question::Purge(scope, then) => {
                 then.complete(self.ask(|database| purge::purge(&database.connection, &scope)));
+            }
+            #[cfg(feature = "http")]
+            Question::Events(filter, then) => {
+                then.complete(self.ask(|database| events::list(&database.connection, &filter)));
+            }
+            #[cfg(feature = "http")]
+            Question::Resend(which, now, then) => {
+                then.complete(self.ask(|database| events::resend(&database.connection, &which, now)));
             }
             #[cfg(feature = "http")]
             Question::NotePurge(record, then) => {

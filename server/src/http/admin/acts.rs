@@ -13,6 +13,7 @@ pub(super) enum Action {
     Block,
     Unblock,
     Purge,
+    Resend,
 }
 
 impl Action {
@@ -24,6 +25,7 @@ impl Action {
             Self::Block => "block",
             Self::Unblock => "unblock",
             Self::Purge => "purge",
+            Self::Resend => "resend",
         }
     }
 }

@@ -14,5 +14,6 @@ mod routes;
 mod serve;
 mod state;
 mod status;
+mod webhooks;
 
 pub(super) use serve::start;

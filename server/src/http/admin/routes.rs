@@ -11,6 +11,7 @@ use super::{
     requests::requests,
     state::Admin,
     status::status,
+    webhooks::{Again, resend, webhooks},
 };
 use crate::http::{
     api::{Problem, READING, read_json, reply},
@@ -78,7 +79,8 @@ async fn answer(
         }
         (["connections"], &Method::GET | &Method::HEAD) => connections(admin, query),
         (["requests"], &Method::GET | &Method::HEAD) => requests(admin, query),
-        (["status" | "blocks" | "connections" | "requests"], _) => Err(other_method(READING)),
+        (["webhooks"], &Method::GET | &Method::HEAD) => webhooks(admin, query).await,
+        (["status" | "blocks" | "connections" | "requests" | "webhooks"], _) => Err(other_method(READING)),
         _ => {
             Parameters::parse(query)?.end()?;
             let path = segments.into_iter().map(str::to_owned).collect();
@@ -114,6 +116,8 @@ async fn act(
         (["requests", _], _) => Err(other_method("DELETE")),
         (["purge"], &Method::POST) => purge(admin, who, read::<Purge>(&head, body).await?).await,
         (["purge"], _) => Err(other_method("POST")),
+        (["webhooks", "resend"], &Method::POST) => resend(admin, who, read::<Again>(&head, body).await?).await,
+        (["webhooks", "resend"], _) => Err(other_method("POST")),
         (["keys", key, "disconnect"], &Method::POST) => disconnect(admin, who, public_key(&decoded(key)?)?),
         (["keys", _, "disconnect"], _) => Err(other_method("POST")),
         (["keys", key, "block"], &Method::PUT) => {

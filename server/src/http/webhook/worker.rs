@@ -9,7 +9,7 @@ use crate::{
     http::api::{App, Live},
     random,
     storage::{Completion, Storage as _, StoreError, Write, Written},
-    store::{DurableStore, Event},
+    store::{DurableStore, Event, NEVER},
     time::Timestamp,
 };
 use countersign_protocol::RequestId;
@@ -175,11 +175,15 @@ async fn attempt(app: &App, store: &DurableStore, client: &Client, signers: &Sig
     let id = record.id;
     write(
         store,
-        match wait {
-            Some(wait) if outcome == Outcome::Failed => {
+        match (outcome, wait) {
+            (Outcome::Delivered, _) => Write::EventDone { id },
+            (Outcome::Failed, Some(wait)) => {
                 Write::EventFailed { id, attempts, next_at: app.service.wall().after(wait) }
             }
-            Some(_) | None => Write::EventDone { id },
+            // Administrators may have it told once more.
+            (Outcome::Failed | Outcome::Gone | Outcome::GivenUp, _) => {
+                Write::EventFailed { id, attempts, next_at: NEVER }
+            }
         },
     )
     .await;

@@ -6,6 +6,7 @@ use crate::{
     store::{
         key::{self, KeyFileError, ServerKey},
         open::DATABASE,
+        retention::FIRST_NEVER,
         rows::{self, COLUMNS},
         schema,
     },
@@ -81,7 +82,7 @@ pub(super) fn check(copy: &Path) -> Result<BackedUp, BackupError> {
     Ok(BackedUp {
         requests: count("SELECT count(*) FROM requests")?,
         open: count("SELECT count(*) FROM requests WHERE ended_at IS NULL")?,
-        events: count("SELECT count(*) FROM events")?,
+        events: count(&format!("SELECT count(*) FROM events WHERE next_at < {FIRST_NEVER}"))?,
         bytes: copy.metadata().map_err(failed(copy))?.len(),
         version,
     })

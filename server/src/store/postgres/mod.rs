@@ -8,6 +8,8 @@ mod config;
 mod connector;
 mod dump;
 mod error;
+#[cfg(feature = "http")]
+mod events;
 mod hub;
 #[cfg(feature = "http")]
 mod listing;

@@ -11,7 +11,7 @@ use crate::{
     store::{
         Event,
         columns::{array, millis, number, optional_timestamp, timestamp},
-        retention::UNTOLD,
+        retention::{FIRST_NEVER, UNTOLD},
         rows::{self, COLUMNS},
         usage::{EVENTS_LOOKED_AT, Usage},
     },
@@ -27,6 +27,10 @@ const FORGOTTEN_AT_ONCE: i64 = 500;
 /// The events of what nobody will tell any more.
 const FORGET_EVENTS: &str = "DELETE FROM events WHERE request IN \
     (SELECT id FROM requests WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)";
+
+/// And those that were given up, with their requests.
+const FORGET_GIVEN_UP: &str = "DELETE FROM events WHERE request IN \
+    (SELECT request FROM events JOIN requests ON id = request WHERE next_at >= $3 AND ended_at < $1 LIMIT $2)";
 
 /// Requests, and with them what was counted of them. Several servers may be about it: each takes what no other has.
 const FORGET: &str = "WITH old AS (SELECT id FROM requests WHERE ended_at < $1 \
@@ -47,8 +51,8 @@ const FORGET_MOVES: &str = "DELETE FROM clock_moves WHERE moved_at < now() - int
 
 /// What all servers have in it together.
 const USAGE: &str = "SELECT (SELECT coalesce(sum(bytes), 0)::bigint FROM shares) AS used, \
-    (SELECT count(*) FROM events) AS events, \
-    (SELECT min(ended_at) FROM requests WHERE id IN (SELECT request FROM events LIMIT $1)) AS oldest";
+    (SELECT count(*) FROM events WHERE next_at < $2) AS events, \
+    (SELECT min(ended_at) FROM requests WHERE id IN (SELECT request FROM events WHERE next_at < $2 LIMIT $1)) AS oldest";
 
 /// Whether an event may be told by the node `$4`.
 const FREE: &str = "(claimed_until IS NULL OR claimed_until < clock_timestamp() OR claimed_by = $4 \
@@ -97,14 +101,16 @@ pub(super) async fn due_events(
     );
     let rows = session.client().query(&due, &[&millis(now), &count(limit), &target, &own]).await?;
     let events: Vec<_> = rows.iter().map(event).collect::<Result<_, _>>()?;
-    let next = format!("SELECT next_at FROM events WHERE target = $3 AND {FREE} ORDER BY next_at LIMIT $2 OFFSET $1");
+    let next = format!(
+        "SELECT next_at FROM events WHERE target = $3 AND next_at < {FIRST_NEVER} AND {FREE} ORDER BY next_at LIMIT $2 OFFSET $1"
+    );
     let row = session.client().query_opt(&next, &[&count(events.len()), &1_i64, &target, &own]).await?;
     Ok((events, row.as_ref().map(|row| timestamp(row, "next_at")).transpose()?))
 }
 
 /// How much there is.
 pub(super) async fn usage(session: &Session) -> Result<Usage, DbError> {
-    let row = session.client().query_one(USAGE, &[&EVENTS_LOOKED_AT]).await?;
+    let row = session.client().query_one(USAGE, &[&EVENTS_LOOKED_AT, &FIRST_NEVER]).await?;
     Ok(Usage {
         used_bytes: number(&row, "used")?,
         events: number(&row, "events")?,
@@ -118,6 +124,7 @@ pub(super) async fn forget_some(session: &Session, before: Timestamp) -> Result<
     let never_told = millis(before).saturating_sub(i64::try_from(UNTOLD.as_millis()).unwrap_or(i64::MAX));
     let client = session.client();
     client.execute(FORGET_EVENTS, &[&never_told, &FORGOTTEN_AT_ONCE]).await?;
+    client.execute(FORGET_GIVEN_UP, &[&millis(before), &FORGOTTEN_AT_ONCE, &FIRST_NEVER]).await?;
     client.execute(FORGET_MOVES, &[]).await?;
     let row = client.query_one(FORGET, &[&millis(before), &FORGOTTEN_AT_ONCE, &session.part()]).await?;
     let forgotten: i64 = row.try_get(0)?;

@@ -76,6 +76,10 @@ impl Waiting {
                 #[cfg(feature = "http")]
                 Question::Purge(_, then) => then.complete(Err(StoreError::Failed)),
                 #[cfg(feature = "http")]
+                Question::Events(_, then) => then.complete(Err(StoreError::Failed)),
+                #[cfg(feature = "http")]
+                Question::Resend(_, _, then) => then.complete(Err(StoreError::Failed)),
+                #[cfg(feature = "http")]
                 Question::NotePurge(_, then) => then.complete(Err(StoreError::Failed)),
                 #[cfg(feature = "http")]
                 Question::Blocks(_, _, then) => then.complete(Err(StoreError::Failed)),

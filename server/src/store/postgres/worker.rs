@@ -5,7 +5,7 @@
 //! told that the store has failed; what is there then is read anew, as after a restart, once it can be.
 
 #[cfg(feature = "http")]
-use super::{blocks::blocks, listing, purge};
+use super::{blocks::blocks, events, listing, purge};
 use super::{
     connector::Connector,
     error::{DbError, Severity},
@@ -236,6 +236,20 @@ impl Worker {
                 let purge = async |session: &Session| purge::purge(session, &scope).await;
                 if let Some(then) = self.told(then, purge).await {
                     self.waiting.batch.questions.push(Question::Purge(scope, then));
+                }
+            }
+            #[cfg(feature = "http")]
+            Question::Events(filter, then) => {
+                let list = async |session: &Session| events::list(session, &filter).await;
+                if let Some(then) = self.told(then, list).await {
+                    self.waiting.batch.questions.push(Question::Events(filter, then));
+                }
+            }
+            #[cfg(feature = "http")]
+            Question::Resend(which, now, then) => {
+                let resend = async |session: &Session| events::resend(session, &which, now).await;
+                if let Some(then) = self.told(then, resend).await {
+                    self.waiting.batch.questions.push(Question::Resend(which, now, then));
                 }
             }
             #[cfg(feature = "http")]

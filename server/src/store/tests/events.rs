@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     record::{End, Record},
-    store::Event,
+    store::{Completion, Event, EventFilter, ListedEvent, NEVER, Resend, batch::Question},
     time::Timestamp,
 };
 use std::{sync::mpsc::channel, time::Duration};
@@ -16,6 +16,7 @@ on_both!(
     events_come_the_longest_due_first_and_say_when_the_next_is,
     nothing_is_forgotten_before_it_is_told,
     what_nobody_ever_told_is_forgotten_too,
+    what_was_given_up_is_listed_and_told_once_more,
 );
 
 const URL: &str = "https://example.com/hook";
@@ -108,4 +109,69 @@ fn what_nobody_ever_told_is_forgotten_too(place: &Place) {
     assert_eq!(forget(&store, NOW.after(week)), Ok(0));
     assert_eq!(forget(&store, NOW.after(week + MINUTE)), Ok(1));
     assert_eq!((read(&store, id(1)), due(&store, NOW, 10).unwrap().0), (Ok(None), vec![]));
+}
+
+fn listed(store: &Store, filter: EventFilter) -> Vec<ListedEvent> {
+    let (sender, answer) = channel();
+    store.ask(Question::Events(filter, Completion::new(move |events| drop(sender.send(events)))));
+    wait(&answer).unwrap()
+}
+
+fn resend(store: &Store, which: Resend) -> Vec<countersign_protocol::RequestId> {
+    let (sender, answer) = channel();
+    store.ask(Question::Resend(which, after(9), Completion::new(move |resent| drop(sender.send(resent)))));
+    wait(&answer).unwrap()
+}
+
+fn what_was_given_up_is_listed_and_told_once_more(place: &Place) {
+    let (store, _) = place.open();
+    write(&store, accept(vec![with_webhook(1), with_webhook(2), with_webhook(3), record(4), with_webhook(5)])).unwrap();
+    (1..=4).for_each(|n| write(&store, end(n)).map(drop).unwrap());
+    write(&store, Write::EventFailed { id: id(1), attempts: 9, next_at: NEVER }).unwrap();
+    write(&store, Write::EventFailed { id: id(2), attempts: 1, next_at: after(60) }).unwrap();
+    assert_eq!(due(&store, after(600), 10).unwrap().0.len(), 2, "what was given up is due no more");
+    assert_eq!(due(&store, NOW, 10).unwrap().1, Some(after(60)));
+    // Clocks that are set are no reason to try it.
+    write(&store, Write::ClockSet { by_ms: -1_000 }).unwrap();
+    write(&store, Write::ClockSet { by_ms: 1_000 }).unwrap();
+
+    let all =
+        |failed, target: Option<&str>| EventFilter { target: target.map(Into::into), failed, after: None, limit: 10 };
+    let told = |events: &[ListedEvent]| {
+        let mut told: Vec<_> = events.iter().map(|event| (event.request, event.attempts, event.next_at)).collect();
+        told.sort_by_key(|(id, ..)| *id);
+        told
+    };
+    let failed = vec![(id(1), 9, None), (id(2), 1, Some(after(60)))];
+    assert_eq!(told(&listed(&store, all(true, Some(URL)))), failed);
+    assert_eq!(told(&listed(&store, all(false, None))), [failed.clone(), vec![(id(3), 0, Some(NOW))]].concat());
+    assert_eq!(listed(&store, all(false, Some("https://other.example/"))), vec![]);
+    let mut paged = Vec::new();
+    while let [event] = &listed(
+        &store,
+        EventFilter { after: paged.last().map(|last: &ListedEvent| last.place), limit: 1, ..all(true, None) },
+    )[..]
+    {
+        paged.push(event.clone());
+    }
+    assert_eq!(told(&paged), failed);
+
+    // One that was told, one that was given up, one without a webhook, one that is open, one that there is not.
+    write(&store, Write::EventDone { id: id(3) }).unwrap();
+    let mut resent = resend(&store, Resend::Requests([1, 3, 4, 5, 6].map(id).to_vec()));
+    resent.sort();
+    assert_eq!(resent, [id(1), id(3)]);
+    let waiting = |n| (id(n), 0, Some(after(9)));
+    assert_eq!(told(&listed(&store, all(false, None))), [waiting(1), failed[1], waiting(3)]);
+    assert_eq!(resend(&store, Resend::Target("https://other.example/".into())), []);
+    assert_eq!(resend(&store, Resend::Target(URL.into())), [id(2)]);
+    assert_eq!(resend(&store, Resend::Target(URL.into())), []);
+    assert_eq!(due(&store, after(9), 10).unwrap().0.len(), 3);
+
+    // What was given up keeps its request no longer than others are kept.
+    write(&store, Write::EventFailed { id: id(1), attempts: 9, next_at: NEVER }).unwrap();
+    write(&store, Write::EventDone { id: id(2) }).unwrap();
+    write(&store, Write::EventDone { id: id(3) }).unwrap();
+    assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(4));
+    assert_eq!(listed(&store, all(false, None)), vec![]);
 }
