@@ -235,6 +235,39 @@ test('every example call gets an answer that is described', async () => {
   }
 });
 
+test('what is null, or said to be what it is anyway, is the same call', async () => {
+  const examples = (path) => api.paths[path].post.requestBody.content['application/json'].examples;
+  const defaults = { timeout_ms: 60_000, delivery_timeout_ms: 10_000, queue: false };
+  for (const [path, schema] of Object.entries({ '/v1/send_to_sign': 'Ask', '/v1/batches': 'AskBatch' })) {
+    const { properties, required } = api.components.schemas[schema];
+    const [{ value }] = Object.values(examples(path));
+    const least = Object.fromEntries(required.map((name) => [name, value[name]]));
+    const headers = { prefer: 'respond-async', 'idempotency-key': `same-${schema}` };
+    const first = await call('POST', path, { headers, body: least });
+    assert.equal(first.status, 202, first.text);
+    const id = ({ request_id, requests }) => request_id ?? requests[0].request_id;
+    const same = async (body) => {
+      const answer = await call('POST', path, { headers, body: { ...least, ...body } });
+      assert.equal(answer.status, 202, `${path} ${JSON.stringify(body)}: ${answer.text}`);
+      assert.equal(id(JSON.parse(answer.text)), id(JSON.parse(first.text)));
+    };
+    const optional = Object.keys(properties).filter((name) => !required.includes(name));
+    assert.ok(optional.length >= 5);
+    for (const name of optional) await same({ [name]: null });
+    for (const [name, said] of Object.entries(defaults)) await same({ [name]: said });
+    for (const name of required) {
+      const answer = await call('POST', path, { body: { ...least, [name]: null } });
+      assert.equal(answer.status, 400, `${name} has to be there`);
+    }
+  }
+});
+
+test('an id is read in either case', async () => {
+  const id = await asked();
+  const answer = await call('GET', `/v1/requests/${id.toUpperCase()}?wait=60`);
+  assert.equal(matches('/v1/requests/{id}', 'get', answer).request_id, id);
+});
+
 test('errors are described too', async () => {
   const unknown = '07070707-0707-4707-8707-070707070707';
   /** @type {[path: string, method: string, at: string, body?: object][]} */

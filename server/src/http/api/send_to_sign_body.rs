@@ -35,7 +35,7 @@ pub(in crate::http) struct SendToSignBody {
     #[serde(default)]
     delivery_timeout_ms: Option<u64>,
     #[serde(default)]
-    queue: bool,
+    queue: Option<bool>,
     #[serde(default)]
     webhook: Option<String>,
 }
@@ -72,7 +72,7 @@ impl SendToSignBody {
 
     /// Whether the request outlives its call, so that an id of it is worth knowing.
     pub(in crate::http) fn is_durable(&self, preferences: &Preferences) -> bool {
-        self.queue || self.webhook.is_some() || preferences.asks_for_durability()
+        self.queue.unwrap_or_default() || self.webhook.is_some() || preferences.asks_for_durability()
     }
 
     /// The request with everything that the call says of it, but for who calls.
@@ -104,7 +104,7 @@ impl SendToSignBody {
             live.check_webhook(requester, url)?;
             request = request.webhook(url);
         }
-        if self.queue {
+        if self.queue.unwrap_or_default() {
             request = request.queue();
         }
         Ok(request)
