@@ -13,14 +13,6 @@ use std::{
     mem,
 };
 
-/// Whether the other nodes may have given this one up.
-#[derive(Debug, Default)]
-pub(super) struct Lease {
-    is_doubtful: bool,
-    /// Something was not put to a wallet because of that.
-    has_held_back: bool,
-}
-
 impl<T, W> Dispatcher<T, W> {
     /// Notes whether it is certain that the others have not given this node up. While it is not, a wallet that comes may have been told by
     /// another node that what it was asked from here is over.

@@ -12,6 +12,7 @@ mod blocked;
 mod cluster;
 mod delivery;
 mod effect;
+mod lease;
 mod open_request;
 mod open_requests;
 #[cfg(any(feature = "http", feature = "simulation"))]
@@ -45,10 +46,10 @@ use crate::{
 };
 use accepting::Accepting;
 use account::Account;
-use cluster::Lease;
 use countersign_protocol::{
     AckOutcome, CancelCause, ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS,
 };
+use lease::Lease;
 use open_request::HeldAck;
 use open_requests::OpenRequests;
 use recently_ended::RecentlyEnded;
