@@ -117,7 +117,10 @@ test('requests are found again, looked at and withdrawn several at a time', PATI
 });
 
 test('a key may be spelled in any way, and given as bytes', PATIENCE, async () => {
-  const asked = await wallet();
+  let asked = await wallet();
+  // One key of a hundred reads as base58 as well, and is refused for that.
+  const isAmbiguous = () => /^[1-9A-HJ-NP-Za-km-z]+$/.test(Buffer.from(asked.publicKey, 'base64').toString('base64url'));
+  while (isAmbiguous()) asked = await wallet();
   const bytes = Buffer.from(asked.publicKey, 'base64');
   for (const key of [bytes.toString('base64url'), bytes.toString('hex'), new Uint8Array(bytes)]) {
     assert.equal((await new Countersign(world.url).sendToSign(key, MESSAGE)).public_key, asked.publicKey);
