@@ -62,11 +62,11 @@ fn various(n: u32) -> Record {
     let asked = NOW.after(Duration::from_secs(n.into()));
     let times = PhaseTimes { ended: end.is_some().then(|| asked.after(MINUTE)), ..PhaseTimes::asked_at(asked) };
     Record {
-        requester_id: if n % 7 == 0 { "Other" } else { "Bank" }.parse().unwrap(),
+        requester_id: if n.is_multiple_of(7) { "Other" } else { "Bank" }.parse().unwrap(),
         public_key: [u8::try_from(n % 2).unwrap(); 32].into(),
-        reference: (n % 3 == 0).then(|| format!("order-{}", n % 9).parse().unwrap()),
-        metadata: (n % 4 == 0).then(|| Metadata::new([("n", n.to_string())]).unwrap()),
-        batch: (n % 5 == 0).then(|| Batch {
+        reference: n.is_multiple_of(3).then(|| format!("order-{}", n % 9).parse().unwrap()),
+        metadata: n.is_multiple_of(4).then(|| Metadata::new([("n", n.to_string())]).unwrap()),
+        batch: n.is_multiple_of(5).then(|| Batch {
             id: BatchId::from_bytes([u8::try_from(n % 10).unwrap(); 16]),
             index: n,
             size: 99,
