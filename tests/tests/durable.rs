@@ -315,7 +315,8 @@ async fn several_messages_are_one_prompt_and_as_many_ends() {
         assert_eq!((&declined["state"], &declined["error"]["code"]), (&json!("rejected"), &json!("rejected")));
     }
     let accepted = backend.post_with(&call, &[ASYNC]).await;
-    assert_eq!((accepted.status.as_u16(), accepted.headers.get("location")), (202, None));
+    let location = format!("/v1/batches/{}", accepted.json["batch_id"].as_str().unwrap());
+    assert_eq!((accepted.status.as_u16(), accepted.headers["location"].to_str().unwrap()), (202, location.as_str()));
     assert_eq!(accepted.json["requests"].as_array().unwrap().len(), 2);
     let requests = [wallet.expect_request().await, wallet.expect_request().await];
     for (request, resource) in requests.iter().zip(accepted.json["requests"].as_array().unwrap()) {
@@ -541,7 +542,7 @@ async fn calls_that_make_no_sense_are_named() {
         ("/v1/requests/x".into(), (400, "malformed")),
         ("/v1/requests/%30".into(), (400, "malformed")),
         ("/v1/requests/".into(), (404, "not_found")),
-        ("/v1/requests".into(), (404, "not_found")),
+        ("/v1/requests?wait=1".into(), (400, "malformed")),
     ] {
         assert_eq!(backend.get(&path).await.code(), expected, "{path}");
     }
