@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parents[1]
@@ -13,4 +14,4 @@ def command(example: str, beginning: str) -> list[str]:
     readme = (EXAMPLES / example / "README.md").read_text()
     blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
     (found,) = [line for block in blocks for line in block.splitlines() if line.startswith(beginning)]
-    return found.split()
+    return shlex.split(found)

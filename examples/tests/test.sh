@@ -8,11 +8,12 @@ python=${PYTHON:-python3}
 venv=$PWD/../target/examples-python
 "$python" -c 'import ensurepip, venv' 2>/dev/null || ../scripts/ensure-package.sh python3-venv
 # Made anew where it is of another interpreter or other requirements.
-wanted=$("$python" -c 'import sys; print(sys.executable, sys.version)'; cat "$client/pyproject.toml")
+wanted=$("$python" -c 'import sys; print(sys.executable, sys.version)'; cat "$client/pyproject.toml" ./*/requirements.txt)
 if [ "$(cat "$venv/made-of" 2>/dev/null)" != "$wanted" ]; then
   rm -rf "$venv"
   "$python" -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check -e "$client[dev]"
+  # The same commands as in the examples' READMEs, beside what tests the client.
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -e "$client[dev]" -r payment/requirements.txt
   printf '%s\n' "$wanted" > "$venv/made-of"
 fi
 export PYTHONPATH=$client/tests:$PWD/tests PYTHONDONTWRITEBYTECODE=1
