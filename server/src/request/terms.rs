@@ -53,17 +53,12 @@ impl Terms {
         if !(least..=most).contains(&self.timeout) {
             return Err(SigningError::InvalidTimeout(self.timeout));
         }
-        let delivery = self.delivery_timeout.unwrap_or_else(|| self.usual_delivery_timeout());
+        let allowed = if self.queue { self.timeout } else { Duration::from_millis(DEFAULT_DELIVERY_TIMEOUT_MS) };
+        let delivery = self.delivery_timeout.unwrap_or(allowed.min(self.timeout));
         if !(least..=self.timeout).contains(&delivery) {
             return Err(SigningError::InvalidDeliveryTimeout(delivery));
         }
         Ok((now.after(delivery), now.after(self.timeout)))
-    }
-
-    /// How long the delivery may take where nothing is said of it.
-    fn usual_delivery_timeout(&self) -> Duration {
-        let allowed = if self.queue { self.timeout } else { Duration::from_millis(DEFAULT_DELIVERY_TIMEOUT_MS) };
-        allowed.min(self.timeout)
     }
 
     /// SHA-256 over everything that is asked for, each part behind its length, so that no two calls give the same bytes: by it a
@@ -91,8 +86,6 @@ impl Terms {
         part(Some(public_key.as_bytes()));
         part(purpose.as_ref().map(|purpose| purpose.as_str().as_bytes()));
         part(Some(&timeout.as_millis().to_be_bytes()));
-        // Said or not, the usual one is the same. As none, since it lies on disk like that.
-        let delivery_timeout = delivery_timeout.filter(|timeout| *timeout != self.usual_delivery_timeout());
         part(delivery_timeout.map(|timeout| timeout.as_millis().to_be_bytes()).as_ref().map(<[u8; 16]>::as_slice));
         part(Some(&[u8::from(*queue)]));
         part(webhook.as_deref().map(str::as_bytes));
