@@ -49,12 +49,27 @@ pub(crate) fn load_average() -> String {
     text.split_whitespace().next().unwrap_or("?").to_owned()
 }
 
-/// The processor's name and how many there are, which says all that a reader may compare.
+/// Whether the processor has what makes curve arithmetic cheapest, AVX-512 IFMA: the goals differ by it.
+pub(crate) fn has_ifma() -> bool {
+    features().any(|feature| feature == "avx512ifma")
+}
+
+/// What the processor has of that which the curve's arithmetic or hashing could use.
+fn features() -> impl Iterator<Item = String> {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = text.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == "flags");
+    let flags: Vec<_> =
+        flags.map(|(_, flags)| flags.split_whitespace().map(str::to_owned).collect()).unwrap_or_default();
+    flags.into_iter().filter(|flag| ["avx2", "avx512f", "avx512ifma", "bmi2", "adx"].contains(&flag.as_str()))
+}
+
+/// The processor's name, its features and how many there are, which says all that a reader may compare.
 pub(crate) fn description() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let values = |name: &'static str| {
         text.lines().filter_map(|line| line.split_once(':')).filter(move |(key, _)| key.trim() == name)
     };
     let model = values("model name").next().map_or("unknown processor", |(_, model)| model.trim());
-    format!("{model}, {} cores", values("processor").count())
+    let features: Vec<_> = features().collect();
+    format!("{model}, {} cores, with {}", values("processor").count(), features.join(", "))
 }

@@ -141,6 +141,7 @@ async fn measure_scenario(
             );
             results.durable = Some(durable);
         }
+        Scenario::Long => results.long = Some(scenario::long::measure(binary, bench.plan).await?),
         Scenario::Paced => results.paced = Some(scenario::paced::measure(binary, bench.plan).await?),
     }
     Ok(())

@@ -42,8 +42,10 @@ pub(crate) enum Peer {
     Nats,
     /// `SigningService::send_to_sign`, with wallets in the same process.
     InProcess,
-    /// `verify_strict` in a loop: the limit.
+    /// `verify_strict` of ed25519-dalek in a loop.
     Verify,
+    /// Our own strict verification in a loop: the limit.
+    Verdict,
 }
 
 impl Peer {
@@ -58,6 +60,7 @@ impl Peer {
             Self::Nats => "NATS and one verification",
             Self::InProcess => "Countersign, in process",
             Self::Verify => "bare verify_strict",
+            Self::Verdict => "our strict verification",
         }
     }
 }
@@ -88,6 +91,7 @@ impl Bench {
             Peer::Nats => self.over_nats(&binaries.nats_server).await,
             Peer::InProcess => alone::measure(alone::Work::InProcess, self.plan).await,
             Peer::Verify => alone::measure(alone::Work::Verify, self.plan).await,
+            Peer::Verdict => alone::measure(alone::Work::Verdict, self.plan).await,
         }
     }
 

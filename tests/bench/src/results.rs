@@ -4,7 +4,7 @@ use crate::{
     machine,
     peer::Peer,
     sample::{Sample, median, ratio},
-    scenario::{crowd::Crowd, durable::Durable, introductions::Introductions, memory::Memory},
+    scenario::{crowd::Crowd, durable::Durable, introductions::Introductions, long::Long, memory::Memory},
 };
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ pub(crate) struct Results {
     pub(crate) introductions: Option<Introductions>,
     pub(crate) durable: Option<Durable>,
     pub(crate) paced: Option<Sample>,
+    pub(crate) long: Option<Long>,
     /// Whether the load never slept.
     pub(crate) awake: bool,
     /// How busy the machine was at the start and at the end.
@@ -31,6 +32,7 @@ impl Results {
             introductions: None,
             durable: None,
             paced: None,
+            long: None,
             awake,
             load_averages: [machine::load_average(), String::new()],
         }
@@ -65,7 +67,8 @@ impl Results {
             | Peer::NodeWs
             | Peer::SocketIo
             | Peer::InProcess
-            | Peer::Verify => own.collect(),
+            | Peer::Verify
+            | Peer::Verdict => own.collect(),
         }
     }
 
@@ -88,6 +91,8 @@ impl Results {
     pub(crate) fn errors(&self) -> impl Iterator<Item = &String> {
         let crowds = self.crowds.iter().flat_map(Crowd::samples);
         let durable = self.durable.iter().flat_map(|durable| [&durable.one, &durable.many]);
-        self.rounds.values().flatten().chain(crowds).chain(durable).chain(&self.paced).flat_map(|sample| &sample.errors)
+        let long = self.long.iter().flat_map(Long::samples);
+        let alone = crowds.chain(durable).chain(&self.paced).chain(long);
+        self.rounds.values().flatten().chain(alone).flat_map(|sample| &sample.errors)
     }
 }

@@ -3,7 +3,7 @@
 mod in_process;
 mod verify;
 
-use crate::{Fallible, load::Plan, machine, process::on_server_core, sample::Sample};
+use crate::{Fallible, fixture, load::Plan, machine, process::on_server_core, sample::Sample};
 use clap::{Args, ValueEnum};
 use std::{
     process::Stdio,
@@ -19,6 +19,8 @@ const GRACE: Duration = Duration::from_secs(20);
 pub(crate) enum Work {
     InProcess,
     Verify,
+    Verdict,
+    LongVerdict,
 }
 
 /// One piece of work: what the benchmark starts itself as.
@@ -51,7 +53,9 @@ pub(crate) async fn work(alone: &Alone) -> Fallible<()> {
     let (warm_up, measure) = (Duration::from_millis(alone.warm_up), Duration::from_millis(alone.measure));
     let found = match alone.work {
         Work::InProcess => in_process::run(warm_up, measure).await?,
-        Work::Verify => verify::run(warm_up, measure)?,
+        Work::Verify => verify::dalek(warm_up, measure)?,
+        Work::Verdict => verify::own(fixture::MESSAGE_BYTES, warm_up, measure)?,
+        Work::LongVerdict => verify::own(fixture::LONG_MESSAGE_BYTES, warm_up, measure)?,
     };
     println!("{} {} {}", found.signatures, found.cpu.as_micros(), found.wall.as_micros());
     Ok(())

@@ -3,6 +3,7 @@
 pub(crate) mod crowd;
 pub(crate) mod durable;
 pub(crate) mod introductions;
+pub(crate) mod long;
 pub(crate) mod memory;
 pub(crate) mod paced;
 
@@ -19,6 +20,8 @@ pub(crate) enum Scenario {
     Introductions,
     /// How fast requests are taken that have to outlive the server.
     Durable,
+    /// What the longest messages cost.
+    Long,
     /// How long round trips take at a fixed rate.
     Paced,
 }
