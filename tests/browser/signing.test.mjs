@@ -151,14 +151,17 @@ scenario(world, 'several requests wait side by side and end on their own', async
   const { server } = world;
   const public_key = await tab.publicKey();
   const send = (text) => server.sendToSign({ public_key, message: btoa(text) });
-  const card = (text) => tab.wallet.locator.getByRole('listitem').filter({ hasText: text });
+  const card = (text) => {
+    const locator = tab.wallet.locator.getByRole('listitem').filter({ hasText: text });
+    return { locator, button: (name) => locator.getByRole('button', { name }) };
+  };
   const first = send('the first');
-  await card('the first').waitFor();
+  await card('the first').locator.waitFor();
   const second = send('the second');
-  await card('the second').getByRole('button', { name: 'Approve' }).click();
+  await tab.press('Approve', card('the second'));
   assert.equal((await second).status, 200);
   await until('the title counts one', async () => (await tab.page.title()).startsWith('(1) '));
-  await card('the first').getByRole('button', { name: 'Approve' }).click();
+  await tab.press('Approve', card('the first'));
   assert.equal((await first).status, 200);
   await until('the title counts none', async () => (await tab.page.title()) === 'Countersign');
   assert.equal(await tab.prompts(), 2);

@@ -91,13 +91,14 @@ export class Tab {
    * Presses a button of the prompt, and again where the prompt had just come or moved: it takes no click then.
    *
    * @param {string} name
+   * @param {{ button(name: string): import('playwright-core').Locator }} prompts where it is; anywhere in the wallet unless said
    */
-  async press(name) {
+  async press(name, prompts = this.wallet) {
     const untaken = () => this.page.evaluate(() => window.__untaken);
     let before;
     do {
       before = await untaken();
-      await this.wallet.button(name).click();
+      await prompts.button(name).click();
     } while ((await untaken()) > before);
   }
 
