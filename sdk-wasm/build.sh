@@ -6,6 +6,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 target=${CARGO_TARGET_DIR:-$root/target}
+# What is built bit by bit is some hundred bytes larger, and there is a limit to the size.
+export CARGO_INCREMENTAL=0
 cd "$here"
 
 say() { printf 'sdk-wasm: %s\n' "$*" >&2; }
