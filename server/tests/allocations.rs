@@ -25,14 +25,15 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// Enough that what is allocated once, or now and then, does not count.
 const REQUESTS: usize = 2_000;
 
-/// The most allocations and bytes of one request with 256 bytes to sign, the wallet's one reply included. It was 20 and 3,480
+/// The most allocations and bytes of one request with 256 bytes to sign, the wallet's one reply included. They were 22 and 3,751
 /// when this was written; the head-room is for other versions of dependencies.
 const MOST_ALLOCATIONS: f64 = 26.0;
 const MOST_BYTES: f64 = 4_500.0;
 
 const AUDIENCE: &str = "wss://sign.example/ws";
 
-/// The most that a message of 64 KiB holds beyond itself while 16 devices are asked, in its frames of 4/3 as many bytes each.
+/// The most that a message of 64 KiB holds beyond itself while 16 devices are asked, in its frames of 4/3 as many bytes each. It was
+/// 0.81, of which 0.75 are the caller's copy.
 const MOST_FRAMES: f64 = 1.5;
 
 const DEVICES: usize = 16;
