@@ -152,6 +152,17 @@ impl TestWallet {
         }
     }
 
+    /// The acknowledgement that has to come next, behind whatever requests come meanwhile.
+    pub async fn expect_ack_behind_requests(&mut self, id: RequestId) -> AckOutcome {
+        loop {
+            match self.next().await {
+                ServerFrame::SignRequest(_) => {}
+                ServerFrame::ResponseAck(ack) if ack.request_id == id => return ack.outcome,
+                other => panic!("no acknowledgement: {other:?}"),
+            }
+        }
+    }
+
     /// An honest answer.
     pub fn answer(&self, request: &SignRequest) -> ClientFrame {
         self.answer_with(request.request_id, &request.message)
