@@ -2,8 +2,7 @@
 //!
 //! A disk that is full, a reader that has gone, a pipe that nobody empties: each costs lines, which are counted, and nothing else.
 //!
-//! Lines gather for some milliseconds and are written together. One write and one waking of the thread for each line cost as much as all the
-//! rest of logging it.
+//! Lines gather for some milliseconds and are written together, so that a busy server neither wakes the thread nor makes a system call for each.
 
 use std::{
     fmt,
