@@ -59,6 +59,7 @@ page: sdk
 lint: lint-js
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	for features in "" postgres; do cargo clippy -p countersign-server --no-default-features --features "$$features" -- -D warnings || exit; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	scripts/check-dependencies.sh
 	if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; fi

@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 // What only the simulation reaches is public for it.
 #![cfg_attr(not(feature = "simulation"), allow(unreachable_pub))]
+// And what only the reference server does is left out by the linker.
+#![cfg_attr(not(feature = "http"), allow(dead_code, unused_imports))]
 
 #[cfg(feature = "http")]
 pub mod audit;

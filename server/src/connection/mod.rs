@@ -12,6 +12,5 @@ pub use client::Client;
 pub use driver::drive;
 #[cfg(feature = "http")]
 pub(crate) use driver::drive_within;
-#[cfg(feature = "http")]
 pub(crate) use read_limit::ReadLimit;
 pub use socket::{Exit, Halves, Incoming, Outgoing};

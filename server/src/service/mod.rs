@@ -6,7 +6,6 @@ mod connections;
 mod current;
 mod durable;
 mod effects;
-#[cfg(feature = "http")]
 mod handle;
 mod hearing;
 #[cfg(feature = "http")]
