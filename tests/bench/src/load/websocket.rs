@@ -125,7 +125,9 @@ pub(super) fn parse(inbox: &[u8]) -> Fallible<Option<(Frame<'_>, usize)>> {
     let (head, length) = match *inbox {
         [_, length @ ..=125, ..] => (2, usize::from(length)),
         [_, 126, a, b, ..] => (4, usize::from(u16::from_be_bytes([a, b]))),
-        [_, 127, ..] => return Err("a frame of more than 64 KiB".into()),
+        // The longest message in base64, and what is around it, fits in three bytes.
+        [_, 127, 0, 0, 0, 0, 0, a, b, c, ..] => (10, u32::from_be_bytes([0, a, b, c]) as usize),
+        [_, 127, _, _, _, _, _, _, _, _, ..] => return Err("a frame of 16 MiB or more".into()),
         [_, 128..=255, ..] => return Err("a masked frame from a server".into()),
         _ => return Ok(None),
     };
@@ -156,6 +158,16 @@ mod tests {
         assert_eq!(text, "a".repeat(200));
         assert!(matches!(parse(&bytes[204..]).unwrap(), Some((Frame::Ping(b""), 2))));
         assert!(parse(&[0x88, 0]).is_err());
+    }
+
+    #[test]
+    fn frames_are_as_long_as_they_say() {
+        let mut bytes = vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 1];
+        assert!(parse(&bytes[..9]).unwrap().is_none());
+        bytes.extend([b'a'; 0x1_0001]);
+        assert!(parse(&bytes[..bytes.len() - 1]).unwrap().is_none());
+        assert!(matches!(parse(&bytes).unwrap(), Some((Frame::Text(text), 0x1_000B)) if text.len() == 0x1_0001));
+        assert!(parse(&[0x81, 127, 0, 0, 0, 0, 1, 0, 0, 0]).is_err());
     }
 
     #[test]
