@@ -89,13 +89,17 @@ impl TestWallet {
 
     /// The next frame.
     pub async fn next(&mut self) -> ServerFrame {
-        loop {
-            match within("a frame", self.socket.next()).await {
-                Some(Ok(tungstenite::Message::Text(text))) => return ServerFrame::parse(text.as_str()).unwrap(),
-                Some(Ok(tungstenite::Message::Ping(_) | tungstenite::Message::Pong(_))) => {}
-                other => panic!("no frame: {other:?}"),
+        // Pings go on for as long as the connection does, and are not what is waited for.
+        within("a frame", async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(tungstenite::Message::Text(text))) => return ServerFrame::parse(text.as_str()).unwrap(),
+                    Some(Ok(tungstenite::Message::Ping(_) | tungstenite::Message::Pong(_))) => {}
+                    other => panic!("no frame: {other:?}"),
+                }
             }
-        }
+        })
+        .await
     }
 
     /// A WebSocket pong, which has to come next.
@@ -114,13 +118,16 @@ impl TestWallet {
 
     /// The close that has to come next.
     pub async fn expect_close(&mut self) -> CloseCode {
-        loop {
-            match within("a close", self.socket.next()).await {
-                Some(Ok(tungstenite::Message::Close(Some(frame)))) => return frame.code,
-                Some(Ok(tungstenite::Message::Ping(_))) => {}
-                other => panic!("no close: {other:?}"),
+        within("a close", async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(tungstenite::Message::Close(Some(frame)))) => return frame.code,
+                    Some(Ok(tungstenite::Message::Ping(_))) => {}
+                    other => panic!("no close: {other:?}"),
+                }
             }
-        }
+        })
+        .await
     }
 
     /// Whether the server says goodbye first thing, and closes as one that restarts.

@@ -103,8 +103,17 @@ impl World {
         let said = |code| answers.iter().filter(|(said, _)| said == code).count();
         let (unavailable, too_many) = (said("storage_unavailable"), said("too_many_inflight"));
         let latest = answers.iter().map(|(_, took)| *took).max().unwrap_or_default();
-        // Whatever it was asked meanwhile is over: the first that it is shown is asked now.
-        let next = tokio::spawn(async move { backend.post(&durable.call("after")).await });
+        // Whatever it was asked meanwhile is over: the first that it is shown is asked now, as soon as what has been written by then has made
+        // room for it among the key's.
+        let next = tokio::spawn(async move {
+            loop {
+                let reply = backend.post(&durable.call("after")).await;
+                if reply.code().1 != "too_many_inflight" {
+                    return reply;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
         let shown = wallet.expect_request().await;
         wallet.send(&wallet.answer(&shown)).await;
         let reply = within("an answer", next).await.unwrap();
