@@ -16,6 +16,9 @@ FUZZ_SECONDS ?= 600
 # And `make sdk-bench`, as in SDK_BENCH="--rounds 3 --milliseconds 100".
 SDK_BENCH ?= --write
 
+# Tools that run for seconds are built in less time than the best code would take.
+TOOL_INSTALL := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --locked
+
 # Packages of npm, unless they are there as the lock file has them.
 define npm_ci
 cd $(1) && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund; }
@@ -94,7 +97,7 @@ proxy-tests: tested-build
 	scripts/ensure-program.sh caddy caddy
 	scripts/ensure-program.sh pg_ctlcluster postgresql
 	scripts/ensure-program.sh jq jq
-	cargo test -p countersign-tests --test proxies --test operating -- --ignored
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test proxies --test operating -- --ignored
 
 # Metrics, alert rules and the dashboard, as Prometheus itself takes them, with both stores.
 observing-tests: tested-build
@@ -120,9 +123,10 @@ otlp-tests: tested-build
 backend-tests:
 	scripts/compare-backends.sh
 
-# Prints the command that runs a seed again where one has broken a promise.
+# Prints the command that runs a seed again where one has broken a promise. `make simulation SEEDS=100000` finds more.
+SEEDS ?= 4000
 simulation: tested-build
-	target/debug/simulate --seeds 10000
+	target/debug/simulate --seeds $(SEEDS)
 
 foreign-tests: tested-build
 	node --test tests/foreign/
@@ -254,7 +258,7 @@ deb: cargo-deb
 
 .PHONY: cargo-deb
 cargo-deb:
-	command -v cargo-deb >/dev/null || cargo install --locked cargo-deb
+	command -v cargo-deb >/dev/null || $(TOOL_INSTALL) cargo-deb
 
 # The package, with the program as it is tested, in a Debian of its own: installed, run, removed. Needs root.
 DEBIAN_ROOT := target/debian-root.tar
@@ -310,7 +314,7 @@ package-tests: tested-build
 
 # All that a release consists of, in target/release-VERSION; CONTRIBUTING.md has the steps before and after.
 release: image-programs cargo-deb
-	command -v cargo-cyclonedx >/dev/null || cargo install --locked cargo-cyclonedx
+	command -v cargo-cyclonedx >/dev/null || $(TOOL_INSTALL) cargo-cyclonedx
 	scripts/release.sh
 
 # What it is made by, as far as that takes seconds.
@@ -321,7 +325,7 @@ release-tests: tested-build
 
 # No part of `make test`: the list of known vulnerabilities is on GitHub, and changes by itself.
 advisories:
-	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	command -v cargo-deny >/dev/null || $(TOOL_INSTALL) cargo-deny
 	cargo deny check advisories
 
 # The server is built by itself, as its users build it: together with others it would get their features too.
