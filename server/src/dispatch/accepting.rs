@@ -8,4 +8,6 @@ pub(super) struct Accepting {
     pub(super) records: Vec<Record>,
     /// Why nothing is to be taken unless it has been before; the records are none then.
     pub(super) refusal: Option<SigningError>,
+    /// A repeated call finds them, if they have been taken.
+    pub(super) is_repeatable: bool,
 }

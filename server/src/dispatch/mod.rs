@@ -92,6 +92,8 @@ pub(crate) struct Dispatcher<T, W> {
     /// Requests whose end could not be written, with their keys: open on disk, and nobody here knows what will become of them. No more
     /// than were open when the disk failed, since none is taken until it works again.
     abandoned: HashMap<RequestId, Abandoned>,
+    /// Requests that were refused while they were being written, and that no repeated call would find.
+    in_doubt: BTreeSet<RequestId>,
     /// Keys of which nothing may be asked.
     blocked: HashSet<PublicKeyBytes>,
     lease: Lease,
@@ -112,6 +114,7 @@ impl<T, W> Dispatcher<T, W> {
             account: Account::default(),
             recently_ended: RecentlyEnded::default(),
             abandoned: HashMap::new(),
+            in_doubt: BTreeSet::new(),
             blocked: HashSet::new(),
             lease: Lease::default(),
             draining: false,
@@ -160,6 +163,7 @@ impl<T, W> Dispatcher<T, W> {
         }
         let mut lost: BTreeMap<_, _> = mem::take(&mut self.abandoned).into_iter().collect();
         let is_there: HashSet<_> = loaded.open.iter().map(|record| record.id).collect();
+        let in_doubt = mem::take(&mut self.in_doubt);
         for record in loaded.open {
             lost.remove(&record.id);
             if self.open_requests.get(record.id).is_none() && !self.is_accepting(record.id) {
@@ -173,6 +177,10 @@ impl<T, W> Dispatcher<T, W> {
         // A database that was put back to an earlier time does not know what was accepted since. Of what is decided the store will say so.
         self.let_go_of_all_but(&is_there);
         self.end_blocked(now);
+        // Its backend was told that it is not taken, and nobody may be asked what nobody waits for.
+        for id in in_doubt {
+            self.cancel(id, EndedBy::HangUp, now);
+        }
         // Before anything that was said meanwhile is heard: whoever showed it has been told that it is over.
         self.handle_timeout(now);
         self.deliver_to_all(concerned, now);

@@ -62,9 +62,11 @@ impl<T, W> Dispatcher<T, W> {
         let signer = || if queue { Ok(()) } else { self.check_signer(first, records.len()) };
         let refusal = self.check_blocked(first).and_then(|()| signer()).err();
         let accepting = match refusal {
-            None => Accepting { records, refusal: None },
+            None => Accepting { records, refusal: None, is_repeatable: idempotency.is_some() },
             // A repeated call is answered although no wallet is connected by now: only the store can tell one.
-            Some(error) if idempotency.is_some() => Accepting { records: Vec::new(), refusal: Some(error) },
+            Some(error) if idempotency.is_some() => {
+                Accepting { records: Vec::new(), refusal: Some(error), is_repeatable: true }
+            }
             Some(error) => return Err(error),
         };
         let write = Write::Accept { records: accepting.records.clone(), idempotency };
@@ -89,11 +91,14 @@ impl<T, W> Dispatcher<T, W> {
                 Err(StoreError::Full | StoreError::Failed) => self.abandon(id),
             },
             Ticket::Accept(id) => {
-                let Some(Accepting { records, refusal }) = self.accepting.remove(&id) else { return };
+                let Some(Accepting { records, refusal, is_repeatable }) = self.accepting.remove(&id) else { return };
                 if written != Ok(Written::Done) || refusal.is_some() {
                     for record in &records {
                         self.account.remove(&self.capacity, record);
                     }
+                }
+                if written == Err(StoreError::Failed) && !is_repeatable {
+                    self.note_in_doubt(&records);
                 }
                 let accepted = match (written, refusal) {
                     (Ok(Written::Done), Some(error)) => Err(error),
@@ -118,6 +123,13 @@ impl<T, W> Dispatcher<T, W> {
                 self.effects.push_back(Effect::Accepted { first: id, accepted });
             }
         }
+    }
+
+    /// Remembers what is refused although it may have got to the disk. The first of it suffices: as soon as one write has failed none is tried
+    /// any more, and what is refused then is nowhere.
+    fn note_in_doubt(&mut self, refused: &[Record]) {
+        let room = self.capacity.max_pending.saturating_sub(self.in_doubt.len());
+        self.in_doubt.extend(refused.iter().map(|record| record.id).take(room));
     }
 
     fn open(&mut self, requests: SmallVec<[OpenRequest<W>; 1]>, now: Timestamp) {

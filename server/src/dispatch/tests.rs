@@ -647,6 +647,35 @@ fn what_a_failed_store_left_open_goes_on_when_it_works_again() {
 }
 
 #[test]
+fn what_was_refused_by_a_failed_store_is_asked_only_where_a_repeated_call_would_find_it() {
+    let mut world = World::connected(&[1]);
+    let idempotency =
+        Idempotency { requester: record(2).requester_id, key: "the same again".parse().unwrap(), fingerprint: [0; 32] };
+    for (n, idempotency) in [(1, None), (2, Some(idempotency)), (3, None)] {
+        world.dispatcher.ask_durably(vec![record(n)], idempotency, false).unwrap();
+        world.dispatcher.handle_written(Ticket::Accept(request(n)), Err(StoreError::Failed), world.now);
+    }
+    world.effects();
+    // The third never got there.
+    world.dispatcher.recover(Loaded { open: vec![record(1), record(2)], ended: Vec::new() }, world.now);
+    let effects = world.effects();
+    let ends = |effect: &Effect<_>| match effect {
+        Effect::Write { write: Write::End { id, end, .. }, .. } => Some((*id, end.clone())),
+        _ => None,
+    };
+    assert_eq!(effects.iter().filter_map(ends).collect::<Vec<_>>(), [(request(1), End::Cancelled)]);
+    let asked: Vec<_> = world.delivered_among(effects).into_iter().map(|(_, request)| request.request_id).collect();
+    assert_eq!(asked, [request(2)]);
+    world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Done), world.now);
+    world.answer(1, signed(9));
+    assert_eq!(world.dispatcher.pending(), 1);
+    // What comes later is not taken for it.
+    world.dispatcher.recover(Loaded { open: vec![record(2), record(3)], ended: Vec::new() }, world.now);
+    let asked: Vec<_> = world.delivered().into_iter().map(|(_, request)| request.request_id).collect();
+    assert_eq!(asked, [request(3)]);
+}
+
+#[test]
 fn what_ran_out_while_the_store_had_failed_is_taken_back_before_anything_else_is_asked() {
     let mut world = World::connected(&[1, 2]);
     world.accept(vec![record(1)], false);

@@ -64,6 +64,8 @@ struct Accepting {
     call: CallId,
     body: usize,
     ticket: u64,
+    /// Where no repeated call would find them.
+    unrepeatable: Vec<RequestId>,
     answer: Receiver<Result<Accepted, SigningError>>,
 }
 
@@ -90,7 +92,7 @@ pub(super) struct Callers<'a> {
     waiting: Vec<Waiter<'a>>,
     accepting: Vec<Accepting>,
     pub(super) watching: BTreeMap<RequestId, Watching>,
-    accepted: Vec<(CallId, usize, Result<Accepted, SigningError>)>,
+    accepted: Vec<(Accepting, Result<Accepted, SigningError>)>,
 }
 
 impl Backends {
@@ -252,7 +254,8 @@ impl Backends {
         for call in sought {
             self.ask_now(ground, server, call);
         }
-        for (number, body, accepted) in std::mem::take(&mut server.callers.accepted) {
+        for (accepting, accepted) in std::mem::take(&mut server.callers.accepted) {
+            let Accepting { call: number, body, unrepeatable, .. } = accepting;
             let call = &mut self.calls[number];
             let kept = Arc::clone(&ground.disk);
             match accepted {
@@ -276,6 +279,7 @@ impl Backends {
                 Err(error) => {
                     if error == SigningError::StorageUnavailable {
                         ground.see(Seen::AcceptRefusedByDisk);
+                        ground.checker.refused(&unrepeatable, server.life.server);
                     }
                     ground.note(("refused", number, error.code()), || format!("backend {number}: {error}"));
                     retry(ground, call, number);
@@ -434,6 +438,8 @@ fn ask_durably(
     (number, body): (CallId, usize),
     records: Vec<Record>,
 ) -> Result<(), SigningError> {
+    let ids = records.iter().map(|record| record.id);
+    let unrepeatable = if call.idempotency.is_none() { ids.collect() } else { Vec::new() };
     let requester = records.first().map(|record| record.requester_id.clone());
     let idempotency = call.idempotency.as_ref().zip(requester).map(|(key, requester)| Idempotency {
         requester,
@@ -449,7 +455,7 @@ fn ask_durably(
         }
     }
     let ticket = ground.rng.u64(..);
-    server.callers.accepting.push(Accepting { call: number, body, ticket, answer });
+    server.callers.accepting.push(Accepting { call: number, body, ticket, unrepeatable, answer });
     ground.after(ACCEPT_PATIENCE, Event::AcceptOverdue(number, ticket));
     Ok(())
 }
@@ -584,7 +590,7 @@ impl Callers<'_> {
         }
         for mut accepting in std::mem::take(&mut self.accepting) {
             match accepting.answer.try_recv() {
-                Ok(accepted) => self.accepted.push((accepting.call, accepting.body, accepted)),
+                Ok(accepted) => self.accepted.push((accepting, accepted)),
                 Err(TryRecvError::Empty) => self.accepting.push(accepting),
                 Err(TryRecvError::Closed) => {
                     let call = accepting.call;

@@ -67,6 +67,8 @@ pub(super) struct Checker {
     verified: BTreeSet<(RequestId, [u8; 64])>,
     /// Until when the server that tells something may not know what others know, where there may be others.
     pub(super) lags_until: Option<Millis>,
+    /// Of which servers have said that they are not taken, and remember it.
+    refused: BTreeMap<RequestId, ServerId>,
     /// From when until when servers did not do anything, and read what lay there.
     pauses: Vec<(Millis, Millis)>,
     pub(super) violation: Option<Violation>,
@@ -398,6 +400,21 @@ impl Checker {
         }
     }
 
+    /// A backend was told of a failed store, and has no key to ask again with.
+    pub(super) fn refused(&mut self, ids: &[RequestId], by: ServerId) {
+        self.refused.extend(ids.iter().map(|id| (*id, by)));
+    }
+
+    /// Another server has them now, which knows nothing of what this one has said.
+    pub(super) fn taken_over(&mut self, ids: &[RequestId]) {
+        ids.iter().for_each(|id| drop(self.refused.remove(id)));
+    }
+
+    /// A server is gone, and what it has not written down with it.
+    pub(super) fn forgets(&mut self, server: ServerId) {
+        self.refused.retain(|_, by| *by != server);
+    }
+
     /// One prompt is shown on a device, with all of `ids`.
     pub(super) fn shown(
         &mut self,
@@ -409,6 +426,10 @@ impl Checker {
         for (id, witness) in ids {
             if !self.requests.contains_key(id) {
                 return self.report("a request was shown that nobody asked for", || format!("{id} on {device}"));
+            }
+            if self.refused.contains_key(id) {
+                return self
+                    .report("a request was shown that was said not to be taken", || format!("{id} on {device}"));
             }
             if let Some(name) = self.prompts.show(device, *id, *witness) {
                 return self.report(name, || format!("{id} on device {device}: {witness:?}"));

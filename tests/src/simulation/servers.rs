@@ -257,6 +257,7 @@ impl<'a> Servers<'a> {
         }
         ground.database.disturb(id, ground.now);
         backends.server_gone(ground, &server.callers);
+        ground.checker.forgets(id);
         let wait = ground.between(50, 12_000);
         ground.after(if ground.healed { 50 } else { wait }, Event::ServerStarts(id));
     }

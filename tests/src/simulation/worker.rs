@@ -94,6 +94,7 @@ fn take_over(ground: &mut Ground, node: NodeId, most: usize) -> Vec<countersign_
     if !taken.is_empty() {
         ground.see(Seen::TakenOver);
         let ids: Vec<_> = taken.iter().map(|record| record.id).collect();
+        ground.checker.taken_over(&ids);
         ground.note(("taken over", node.to_bits(), &ids), || format!("database: {node} takes over {ids:?}"));
     }
     taken
