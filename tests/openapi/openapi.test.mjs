@@ -237,7 +237,7 @@ test('every example call gets an answer that is described', async () => {
 
 test('what is null, or said to be what it is anyway, is the same call', async () => {
   const examples = (path) => api.paths[path].post.requestBody.content['application/json'].examples;
-  const defaults = { timeout_ms: 60_000, queue: false };
+  const defaults = { timeout_ms: 60_000, delivery_timeout_ms: 10_000, queue: false };
   for (const [path, schema] of Object.entries({ '/v1/send_to_sign': 'Ask', '/v1/batches': 'AskBatch' })) {
     const { properties, required } = api.components.schemas[schema];
     const [{ value }] = Object.values(examples(path));

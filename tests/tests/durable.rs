@@ -574,6 +574,42 @@ async fn calls_that_make_no_sense_are_named() {
     server.finish((wallet, backend)).await;
 }
 
+/// What a field is where it is left out may be spelled out too, in whatever order the two calls come.
+#[tokio::test]
+async fn a_default_that_is_spelled_out_makes_no_other_call() {
+    let server = TestServer::durable(|settings| settings.no_rate_limit = Some(true)).await;
+    let mut backend = server.backend().await;
+    let wallet = server.wallet(23).await;
+    let least = json!({ "public_key": wallet.public_key().to_string(), "message": "aGk=" });
+    let said = |fields: Value| {
+        let mut body = least.clone();
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        body
+    };
+    let (absent, spelled) =
+        (json!({}), json!({ "timeout_ms": 60_000, "delivery_timeout_ms": 10_000, "queue": false, "metadata": {} }));
+    let short = json!({ "timeout_ms": 5_000 });
+    let short_spelled = json!({ "timeout_ms": 5_000, "delivery_timeout_ms": 5_000, "purpose": null, "webhook": null });
+    let queued = json!({ "queue": true });
+    let queued_spelled = json!({ "queue": true, "delivery_timeout_ms": 60_000, "reference": null });
+    let pairs = [(&absent, &spelled), (&short, &short_spelled), (&queued, &queued_spelled)];
+    for (index, (first, second)) in pairs.into_iter().flat_map(|(a, b)| [(a, b), (b, a)]).enumerate() {
+        let key = format!("key-{index}");
+        let headers = [("prefer", "respond-async"), ("idempotency-key", key.as_str())];
+        let asked = backend.post_with(&said(first.clone()), &headers).await;
+        assert_eq!(asked.status, 202, "{}", asked.text);
+        for again in [second, first] {
+            let reply = backend.post_with(&said(again.clone()), &headers).await;
+            assert_eq!(reply.json["request_id"], asked.json["request_id"], "{first} {again}: {}", reply.text);
+        }
+        let mut other = said(second.clone());
+        other["delivery_timeout_ms"] = json!(4_000);
+        assert_eq!(backend.post_with(&other, &headers).await.code(), (422, "idempotency_key_reused"));
+        backend.call(Method::DELETE, &path(&asked)).await;
+    }
+    server.finish((wallet, backend)).await;
+}
+
 #[tokio::test]
 async fn a_server_that_is_killed_has_lost_nothing_it_has_promised() {
     let dir = tempfile::tempdir().unwrap();

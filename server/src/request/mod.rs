@@ -200,12 +200,27 @@ impl RequestParts<'_> {
     }
 
     async fn accept(&self, messages: SmallVec<[Arc<Message>; 1]>) -> Result<Accepted, SigningError> {
+        let accepted = self.accept_as(messages.clone(), self.terms.delivery_timeout).await;
+        match (accepted, self.terms.delivery_timeout_otherwise()) {
+            // The same may have been asked for with the default spelled out, or without. Nothing is asked for by finding out.
+            (Err(SigningError::IdempotencyKeyReused), Some(otherwise)) => self.accept_as(messages, otherwise).await,
+            (accepted, _) => accepted,
+        }
+    }
+
+    /// Likewise, told from other calls by what is said of the delivery.
+    async fn accept_as(
+        &self,
+        messages: SmallVec<[Arc<Message>; 1]>,
+        delivery_timeout: Option<Duration>,
+    ) -> Result<Accepted, SigningError> {
         let records = self.records(messages)?;
         let requester = records.first().map(|record| record.requester_id.clone());
+        let messages = records.iter().map(|record| record.message.as_ref());
         let idempotency = self.terms.idempotency_key.clone().zip(requester).map(|(key, requester)| Idempotency {
             requester,
             key,
-            fingerprint: self.terms.fingerprint(records.iter().map(|record| record.message.as_ref())),
+            fingerprint: self.terms.fingerprint(delivery_timeout, messages),
         });
         self.service
             .ask_durably(records.into_iter().map(|record| *record).collect(), idempotency, self.terms.queue)

@@ -53,17 +53,38 @@ impl Terms {
         if !(least..=most).contains(&self.timeout) {
             return Err(SigningError::InvalidTimeout(self.timeout));
         }
-        let allowed = if self.queue { self.timeout } else { Duration::from_millis(DEFAULT_DELIVERY_TIMEOUT_MS) };
-        let delivery = self.delivery_timeout.unwrap_or(allowed.min(self.timeout));
+        let delivery = self.delivery_timeout.unwrap_or_else(|| self.default_delivery_timeout());
         if !(least..=self.timeout).contains(&delivery) {
             return Err(SigningError::InvalidDeliveryTimeout(delivery));
         }
         Ok((now.after(delivery), now.after(self.timeout)))
     }
 
+    /// How long the delivery may take where nothing is said of it.
+    fn default_delivery_timeout(&self) -> Duration {
+        let allowed = if self.queue { self.timeout } else { Duration::from_millis(DEFAULT_DELIVERY_TIMEOUT_MS) };
+        allowed.min(self.timeout)
+    }
+
+    /// How else the same is said of the delivery: by leaving it out where it is as it would be anyway, and by spelling that out. Kept
+    /// fingerprints are over what was said.
+    pub(super) fn delivery_timeout_otherwise(&self) -> Option<Option<Duration>> {
+        let default = self.default_delivery_timeout();
+        match self.delivery_timeout {
+            None => Some(Some(default)),
+            Some(timeout) if timeout == default => Some(None),
+            Some(_) => None,
+        }
+    }
+
     /// SHA-256 over everything that is asked for, each part behind its length, so that no two calls give the same bytes: by it a
-    /// repetition under the same idempotency key is told from another call. Not over the requester: each has keys of its own.
-    pub(super) fn fingerprint<'a>(&self, messages: impl Iterator<Item = &'a Message>) -> [u8; 32] {
+    /// repetition under the same idempotency key is told from another call. Not over the requester: each has keys of its own. What is said
+    /// of the delivery is given apart, since the same can be said in [two ways](Self::delivery_timeout_otherwise).
+    pub(super) fn fingerprint<'a>(
+        &self,
+        delivery_timeout: Option<Duration>,
+        messages: impl Iterator<Item = &'a Message>,
+    ) -> [u8; 32] {
         let Self {
             public_key,
             requester_id: _,
@@ -72,7 +93,7 @@ impl Terms {
             reference,
             metadata,
             timeout,
-            delivery_timeout,
+            delivery_timeout: _,
             queue,
             idempotency_key: _,
             webhook,
@@ -136,9 +157,23 @@ mod tests {
                 messages.iter().map(|message| message.as_bytes().to_vec().try_into().unwrap()).collect();
             let terms =
                 Terms { reference: reference.clone(), metadata: metadata.clone(), ..Terms::new([1; 32].into()) };
-            terms.fingerprint(messages.iter())
+            terms.fingerprint(None, messages.iter())
         };
         let all: std::collections::HashSet<_> = asked.iter().map(fingerprint).collect();
         assert_eq!(all.len(), asked.len());
+    }
+
+    #[test]
+    fn the_default_of_the_delivery_is_the_same_said_and_left_out() {
+        let seconds = Duration::from_secs;
+        let otherwise = |queue, timeout, delivery_timeout| {
+            let terms = Terms { queue, timeout: seconds(timeout), delivery_timeout, ..Terms::new([1; 32].into()) };
+            terms.delivery_timeout_otherwise()
+        };
+        for (queue, timeout, default) in [(false, 60, 10), (false, 5, 5), (true, 60, 60), (true, 5, 5)] {
+            assert_eq!(otherwise(queue, timeout, None), Some(Some(seconds(default))));
+            assert_eq!(otherwise(queue, timeout, Some(seconds(default))), Some(None));
+            assert_eq!(otherwise(queue, timeout, Some(seconds(4))), None);
+        }
     }
 }
