@@ -195,7 +195,11 @@ async fn a_requester_finds_its_own_requests_again() {
     let (looker, reading) = token("Bank", |entry| entry.read_only = true);
     let (narrow, held) = token("Bank", |entry| entry.keys = vec![held_key(2)]);
     let (shop, other) = token("Shop", |_| {});
-    let server = TestServer::durable(|settings| settings.token = vec![entry, reading, held, other]).await;
+    let server = TestServer::durable(|settings| {
+        settings.token = vec![entry, reading, held, other];
+        settings.no_rate_limit = Some(true);
+    })
+    .await;
     let mut backend = server.backend().await.with_token(&bank);
     let mut asked = Vec::new();
     for n in 0..5 {
@@ -263,6 +267,28 @@ async fn a_requester_finds_its_own_requests_again() {
         let reply = backend.get(&format!("/v1/requests?{query}")).await;
         let detail = reply.json["detail"].as_str().unwrap_or_default();
         assert!(reply.status == 400 && detail.contains(named), "{query}: {}", reply.text);
+        let parameter = query.split('=').next().unwrap();
+        assert_eq!(reply.json["errors"][0]["parameter"], parameter, "{query}: {}", reply.text);
+    }
+    let reply = backend.get("/v1/requests?x=1&limit=0&state=received&created_after_ms=-1").await;
+    let errors: Vec<_> =
+        reply.json["errors"].as_array().unwrap().iter().map(|error| (&error["parameter"], &error["code"])).collect();
+    let told = [("limit", "range"), ("state", "format"), ("created_after_ms", "format"), ("x", "unknown")];
+    assert_eq!(
+        errors,
+        told.map(|(name, code)| (json!(name), json!(code))).iter().map(|(name, code)| (name, code)).collect::<Vec<_>>()
+    );
+    for (method, path, parameter) in [
+        (Method::DELETE, "/v1/requests?reference=a&state=ended", "state"),
+        (Method::GET, "/v1/requests/07070707-0707-4707-8707-070707070707?wait=61", "wait"),
+        (Method::GET, "/v1/batches/07070707-0707-4707-8707-070707070707?wait=1", "wait"),
+    ] {
+        let reply = backend.call(method, path).await;
+        assert_eq!(
+            (reply.code(), &reply.json["errors"][0]["parameter"]),
+            ((400, "malformed"), &json!(parameter)),
+            "{path}"
+        );
     }
     assert_eq!(backend.call(Method::POST, "/v1/requests").await.code(), (405, "method_not_allowed"));
     assert_eq!(backend.get("/v1/requests/").await.code(), (404, "not_found"));

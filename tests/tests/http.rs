@@ -78,6 +78,59 @@ async fn a_request_names_one_host() {
     server.finish(()).await;
 }
 
+/// By it a backend and its operator speak of the same call.
+#[tokio::test]
+async fn every_problem_says_what_the_log_calls_its_call() {
+    let server = TestServer::durable(|settings| settings.no_rate_limit = Some(true)).await;
+    let name = "X-Request-Id: order-1042\"\\\r\n";
+    let post = |path: &str, kind: &str, body: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{name}\r\n{body}",
+            body.len()
+        )
+    };
+    let get = |method: &str, path: &str| format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{name}\r\n");
+    let unknown = "/v1/requests/07070707-0707-4707-8707-070707070707";
+    for (request, status) in [
+        (get("GET", "/nothing"), 404),
+        (get("GET", "/v1/nothing"), 404),
+        (get("PATCH", "/healthz"), 405),
+        (get("GET", "/v1/send_to_sign"), 405),
+        (get("GET", unknown), 404),
+        (get("GET", "/v1/requests?limit=0"), 400),
+        (get("GET", "/ws"), 426),
+        (get("GET", "/v1/signers/x"), 400),
+        (post("/v1/send_to_sign", "text/plain", "{}"), 415),
+        (post("/v1/send_to_sign", "application/json", "{"), 400),
+        (post("/v1/batches", "application/json", &" ".repeat(2_000_000)), 413),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n{name}\r\n"), 400),
+        (format!("GET /v1/requests HTTP/1.1\r\n{name}\r\n"), 400),
+        (format!("GET /v1/requests HTTP/1.1\r\nHost: elsewhere.example\r\n{name}\r\n"), 403),
+        (format!("CONNECT localhost:1 HTTP/1.1\r\nHost: localhost:1\r\n{name}\r\n"), 405),
+        (format!("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n{name}\r\n"), 405),
+    ] {
+        for (request, id) in [(request.clone(), Some("order-1042\"\\")), (request.replace(name, ""), None)] {
+            let answer = {
+                let mut raw = Raw::connect(&server).await;
+                raw.send(&request).await;
+                raw.answer().await
+            };
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{request:.100}: {head}");
+            let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+            let called = problem["call_id"].as_str().unwrap_or_else(|| panic!("{request:.100}: {body}"));
+            assert!(head.contains(&format!("x-request-id: {called}")), "{request:.100}: {head}");
+            assert!(id.map_or(called.len() == 32, |id| id == called), "{request:.100}: {called}");
+            assert_eq!(problem["status"], status);
+        }
+    }
+    // A machine's question that goes well has no name.
+    let mut raw = Raw::connect(&server).await;
+    raw.send(&get("GET", "/healthz")).await;
+    assert!(!raw.answer().await.contains("x-request-id"));
+    server.finish(()).await;
+}
+
 /// Without a token the API is for this machine, whose name no page of the network may borrow: the target's, where it has one.
 #[tokio::test]
 async fn an_absolute_target_outranks_the_host() {

@@ -6,10 +6,10 @@ use countersign_protocol::{
     limits::MAX_MESSAGE_BYTES,
 };
 use countersign_server::http::{TokenEntry, Tokens};
-use countersign_tests::{Backend, TestServer, TestWallet, within};
+use countersign_tests::{Backend, Reply, TestServer, TestWallet, within};
 use ed25519_dalek::SigningKey;
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::num::NonZeroU32;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -337,6 +337,153 @@ async fn another_wallet_s_request_is_as_unknown_as_none() {
 
 // The API.
 
+/// Pointers and codes of what is said to be wrong.
+fn mistakes(reply: &Reply) -> Vec<(&str, &str)> {
+    let errors = reply.json["errors"].as_array().unwrap_or_else(|| panic!("{}", reply.text));
+
+    errors.iter().map(|error| (error["pointer"].as_str().unwrap(), error["code"].as_str().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn every_mistake_of_a_call_is_told_at_once_and_with_its_place() {
+    let server = TestServer::with(|settings| settings.no_rate_limit = Some(true)).await;
+    let mut backend = server.backend().await;
+    let key = PublicKey::of(&SigningKey::from_bytes(&[15; 32])).to_string();
+    let long = STANDARD.encode(vec![0; MAX_MESSAGE_BYTES + 1]);
+    let metadata = json!({ "a": 1, "a b": "", "c": "x".repeat(257), "d": "right", "e\u{202e}": null });
+    for (body, code, expected) in [
+        (json!({}), "malformed", &[("/public_key", "required"), ("/message", "required")][..]),
+        (
+            json!({ "public_key": null, "message": null }),
+            "malformed",
+            &[("/public_key", "required"), ("/message", "required")],
+        ),
+        (json!([key, "aGk="]), "malformed", &[("", "type")]),
+        (
+            json!({ "public_key": 1, "message": ["aGk="], "timeout_ms": "1000", "queue": 1, "purpose": " ", "more": {} }),
+            "malformed",
+            &[
+                ("/message", "type"),
+                ("/more", "unknown"),
+                ("/public_key", "type"),
+                ("/queue", "type"),
+                ("/timeout_ms", "type"),
+                ("/purpose", "format"),
+            ],
+        ),
+        (
+            json!({ "public_key": key, "messages": ["aGk=", "aGk", "", 5, long] }),
+            "malformed",
+            &[
+                ("/messages/3", "type"),
+                ("/messages/1", "format"),
+                ("/messages/2", "format"),
+                ("/messages/4", "too_long"),
+            ],
+        ),
+        (
+            json!({ "public_key": key, "messages": ["aGk=", "aGk", "", long] }),
+            "invalid_message",
+            &[("/messages/1", "format"), ("/messages/2", "format"), ("/messages/3", "too_long")],
+        ),
+        (json!({ "public_key": key, "messages": [] }), "invalid_batch", &[("/messages", "range")]),
+        (json!({ "public_key": key, "messages": vec!["aGk="; 17] }), "invalid_batch", &[("/messages", "range")]),
+        (
+            json!({ "public_key": key, "message": "aGk=", "messages": ["aGk="] }),
+            "malformed",
+            &[("/messages", "conflict")],
+        ),
+        (
+            json!({
+                "public_key": "x", "message": "aGk", "purpose": "x".repeat(257), "reference": "a\n", "metadata": metadata,
+                "timeout_ms": 999, "delivery_timeout_ms": 999,
+            }),
+            "invalid_public_key",
+            &[
+                ("/public_key", "format"),
+                ("/message", "format"),
+                ("/purpose", "too_long"),
+                ("/reference", "format"),
+                ("/metadata/a", "type"),
+                ("/metadata/a b", "format"),
+                ("/metadata/c", "too_long"),
+                ("/metadata", "type"),
+                ("/timeout_ms", "range"),
+                ("/delivery_timeout_ms", "range"),
+            ],
+        ),
+        (json!({ "public_key": key, "message": "aGk=", "timeout_ms": -5 }), "malformed", &[("/timeout_ms", "range")]),
+        (
+            json!({ "public_key": key, "message": "aGk=", "timeout_ms": 604_800_001 }),
+            "invalid_timeout",
+            &[("/timeout_ms", "range")],
+        ),
+        (
+            json!({ "public_key": key, "message": "aGk=", "timeout_ms": 2000, "delivery_timeout_ms": 2001 }),
+            "invalid_delivery_timeout",
+            &[("/delivery_timeout_ms", "range")],
+        ),
+    ] {
+        let reply = backend.post(&body).await;
+        assert_eq!(
+            (reply.json["code"].as_str(), mistakes(&reply)),
+            (Some(code), expected.to_vec()),
+            "{:.200}",
+            body.to_string()
+        );
+    }
+    let several = json!({ "public_key": key, "message": "aGk=" });
+    let reply = backend.post_to("/v1/batches", &several, &[("content-type", "application/json")]).await;
+    assert_eq!(mistakes(&reply), [("/message", "conflict")]);
+    let twice = format!(r#"{{"public_key":"{key}","message":"aGk=","message":"aGk="}}"#);
+    assert_eq!(mistakes(&backend.post_text("application/json", twice).await), [("/message", "conflict")]);
+    server.finish(backend).await;
+}
+
+/// Whatever is wrong, what was to be signed is nobody's business but the wallet's.
+#[tokio::test]
+async fn no_error_quotes_what_the_body_had_in_it() {
+    let server = TestServer::durable(|settings| settings.no_rate_limit = Some(true)).await;
+    let mut backend = server.backend().await;
+    let key = PublicKey::of(&SigningKey::from_bytes(&[15; 32])).to_string();
+    let secret = "c2VjcmV0";
+    let right = json!({
+        "public_key": key, "message": "aGk=", "messages": ["aGk="], "purpose": "x", "reference": "x", "metadata": { "a": "x" },
+        "timeout_ms": 1000, "delivery_timeout_ms": 1000, "queue": true, "webhook": "x",
+    });
+    for name in right.as_object().unwrap().keys() {
+        for wrong in [
+            json!(format!("{secret}\n")),
+            json!([format!("{secret}!")]),
+            json!({ "a b": secret }),
+            json!({ "a": [secret] }),
+        ] {
+            let mut body = right.clone();
+            body[name] = wrong;
+            for absent in ["message", "messages"].into_iter().filter(|absent| absent != name) {
+                body.as_object_mut().unwrap().remove(absent);
+            }
+            let reply = backend.post(&body).await;
+            assert!(reply.status.is_client_error(), "{body}: {}", reply.text);
+            assert!(!reply.text.contains(secret), "{body}: {}", reply.text);
+        }
+    }
+    // A name is shown as far as that does no harm.
+    for name in ["x".repeat(1_000_000), "\u{1b}[2J".into(), "\u{202e}".into(), "\0".into()] {
+        let mut body = json!({ "public_key": key, "message": "aGk=" });
+        body[&name] = json!(1);
+        let reply = backend.post(&body).await;
+        assert_eq!((reply.code(), mistakes(&reply)), ((400, "malformed"), vec![("", "unknown")]));
+        assert!(reply.text.len() < 500 && !reply.text.contains(&name), "{}", reply.text);
+    }
+    let reply = backend.post(&json!({ "public_key": key, "message": "aGk=", "a/b~c \"d\"": 1 })).await;
+    assert_eq!(mistakes(&reply), [("/a~1b~0c \"d\"", "unknown")]);
+    let many: serde_json::Map<_, _> = (0..10_000).map(|n| (format!("n{n}"), json!(secret))).collect();
+    let reply = backend.post(&Value::Object(many)).await;
+    assert_eq!(mistakes(&reply).len(), 48);
+    server.finish(backend).await;
+}
+
 #[tokio::test]
 async fn every_bad_body_gets_its_code() {
     let server = TestServer::start().await;
@@ -509,7 +656,7 @@ async fn a_chunked_body_is_read_and_bounded() {
     let server = TestServer::start().await;
     let head = "POST /v1/send_to_sign HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
     let answer = raw(&server, &format!("{head}2\r\n{{}}\r\n0\r\n\r\n")).await;
-    assert!(answer.contains("missing field `public_key`"), "{answer}");
+    assert!(answer.contains("/public_key: has to be there"), "{answer}");
     let endless = format!("{head}{}", format!("1000\r\n{}\r\n", "x".repeat(0x1000)).repeat(512));
     let answer = raw(&server, &endless).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413 "), "{answer}");

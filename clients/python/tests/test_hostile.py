@@ -178,6 +178,46 @@ def test_what_makes_no_sense_is_a_protocol_error(kind: str, reply: httpx.Respons
     assert why in str(error)
 
 
+def refusal(**members: object) -> httpx.Response:
+    body = {"code": "malformed", "detail": "as it is", **members}
+    return httpx.Response(400, text=json.dumps(body), headers={"content-type": "application/problem+json"})
+
+
+@pytest.mark.parametrize("kind", clients)
+def test_an_error_says_what_is_wrong_with_which_field_and_what_the_log_calls_the_call(kind: str) -> None:
+    errors = [
+        {"pointer": "/messages/3", "code": "format", "detail": "no base64"},
+        {"parameter": "state", "code": "of_later", "detail": "x", "more": 1},
+    ]
+    error = ask(kind, refusal(call_id="order-1042~", errors=errors))
+    assert isinstance(error, countersign.InvalidRequestError)
+    assert (error.call_id, str(error)) == ("order-1042~", "malformed: as it is (call order-1042~)")
+    assert error.errors == (
+        countersign.FieldError("/messages/3", None, "format", "no base64"),
+        countersign.FieldError(None, "state", "of_later", "x"),
+    )
+    unsaid = ask(kind, refusal())
+    assert isinstance(unsaid, countersign.CountersignError)
+    assert (unsaid.call_id, unsaid.errors, str(unsaid)) == (None, (), "malformed: as it is")
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"call_id": "a\u001b[2J"}, "'call_id'"),
+        ({"call_id": "x" * 129}, "'call_id'"),
+        ({"call_id": "a\n"}, "'call_id'"),
+        ({"errors": {}}, "'errors'"),
+        ({"errors": [{"code": "type"}]}, "'detail' of error 0"),
+        ({"errors": [{"pointer": 1, "code": "type", "detail": ""}]}, "'pointer' of error 0"),
+    ],
+)
+def test_what_an_error_says_is_bounded_and_parsed(members: dict[str, object], why: str) -> None:
+    error = ask("sync", refusal(**members))
+    assert type(error) is countersign.ProtocolError
+    assert why in str(error)
+
+
 def test_an_unknown_code_has_the_class_of_its_status() -> None:
     for status, kind in [(401, "Unauthorized"), (418, "Countersign"), (422, "InvalidRequest"), (500, "Unavailable")]:
         body = json.dumps({"code": "new", "detail": "of later"})

@@ -1,11 +1,25 @@
 // What goes wrong, one class for each thing that callers treat differently. Members of the API's problems have the API's names.
 
+/** What is wrong with one field of the body, or one parameter of the query. */
+export interface FieldError {
+  /** Where in the body: a JSON Pointer (RFC 6901) such as `/messages/3`, empty for the body as a whole. */
+  pointer?: string;
+  /** Or which parameter of the query. */
+  parameter?: string;
+  /** `required`, `type`, `unknown`, `range`, `too_long`, `format`, `conflict`; others may come. */
+  code: string;
+  /** For people. */
+  detail: string;
+}
+
 /** What is known of an error. */
 export interface Failure {
   code: string;
   detail: string;
   status?: number | undefined;
   request_id?: string | undefined;
+  call_id?: string | undefined;
+  errors?: FieldError[] | undefined;
   retry_after?: number | undefined;
   reject_code?: string | undefined;
   reason?: string | undefined;
@@ -21,6 +35,10 @@ export class CountersignError extends Error {
   readonly detail: string;
   /** Of the HTTP answer, where there was one. */
   readonly status: number | undefined;
+  /** What the server's log calls the HTTP call. */
+  readonly call_id: string | undefined;
+  /** What is wrong with the call, one by one, where the server said so. */
+  readonly errors: readonly FieldError[];
   /** Where a request had been made. */
   request_id: string | undefined;
   /** Of a call that may have been accepted without its answer coming through: made again under this key, it is the same request. */
@@ -29,11 +47,13 @@ export class CountersignError extends Error {
   readonly retry_after: number | undefined;
 
   constructor(failure: Failure) {
-    super(`${failure.code}: ${failure.detail}`, failure.cause === undefined ? undefined : { cause: failure.cause });
+    super(textOf(failure), failure.cause === undefined ? undefined : { cause: failure.cause });
     this.name = new.target.name;
     this.code = failure.code;
     this.detail = failure.detail;
     this.status = failure.status;
+    this.call_id = failure.call_id;
+    this.errors = failure.errors ?? [];
     this.request_id = failure.request_id;
     this.idempotency_key = undefined;
     this.retry_after = failure.retry_after;
@@ -184,4 +204,9 @@ function classOfStatus(status = 0): Class {
   if (status === 429) return RateLimitedError;
   if ([400, 404, 405, 413, 415, 422, 426].includes(status)) return InvalidRequestError;
   return status >= 500 ? UnavailableError : CountersignError;
+}
+
+/** By its call's id an error is found in the server's log. */
+function textOf({ code, detail, call_id }: Failure): string {
+  return call_id === undefined ? `${code}: ${detail}` : `${code}: ${detail} (call ${call_id})`;
 }

@@ -9,6 +9,7 @@ export {
   DeliveryTimeoutError,
   ExpiredError,
   type Failure,
+  type FieldError,
   IdempotencyKeyReusedError,
   InvalidRequestError,
   KeyBlockedError,

@@ -26,8 +26,9 @@ export function errorOf(answer: HttpAnswer, now: number): CountersignError {
     return new ProtocolError(`the answer is ${status} with ${kind}: is this a Countersign server?`, { status });
   }
   try {
-    const { code, detail, request_id, reject_code, reason, phase } = asProblem(parseJson(text, `the problem of a ${status}`));
-    return failureOf({ code, detail, status, retry_after, request_id, reject_code, reason, phase });
+    const problem = asProblem(parseJson(text, `the problem of a ${status}`));
+    const { code, detail, call_id, request_id, reject_code, reason, phase, errors } = problem;
+    return failureOf({ code, detail, status, retry_after, call_id, request_id, reject_code, reason, phase, errors });
   } catch (cause) {
     const { detail } = cause as CountersignError;
     return new ProtocolError(detail, { status, cause });

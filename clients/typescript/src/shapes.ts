@@ -1,7 +1,7 @@
 // Checks that what came has the members it should, of the types they should have. What is wrong is named by its path.
 
 import { decodeBase64, decodeBase64Url } from './bytes.js';
-import { ProtocolError } from './errors.js';
+import { type FieldError, ProtocolError } from './errors.js';
 import {
   type BatchResource,
   type CancelledAll,
@@ -44,10 +44,12 @@ export interface Problem {
   status: number;
   code: string;
   detail: string;
+  call_id?: string;
   request_id?: string;
   reject_code?: string;
   reason?: string;
   phase?: string;
+  errors?: FieldError[];
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -70,6 +72,10 @@ const string: Check = (value, path) => need(typeof value === 'string', path, 'a 
 const boolean: Check = (value, path) => need(typeof value === 'boolean', path, 'true or false');
 const integer: Check = (value, path) => need(Number.isSafeInteger(value) && (value as number) >= 0, path, 'an integer from 0');
 const uuid: Check = (value, path) => need(typeof value === 'string' && isUuid(value), path, 'a UUID');
+
+/** A caller of the server may have chosen it, and it stands in texts of errors. */
+const callId: Check = (value, path) =>
+  need(typeof value === 'string' && /^[!-~]{1,128}$/.test(value), path, '1 to 128 visible ASCII characters');
 
 const base64 =
   (length?: number): Check =>
@@ -216,10 +222,12 @@ export const asProblem = shape<Problem>(
     status: integer,
     code: string,
     detail: string,
+    call_id: optional(callId),
     request_id: optional(uuid),
     reject_code: optional(string),
     reason: optional(string),
     phase: optional(string),
+    errors: optional(list(object({ pointer: optional(string), parameter: optional(string), code: string, detail: string }), 1_024)),
   }),
   'problem',
 );

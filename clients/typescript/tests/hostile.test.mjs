@@ -360,6 +360,33 @@ test('a stream that breaks off is taken up again, and each state told once', PAT
   assert.equal(server.calls.length, 7);
 });
 
+test('an error says what is wrong with which field, and what the log calls the call', PATIENCE, async () => {
+  const errors = [
+    { pointer: '/messages/3', code: 'format', detail: 'no base64' },
+    { parameter: 'state', code: 'of_later', detail: 'x', more: 1 },
+  ];
+  const said = await script(problem(400, 'malformed', {}, { call_id: 'order-1042~', errors }));
+  const error = await failure(new Countersign(said.url).sendToSign(KEY, MESSAGE));
+  assert.ok(error instanceof client.InvalidRequestError);
+  assert.deepEqual([error.call_id, error.errors], ['order-1042~', errors]);
+  assert.equal(error.message, 'malformed: as it is (call order-1042~)');
+  const unsaid = await script(problem(400, 'malformed'));
+  const other = await failure(new Countersign(unsaid.url).sendToSign(KEY, MESSAGE));
+  assert.deepEqual([other.call_id, other.errors, other.message], [undefined, [], 'malformed: as it is']);
+  for (const [members, why] of table([
+    [{ call_id: 'a\u001b[2J' }, /problem\.call_id has to be/],
+    [{ call_id: 'x'.repeat(129) }, /problem\.call_id/],
+    [{ errors: {} }, /problem\.errors has to be a list/],
+    [{ errors: [{ code: 'type' }] }, /problem\.errors\[0\]\.detail/],
+    [{ errors: [{ pointer: 1, code: 'type', detail: '' }] }, /problem\.errors\[0\]\.pointer/],
+  ])) {
+    const server = await script(problem(400, 'malformed', {}, members));
+    const error = await failure(new Countersign(server.url).sendToSign(KEY, MESSAGE));
+    assert.ok(error instanceof client.ProtocolError, `${error.name} for ${why}`);
+    assert.match(error.message, why);
+  }
+});
+
 test('a stream that is none, or lies, is an error', PATIENCE, async () => {
   const rejectsWith = async (answer, Class, why) => {
     const server = await script(answer);

@@ -152,6 +152,16 @@ test('each end without a signature is an error of its own', PATIENCE, async () =
   );
   await rejects(server.sendToSign(no.publicKey, new Uint8Array()), client.InvalidRequestError, { code: 'invalid_message', status: 400 });
   await rejects(server.sendToSign('nonsense', MESSAGE), client.InvalidRequestError, { code: 'invalid_public_key' });
+  const told = await server.submit(no.publicKey, new Uint8Array(), { purpose: ' ', reference: 'a\n' }).catch((error) => error);
+  assert.deepEqual(
+    told.errors.map(({ pointer, code }) => [pointer, code]),
+    [
+      ['/message', 'format'],
+      ['/purpose', 'format'],
+      ['/reference', 'format'],
+    ],
+  );
+  assert.match(told.message, new RegExp(`\\(call ${told.call_id}\\)$`));
   await rejects(server.get(randomUUID()), client.UnknownRequestError, { code: 'unknown_request' });
   await assert.rejects(server.sendToSign(no.publicKey, /** @type {any} */ ('text')), TypeError);
   await assert.rejects(

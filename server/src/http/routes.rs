@@ -2,9 +2,9 @@
 
 use super::{
     api::{
-        App, Caller, LastEventId, Live, OtherMethod, Preferences, Problem, READING, SendToSignBody, admit, batches,
-        body_limit, caller, demo, get_signer, last_event_id, methods, read_json, refused, reply, requests,
-        send_to_sign, upgrade, with_app,
+        App, AskLimits, Asked, BodyLimits, Caller, LastEventId, Live, OtherMethod, Preferences, Problem, READING,
+        SendToSignBody, admit, ask_limits, batches, body_limit, caller, demo, get_signer, last_event_id, methods,
+        read_json_with, refused, reply, requests, send_to_sign, upgrade, with_app,
     },
     config::HttpConfig,
     listen::Peer,
@@ -44,12 +44,12 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .and(warp::body::stream());
     let ask = warp::path!("v1" / "send_to_sign").and(call.clone()).then(
         |app, caller, preferences, content_type: Option<String>, body| async move {
-            post(app, caller, preferences, content_type, body, |_| Ok(())).await
+            post(app, caller, preferences, content_type, body, false).await
         },
     );
     let ask_batch = warp::path!("v1" / "batches").and(call).then(
         |app, caller, preferences, content_type: Option<String>, body| async move {
-            post(app, caller, preferences, content_type, body, SendToSignBody::is_batch).await
+            post(app, caller, preferences, content_type, body, true).await
         },
     );
     // Not `String`: warp writes such a segment to its trace, and a whole key has no place in a log.
@@ -109,7 +109,7 @@ async fn post<B: Buf>(
     preferences: Option<Preferences>,
     content_type: Option<String>,
     body: impl Stream<Item = Result<B, warp::Error>>,
-    check: fn(&SendToSignBody) -> Result<(), Problem>,
+    only_several: bool,
 ) -> Response {
     let answer = async {
         let requester = admit(&app, &caller)?;
@@ -117,10 +117,14 @@ async fn post<B: Buf>(
         let calls = app.requesters.of(&requester.id);
         calls.asks();
         let answer = async {
-            let limit = body_limit(app.service.config().max_message_bytes);
-            let ask = read_json(content_type.as_deref(), body, limit, caller.live.read_timeout)
+            let limits = ask_limits(&app.service.config());
+            let bounds = BodyLimits { bytes: body_limit(limits.message), time: caller.live.read_timeout };
+            let look = |fields: &_| Asked::from(fields).mistakes(limits, only_several);
+            let ask: SendToSignBody = read_json_with(content_type.as_deref(), body, bounds, look)
                 .await
-                .and_then(|ask| check(&ask).map(|()| ask))
+                .and_then(
+                    |ask: SendToSignBody| if only_several { ask.check_batch(limits).map(|()| ask) } else { Ok(ask) },
+                )
                 .map_err(|problem| refused(&app, &caller, problem))?;
             send_to_sign(&app, requester, &caller, preferences.unwrap_or_default(), ask).await
         };

@@ -2,7 +2,7 @@
 
 use super::{
     admin,
-    api::{App, Live, Problem, READING, annotate, check_head, name_call},
+    api::{App, Live, Problem, READING, annotate, call_id, check_head, name_call},
     config::HttpConfig,
     listen::{LentBody, LimitReached, LingeringClose, MaybeTlsStream, Peer, WriteTimeout, client, is_trusted, lend},
     ops::{Watch, harden, name_node, start},
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{SigningService, audit::AuditLog};
 use hyper::{
-    Method, Request, StatusCode,
+    HeaderMap, Method, Request, StatusCode,
     body::Incoming,
     header::{self, HeaderValue},
     server::conn::http1,
@@ -246,6 +246,7 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, alive: m
 async fn serve_probe(shared: &Shared, stream: TcpStream) {
     let Some(io) = handshake(&shared.app.live(), stream).await else { return };
     let service = service_fn(async |mut request: Request<Incoming>| {
+        let call_id = call_id(request.headers());
         let mut response = match check_head(&mut request) {
             Err(problem) => problem.into_response(),
             Ok(()) if PROBE_PATHS.contains(&request.uri().path()) => {
@@ -253,6 +254,7 @@ async fn serve_probe(shared: &Shared, stream: TcpStream) {
             }
             Ok(()) => Problem::no_connection_left().into_response(),
         };
+        name_call(&mut response, &call_id, false);
         complete(shared, &mut response);
         Ok::<_, Infallible>(response)
     });
@@ -370,18 +372,25 @@ async fn route(
 ) -> Result<Response, Infallible> {
     // warp takes for granted that a path starts with a slash, which CONNECT's authority and OPTIONS' asterisk do not.
     if request.method() == Method::CONNECT || !request.uri().path().starts_with('/') {
-        return Ok(Problem::method_not_allowed(READING, "this is no proxy").into_response());
+        return Ok(refusal(Problem::method_not_allowed(READING, "this is no proxy"), request.headers()));
     }
     if let Err(problem) = check_head(&mut request) {
-        return Ok(problem.into_response());
+        return Ok(refusal(problem, request.headers()));
     }
     let client = client(peer.address, request.headers(), &live.trusted_proxies);
     let is_api = request.uri().path().starts_with("/v1/");
     let (call, span) = annotate(&mut request, peer.on_behalf_of(client), live, &shared.config.traces);
     let mut response = TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await?;
     span.end(response.status());
-    if is_api {
-        name_call(&mut response, &call);
+    if let Some(call_id) = &call.call_id {
+        name_call(&mut response, call_id, is_api);
     }
     Ok(response)
+}
+
+/// The answer to a call that gets nowhere.
+fn refusal(problem: Problem, headers: &HeaderMap) -> Response {
+    let mut response = problem.into_response();
+    name_call(&mut response, &call_id(headers), false);
+    response
 }

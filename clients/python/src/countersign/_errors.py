@@ -6,6 +6,20 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field of the body, or one parameter of the query."""
+
+    #: Where in the body: a JSON Pointer (RFC 6901) such as `/messages/3`, empty for the body as a whole.
+    pointer: str | None
+    #: Or which parameter of the query.
+    parameter: str | None
+    #: `required`, `type`, `unknown`, `range`, `too_long`, `format`, `conflict`; others may come.
+    code: str
+    #: For people.
+    detail: str
+
+
+@dataclass(frozen=True)
 class Failure:
     """What is known of an error."""
 
@@ -17,19 +31,31 @@ class Failure:
     reject_code: str | None = None
     reason: str | None = None
     phase: str | None = None
+    call_id: str | None = None
+    errors: tuple[FieldError, ...] = ()
+
+
+def _text(failure: Failure) -> str:
+    """By its call's id an error is found in the server's log."""
+    call = "" if failure.call_id is None else f" (call {failure.call_id})"
+    return f"{failure.code}: {failure.detail}{call}"
 
 
 class CountersignError(Exception):
     """Everything that this package raises about a call, except `TypeError` and `ValueError` for a call that makes no sense."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(f"{failure.code}: {failure.detail}")
+        super().__init__(_text(failure))
         #: Stable, for programs: one of the API's codes, or `network`, `deadline`, `protocol`, `verification`, `http_<status>`.
         self.code = failure.code
         #: For people.
         self.detail = failure.detail
         #: Of the HTTP answer, where there was one.
         self.status = failure.status
+        #: What the server's log calls the HTTP call.
+        self.call_id = failure.call_id
+        #: What is wrong with the call, one by one, where the server said so.
+        self.errors = failure.errors
         #: Where a request had been made.
         self.request_id = failure.request_id
         #: In seconds, where the server said so.

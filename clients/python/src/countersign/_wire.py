@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._encoding import decode_base64
-from ._errors import CountersignError, Failure, ProtocolError, error_of
+from ._errors import CountersignError, Failure, FieldError, ProtocolError, error_of
 from ._public_key import LENGTH
 
 OPEN_STATES = ("queued", "delivered", "received", "displayed")
@@ -19,6 +19,10 @@ _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MAX_BATCH = 16
 #: As many requests as a page of a list may have.
 _MAX_PAGE = 100
+#: As many mistakes as an error may list.
+_MAX_ERRORS = 1024
+#: The caller of the server may have chosen it, and it stands in texts of errors.
+_CALL_ID = re.compile("[!-~]{1,128}")
 
 
 def is_uuid(text: str) -> bool:
@@ -149,6 +153,12 @@ class Reader:
         value = self.text(name)
         if not is_uuid(value):
             raise self.fail(name, "a UUID")
+        return value
+
+    def call_id(self) -> str | None:
+        value = self.optional_text("call_id")
+        if value is not None and not _CALL_ID.fullmatch(value):
+            raise self.fail("call_id", "1 to 128 visible ASCII characters")
         return value
 
     def count(self, name: str) -> int:
@@ -290,7 +300,21 @@ def _as_failure(reader: Reader, *, status: int | None, request_id: str | None, r
         reject_code=reader.optional_text("reject_code"),
         reason=reader.optional_text("reason"),
         phase=reader.optional_text("phase"),
+        call_id=reader.call_id(),
+        errors=_as_field_errors(reader),
     )
+
+
+def _as_field_errors(reader: Reader) -> tuple[FieldError, ...]:
+    errors = reader.members.get("errors", [])
+    if not isinstance(errors, list) or len(errors) > _MAX_ERRORS:
+        raise reader.fail("errors", f"a list of up to {_MAX_ERRORS}")
+    return tuple(_as_field_error(Reader(error, f"error {index}")) for index, error in enumerate(errors))
+
+
+def _as_field_error(reader: Reader) -> FieldError:
+    pointer, parameter = reader.optional_text("pointer"), reader.optional_text("parameter")
+    return FieldError(pointer, parameter, reader.text("code"), reader.text("detail"))
 
 
 def as_signer(value: object) -> Signer:

@@ -6,7 +6,7 @@ use super::{
     state::Admin,
 };
 use crate::{
-    http::api::{Problem, json},
+    http::api::{Body, Field, FieldCode, FieldError, Kind, Problem, json},
     store::{Block, BlockChange},
     time::Timestamp,
 };
@@ -39,6 +39,10 @@ pub(super) struct Terms {
     until_ms: Option<u64>,
 }
 
+impl Body for Terms {
+    const FIELDS: &'static [Field] = &[Field::optional("reason", Kind::Text), Field::optional("until_ms", Kind::Whole)];
+}
+
 #[derive(Serialize)]
 struct Changed {
     public_key: PublicKeyBytes,
@@ -67,11 +71,15 @@ pub(super) async fn block(
     terms: Terms,
 ) -> Result<Response, Problem> {
     let reason = terms.reason.as_deref().map(str::parse::<Reason>).transpose();
-    let reason = reason.map_err(|error| Problem::malformed(format!("reason: {error}")))?;
+    let reason = reason.map_err(|error| {
+        let wrong = FieldError::at("/reason", FieldCode::Format, error.to_string());
+        Problem::malformed(wrong.line()).with_errors(vec![wrong])
+    })?;
     let since = Timestamp::of_the_system();
     let until = terms.until_ms.map(Timestamp::from_millis);
     if until.is_some_and(|until| until <= since) {
-        return Err(Problem::malformed("until_ms is over"));
+        let wrong = FieldError::at("/until_ms", FieldCode::Range, "is over");
+        return Err(Problem::malformed("until_ms is over").with_errors(vec![wrong]));
     }
     let change = BlockChange::Block(Block { public_key, since, until, reason });
     changed(admin, who, Action::Block, public_key, change).await

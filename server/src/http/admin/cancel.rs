@@ -7,7 +7,7 @@ use super::{
     state::Admin,
 };
 use crate::{
-    http::api::{Problem, json},
+    http::api::{Body, Field, FieldCode, FieldError, Kind, Problem, json},
     requester::RequesterId,
     service::RequestFilter,
 };
@@ -27,6 +27,10 @@ struct Ended {
 pub(super) struct Whose {
     requester: Option<String>,
     key: Option<String>,
+}
+
+impl Body for Whose {
+    const FIELDS: &'static [Field] = &[Field::optional("requester", Kind::Text), Field::optional("key", Kind::Text)];
 }
 
 #[derive(Serialize)]
@@ -54,11 +58,19 @@ pub(super) async fn cancel_all(admin: &Admin, who: &Operator, whose: Whose) -> R
 
 /// Everything of everybody is nothing that anybody should be one slip away from.
 pub(super) fn filter(requester: Option<&str>, key: Option<&str>) -> Result<RequestFilter, Problem> {
-    let requester = requester.map(str::parse::<RequesterId>).transpose();
-    let requester = requester.map_err(|error| Problem::malformed(format!("requester: {error}")))?;
-    let key = key.map(public_key).transpose()?;
+    let requester = requester.map(|text| {
+        text.parse::<RequesterId>()
+            .map_err(|error| wrong("requester", &error.to_string(), Problem::malformed(format!("requester: {error}"))))
+    });
+    let key =
+        key.map(|text| public_key(text).map_err(|problem| wrong("key", "is no key in any of the spellings", problem)));
+    let (requester, key) = (requester.transpose()?, key.transpose()?);
     if requester.is_none() && key.is_none() {
         return Err(Problem::malformed("whose requests? The body has to have requester, key or both"));
     }
     Ok(RequestFilter { requester, key })
+}
+
+fn wrong(name: &str, detail: &str, problem: Problem) -> Problem {
+    problem.with_errors(vec![FieldError::at(format!("/{name}"), FieldCode::Format, detail.to_owned())])
 }

@@ -37,9 +37,9 @@ struct Connection<'a> {
 }
 
 pub(super) fn connections(admin: &Admin, query: Option<&str>) -> Result<Response, Problem> {
-    let mut parameters = Parameters::parse(query)?;
-    let key = parameters.take_with("key", public_key)?;
-    let part = Part::take(&mut parameters)?;
+    let mut parameters = Parameters::parse(query);
+    let key = parameters.take_with("key", public_key);
+    let part = Part::take(&mut parameters);
     parameters.end()?;
     let service = &admin.app.service;
     let (listed, has_more) = service.list_connections(key.as_ref(), part.after, part.limit);

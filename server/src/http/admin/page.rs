@@ -1,7 +1,6 @@
 //! Long lists, a page at a time.
 
 use super::path::Parameters;
-use crate::http::api::Problem;
 use serde::Serialize;
 use std::{fmt::Display, str::FromStr};
 
@@ -17,12 +16,9 @@ pub(super) struct Part<I> {
 }
 
 impl<I: FromStr<Err: Display>> Part<I> {
-    pub(super) fn take(parameters: &mut Parameters) -> Result<Self, Problem> {
-        let limit = parameters.take("limit")?.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MOST).contains(&limit) {
-            return Err(Problem::malformed(format!("limit has to be from 1 to {MOST}")));
-        }
-        Ok(Self { after: parameters.take("cursor")?, limit })
+    pub(super) fn take(parameters: &mut Parameters) -> Self {
+        let limit = parameters.take_within("limit", 1..=MOST).unwrap_or(DEFAULT_LIMIT);
+        Self { after: parameters.take("cursor"), limit }
     }
 }
 

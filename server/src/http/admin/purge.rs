@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     SigningError,
-    http::api::{Problem, json},
+    http::api::{Body, Field, Kind, Problem, json},
     requester::RequesterId,
     service::RequestFilter,
     store::{DurableStore, PurgeRecord, PurgeScope, PurgeStep},
@@ -35,6 +35,15 @@ pub(super) struct Purge {
     ended_before_ms: Option<u64>,
     #[serde(default)]
     cancel: bool,
+}
+
+impl Body for Purge {
+    const FIELDS: &'static [Field] = &[
+        Field::optional("requester", Kind::Text),
+        Field::optional("key", Kind::Text),
+        Field::optional("ended_before_ms", Kind::Whole),
+        Field::defaulted("cancel", Kind::Flag),
+    ];
 }
 
 #[derive(Serialize)]

@@ -39,10 +39,10 @@ struct Request<'a> {
 }
 
 pub(super) fn requests(admin: &Admin, query: Option<&str>) -> Result<Response, Problem> {
-    let mut parameters = Parameters::parse(query)?;
+    let mut parameters = Parameters::parse(query);
     let filter =
-        RequestFilter { key: parameters.take_with("key", public_key)?, requester: parameters.take("requester")? };
-    let part = Part::take(&mut parameters)?;
+        RequestFilter { key: parameters.take_with("key", public_key), requester: parameters.take("requester") };
+    let part = Part::take(&mut parameters);
     parameters.end()?;
     let service = &admin.app.service;
     let (listed, has_more) = service.list_requests(&filter, part.after, part.limit);

@@ -13,13 +13,15 @@ use super::{
     status::status,
     webhooks::{Again, resend, webhooks},
 };
-use crate::http::{
-    api::{Problem, READING, read_json, reply},
-    ops::{healthz, metrics, readyz},
+use crate::{
+    call_id::CallId,
+    http::{
+        api::{Body, BodyLimits, Problem, READING, read_json, reply},
+        ops::{healthz, metrics, readyz},
+    },
 };
 use http_body_util::BodyDataStream;
 use hyper::body::Incoming;
-use serde::de::DeserializeOwned;
 use std::{
     future::{Future, pending},
     panic::resume_unwind,
@@ -65,16 +67,17 @@ async fn answer(
     body: Incoming,
 ) -> Result<Response, Problem> {
     let operator = admit(admin, origin, &head.headers)?;
-    tracing::debug!(by = operator.name, address = operator.address.map(display), "an administrator calls");
+    let call_id = head.extensions.get::<CallId>().map(CallId::as_str);
+    tracing::debug!(by = operator.name, address = operator.address.map(display), call_id, "an administrator calls");
     let segments: Vec<&str> = path.split('/').collect();
     let query = head.uri.query();
     match (segments.as_slice(), &head.method) {
         (["status"], &Method::GET | &Method::HEAD) => {
-            Parameters::parse(query)?.end()?;
+            Parameters::parse(query).end()?;
             Ok(status(admin).await)
         }
         (["blocks"], &Method::GET | &Method::HEAD) => {
-            Parameters::parse(query)?.end()?;
+            Parameters::parse(query).end()?;
             Ok(blocks(admin).await)
         }
         (["connections"], &Method::GET | &Method::HEAD) => connections(admin, query),
@@ -82,7 +85,7 @@ async fn answer(
         (["webhooks"], &Method::GET | &Method::HEAD) => webhooks(admin, query).await,
         (["status" | "blocks" | "connections" | "requests" | "webhooks"], _) => Err(other_method(READING)),
         _ => {
-            Parameters::parse(query)?.end()?;
+            Parameters::parse(query).end()?;
             let path = segments.into_iter().map(str::to_owned).collect();
             to_its_end(act(Arc::clone(admin), operator, path, head, body)).await
         }
@@ -130,9 +133,10 @@ async fn act(
     }
 }
 
-async fn read<T: DeserializeOwned>(head: &Parts, body: Incoming) -> Result<T, Problem> {
+async fn read<T: Body>(head: &Parts, body: Incoming) -> Result<T, Problem> {
     let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    read_json(content_type, BodyDataStream::new(body), MAX_BODY_BYTES, BODY_TIMEOUT).await
+    let limits = BodyLimits { bytes: MAX_BODY_BYTES, time: BODY_TIMEOUT };
+    read_json(content_type, BodyDataStream::new(body), limits).await
 }
 
 fn not_found() -> Problem {
@@ -145,4 +149,18 @@ fn other_method(allow: &'static str) -> Problem {
 
 fn accept(headers: &HeaderMap) -> Option<String> {
     headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::api::assert_fields;
+
+    #[test]
+    fn the_fields_of_each_body_are_those_that_are_parsed() {
+        assert_fields::<Whose>();
+        assert_fields::<Purge>();
+        assert_fields::<Again>();
+        assert_fields::<Terms>();
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{operator::Origin, routes::route, state::Admin};
 use crate::http::{
-    api::{App, check_head},
+    api::{App, call_id, check_head, name_call},
     config::HttpConfig,
     listen::{AdminListener, AdminStream, LingeringClose, Tls, WriteTimeout},
     ops::harden,
@@ -102,6 +102,8 @@ async fn serve_connection(admin: &Arc<Admin>, io: impl AsyncRead + AsyncWrite + 
 }
 
 async fn answer(admin: &Arc<Admin>, origin: Origin, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+    let call_id = call_id(request.headers());
+    request.extensions_mut().insert(call_id.clone());
     let mut response = match check_head(&mut request) {
         Err(problem) => problem.into_response(),
         Ok(()) => {
@@ -109,6 +111,7 @@ async fn answer(admin: &Arc<Admin>, origin: Origin, mut request: Request<Incomin
             route(admin, origin, head, body).await
         }
     };
+    name_call(&mut response, &call_id, false);
     harden(&mut response);
     Ok(response)
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     SigningError,
-    http::api::{Problem, json},
+    http::api::{Body, Field, FieldCode, FieldError, Kind, Problem, json},
     store::{DurableStore, EventFilter, ListedEvent, RESENT_AT_ONCE, Resend, StoreError},
 };
 use countersign_protocol::RequestId;
@@ -66,9 +66,9 @@ impl<'a> From<&'a ListedEvent> for Webhook<'a> {
 }
 
 pub(super) async fn webhooks(admin: &Admin, query: Option<&str>) -> Result<Response, Problem> {
-    let mut parameters = Parameters::parse(query)?;
-    let (target, failed) = (parameters.take("target")?, parameters.take("failed")?.unwrap_or(false));
-    let Part { after, limit } = Part::take(&mut parameters)?;
+    let mut parameters = Parameters::parse(query);
+    let (target, failed) = (parameters.take("target"), parameters.take("failed").unwrap_or(false));
+    let Part { after, limit } = Part::take(&mut parameters);
     parameters.end()?;
     // One more than is shown says whether there are more.
     let filter = EventFilter { target, failed, after, limit: limit + 1 };
@@ -87,6 +87,11 @@ pub(super) struct Again {
     target: Option<String>,
 }
 
+impl Body for Again {
+    const FIELDS: &'static [Field] =
+        &[Field::defaulted("request_ids", Kind::Texts), Field::optional("target", Kind::Text)];
+}
+
 #[derive(Serialize)]
 struct Resent {
     resent: usize,
@@ -100,8 +105,16 @@ struct Resent {
 pub(super) async fn resend(admin: &Admin, who: &Operator, again: Again) -> Result<Response, Problem> {
     match again {
         Again { request_ids, target: None } if (1..=MOST_IDS).contains(&request_ids.len()) => {
-            let ids: Result<BTreeSet<RequestId>, _> = request_ids.iter().map(|id| id.parse()).collect();
-            let ids = ids.map_err(|_| Problem::malformed("one of request_ids is no request's id"))?;
+            let ids: Vec<Result<RequestId, _>> = request_ids.iter().map(|id| id.parse()).collect();
+            let wrong = ids.iter().enumerate().filter(|(_, id)| id.is_err());
+            let wrong = wrong.map(|(index, _)| {
+                FieldError::at(format!("/request_ids/{index}"), FieldCode::Format, "is no request's id")
+            });
+            let wrong: Vec<_> = wrong.collect();
+            if !wrong.is_empty() {
+                return Err(Problem::malformed("one of request_ids is no request's id").with_errors(wrong));
+            }
+            let ids: BTreeSet<RequestId> = ids.into_iter().flatten().collect();
             resend_requests(admin, who, ids.into_iter().collect()).await
         }
         Again { request_ids, target: Some(target) } if request_ids.is_empty() => {

@@ -6,6 +6,7 @@ use super::{
     call::{Caller, admit, refused},
     list::{page, store},
     problem::Problem,
+    query::Parameters,
     send_to_sign::several,
 };
 use crate::{Record, store::Listing};
@@ -35,9 +36,7 @@ pub(in crate::http) async fn batches(
     let requester = admit(app, caller)?;
     let malformed = |detail| refused(app, caller, Problem::malformed(detail));
     let id: BatchId = path.parse().map_err(|_| malformed("the path has no batch's id"))?;
-    if !query.is_empty() {
-        return Err(malformed("the query means nothing here"));
-    }
+    Parameters::of_form(query).end().map_err(|problem| refused(app, caller, problem))?;
     if cancels {
         requester.scope.check_writing()?;
     }

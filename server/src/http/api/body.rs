@@ -1,21 +1,47 @@
 //! Reads a request's JSON body: bounded in size and time, whatever its framing.
 
-use super::problem::Problem;
+use super::{
+    body_fields::{Body, Fields},
+    field_error::{FieldCode, FieldError},
+    problem::Problem,
+};
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
-use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use std::{pin::pin, time::Duration};
 use warp::http::StatusCode;
+
+/// What a body may take.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) struct BodyLimits {
+    /// Its length, in bytes.
+    pub(in crate::http) bytes: usize,
+    /// Until it is there.
+    pub(in crate::http) time: Duration,
+}
 
 /// Reads and parses the body.
 pub(in crate::http) async fn read_json<T, B, E>(
     content_type: Option<&str>,
     body: impl Stream<Item = Result<B, E>>,
-    limit: usize,
-    time_limit: Duration,
+    limits: BodyLimits,
 ) -> Result<T, Problem>
 where
-    T: DeserializeOwned,
+    T: Body,
+    B: Buf,
+{
+    read_json_with(content_type, body, limits, |_| Vec::new()).await
+}
+
+/// Likewise; `look` is asked what else is wrong with the values, where a field is not what it has to be.
+pub(in crate::http) async fn read_json_with<T, B, E>(
+    content_type: Option<&str>,
+    body: impl Stream<Item = Result<B, E>>,
+    limits: BodyLimits,
+    look: impl FnOnce(&Fields) -> Vec<FieldError>,
+) -> Result<T, Problem>
+where
+    T: Body,
     B: Buf,
 {
     // A browser sends this type across origins only after asking, which this API answers with a refusal.
@@ -23,24 +49,40 @@ where
         let detail = "the body has to be application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
     }
-    let bytes = tokio::time::timeout(time_limit, collect(body, limit)).await.map_err(|_| {
+    let bytes = tokio::time::timeout(limits.time, collect(body, limits.bytes)).await.map_err(|_| {
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "the body did not arrive in time")
     })??;
-    // serde would read an array as the members in their order: a second form that nobody has documented.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte != b'{') {
-        return Err(Problem::malformed("the body has to be a JSON object"));
-    }
-    serde_json::from_slice(&bytes).map_err(|error| Problem::malformed(shortened(error.to_string())))
+    parse(&bytes, look)
 }
 
-/// serde quotes what it did not expect, however long.
-fn shortened(mut text: String) -> String {
-    const MOST_BYTES: usize = 200;
-    if text.len() > MOST_BYTES {
-        text.truncate(text.floor_char_boundary(MOST_BYTES));
-        text.push('…');
+fn parse<T: Body>(bytes: &[u8], look: impl FnOnce(&Fields) -> Vec<FieldError>) -> Result<T, Problem> {
+    // serde would read an array as the members in their order: a second form that nobody has documented.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte != b'{') {
+        return Err(refusal(vec![FieldError::at("", FieldCode::Type, "the body has to be a JSON object")]));
     }
-    text
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        // Its text may quote what stands there, a message too.
+        Category::Data => match Fields::read(bytes, T::FIELDS) {
+            Ok(fields) => {
+                let values = look(&fields);
+                refusal([fields.into_errors(), values].concat())
+            }
+            Err(error) => no_json(&error),
+        },
+        Category::Syntax | Category::Eof | Category::Io => no_json(&error),
+    })
+}
+
+fn refusal(errors: Vec<FieldError>) -> Problem {
+    let detail =
+        errors.first().map_or_else(|| "the body is not of the form that it has to be".into(), FieldError::line);
+    Problem::malformed(detail).with_errors(errors)
+}
+
+fn no_json(error: &serde_json::Error) -> Problem {
+    // Only then its text is one of a few, with a place.
+    let detail = if error.is_syntax() || error.is_eof() { error.to_string() } else { "it cannot be read".into() };
+    Problem::malformed(format!("the body is no JSON: {detail}"))
 }
 
 async fn collect<B: Buf, E>(body: impl Stream<Item = Result<B, E>>, limit: usize) -> Result<Bytes, Problem> {

@@ -1,5 +1,6 @@
 //! Who calls, and what they call it: headers that decide nothing.
 
+use super::problem::Problem;
 use crate::{call_context::CallContext, call_id::CallId};
 use std::net::IpAddr;
 use warp::{
@@ -13,16 +14,23 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// What a call's headers say of it. One that makes no sense, or stands more than once, is as good as none.
 pub(super) fn call_context(client: IpAddr, headers: &HeaderMap) -> CallContext {
     CallContext {
-        call_id: Some(single(headers, &X_REQUEST_ID).and_then(|id| id.parse().ok()).unwrap_or_else(CallId::random)),
+        call_id: Some(call_id(headers)),
         trace: single(headers, &TRACEPARENT).and_then(|trace| trace.parse().ok()),
         ..CallContext::at(client)
     }
 }
 
-/// Tells the caller what the log calls the call.
-pub(in crate::http) fn name_call(response: &mut Response, call: &CallContext) {
-    let value = call.call_id.as_ref().and_then(|id| HeaderValue::from_str(id.as_str()).ok());
-    value.map(|value| response.headers_mut().insert(X_REQUEST_ID, value));
+/// What the log calls a call: what its header does, or something new.
+pub(in crate::http) fn call_id(headers: &HeaderMap) -> CallId {
+    single(headers, &X_REQUEST_ID).and_then(|id| id.parse().ok()).unwrap_or_else(CallId::random)
+}
+
+/// Tells the caller what the log calls the call: in its problem if it came to one, and in the header of that and of every answer of the API.
+pub(in crate::http) fn name_call(response: &mut Response, call_id: &CallId, is_api: bool) {
+    if Problem::name_call(response, call_id) || is_api {
+        let value = HeaderValue::from_str(call_id.as_str()).ok();
+        value.map(|value| response.headers_mut().insert(X_REQUEST_ID, value));
+    }
 }
 
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

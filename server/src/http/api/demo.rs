@@ -5,8 +5,10 @@
 
 use super::{
     app::App,
-    body::read_json,
+    body::{BodyLimits, read_json},
+    body_fields::{Body, Field, Kind},
     call::{READING, json, methods, reply, with_app},
+    field_error::{FieldCode, FieldError},
     problem::Problem,
     signers::public_key,
 };
@@ -57,6 +59,10 @@ struct Restart {
     down_ms: u64,
 }
 
+impl Body for Restart {
+    const FIELDS: &'static [Field] = &[Field::defaulted("down_ms", Kind::Whole)];
+}
+
 /// `GET /demo` tells which process answers, `GET /demo/wallets/{public_key}` which servers have a wallet, and `POST /demo/restart` asks for
 /// another process.
 pub(in crate::http) fn demo(app: &Arc<App>, demo: Option<&Demo>) -> BoxedFilter<(Response,)> {
@@ -103,9 +109,11 @@ async fn post_restart<B: Buf>(
     let answer = async {
         check(&demo, &headers)?;
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let Restart { down_ms } = read_json(content_type, body, BODY_LIMIT, app.live().read_timeout).await?;
+        let limits = BodyLimits { bytes: BODY_LIMIT, time: app.live().read_timeout };
+        let Restart { down_ms } = read_json(content_type, body, limits).await?;
         if down_ms > MAX_DOWN_MS {
-            return Err(Problem::malformed("down_ms is at most 60000"));
+            let error = FieldError::at("/down_ms", FieldCode::Range, "has to be at most 60000");
+            return Err(Problem::malformed("down_ms is at most 60000").with_errors(vec![error]));
         }
         tracing::info!(down_ms, "the demo page asks for a restart");
         demo.restart(Duration::from_millis(down_ms));
@@ -145,6 +153,12 @@ fn instance(app: &App, demo: &Demo) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::api::assert_fields;
+
+    #[test]
+    fn its_fields_are_those_that_are_parsed() {
+        assert_fields::<Restart>();
+    }
 
     fn check(host: &str, origin: Option<&str>) -> Result<(), Problem> {
         let mut headers = HeaderMap::new();

@@ -1,7 +1,9 @@
 //! `GET /v1/requests/{id}/events`: a request's states as server-sent events, each once, however often a follower connects anew.
 
-use super::{app::App, auth::Requester, last_event_id::LastEventId, problem::Problem, resource::Resource};
-use crate::{Record, SigningError, Subscription};
+use super::{
+    app::App, auth::Requester, call::Caller, last_event_id::LastEventId, problem::Problem, resource::Resource,
+};
+use crate::{Record, SigningError, Subscription, call_context::CallContext};
 use countersign_protocol::RequestId;
 use futures_util::{Stream, stream};
 use serde::Serialize;
@@ -25,13 +27,14 @@ pub(in crate::http) async fn events(
     requester: Requester,
     id: RequestId,
     seen: LastEventId,
+    caller: &Caller,
 ) -> Result<Response, Problem> {
     let subscription = app.service.subscribe(&requester.id, id).await?;
     if subscription.first().is_some_and(|record| record.end.is_some() && seen.covers(record)) {
         // Which `EventSource` stops at (HTML §9.2.3), where it would ask for ever after a stream that ends.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let following = Following { app, subscription, seen, has_begun: false };
+    let following = Following { app, call: Arc::clone(&caller.call), subscription, seen, has_begun: false };
     let states = sse::keep_alive().interval(KEEP_ALIVE).stream(following.states());
     let mut response = sse::reply(states).into_response();
     // nginx would otherwise hold events back until there are many.
@@ -42,6 +45,7 @@ pub(in crate::http) async fn events(
 /// A stream under way.
 struct Following {
     app: Arc<App>,
+    call: Arc<CallContext>,
     subscription: Subscription,
     seen: LastEventId,
     /// With its first event, which says when to come back.
@@ -61,7 +65,11 @@ impl Following {
                 }
                 Ok(None) => None,
                 // Without an id: what was seen last stays so.
-                Err(error) => Some((following.begin(event("problem", &Problem::from(error).document())), None)),
+                Err(error) => {
+                    let problem = Problem::from(error);
+                    let problem = event("problem", &problem.document(following.call.call_id.as_ref()));
+                    Some((following.begin(problem), None))
+                }
             }
         })
     }

@@ -5,6 +5,7 @@ use super::{
     auth::Requester,
     call::json,
     cursor::{cursor, request_id},
+    field_error::{FieldCode, FieldError},
     problem::Problem,
     query::Parameters,
     resource::Resource,
@@ -37,12 +38,9 @@ struct Cancelled {
 }
 
 pub(super) async fn list(app: &App, requester: Requester, query: &str) -> Result<Response, Problem> {
-    let mut parameters = Parameters::of_form(query)?;
-    let limit = parameters.take("limit")?.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::malformed(format!("limit has to be from 1 to {MOST}")));
-    }
-    let before = parameters.take_with("cursor", |text| request_id(&requester.id, text))?;
+    let mut parameters = Parameters::of_form(query);
+    let limit = parameters.take_within("limit", 1..=MOST).unwrap_or(DEFAULT_LIMIT);
+    let before = parameters.take_with("cursor", |text| request_id(&requester.id, text));
     let wanted = Listing { before, limit, ..filters(parameters, &requester)? };
     let Listed { mut records, next } = page(store(app)?, wanted).await?;
     records.retain(|record| requester.scope.check_key(&record.public_key).is_ok());
@@ -53,9 +51,10 @@ pub(super) async fn list(app: &App, requester: Requester, query: &str) -> Result
 /// Withdraws what is open of what the filters take, a hundred at most.
 pub(super) async fn cancel_all(app: &App, requester: Requester, query: &str) -> Result<Response, Problem> {
     requester.scope.check_writing()?;
-    let wanted = filters(Parameters::of_form(query)?, &requester)?;
+    let wanted = filters(Parameters::of_form(query), &requester)?;
     if wanted.state.is_some_and(|state| state != StateFilter::Open) {
-        return Err(Problem::malformed("state: only what is open can be withdrawn"));
+        let error = FieldError::of_parameter("state", FieldCode::Conflict, "only what is open can be withdrawn");
+        return Err(Problem::malformed("state: only what is open can be withdrawn").with_errors(vec![error]));
     }
     if !is_narrowed(&wanted) {
         let detail = "which ones? The query has to have public_key, reference, batch_id, idempotency_key, created_after_ms or \
@@ -111,13 +110,13 @@ fn is_narrowed(wanted: &Listing) -> bool {
 fn filters(mut parameters: Parameters, requester: &Requester) -> Result<Listing, Problem> {
     let time = |millis: Option<u64>| millis.map(Timestamp::from_millis);
     let wanted = Listing {
-        state: parameters.take_with("state", state)?,
-        key: parameters.take_with("public_key", public_key)?,
-        reference: parameters.take_with("reference", parse_reference)?,
-        batch: parameters.take("batch_id")?,
-        idempotency_key: parameters.take("idempotency_key")?,
-        created_after: time(parameters.take("created_after_ms")?),
-        created_before: time(parameters.take("created_before_ms")?),
+        state: parameters.take_with("state", state),
+        key: parameters.take_with("public_key", public_key),
+        reference: parameters.take_with("reference", parse_reference),
+        batch: parameters.take("batch_id"),
+        idempotency_key: parameters.take("idempotency_key"),
+        created_after: time(parameters.take("created_after_ms")),
+        created_before: time(parameters.take("created_before_ms")),
         ..Listing::of(requester.id.clone(), MOST)
     };
     parameters.end()?;

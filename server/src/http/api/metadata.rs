@@ -14,6 +14,11 @@ use warp::http::StatusCode;
 pub(super) struct Members(Vec<(String, Value)>);
 
 impl Members {
+    /// Each with its value, where that is a text.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     pub(super) fn parse(&self) -> Result<Metadata, Problem> {
         let text = |(name, value): &(String, Value)| match value {
             Value::String(text) => Ok((name.clone(), text.clone())),

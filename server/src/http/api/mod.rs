@@ -1,15 +1,18 @@
 //! What backends ask, and wallets for their WebSocket: each call from its headers and body to its answer.
 
 mod app;
+mod ask_mistakes;
 mod auth;
 mod batches;
 mod blocks;
 mod body;
+mod body_fields;
 mod call;
 mod call_context;
 mod cursor;
 mod demo;
 mod events;
+mod field_error;
 mod head;
 mod last_event_id;
 mod list;
@@ -33,12 +36,17 @@ mod webhook_target;
 mod websocket;
 
 pub(super) use app::App;
+pub(super) use ask_mistakes::Asked;
 pub use auth::{Revocation, TokenEntry, TokenError, Tokens};
 pub(super) use batches::batches;
-pub(super) use body::read_json;
+pub(super) use body::{BodyLimits, read_json, read_json_with};
+#[cfg(test)]
+pub(super) use body_fields::tests::assert_fields;
+pub(super) use body_fields::{Body, Field, Kind};
 pub(super) use call::{Caller, OtherMethod, READING, admit, annotate, caller, json, methods, refused, reply, with_app};
-pub(super) use call_context::name_call;
+pub(super) use call_context::{call_id, name_call};
 pub(super) use demo::demo;
+pub(super) use field_error::{FieldCode, FieldError};
 pub(super) use head::check_head;
 pub(super) use last_event_id::{LastEventId, last_event_id};
 pub(super) use live::Live;
@@ -48,7 +56,7 @@ pub(super) use query::{Parameters, decoded};
 pub(super) use requests::requests;
 pub(super) use resource::Resource;
 pub(super) use send_to_sign::send_to_sign;
-pub(super) use send_to_sign_body::{SendToSignBody, body_limit, invalid_public_key};
+pub(super) use send_to_sign_body::{SendToSignBody, ask_limits, body_limit, invalid_public_key};
 pub(super) use signers::get_signer;
 pub use webhook_secrets::{WebhookSecrets, WebhookSecretsError};
 pub use webhook_target::{WebhookTarget, WebhookTargetError};

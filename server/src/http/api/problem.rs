@@ -1,6 +1,7 @@
 //! Errors of the API as problem details (RFC 9457) with a stable `code`.
 
-use crate::{SigningError, http::listen::RateExceeded};
+use super::field_error::{FieldError, MOST_ERRORS};
+use crate::{SigningError, call_id::CallId, http::listen::RateExceeded};
 use countersign_protocol::{RequestId, WireName as _};
 use serde::Serialize;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use warp::{
 };
 
 /// What the caller is told. Nothing in it comes from a log, a path or another caller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::http) struct Problem {
     status: StatusCode,
     code: &'static str,
@@ -23,8 +24,23 @@ pub(in crate::http) struct Problem {
     allow: Option<&'static str>,
 }
 
+/// The codes of what is wrong with a body's fields.
+const BODY_CODES: [&str; 11] = [
+    "malformed",
+    "invalid_public_key",
+    "invalid_message",
+    "reserved_prefix",
+    "message_too_long",
+    "invalid_purpose",
+    "invalid_reference",
+    "invalid_metadata",
+    "invalid_timeout",
+    "invalid_delivery_timeout",
+    "invalid_batch",
+];
+
 /// What some problems have beside the usual members.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(in crate::http) struct Members {
     /// Where a request had been made; the log names it too.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +54,9 @@ pub(in crate::http) struct Members {
     /// How far the request had come, for `timeout` and `signer_disconnected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<&'static str>,
+    /// What is wrong with the body or the query, one by one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
 }
 
 /// The members of RFC 9457 §3.1, and `code`.
@@ -49,6 +68,9 @@ struct Document<'a> {
     status: u16,
     detail: &'a str,
     code: &'static str,
+    /// What the log calls the HTTP call, and its answer's `X-Request-Id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_id: Option<&'a str>,
     #[serde(flatten)]
     members: &'a Members,
 }
@@ -56,6 +78,10 @@ struct Document<'a> {
 impl Problem {
     pub(in crate::http) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), members: Box::default(), retry_after: None, allow: None }
+    }
+
+    pub(in crate::http) fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub(in crate::http) fn code(&self) -> &'static str {
@@ -68,14 +94,27 @@ impl Problem {
         self
     }
 
+    /// Says what is wrong one by one, as far as one problem does.
+    pub(in crate::http) fn with_errors(mut self, mut errors: Vec<FieldError>) -> Self {
+        errors.truncate(MOST_ERRORS);
+        self.members.errors = errors;
+        self
+    }
+
+    /// Whether it is about what the body has in it.
+    pub(in crate::http) fn is_about_the_body(&self) -> bool {
+        BODY_CODES.contains(&self.code)
+    }
+
     /// What is told, where no answer of its own can be: an event in a stream.
-    pub(in crate::http) fn document(&self) -> impl Serialize {
+    pub(in crate::http) fn document<'a>(&'a self, call_id: Option<&'a CallId>) -> impl Serialize + use<'a> {
         Document {
             kind: format!("urn:countersign:error:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.detail,
             code: self.code,
+            call_id: call_id.map(CallId::as_str),
             members: &self.members,
         }
     }
@@ -180,9 +219,21 @@ impl From<SigningError> for Members {
     }
 }
 
+impl Problem {
+    /// Says in the answer that a problem has become what its call is called.
+    pub(in crate::http) fn name_call(response: &mut Response, call_id: &CallId) -> bool {
+        let problem = response.extensions_mut().remove::<Self>();
+        if let Some(problem) = &problem {
+            *response.body_mut() = warp::reply::json(&problem.document(Some(call_id))).into_response().into_body();
+        }
+        problem.is_some()
+    }
+}
+
 impl Reply for Problem {
     fn into_response(self) -> Response {
-        let mut response = warp::reply::with_status(warp::reply::json(&self.document()), self.status).into_response();
+        let document = warp::reply::json(&self.document(None));
+        let mut response = warp::reply::with_status(document, self.status).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(wait) = self.retry_after {
@@ -195,6 +246,8 @@ impl Reply for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // For whoever knows what the call is called.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -9,6 +9,7 @@ use super::{
     list::{cancel_all, list},
     prefer::MOST_WAIT,
     problem::Problem,
+    query::Parameters,
     resource::Resource,
 };
 use crate::{Record, SigningError};
@@ -62,7 +63,7 @@ pub(in crate::http) async fn requests(
     if !app.service.keeps_requests() {
         return Err(SigningError::NoStore.into());
     }
-    answer(app, requester, id, question).await
+    answer(app, requester, id, question, caller).await
 }
 
 /// What is asked of all of a requester's.
@@ -105,25 +106,25 @@ impl Question {
     fn with_query(self, query: &str) -> Result<Self, Problem> {
         match self {
             Self::Show { .. } => Ok(Self::Show { wait: wait(query)? }),
-            Self::Events { .. } | Self::Receipt(_) | Self::Cancel if query.is_empty() => Ok(self),
-            Self::Events { .. } | Self::Receipt(_) | Self::Cancel => {
-                Err(Problem::malformed("the query means nothing here"))
-            }
+            Self::Events { .. } | Self::Receipt(_) | Self::Cancel => Parameters::of_form(query).end().map(|()| self),
         }
     }
 }
 
 fn wait(query: &str) -> Result<Duration, Problem> {
-    if query.is_empty() {
-        return Ok(Duration::ZERO);
-    }
-    let seconds = query.strip_prefix("wait=").filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let wait = seconds.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
-    wait.filter(|wait| *wait <= MOST_WAIT)
-        .ok_or_else(|| Problem::malformed("the query has to be wait, in whole seconds up to 60, or none"))
+    let mut parameters = Parameters::of_form(query);
+    let wait = parameters.take_within("wait", 0..=MOST_WAIT.as_secs()).unwrap_or_default();
+    parameters.end()?;
+    Ok(Duration::from_secs(wait))
 }
 
-async fn answer(app: Arc<App>, requester: Requester, id: RequestId, question: Question) -> Result<Response, Problem> {
+async fn answer(
+    app: Arc<App>,
+    requester: Requester,
+    id: RequestId,
+    question: Question,
+    caller: &Caller,
+) -> Result<Response, Problem> {
     if matches!(question, Question::Cancel) {
         requester.scope.check_writing()?;
     }
@@ -132,7 +133,7 @@ async fn answer(app: Arc<App>, requester: Requester, id: RequestId, question: Qu
     }
     match question {
         Question::Show { wait } => Ok(shown(&app.status(&requester, id, wait).await?)),
-        Question::Events { seen } => events(app, requester, id, seen).await,
+        Question::Events { seen } => events(app, requester, id, seen, caller).await,
         Question::Receipt(form) => receipt(&app, &app.service.record(&requester.id, id).await?, form),
         Question::Cancel => Ok(shown(&app.service.cancel(&requester.id, id).await?)),
     }

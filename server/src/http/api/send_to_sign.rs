@@ -7,7 +7,7 @@ use super::{
     preferences::Preferences,
     problem::Problem,
     resource::Resource,
-    send_to_sign_body::{Messages, SendToSignBody},
+    send_to_sign_body::{Messages, SendToSignBody, ask_limits},
 };
 use crate::{Accepted, End, Record, SigningError, SigningRequest};
 use countersign_protocol::{BatchId, Message, limits::MAX_TIMEOUT_MS};
@@ -38,6 +38,22 @@ pub(in crate::http) async fn send_to_sign(
     caller: &Caller,
     preferences: Preferences,
     ask: SendToSignBody,
+) -> Result<Response, Problem> {
+    sent(app, requester, caller, preferences, &ask).await.map_err(|problem| {
+        if problem.is_about_the_body() {
+            problem.with_errors(ask.mistakes(ask_limits(&app.service.config())))
+        } else {
+            problem
+        }
+    })
+}
+
+async fn sent(
+    app: &App,
+    requester: Requester,
+    caller: &Caller,
+    preferences: Preferences,
+    ask: &SendToSignBody,
 ) -> Result<Response, Problem> {
     let public_key = ask.public_key()?;
     requester.scope.check_writing()?;

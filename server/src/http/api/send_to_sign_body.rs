@@ -1,7 +1,16 @@
 //! The body of `POST /v1/send_to_sign`, and the request that is made of it.
 
-use super::{auth::Requester, live::Live, metadata::Members, preferences::Preferences, problem::Problem};
-use crate::{Reference, SigningError, SigningRequest};
+use super::{
+    ask_mistakes::{AskLimits, Asked, Has},
+    auth::Requester,
+    body_fields::{Body, Field, Kind},
+    field_error::FieldError,
+    live::Live,
+    metadata::Members,
+    preferences::Preferences,
+    problem::Problem,
+};
+use crate::{Config, Reference, SigningError, SigningRequest};
 use countersign_protocol::{
     KeyTextError, Message, MessageError, PublicKeyBytes, Purpose,
     limits::{MAX_BATCH, MAX_PURPOSE_BYTES, frame_bytes},
@@ -40,6 +49,26 @@ pub(in crate::http) struct SendToSignBody {
     webhook: Option<String>,
 }
 
+impl Body for SendToSignBody {
+    const FIELDS: &'static [Field] = &[
+        Field::required("public_key", Kind::Text),
+        Field::optional("message", Kind::Text),
+        Field::optional("messages", Kind::Texts),
+        Field::optional("purpose", Kind::Text),
+        Field::optional("reference", Kind::Text),
+        Field::optional("metadata", Kind::Object),
+        Field::optional("timeout_ms", Kind::Whole),
+        Field::optional("delivery_timeout_ms", Kind::Whole),
+        Field::optional("queue", Kind::Flag),
+        Field::optional("webhook", Kind::Text),
+    ];
+}
+
+/// How much may be asked of a service at once.
+pub(in crate::http) fn ask_limits(config: &Config) -> AskLimits {
+    AskLimits { message: config.max_message_bytes, messages: MAX_BATCH.min(config.max_inflight) }
+}
+
 /// What is to be signed: one message, or several in one prompt.
 pub(in crate::http) enum Messages {
     One(Message),
@@ -63,11 +92,33 @@ impl SendToSignBody {
     }
 
     /// Refuses a body with one message, where only several make sense.
-    pub(in crate::http) fn is_batch(&self) -> Result<(), Problem> {
+    pub(in crate::http) fn check_batch(&self, limits: AskLimits) -> Result<(), Problem> {
         if self.message.is_none() && self.messages.is_some() {
             return Ok(());
         }
-        Err(Problem::malformed("there has to be messages, and no message: one is asked for at /v1/send_to_sign"))
+        let detail = "there has to be messages, and no message: one is asked for at /v1/send_to_sign";
+        Err(Problem::malformed(detail).with_errors(self.asked().mistakes(limits, true)))
+    }
+
+    /// Everything that is wrong with the values.
+    pub(in crate::http) fn mistakes(&self, limits: AskLimits) -> Vec<FieldError> {
+        self.asked().mistakes(limits, false)
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        let messages = self.messages.as_ref();
+        Asked {
+            public_key: Some(&self.public_key),
+            message: self.message.as_deref(),
+            messages: messages
+                .map(|all| (all.iter().take(MAX_BATCH).map(|text| Some(text.as_str())).collect(), all.len())),
+            has: Has { message: self.message.is_some(), messages: messages.is_some() },
+            purpose: self.purpose.as_deref(),
+            reference: self.reference.as_deref(),
+            metadata: self.metadata.as_ref().map(|metadata| metadata.texts().collect()),
+            timeout_ms: self.timeout_ms,
+            delivery_timeout_ms: self.delivery_timeout_ms,
+        }
     }
 
     /// Whether the request outlives its call, so that an id of it is worth knowing.
@@ -127,5 +178,16 @@ pub(in crate::http) fn parse_reference(text: &str) -> Result<Reference, Problem>
 impl From<MessageError> for Problem {
     fn from(error: MessageError) -> Self {
         SigningError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::api::assert_fields;
+
+    #[test]
+    fn its_fields_are_those_that_are_parsed() {
+        assert_fields::<SendToSignBody>();
     }
 }
