@@ -1,7 +1,8 @@
 //! What HTTP and WebSocket ask of a server whatever the API on top: RFC 9110, 9112 and 6455, as proxies and strict clients see it.
 
 use countersign_server::http::Tokens;
-use countersign_tests::{TestServer, TestWallet, within};
+use countersign_tests::{Reply, TestServer, TestWallet, documents::table, within};
+use hyper::Method;
 use std::{num::NonZeroU32, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -129,6 +130,58 @@ async fn every_problem_says_what_the_log_calls_its_call() {
     raw.send(&get("GET", "/healthz")).await;
     assert!(!raw.answer().await.contains("x-request-id"));
     server.finish(()).await;
+}
+
+/// One rule for all paths, so that none is two for whoever goes by paths.
+#[tokio::test]
+async fn no_path_is_the_same_with_a_slash_at_its_end() {
+    let server = TestServer::durable(|settings| {
+        settings.no_rate_limit = Some(true);
+        settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+    })
+    .await;
+    let (mut backend, mut admin) = (server.backend().await, server.administrator().await);
+    let id = "07070707-0707-4707-8707-070707070707";
+    let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let api = backend.get("/openapi.json").await.json;
+    let described = api["paths"].as_object().unwrap().keys().cloned();
+    let paths: Vec<_> = described.chain(["/healthz", "/readyz", "/metrics"].map(str::to_owned)).collect();
+    assert!(paths.len() >= 12, "{paths:?}");
+    for path in paths {
+        let path = path.replace("{id}", id).replace("{public_key}", key);
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::DELETE] {
+            for path in [format!("{path}/"), format!("{path}//"), format!("{path}/?limit=1")] {
+                assert_is_no_path(&backend.call(method.clone(), &path).await, &method, &path);
+            }
+            let reply = backend.call(method.clone(), &path).await;
+            assert_ne!(reply.json["code"], "not_found", "{method} {path}");
+        }
+    }
+    let rows = table("docs/operating/admin.md", "| call | answer |");
+    assert!(rows.len() >= 12);
+    for row in rows {
+        let (method, path) = row[0].split_once(' ').unwrap();
+        let path = format!("/admin/v1/{}", path.replace("{id}", id).replace("{key}", key));
+        let method: Method = method.parse().unwrap();
+        for path in [format!("{path}/"), format!("{path}//")] {
+            assert_is_no_path(&admin.call(method.clone(), &path).await, &method, &path);
+        }
+        assert_ne!(admin.call(method.clone(), &path).await.json["code"], "not_found", "{method} {path}");
+    }
+    for path in ["/healthz/", "/readyz/", "/metrics/"] {
+        assert_is_no_path(&admin.get(path).await, &Method::GET, path);
+    }
+    server.finish((backend, admin)).await;
+}
+
+fn assert_is_no_path(reply: &Reply, method: &Method, path: &str) {
+    assert_eq!(reply.status, 404, "{method} {path}: {}", reply.text);
+    let says_why = reply.json["detail"].as_str().is_some_and(|detail| detail.contains("slash"));
+    assert!(
+        method == Method::HEAD || (says_why && reply.json["code"] == "not_found"),
+        "{method} {path}: {}",
+        reply.text
+    );
 }
 
 /// Without a token the API is for this machine, whose name no page of the network may borrow: the target's, where it has one.

@@ -17,7 +17,7 @@ use std::{convert::Infallible, sync::Arc};
 use warp::{
     Filter, Rejection, Reply,
     filters::BoxedFilter,
-    filters::path::{FullPath, Tail},
+    filters::path::Tail,
     http::{HeaderMap, Method, StatusCode},
     reject::MethodNotAllowed,
     reply::Response,
@@ -68,7 +68,6 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .then(answer_batches);
     let requests_api = warp::path!("v1" / "requests" / ..)
         .and(warp::path::tail())
-        .and(warp::path::full())
         .and(warp::method())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(last_event_id())
@@ -103,6 +102,18 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
     }
 }
 
+/// The server's own paths beside those below `/v1/`. All others are the page's files, in which a folder may be meant.
+const OWN_PATHS: [&str; 6] = ["/ws", "/healthz", "/readyz", "/metrics", "/openapi.json", "/.well-known/jwks.json"];
+const DEMO_PATH: &str = "/demo";
+
+/// Whether a path is one of the server's own but for a slash at its end. None of them has one, and what is taken for another path nowhere else,
+/// such as in a proxy's rules, had better not be the same here.
+pub(super) fn has_stray_slash(path: &str, has_demo: bool) -> bool {
+    let bare = path.trim_end_matches('/');
+    let is_below = |root: &str| bare.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    bare.len() < path.len() && (is_below("/v1") || OWN_PATHS.contains(&bare) || (has_demo && is_below(DEMO_PATH)))
+}
+
 async fn post<B: Buf>(
     app: Arc<App>,
     caller: Caller,
@@ -135,16 +146,13 @@ async fn post<B: Buf>(
 
 async fn answer_requests(
     path: Tail,
-    full: FullPath,
     method: Method,
     query: String,
     seen: LastEventId,
     app: Arc<App>,
     caller: Caller,
 ) -> Response {
-    // All of them have no slash at the end, as each has none.
-    let path = if full.as_str().ends_with('/') && path.as_str().is_empty() { "/" } else { path.as_str() };
-    reply(&app, requests(Arc::clone(&app), path, &method, &query, seen, &caller).await)
+    reply(&app, requests(Arc::clone(&app), path.as_str(), &method, &query, seen, &caller).await)
 }
 
 async fn answer_batches(path: Tail, method: Method, query: String, app: Arc<App>, caller: Caller) -> Response {
@@ -163,4 +171,23 @@ async fn no_route(rejection: Rejection) -> Result<Response, Infallible> {
         Problem::malformed("the request's headers make no sense here")
     };
     Ok(problem.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_at_the_end_is_seen_of_own_paths_and_left_to_files() {
+        for path in
+            ["/v1/", "/v1/send_to_sign/", "/v1/requests//", "/v1/signers/x/", "/ws/", "/healthz//", "/openapi.json/"]
+        {
+            assert!(has_stray_slash(path, false), "{path}");
+        }
+        for path in ["/", "//", "/v1", "/v1/requests", "/v1x/", "/healthz", "/healthz/x/", "/assets/", "/demo/", ""] {
+            assert!(!has_stray_slash(path, false), "{path}");
+        }
+        assert!(has_stray_slash("/demo/", true) && has_stray_slash("/demo/restart/", true));
+        assert!(!has_stray_slash("/demo.html/", true));
+    }
 }

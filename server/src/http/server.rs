@@ -7,7 +7,7 @@ use super::{
     listen::{LentBody, LimitReached, LingeringClose, MaybeTlsStream, Peer, WriteTimeout, client, is_trusted, lend},
     ops::{Watch, harden, name_node, start},
     reload::Reloader,
-    routes::routes,
+    routes::{has_stray_slash, routes},
 };
 use crate::{SigningService, audit::AuditLog};
 use hyper::{
@@ -380,7 +380,11 @@ async fn route(
     let client = client(peer.address, request.headers(), &live.trusted_proxies);
     let is_api = request.uri().path().starts_with("/v1/");
     let (call, span) = annotate(&mut request, peer.on_behalf_of(client), live, &shared.config.traces);
-    let mut response = TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await?;
+    let mut response = if has_stray_slash(request.uri().path(), shared.config.demo.is_some()) {
+        Problem::slash_at_the_end().into_response()
+    } else {
+        TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await?
+    };
     span.end(response.status());
     if let Some(call_id) = &call.call_id {
         name_call(&mut response, call_id, is_api);

@@ -54,6 +54,7 @@ pub(super) async fn route(admin: &Arc<Admin>, origin: Origin, head: Parts, body:
         "/healthz" => healthz().into_response(),
         "/readyz" => readyz(app),
         "/metrics" => metrics(Arc::clone(app), accept(&head.headers)).await,
+        path if path.ends_with('/') => Problem::slash_at_the_end().into_response(),
         _ => not_found().into_response(),
     }
 }
@@ -69,6 +70,9 @@ async fn answer(
     let operator = admit(admin, origin, &head.headers)?;
     let call_id = head.extensions.get::<CallId>().map(CallId::as_str);
     tracing::debug!(by = operator.name, address = operator.address.map(display), call_id, "an administrator calls");
+    if path.ends_with('/') {
+        return Err(Problem::slash_at_the_end());
+    }
     let segments: Vec<&str> = path.split('/').collect();
     let query = head.uri.query();
     match (segments.as_slice(), &head.method) {

@@ -138,6 +138,11 @@ impl Problem {
         Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", detail) }
     }
 
+    /// A path that is no other for a slash at its end, but none at all.
+    pub(in crate::http) fn slash_at_the_end() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "nothing is at a path with a slash at its end")
+    }
+
     pub(in crate::http) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
     }
