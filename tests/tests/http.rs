@@ -304,7 +304,7 @@ async fn a_range_that_overflows_is_no_range() {
 /// A proxy that still sends when the answer comes and the connection is reset tells its client 502.
 #[tokio::test]
 async fn a_refusal_waits_for_the_rest_of_the_body() {
-    let (token, entry) = Tokens::generate("a", None).unwrap();
+    let (_, entry) = Tokens::generate("a", None).unwrap();
     let server = TestServer::with(|settings| {
         settings.token = vec![entry];
         settings.failures_per_second = NonZeroU32::new(1);
@@ -317,18 +317,59 @@ async fn a_refusal_waits_for_the_rest_of_the_body() {
             body.len()
         )
     };
-    let right = format!("Bearer {token}");
     // On one connection: an answer that comes before its body is read would leave the body to be taken for the next request.
     let mut raw = Raw::connect(&server).await;
     assert_eq!(raw.status(&post("Bearer wrong", "application/json")).await, 401);
-    assert_eq!(raw.status(&post(&right, "text/plain")).await, 415);
-    assert_eq!(raw.status(&post(&right, "application/json")).await, 413);
     let limited = async { while raw.status(&post("Bearer wrong", "application/json")).await != 429 {} };
     within("the limit", limited).await;
     let elsewhere =
         format!("POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     assert_eq!(raw.status(&elsewhere).await, 405);
     assert_eq!(raw.status("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await, 200);
+    server.finish(()).await;
+}
+
+/// Who announces what is refused anyway is told so before sending it; and who sends it all the same is told too.
+#[tokio::test]
+async fn what_the_head_alone_makes_wrong_is_refused_before_the_body_comes() {
+    let server = TestServer::with(|settings| {
+        settings.no_rate_limit = Some(true);
+        // Nobody waits for as long in this test.
+        settings.read_timeout_ms = Some(60_000);
+    })
+    .await;
+    let head = |path: &str, kind: &str, length: usize| {
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n")
+    };
+    let refused = [
+        (head("/v1/send_to_sign", "application/json", 3_000_000), 413, 3_000_000),
+        (head("/v1/batches", "application/json", 1_000_000_000_000), 413, 3_000_000),
+        (head("/v1/send_to_sign", "text/plain", 3_000_000), 415, 3_000_000),
+        (head("/v1/send_to_sign", "text/plain", 10), 415, 10),
+    ];
+    for (head, status, length) in refused {
+        // It never sends any of it.
+        let mut raw = Raw::connect(&server).await;
+        raw.send(&head).await;
+        let answer = raw.answer().await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {answer}");
+        assert!(answer.contains("connection: close"), "{head}: {answer}");
+        // It sends all of it without a look at the answer, which is there already.
+        let mut raw = Raw::connect(&server).await;
+        raw.send(&head).await;
+        within("an answer", raw.0.readable()).await.unwrap();
+        let rest = vec![b' '; length];
+        within("the body", raw.0.write_all(&rest)).await.unwrap();
+        raw.0.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        within("the end", raw.0.read_to_end(&mut answer)).await.unwrap();
+        assert!(answer.starts_with(format!("HTTP/1.1 {status} ").as_bytes()), "{head}");
+    }
+    // A short body that is there costs no connection.
+    let mut raw = Raw::connect(&server).await;
+    for _ in 0..2 {
+        assert_eq!(raw.status(&format!("{}0123456789", head("/v1/send_to_sign", "text/plain", 10))).await, 415);
+    }
     server.finish(()).await;
 }
 

@@ -2,9 +2,9 @@
 
 use super::{
     api::{
-        App, AskLimits, Asked, BodyLimits, Caller, LastEventId, Live, OtherMethod, Preferences, Problem, READING,
-        SendToSignBody, admit, ask_limits, batches, body_limit, caller, demo, get_signer, last_event_id, methods,
-        read_json_with, refused, reply, requests, send_to_sign, upgrade, with_app,
+        App, Asked, BodyHead, BodyLimits, Caller, LastEventId, Live, OtherMethod, Preferences, Problem, READING,
+        SendToSignBody, admit, ask_limits, batches, body_head, body_limit, caller, demo, get_signer, last_event_id,
+        methods, read_json_with, refused, reply, requests, send_to_sign, upgrade, with_app,
     },
     config::HttpConfig,
     listen::Peer,
@@ -40,18 +40,17 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .and(with_app(app))
         .and(caller())
         .and(warp::ext::optional::<Preferences>())
-        .and(warp::header::optional::<String>("content-type"))
+        .and(body_head())
         .and(warp::body::stream());
     let ask = warp::path!("v1" / "send_to_sign").and(call.clone()).then(
-        |app, caller, preferences, content_type: Option<String>, body| async move {
-            post(app, caller, preferences, content_type, body, false).await
+        |app, caller, preferences, head: BodyHead, body| async move {
+            post(app, caller, preferences, head, body, false).await
         },
     );
-    let ask_batch = warp::path!("v1" / "batches").and(call).then(
-        |app, caller, preferences, content_type: Option<String>, body| async move {
-            post(app, caller, preferences, content_type, body, true).await
-        },
-    );
+    let ask_batch =
+        warp::path!("v1" / "batches").and(call).then(|app, caller, preferences, head: BodyHead, body| async move {
+            post(app, caller, preferences, head, body, true).await
+        });
     // Not `String`: warp writes such a segment to its trace, and a whole key has no place in a log.
     let signers = warp::path!("v1" / "signers" / ..)
         .and(warp::path::tail())
@@ -118,7 +117,7 @@ async fn post<B: Buf>(
     app: Arc<App>,
     caller: Caller,
     preferences: Option<Preferences>,
-    content_type: Option<String>,
+    head: BodyHead,
     body: impl Stream<Item = Result<B, warp::Error>>,
     only_several: bool,
 ) -> Response {
@@ -131,7 +130,7 @@ async fn post<B: Buf>(
             let limits = ask_limits(&app.service.config());
             let bounds = BodyLimits { bytes: body_limit(limits.message), time: caller.live.read_timeout };
             let look = |fields: &_| Asked::from(fields).mistakes(limits, only_several);
-            let ask: SendToSignBody = read_json_with(content_type.as_deref(), body, bounds, look)
+            let ask: SendToSignBody = read_json_with(&head, body, bounds, look)
                 .await
                 .and_then(
                     |ask: SendToSignBody| if only_several { ask.check_batch(limits).map(|()| ask) } else { Ok(ask) },

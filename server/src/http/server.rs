@@ -75,10 +75,13 @@ const AUDIT_GRACE: Duration = Duration::from_secs(5);
 /// How long the last spans have to be exported.
 const TRACES_GRACE: Duration = Duration::from_secs(2);
 
+/// How long a short body that is refused unread has to come nevertheless, so that the connection can be kept.
+const SHORT_BODY_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// How long connections without a request have before they are closed, so that what a client has just sent is answered.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// How long a client that is told of a close has to close too. With the time before within [`CLOSE_TIMEOUT`].
+/// For how long a client that is told of a close may say nothing and not close either. With the time before within [`CLOSE_TIMEOUT`].
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What the connections share.
@@ -346,8 +349,16 @@ async fn answer(shared: &Shared, peer: &Peer, request: Request<Incoming>) -> Res
     let live = shared.app.live();
     let read_timeout = live.read_timeout;
     let mut response = route(shared, live, peer, Request::from_parts(head, body)).await?;
-    // Before the answer: the library closes the connection after it, and a reset would overtake it.
-    unread.drain(read_timeout).await;
+    // What is refused for its head alone is told so at once, unless the connection can be kept for as good as nothing.
+    let time_limit = match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE if unread.is_short() => SHORT_BODY_TIMEOUT,
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE => Duration::ZERO,
+        _ => read_timeout,
+    };
+    // Before the answer, where the connection is to be kept. Where it is not, the rest is read after the answer and for nothing.
+    if !unread.drain(time_limit).await {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     complete(shared, &mut response);
     Ok(response)
 }

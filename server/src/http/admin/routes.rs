@@ -16,7 +16,7 @@ use super::{
 use crate::{
     call_id::CallId,
     http::{
-        api::{Body, BodyLimits, Problem, READING, read_json, reply},
+        api::{Body, BodyHead, BodyLimits, Problem, READING, read_json, reply},
         ops::{healthz, metrics, readyz},
     },
 };
@@ -138,9 +138,9 @@ async fn act(
 }
 
 async fn read<T: Body>(head: &Parts, body: Incoming) -> Result<T, Problem> {
-    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let body_head = BodyHead::of(&head.headers);
     let limits = BodyLimits { bytes: MAX_BODY_BYTES, time: BODY_TIMEOUT };
-    read_json(content_type, BodyDataStream::new(body), limits).await
+    read_json(&body_head, BodyDataStream::new(body), limits).await
 }
 
 fn not_found() -> Problem {

@@ -9,7 +9,10 @@ use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
 use serde_json::error::Category;
 use std::{pin::pin, time::Duration};
-use warp::http::StatusCode;
+use warp::{
+    Filter, Rejection,
+    http::{HeaderMap, StatusCode, header},
+};
 
 /// What a body may take.
 #[derive(Debug, Clone, Copy)]
@@ -20,9 +23,50 @@ pub(in crate::http) struct BodyLimits {
     pub(in crate::http) time: Duration,
 }
 
+/// What a call's head says of its body.
+#[derive(Debug)]
+pub(in crate::http) struct BodyHead {
+    content_type: Option<String>,
+    /// How many bytes it is to have, where that is announced.
+    length: Option<u64>,
+}
+
+impl BodyHead {
+    pub(in crate::http) fn of(headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        Self { content_type: text(header::CONTENT_TYPE).map(str::to_owned), length }
+    }
+
+    /// Refuses what no body could make up for, before there is one.
+    fn check(&self, limits: BodyLimits) -> Result<(), Problem> {
+        // A browser sends this type across origins only after asking, which this API answers with a refusal.
+        if !self.content_type.as_deref().is_some_and(is_json) {
+            let detail = "the body has to be application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+        match self.length {
+            Some(length) if length > limits.bytes as u64 => Err(too_large(limits.bytes)),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Of a call.
+pub(in crate::http) fn body_head() -> impl Filter<Extract = (BodyHead,), Error = Rejection> + Clone {
+    warp::header::optional("content-type")
+        .and(warp::header::optional("content-length"))
+        .map(|content_type, length| BodyHead { content_type, length })
+}
+
+fn too_large(limit: usize) -> Problem {
+    let detail = format!("the body is over {limit} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
+}
+
 /// Reads and parses the body.
 pub(in crate::http) async fn read_json<T, B, E>(
-    content_type: Option<&str>,
+    head: &BodyHead,
     body: impl Stream<Item = Result<B, E>>,
     limits: BodyLimits,
 ) -> Result<T, Problem>
@@ -30,12 +74,12 @@ where
     T: Body,
     B: Buf,
 {
-    read_json_with(content_type, body, limits, |_| Vec::new()).await
+    read_json_with(head, body, limits, |_| Vec::new()).await
 }
 
 /// Likewise; `look` is asked what else is wrong with the values, where a field is not what it has to be.
 pub(in crate::http) async fn read_json_with<T, B, E>(
-    content_type: Option<&str>,
+    head: &BodyHead,
     body: impl Stream<Item = Result<B, E>>,
     limits: BodyLimits,
     look: impl FnOnce(&Fields) -> Vec<FieldError>,
@@ -44,11 +88,7 @@ where
     T: Body,
     B: Buf,
 {
-    // A browser sends this type across origins only after asking, which this API answers with a refusal.
-    if !content_type.is_some_and(is_json) {
-        let detail = "the body has to be application/json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
-    }
+    head.check(limits)?;
     let bytes = tokio::time::timeout(limits.time, collect(body, limits.bytes)).await.map_err(|_| {
         Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "the body did not arrive in time")
     })??;
@@ -91,8 +131,7 @@ async fn collect<B: Buf, E>(body: impl Stream<Item = Result<B, E>>, limit: usize
     while let Some(chunk) = body.next().await {
         let mut chunk = chunk.map_err(|_| Problem::malformed("the body broke off"))?;
         if bytes.len() + chunk.remaining() > limit {
-            let detail = format!("the body is over {limit} bytes");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail));
+            return Err(too_large(limit));
         }
         bytes.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
     }

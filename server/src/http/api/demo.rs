@@ -5,7 +5,7 @@
 
 use super::{
     app::App,
-    body::{BodyLimits, read_json},
+    body::{BodyHead, BodyLimits, read_json},
     body_fields::{Body, Field, Kind},
     call::{READING, json, methods, reply, with_app},
     field_error::{FieldCode, FieldError},
@@ -108,9 +108,9 @@ async fn post_restart<B: Buf>(
 ) -> Response {
     let answer = async {
         check(&demo, &headers)?;
-        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let head = BodyHead::of(&headers);
         let limits = BodyLimits { bytes: BODY_LIMIT, time: app.live().read_timeout };
-        let Restart { down_ms } = read_json(content_type, body, limits).await?;
+        let Restart { down_ms } = read_json(&head, body, limits).await?;
         if down_ms > MAX_DOWN_MS {
             let error = FieldError::at("/down_ms", FieldCode::Range, "has to be at most 60000");
             return Err(Problem::malformed("down_ms is at most 60000").with_errors(vec![error]));

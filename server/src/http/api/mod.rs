@@ -39,7 +39,7 @@ pub(super) use app::App;
 pub(super) use ask_mistakes::Asked;
 pub use auth::{Revocation, TokenEntry, TokenError, Tokens};
 pub(super) use batches::batches;
-pub(super) use body::{BodyLimits, read_json, read_json_with};
+pub(super) use body::{BodyHead, BodyLimits, body_head, read_json, read_json_with};
 #[cfg(test)]
 pub(super) use body_fields::tests::assert_fields;
 pub(super) use body_fields::{Body, Field, Kind};

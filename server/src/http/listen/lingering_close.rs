@@ -10,13 +10,16 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 
-/// The most bytes that are read for nothing.
-const MOST_BYTES: usize = 64 * 1024;
+/// The most bytes that are read for nothing: a body that was refused without being read may still be on its way, and is shorter.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// A byte stream whose shutdown waits for the peer's, for up to `time_limit`.
+/// How long a peer is read for nothing.
+const MOST_TIME: Duration = Duration::from_secs(10);
+
+/// A byte stream whose shutdown waits for the peer's, until that has said nothing for `time_limit`.
 #[derive(Debug)]
 pub(in crate::http) struct LingeringClose<T> {
     io: T,
@@ -27,8 +30,17 @@ pub(in crate::http) struct LingeringClose<T> {
 
 #[derive(Debug)]
 struct Closed {
-    until: Pin<Box<Sleep>>,
+    /// When the peer has been silent for too long.
+    silence: Pin<Box<Sleep>>,
+    /// When it has talked on for too long.
+    end: Pin<Box<Sleep>>,
     left: usize,
+}
+
+impl Closed {
+    fn now(time_limit: Duration) -> Self {
+        Self { silence: Box::pin(sleep(time_limit)), end: Box::pin(sleep(MOST_TIME)), left: MOST_BYTES }
+    }
 }
 
 impl<T> LingeringClose<T> {
@@ -85,11 +97,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for LingeringClose<T> {
         if closed.is_none() {
             ready!(Pin::new(&mut *io).poll_shutdown(cx))?;
         }
-        let closed = closed.get_or_insert_with(|| Closed { until: Box::pin(sleep(*time_limit)), left: MOST_BYTES });
-        while closed.until.as_mut().poll(cx).is_pending() {
+        let closed = closed.get_or_insert_with(|| Closed::now(*time_limit));
+        while closed.silence.as_mut().poll(cx).is_pending() && closed.end.as_mut().poll(cx).is_pending() {
             if !ready!(Self::poll_discard(io, closed, cx)) {
                 break;
             }
+            closed.silence.as_mut().reset(Instant::now() + *time_limit);
         }
         Poll::Ready(Ok(()))
     }
@@ -101,7 +114,6 @@ mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, duplex},
         net::{TcpListener, TcpStream},
-        time::Instant,
     };
 
     const TIME_LIMIT: Duration = Duration::from_secs(1);
@@ -137,6 +149,20 @@ mod tests {
         let talking = tokio::spawn(async move { while far.write_all(&[0; 1024]).await.is_ok() {} });
         LingeringClose::new(near, TIME_LIMIT).shutdown().await.unwrap();
         assert_eq!(started.elapsed(), Duration::ZERO);
+        talking.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_says_a_little_now_and_then_is_not_waited_for_for_ever() {
+        let (near, mut far) = duplex(16);
+        let started = Instant::now();
+        let talking = tokio::spawn(async move {
+            while far.write_all(b"x").await.is_ok() {
+                sleep(TIME_LIMIT / 2).await;
+            }
+        });
+        LingeringClose::new(near, TIME_LIMIT).shutdown().await.unwrap();
+        assert_eq!(started.elapsed(), MOST_TIME);
         talking.await.unwrap();
     }
 }

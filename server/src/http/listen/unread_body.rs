@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 /// The most that is read of a body nobody wants; more than any call may have.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
+/// What a client sends without waiting for anything.
+const SHORT: u64 = 64 * 1024;
+
 /// A body on loan.
 pub(in crate::http) struct LentBody {
     /// There until it is given back.
@@ -23,37 +26,49 @@ pub(in crate::http) struct LentBody {
 }
 
 /// Where it comes back to.
-pub(in crate::http) struct UnreadBody(Option<oneshot::Receiver<Incoming>>);
+pub(in crate::http) struct UnreadBody {
+    comes_back: Option<oneshot::Receiver<Incoming>>,
+    /// It is announced to be as short as what is sent in one go.
+    is_short: bool,
+}
 
 /// Lends a body. `is_awaited` where the client sends it only once it is asked for (`Expect: 100-continue`): unread, it is never sent.
 pub(in crate::http) fn lend(body: Incoming, is_awaited: bool) -> (LentBody, UnreadBody) {
+    let is_short = body.size_hint().exact().is_some_and(|length| length <= SHORT);
     if body.is_end_stream() || is_awaited {
-        return (LentBody { body: Some(body), back: None }, UnreadBody(None));
+        return (LentBody { body: Some(body), back: None }, UnreadBody { comes_back: None, is_short });
     }
     let (back, comes_back) = oneshot::channel();
-    (LentBody { body: Some(body), back: Some(back) }, UnreadBody(Some(comes_back)))
+    (LentBody { body: Some(body), back: Some(back) }, UnreadBody { comes_back: Some(comes_back), is_short })
 }
 
 impl UnreadBody {
-    /// Reads what is left of the body, within bounds, if whoever had it is done with it.
-    pub(in crate::http) async fn drain(self, time_limit: Duration) {
-        let Some(Ok(body)) = self.0.map(|mut comes_back| comes_back.try_recv()) else { return };
-        if !body.is_end_stream() {
-            // Beyond either bound the client has to live with a closed connection.
-            let _ = tokio::time::timeout(time_limit, discard(body)).await;
-        }
+    /// Whether it is announced to be as short as what a client sends without waiting for anything.
+    pub(in crate::http) fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    /// Reads what is left of the body, within bounds, if whoever had it is done with it. Gives whether nothing is left; if something is, the
+    /// connection can have no other request.
+    pub(in crate::http) async fn drain(self, time_limit: Duration) -> bool {
+        let Some(Ok(body)) = self.comes_back.map(|mut comes_back| comes_back.try_recv()) else { return true };
+        // Beyond either bound the client has to live with a closed connection.
+        body.is_end_stream() || tokio::time::timeout(time_limit, discard(body)).await.unwrap_or(false)
     }
 }
 
-async fn discard(mut body: Incoming) {
+/// Whether that was all.
+async fn discard(mut body: Incoming) -> bool {
     let mut left = MOST_BYTES;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
         let read = frame.data_ref().map_or(0, |data| data.len() as u64);
         match left.checked_sub(read) {
             Some(still) => left = still,
-            None => return,
+            None => return false,
         }
     }
+    true
 }
 
 impl Drop for LentBody {
