@@ -617,6 +617,46 @@ async fn a_default_that_is_spelled_out_makes_no_other_call() {
     server.finish((wallet, backend)).await;
 }
 
+/// In a path, a query, a body and a wallet's frame.
+#[tokio::test]
+async fn an_id_is_read_in_upper_case_wherever_it_comes_in_and_written_in_lower() {
+    let server = TestServer::durable(|settings| settings.admin_listen = Some("127.0.0.1:0".parse().unwrap())).await;
+    let (mut backend, mut admin) = (server.backend().await, server.administrator().await);
+    let mut wallet = server.wallet(24).await;
+    let several = json!({ "public_key": wallet.public_key().to_string(), "messages": ["YQ==", "Yg=="] });
+    let asked = backend.post_with(&several, &[ASYNC]).await.json;
+    let batch = asked["batch_id"].as_str().unwrap();
+    let first = asked["requests"][0]["request_id"].as_str().unwrap();
+    let second = asked["requests"][1]["request_id"].as_str().unwrap();
+    let (batch_upper, first_upper, second_upper) = (batch.to_uppercase(), first.to_uppercase(), second.to_uppercase());
+    assert!(batch != batch_upper && first != first_upper && second != second_upper);
+
+    let request = wallet.expect_request().await;
+    wallet.expect_request().await;
+    assert_eq!(request.request_id.to_string(), first);
+    let answer = wallet.answer(&request).to_json();
+    wallet.send_text(&answer.replace(first, &first_upper)).await;
+    wallet.expect_ack(request.request_id).await;
+
+    let shown = backend.get(&format!("/v1/requests/{first_upper}?wait=10")).await.json;
+    assert_eq!(
+        (&shown["request_id"], &shown["batch"]["id"], &shown["state"]),
+        (&json!(first), &json!(batch), &json!("signed"))
+    );
+    assert_eq!(backend.get(&format!("/v1/batches/{batch_upper}")).await.json["batch_id"], batch);
+    let found = backend.get(&format!("/v1/requests?batch_id={batch_upper}")).await.json;
+    assert_eq!(found["requests"].as_array().unwrap().len(), 2);
+    assert_eq!(backend.get(&format!("/v1/requests/{first_upper}/receipt")).await.status, 200);
+    let ended = admin.call(Method::DELETE, &format!("/admin/v1/requests/{second_upper}")).await.json;
+    assert_eq!((&ended["request_id"], &ended["state"]), (&json!(second), &json!("cancelled")));
+    wallet.expect_cancel().await;
+    let body = json!({ "request_ids": [first_upper] });
+    let resent = admin.post_to("/admin/v1/webhooks/resend", &body, &[("content-type", "application/json")]).await.json;
+    assert_eq!(resent["unknown"], json!([first]), "it has no webhook");
+    assert_eq!(admin.get(&format!("/admin/v1/requests?cursor={first_upper}")).await.status, 200);
+    server.finish((wallet, backend, admin)).await;
+}
+
 #[tokio::test]
 async fn a_server_that_is_killed_has_lost_nothing_it_has_promised() {
     let dir = tempfile::tempdir().unwrap();

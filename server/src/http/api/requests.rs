@@ -56,9 +56,8 @@ pub(in crate::http) async fn requests(
     let (id, question) = question(path, method, seen)?;
     let requester = admit(&app, caller)?;
     let malformed = |problem| refused(&app, caller, problem);
-    // Either case is read (RFC 9562 §4); the lower is what is written.
-    let id: RequestId =
-        id.to_ascii_lowercase().parse().map_err(|_| malformed(Problem::malformed("the path has no request's id")))?;
+
+    let id: RequestId = id.parse().map_err(|_| malformed(Problem::malformed("the path has no request's id")))?;
     let question = question.with_query(query).map_err(malformed)?;
     if !app.service.keeps_requests() {
         return Err(SigningError::NoStore.into());
