@@ -28,7 +28,7 @@ export {
   VerificationError,
   WalletError,
 } from './errors.js';
-export type { Filters, ListOptions } from './listing.js';
+export type { Filters, ListOptions } from './filters.js';
 export { type ReceiptOptions, verifyReceipt } from './receipt.js';
 export type { Signed } from './signed.js';
 export type { Submitted } from './submitted.js';

@@ -52,6 +52,8 @@ export interface Problem {
   errors?: FieldError[];
 }
 
+/** As many requests as a page of a list has, and as many as are withdrawn at once. */
+const MOST_AT_ONCE = 100;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Whether a text may stand in a path as a request's id. */
@@ -71,7 +73,16 @@ export function parseJson(text: string, what: string): unknown {
 const string: Check = (value, path) => need(typeof value === 'string', path, 'a string');
 const boolean: Check = (value, path) => need(typeof value === 'boolean', path, 'true or false');
 const integer: Check = (value, path) => need(Number.isSafeInteger(value) && (value as number) >= 0, path, 'an integer from 0');
+const withdrawn: Check = (value, path) =>
+  need(
+    Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MOST_AT_ONCE,
+    path,
+    `an integer from 0 to ${MOST_AT_ONCE}`,
+  );
 const uuid: Check = (value, path) => need(typeof value === 'string' && isUuid(value), path, 'a UUID');
+/** It goes back into a URL, and is kept. */
+const cursor: Check = (value, path) =>
+  need(typeof value === 'string' && /^[\x21-\x7e]{1,512}$/.test(value), path, 'at most 512 visible characters');
 
 /** A caller of the server may have chosen it, and it stands in texts of errors. */
 const callId: Check = (value, path) =>
@@ -200,8 +211,8 @@ export const asBatchResource = shape<BatchResource>(
   object({ batch_id: uuid, state: oneOf('open', 'ended'), requests: list(requestShape, 16) }),
   'batch',
 );
-export const asPage = shape<Page>(object({ requests: list(requestShape, 100, 0), next_cursor: optional(string) }), 'page');
-export const asCancelledAll = shape<CancelledAll>(object({ cancelled: integer, has_more: boolean }), 'answer');
+export const asPage = shape<Page>(object({ requests: list(requestShape, MOST_AT_ONCE, 0), next_cursor: optional(cursor) }), 'page');
+export const asCancelledAll = shape<CancelledAll>(object({ cancelled: withdrawn, has_more: boolean }), 'answer');
 export const asAnswer = shape<Answer>(
   object({
     request_id: uuid,

@@ -6,10 +6,10 @@ from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 from ._calls import call_json
-from ._errors import ProtocolError
 from ._public_key import PublicKey, spelled
 from ._requests import verify_answer
 from ._steps import Emit, Exchange, Settings, Steps
+from ._walk import Walk, check_batch
 from ._wire import BatchResource, CancelledAll, as_batch_resource, as_cancelled_all, as_page, is_uuid
 
 
@@ -37,19 +37,17 @@ class ListOptions(Filters, total=False):
 def listed(settings: Settings, options: ListOptions) -> Steps[None]:
     """Emits each of them, the newest first."""
     query = _query(options, ListOptions)
-    seen: set[str] = set()
+    walk = Walk(options)
     while True:
         value = yield from call_json(settings, _exchange(settings, "GET", query))
         requests, cursor = as_page(value)
+        walk.check(requests, cursor)
         for request in requests:
             verify_answer(request)
         for request in requests:
             yield Emit(request)
         if cursor is None:
             return
-        if cursor in seen:
-            raise ProtocolError("the pages of the list go in a circle")
-        seen.add(cursor)
         query["cursor"] = cursor
 
 
@@ -59,8 +57,7 @@ def batch(settings: Settings, method: str, batch_id: str) -> Steps[BatchResource
     exchange = Exchange(method, f"/v1/batches/{batch_id}", timeout=settings.exchange_timeout)
     value = yield from call_json(settings, exchange)
     found = as_batch_resource(value)
-    if found.batch_id.lower() != batch_id.lower():
-        raise ProtocolError("the answer is about another batch")
+    check_batch(found, batch_id)
     for request in found.requests:
         verify_answer(request)
     return found

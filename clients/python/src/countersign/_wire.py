@@ -15,14 +15,15 @@ OPEN_STATES = ("queued", "delivered", "received", "displayed")
 END_STATES = ("signed", "rejected", "expired", "cancelled")
 _SIGNATURE_LENGTH = 64
 _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_CURSOR = re.compile("[!-~]{1,512}")
 #: As many messages as a prompt may show.
 MAX_BATCH = 16
-#: As many requests as a page of a list may have.
-_MAX_PAGE = 100
 #: As many mistakes as an error may list.
 _MAX_ERRORS = 1024
 #: The caller of the server may have chosen it, and it stands in texts of errors.
 _CALL_ID = re.compile("[!-~]{1,128}")
+#: As many requests as a page of a list has, and as many as are withdrawn at once.
+_MAX_AT_ONCE = 100
 
 
 def is_uuid(text: str) -> bool:
@@ -167,6 +168,13 @@ class Reader:
             raise self.fail(name, "a whole number from 0")
         return value
 
+    def cursor(self) -> str | None:
+        """It goes back into a URL, and is kept."""
+        value = self.optional_text("next_cursor")
+        if value is not None and _CURSOR.fullmatch(value) is None:
+            raise self.fail("next_cursor", "at most 512 visible characters")
+        return value
+
     def boolean(self, name: str) -> bool:
         value = self.members.get(name)
         if not isinstance(value, bool):
@@ -222,11 +230,13 @@ def as_batch_resource(value: object) -> BatchResource:
 def as_page(value: object) -> tuple[list[Request], str | None]:
     """A part of a list, and where the next begins."""
     reader = Reader(value, "the page")
-    return _as_requests(reader, 0, _MAX_PAGE), reader.optional_text("next_cursor")
+    return _as_requests(reader, 0, _MAX_AT_ONCE), reader.cursor()
 
 
 def as_cancelled_all(value: object) -> CancelledAll:
     reader = Reader(value, "the answer")
+    if reader.count("cancelled") > _MAX_AT_ONCE:
+        raise reader.fail("cancelled", f"a whole number to {_MAX_AT_ONCE}")
     return CancelledAll(reader.count("cancelled"), reader.boolean("has_more"))
 
 
