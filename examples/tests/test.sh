@@ -13,7 +13,7 @@ if [ "$(cat "$venv/made-of" 2>/dev/null)" != "$wanted" ]; then
   rm -rf "$venv"
   "$python" -m venv "$venv"
   # The same commands as in the examples' READMEs, beside what tests the client.
-  "$venv/bin/pip" install --quiet --disable-pip-version-check -e "$client[dev]" -r payment/requirements.txt
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -e "$client[dev]" -r payment/requirements.txt -r login/requirements.txt
   printf '%s\n' "$wanted" > "$venv/made-of"
 fi
 export PYTHONPATH=$client/tests:$PWD/tests PYTHONDONTWRITEBYTECODE=1
