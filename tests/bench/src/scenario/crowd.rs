@@ -29,11 +29,12 @@ pub(crate) async fn measure(binary: &Path, plan: Plan) -> Fallible<Crowd> {
     let (few, others) = wallets.split_at(FEW);
     let server = countersign::start(binary).await?;
     let dialect = countersign::dialect(server.address)?;
-    let _few = wallet::serve(few, server.address, &dialect).await?;
+    let few_serving = wallet::serve(few, server.address, &dialect).await?;
     let alone = peer::http(&server, few, countersign::PATH, plan).await?;
-    let _others = wallet::serve(others, server.address, &dialect).await?;
+    let others_serving = wallet::serve(others, server.address, &dialect).await?;
     let few_of_many = peer::http(&server, few, countersign::PATH, plan).await?;
     let many = peer::http(&server, &wallets, countersign::PATH, plan).await?;
+    drop((few_serving, others_serving));
     server.stop().await?;
     Ok(Crowd { few: alone, few_of_many, many })
 }

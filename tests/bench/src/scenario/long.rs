@@ -50,8 +50,9 @@ async fn over_http(binary: &Path, plan: Plan, message_bytes: usize) -> Fallible<
     let wallets = fixture::wallets_with(100, 1, message_bytes);
     let server = countersign::start(binary).await?;
     let dialect = countersign::dialect(server.address)?;
-    let _wallets = wallet::serve(&wallets, server.address, &dialect).await?;
+    let serving = wallet::serve(&wallets, server.address, &dialect).await?;
     let sample = peer::http(&server, &wallets, countersign::PATH, plan).await?;
+    drop(serving);
     server.stop().await?;
     Ok(sample)
 }

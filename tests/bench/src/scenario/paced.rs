@@ -17,9 +17,10 @@ pub(crate) async fn measure(binary: &Path, plan: Plan) -> Fallible<Sample> {
     let wallets = fixture::wallets(100, 16);
     let server = countersign::start(binary).await?;
     let dialect = countersign::dialect(server.address)?;
-    let _wallets = wallet::serve(&wallets, server.address, &dialect).await?;
+    let serving = wallet::serve(&wallets, server.address, &dialect).await?;
     let plan = Plan { schedule: Schedule::Paced(PER_SECOND), ..plan };
     let sample = peer::http(&server, &wallets, countersign::PATH, plan).await?;
+    drop(serving);
     server.stop().await?;
     Ok(sample)
 }
