@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests otlp-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python example-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests otlp-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python example-tests packaging-tests readme-tests openapi-tests openapi-fuzz generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -170,6 +170,11 @@ OPENAPI_PYTHON := target/openapi/bin
 openapi-tests: tested-build openapi-python
 	$(call npm_ci,tests/openapi)
 	COUNTERSIGN_PYTHON=$(CURDIR)/$(OPENAPI_PYTHON)/python npm test --prefix tests/openapi
+
+# The same by chance, and more of it: `make openapi-fuzz SCHEMATHESIS="--max-examples 1000 --seed 7"`.
+SCHEMATHESIS ?= --max-examples 500 --seed $$RANDOM
+openapi-fuzz: tested-build openapi-python
+	COUNTERSIGN_PYTHON=$(CURDIR)/$(OPENAPI_PYTHON)/python SCHEMATHESIS="$(SCHEMATHESIS)" npm run fuzz --prefix tests/openapi
 
 .PHONY: openapi-python
 openapi-python:

@@ -266,6 +266,71 @@ test('an id is read in either case', async () => {
   const id = await asked();
   const answer = await call('GET', `/v1/requests/${id.toUpperCase()}?wait=60`);
   assert.equal(matches('/v1/requests/{id}', 'get', answer).request_id, id);
+  const batch = await askedTogether();
+  const whole = await call('GET', `/v1/batches/${batch.toUpperCase()}`);
+  assert.equal(matches('/v1/batches/{id}', 'get', whole).batch_id, batch);
+  const found = await call('GET', `/v1/requests?batch_id=${batch.toUpperCase()}`);
+  assert.equal(matches('/v1/requests', 'get', found).requests.length, 2);
+});
+
+/** What an expression of a link says of an answer (OpenAPI 3.1 §4.8.20.3). */
+const pointed = (value, expression) =>
+  expression
+    .replace('$response.body#/', '')
+    .split('/')
+    .reduce((value, part) => value?.[part], value);
+
+test('its links lead where they say', async () => {
+  /** Calls whose answers have what is linked to. */
+  const produced = {
+    sendToSign: async () => {
+      const { one } = api.paths['/v1/send_to_sign'].post.requestBody.content['application/json'].examples;
+      return call('POST', '/v1/send_to_sign', { body: one.value, headers: { prefer: 'respond-async' } });
+    },
+    sendBatch: async () => {
+      const { several } = api.paths['/v1/batches'].post.requestBody.content['application/json'].examples;
+      return call('POST', '/v1/batches', { body: several.value, headers: { prefer: 'respond-async' } });
+    },
+    getBatch: async () => call('GET', `/v1/batches/${await askedTogether()}`),
+    cancelBatch: async () => call('DELETE', `/v1/batches/${await askedTogether()}`),
+    getRequest: async () => call('GET', `/v1/requests/${await asked()}`),
+    cancelRequest: async () => call('DELETE', `/v1/requests/${await asked()}`),
+    // Of two there is a next page.
+    listRequests: async () => (await askedTogether()) && call('GET', '/v1/requests?limit=1'),
+  };
+  const followed = new Set();
+  for (const { path, method, operation } of operations()) {
+    for (const [status, { links = {} }] of Object.entries(operation.responses)) {
+      for (const [name, { $ref }] of Object.entries(links)) {
+        const what = `${name} of ${operation.operationId}`;
+        assert.equal($ref, `#/components/links/${name}`);
+        const link = api.components.links[name];
+        const target = operations().find((one) => one.operation.operationId === link.operationId);
+        assert.ok(target, what);
+        const answer = await produced[operation.operationId]();
+        assert.equal(String(answer.status), status, what);
+        const told = matches(path, method, answer);
+        const values = Object.fromEntries(Object.entries(link.parameters).map(([name, from]) => [name, pointed(told, from)]));
+        const query = [];
+        let at = target.path;
+        for (const [name, value] of Object.entries(values)) {
+          assert.equal(typeof value, 'string', `${what}: ${name}`);
+          if (at.includes(`{${name}}`)) at = at.replace(`{${name}}`, encodeURIComponent(value));
+          else query.push(`${name}=${encodeURIComponent(value)}`);
+        }
+        // What has ended has a receipt.
+        if (values.id && at.startsWith('/v1/requests/')) await call('GET', `/v1/requests/${values.id}?wait=60`);
+        const led = await call(target.method.toUpperCase(), query.length > 0 ? `${at}?${query.join('&')}` : at);
+        assert.equal(led.status, 200, `${what}: ${led.text}`);
+        const found = matches(target.path, target.method, led);
+        if (values.id && found.request_id) assert.equal(found.request_id, values.id, what);
+        if (values.id && found.batch_id) assert.equal(found.batch_id, values.id, what);
+        if (name === 'NextPage') assert.notEqual(found.requests[0].request_id, told.requests[0].request_id);
+        followed.add(name);
+      }
+    }
+  }
+  assert.deepEqual([...followed].sort(), Object.keys(api.components.links).sort());
 });
 
 test('errors are described too', async () => {
@@ -281,6 +346,8 @@ test('errors are described too', async () => {
     ['/v1/requests/{id}/events', 'get', `/v1/requests/${unknown}/events`],
     ['/v1/requests/{id}/receipt', 'get', `/v1/requests/${unknown}/receipt`],
     ['/v1/requests', 'get', '/v1/requests?limit=0'],
+    ['/v1/requests', 'get', '/v1/requests?created_after_ms=9223372036854775808'],
+    ['/v1/requests', 'get', '/v1/requests?batch_id=x'],
     ['/v1/requests', 'delete', '/v1/requests'],
     ['/v1/batches/{id}', 'get', `/v1/batches/${unknown}`],
     ['/v1/batches/{id}', 'delete', '/v1/batches/x'],

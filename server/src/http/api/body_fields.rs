@@ -1,6 +1,9 @@
 //! A body that was refused, field by field: everything that one look at its fields shows, in memory that grows no faster than the body.
 
-use super::field_error::{FieldCode, FieldError, MOST_ERRORS, child, is_shown};
+use super::{
+    field_error::{FieldCode, FieldError, MOST_ERRORS, child, is_shown},
+    whole_number::whole,
+};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -282,8 +285,8 @@ macro_rules! visit_leaves {
             Ok($of(Leaf::Negative))
         }
 
-        fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
-            Ok($of(Leaf::OtherNumber))
+        fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+            Ok($of(whole(value).map_or(Leaf::OtherNumber, Leaf::Whole)))
         }
 
         fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {

@@ -108,15 +108,17 @@ fn is_narrowed(wanted: &Listing) -> bool {
 }
 
 fn filters(mut parameters: Parameters, requester: &Requester) -> Result<Listing, Problem> {
-    let time = |millis: Option<u64>| millis.map(Timestamp::from_millis);
+    // As described: what a signed number of 64 bits can say, as in most languages and in both databases.
+    let mut time = |name| parameters.take_within(name, 0..=i64::MAX as u64).map(Timestamp::from_millis);
+    let (created_after, created_before) = (time("created_after_ms"), time("created_before_ms"));
     let wanted = Listing {
         state: parameters.take_with("state", state),
         key: parameters.take_with("public_key", public_key),
         reference: parameters.take_with("reference", parse_reference),
         batch: parameters.take("batch_id"),
         idempotency_key: parameters.take("idempotency_key"),
-        created_after: time(parameters.take("created_after_ms")),
-        created_before: time(parameters.take("created_before_ms")),
+        created_after,
+        created_before,
         ..Listing::of(requester.id.clone(), MOST)
     };
     parameters.end()?;

@@ -34,6 +34,7 @@ mod signers;
 mod webhook_secrets;
 mod webhook_target;
 mod websocket;
+mod whole_number;
 
 pub(super) use app::App;
 pub(super) use ask_mistakes::Asked;

@@ -9,6 +9,7 @@ use super::{
     metadata::Members,
     preferences::Preferences,
     problem::Problem,
+    whole_number,
 };
 use crate::{Config, Reference, SigningError, SigningRequest};
 use countersign_protocol::{
@@ -39,9 +40,9 @@ pub(in crate::http) struct SendToSignBody {
     reference: Option<String>,
     #[serde(default)]
     metadata: Option<Members>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_number::optional")]
     timeout_ms: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_number::optional")]
     delivery_timeout_ms: Option<u64>,
     #[serde(default)]
     queue: Option<bool>,
