@@ -285,6 +285,7 @@ fn bad_values() -> Vec<FrameVector> {
         malformed("device label of 65 bytes", device("a", &"x".repeat(65))),
         malformed("device label with a control character", device("a", r"b\u0007")),
         malformed("device label that changes direction", device("a", r"b\u202Ec")),
+        malformed("request_id in upper case", status(&REQUEST_ID.to_uppercase(), r#""received""#)),
         malformed("request_id without hyphens", status(&REQUEST_ID.replace('-', ""), r#""received""#)),
         malformed("request_id in braces", status(&format!("{{{REQUEST_ID}}}"), r#""received""#)),
         malformed("request_id as a URN", status(&format!("urn:uuid:{REQUEST_ID}"), r#""received""#)),

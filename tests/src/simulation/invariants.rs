@@ -407,7 +407,7 @@ impl Checker {
 
     /// Another server has them now, which knows nothing of what this one has said.
     pub(super) fn taken_over(&mut self, ids: &[RequestId]) {
-        ids.iter().for_each(|id| drop(self.refused.remove(id)));
+        self.refused.retain(|id, _| !ids.contains(id));
     }
 
     /// A server is gone, and what it has not written down with it.

@@ -4,6 +4,7 @@ use super::{
     app::App,
     auth::Requester,
     call::{Caller, admit, refused},
+    either_case::either_case,
     list::{page, store},
     problem::Problem,
     query::Parameters,
@@ -35,7 +36,7 @@ pub(in crate::http) async fn batches(
     };
     let requester = admit(app, caller)?;
     let malformed = |detail| refused(app, caller, Problem::malformed(detail));
-    let id: BatchId = path.parse().map_err(|_| malformed("the path has no batch's id"))?;
+    let id: BatchId = either_case(path).map_err(|_| malformed("the path has no batch's id"))?;
     Parameters::of_form(query).end().map_err(|problem| refused(app, caller, problem))?;
     if cancels {
         requester.scope.check_writing()?;

@@ -1,6 +1,7 @@
 //! The parameters of a query.
 
 use super::{
+    either_case::either_case,
     field_error::{FieldCode, FieldError, printable},
     problem::Problem,
 };
@@ -63,6 +64,11 @@ impl Parameters {
     /// A parameter, if it is there and right.
     pub(in crate::http) fn take<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         self.take_with(name, |text| text.parse().map_err(|error| Problem::malformed(format!("{name}: {error}"))))
+    }
+
+    /// Likewise, an id in either case.
+    pub(in crate::http) fn take_id<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        self.take_with(name, |text| either_case(text).map_err(|error| Problem::malformed(format!("{name}: {error}"))))
     }
 
     /// Likewise, a number within limits.
