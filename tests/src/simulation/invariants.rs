@@ -69,6 +69,8 @@ pub(super) struct Checker {
     pub(super) lags_until: Option<Millis>,
     /// Of which servers have said that they are not taken, and remember it.
     refused: BTreeMap<RequestId, ServerId>,
+    /// What servers have taken over that know nothing of that.
+    taken_over: BTreeSet<RequestId>,
     /// From when until when servers did not do anything, and read what lay there.
     pauses: Vec<(Millis, Millis)>,
     pub(super) violation: Option<Violation>,
@@ -402,11 +404,12 @@ impl Checker {
 
     /// A backend was told of a failed store, and has no key to ask again with.
     pub(super) fn refused(&mut self, ids: &[RequestId], by: ServerId) {
-        self.refused.extend(ids.iter().map(|id| (*id, by)));
+        self.refused.extend(ids.iter().filter(|id| !self.taken_over.contains(id)).map(|id| (*id, by)));
     }
 
     /// Another server has them now, which knows nothing of what this one has said.
     pub(super) fn taken_over(&mut self, ids: &[RequestId]) {
+        self.taken_over.extend(ids);
         self.refused.retain(|id, _| !ids.contains(id));
     }
 
