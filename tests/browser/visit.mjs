@@ -83,8 +83,16 @@ export class Tab {
 
   /** Reads to the end, and presses Approve as soon as the wallet takes it. */
   async approve() {
-    await this.readOn();
-    await this.press('Approve');
+    const patience = Date.now() + 60_000;
+    for (;;) {
+      await this.readOn();
+      try {
+        return await this.press('Approve', this.wallet, 2_000);
+      } catch (error) {
+        // What was read may have been the prompt before this one, on its way out.
+        if (Date.now() > patience) throw error;
+      }
+    }
   }
 
   /**
@@ -92,13 +100,14 @@ export class Tab {
    *
    * @param {string} name
    * @param {{ button(name: string): import('playwright-core').Locator }} prompts where it is; anywhere in the wallet unless said
+   * @param {number} [timeout] how long it may take until it is there, in milliseconds
    */
-  async press(name, prompts = this.wallet) {
+  async press(name, prompts = this.wallet, timeout = undefined) {
     const untaken = () => this.page.evaluate(() => window.__untaken);
     let before;
     do {
       before = await untaken();
-      await prompts.button(name).click();
+      await prompts.button(name).click({ timeout });
     } while ((await untaken()) > before);
   }
 

@@ -273,7 +273,7 @@ async fn a_requester_finds_its_own_requests_again() {
     let reply = backend.get("/v1/requests?x=1&limit=0&state=received&created_after_ms=-1").await;
     let errors: Vec<_> =
         reply.json["errors"].as_array().unwrap().iter().map(|error| (&error["parameter"], &error["code"])).collect();
-    let told = [("limit", "range"), ("state", "format"), ("created_after_ms", "format"), ("x", "unknown")];
+    let told = [("limit", "range"), ("created_after_ms", "format"), ("state", "format"), ("x", "unknown")];
     assert_eq!(
         errors,
         told.map(|(name, code)| (json!(name), json!(code))).iter().map(|(name, code)| (name, code)).collect::<Vec<_>>()

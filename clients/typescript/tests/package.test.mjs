@@ -104,7 +104,7 @@ test("the README's other examples run as they stand", PATIENCE, async () => {
     'user_rejected not this time',
   ]);
   const [code] = await example(errors.replace(call, 'sendToSign(publicKey, new Uint8Array())'));
-  assert.match(code, /^invalid_message .* 400 undefined undefined$/);
+  assert.match(code, /^invalid_message: .* 400 undefined undefined \[ \{ pointer: '\/message'/);
   asked.close();
 
   // What is given to the last example is what the server tells.

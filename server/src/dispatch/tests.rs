@@ -650,7 +650,7 @@ fn what_a_failed_store_left_open_goes_on_when_it_works_again() {
 fn what_was_refused_by_a_failed_store_is_asked_only_where_a_repeated_call_would_find_it() {
     let mut world = World::connected(&[1]);
     let idempotency =
-        Idempotency { requester: record(2).requester_id, key: "the same again".parse().unwrap(), fingerprint: [0; 32] };
+        Idempotency { requester: record(2).requester_id, key: "the-same-again".parse().unwrap(), fingerprint: [0; 32] };
     for (n, idempotency) in [(1, None), (2, Some(idempotency)), (3, None)] {
         world.dispatcher.ask_durably(vec![record(n)], idempotency, false).unwrap();
         world.dispatcher.handle_written(Ticket::Accept(request(n)), Err(StoreError::Failed), world.now);

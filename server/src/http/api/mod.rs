@@ -7,6 +7,7 @@ mod batches;
 mod blocks;
 mod body;
 mod body_fields;
+mod body_value;
 mod call;
 mod call_context;
 mod cursor;
