@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, test } from 'node:test';
 import { publicKeyOf, sign } from '../../../tests/foreign/ed25519.mjs';
 import * as client from '../dist/index.js';
-import { Cleanups, fakeServer, PATIENCE, problem, table } from './world.mjs';
+import { Cleanups, fakeServer, PATIENCE, problem, signedRequestBy, table } from './world.mjs';
 
 const { Countersign } = client;
 const SEED = randomBytes(32);
@@ -18,19 +18,7 @@ afterEach(() => cleanups.run());
 
 const id = (number) => `00000000-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
 /** A request as a list has it; the higher its number, the newer. */
-const entry = (number, changed = {}) => ({
-  request_id: id(number),
-  public_key: KEY,
-  state: 'signed',
-  attempt: 1,
-  requester: { name: 'x' },
-  deliver_by_ms: 1,
-  expires_at_ms: 2,
-  times: { queued_ms: 1 },
-  message: MESSAGE.toString('base64'),
-  signature: sign(SEED, MESSAGE).toString('base64'),
-  ...changed,
-});
+const entry = (number, changed = {}) => signedRequestBy(SEED, MESSAGE, { request_id: id(number), ...changed });
 const OPEN = { state: 'received', signature: undefined };
 const FORGED = { signature: sign(SEED, Buffer.from('something else')).toString('base64') };
 

@@ -5,7 +5,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterEach, test } from 'node:test';
 import { publicKeyOf, sign } from '../../../tests/foreign/ed25519.mjs';
 import * as client from '../dist/index.js';
-import { Cleanups, fakeServer, PATIENCE, problem, TestClock, table } from './world.mjs';
+import { Cleanups, fakeServer, PATIENCE, problem, signedRequestBy, TestClock, table } from './world.mjs';
 
 const { Countersign } = client;
 const SEED = randomBytes(32);
@@ -16,19 +16,7 @@ const cleanups = new Cleanups();
 afterEach(() => cleanups.run());
 
 /** A request that ended with a signature as it should. */
-const signedRequest = (changed = {}) => ({
-  request_id: ID,
-  public_key: KEY,
-  state: 'signed',
-  attempt: 1,
-  requester: { name: 'x' },
-  deliver_by_ms: 1,
-  expires_at_ms: 2,
-  times: { queued_ms: 1 },
-  message: Buffer.from(MESSAGE).toString('base64'),
-  signature: sign(SEED, MESSAGE).toString('base64'),
-  ...changed,
-});
+const signedRequest = (changed = {}) => signedRequestBy(SEED, MESSAGE, { request_id: ID, ...changed });
 const openRequest = (changed = {}) => signedRequest({ state: 'delivered', signature: undefined, ...changed });
 
 async function fake(answer) {

@@ -284,3 +284,17 @@ export class TestClock {
     this.at += ms;
   }
 }
+
+/** A request that ended with a signature of this key as it should, as the API has it. */
+export const signedRequestBy = (seed, message, changed = {}) => ({
+  public_key: publicKeyOf(seed).toString('base64'),
+  state: 'signed',
+  attempt: 1,
+  requester: { name: 'x' },
+  deliver_by_ms: 1,
+  expires_at_ms: 2,
+  times: { queued_ms: 1 },
+  message: Buffer.from(message).toString('base64'),
+  signature: sign(seed, message).toString('base64'),
+  ...changed,
+});

@@ -92,7 +92,7 @@ pub(crate) struct Dispatcher<T, W> {
     /// Requests whose end could not be written, with their keys: open on disk, and nobody here knows what will become of them. No more
     /// than were open when the disk failed, since none is taken until it works again.
     abandoned: HashMap<RequestId, Abandoned>,
-    /// Requests that were refused while they were being written, and that no repeated call would find.
+    /// Requests that were refused while they were being written, and that no repeated call would find; no more than may be open.
     in_doubt: BTreeSet<RequestId>,
     /// Keys of which nothing may be asked.
     blocked: HashSet<PublicKeyBytes>,
