@@ -21,6 +21,7 @@ mod signable;
 mod signature;
 mod text;
 mod unreadable;
+mod verification;
 mod wire_name;
 
 pub use binary::BinaryError;
@@ -36,10 +37,11 @@ pub use json::JsonError;
 pub use key::{KeyError, PublicKey, PublicKeyBytes};
 pub use key_text::KeyTextError;
 pub use message::{Message, MessageError, RESERVED_PREFIX};
-pub use signable::{Signable, SignatureMismatch, verify_bytes};
+pub use signable::{Signable, verify_bytes};
 pub use signature::Signature;
 pub use text::{DeviceId, DeviceLabel, Purpose, Reason, RequesterName, Text, TextError};
 pub use unreadable::UnreadableRequest;
+pub use verification::{SignatureMismatch, Verification};
 pub use wire_name::{WireName, WireNameError};
 
 /// The WebSocket subprotocol: offered by a wallet, echoed by the server when offered, not required.

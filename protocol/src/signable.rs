@@ -1,24 +1,14 @@
 //! The only bytes this project ever signs, and the only place that builds, signs and verifies them.
 
-use crate::{Audience, Challenge, Message, Origin, PublicKey, PublicKeyBytes, Signature};
+use crate::{
+    Audience, Challenge, Message, Origin, PublicKey, PublicKeyBytes, Signature,
+    verification::{SignatureMismatch, Verification},
+};
 use alloc::borrow::Cow;
-use ed25519_dalek::{Signer as _, SigningKey, Verifier as _};
-use thiserror::Error;
+use ed25519_dalek::{Signer as _, SigningKey};
 
 /// What an introduction's signed bytes start with: the reserved prefix, the purpose, and a zero that ends it.
 const INTRODUCTION_CONTEXT: &[u8] = b"\xFFcountersign/v1/introduction\x00";
-
-/// The canonical encoding of the curve's neutral point (RFC 8032 §5.1.2): y = 1.
-const IDENTITY: [u8; 32] = {
-    let mut bytes = [0; 32];
-    bytes[0] = 1;
-    bytes
-};
-
-/// A signature that does not hold over these bytes under this key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the signature does not verify")]
-pub struct SignatureMismatch;
 
 /// Something that may be signed. Signer and verifier both go through [`Signable::to_bytes`], so they cannot drift apart.
 #[derive(Debug, Clone, Copy)]
@@ -77,14 +67,7 @@ impl<'a> Signable<'a> {
 /// # Errors
 /// [`SignatureMismatch`]
 pub fn verify_bytes(bytes: &[u8], key: &PublicKey, signature: &Signature) -> Result<(), SignatureMismatch> {
-    let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
-    // `verify` compares R with the encoding of `[S]B - [k]A`, so that R is on the curve and canonical where it holds. The key is of
-    // prime order, hence so is that point, and the only one of small order it can be is the identity. To decompress R and
-    // look, as `verify_strict` does, would cost a fifth more.
-    if signature.r_bytes() == &IDENTITY {
-        return Err(SignatureMismatch);
-    }
-    key.verifying_key().verify(bytes, &signature).map_err(|_| SignatureMismatch)
+    Verification::begin(bytes, key, signature)?.conclude()
 }
 
 /// The length of a text in two big-endian bytes. Audience and origin are both bounded far below 64 KiB.

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use countersign_protocol::{Message, PublicKey, Signable, Signature};
+use countersign_protocol::{Message, PublicKey, Signable, Signature, Verification};
 use curve25519_dalek::{Scalar, constants::EIGHT_TORSION};
 use ed25519_dalek::{Signer as _, SigningKey, Verifier as _};
 use proptest::prelude::*;
@@ -65,6 +65,29 @@ proptest! {
             add_group_order(&mut signature);
         }
         prop_assert_eq!(verdicts(&key, &message, signature).0, flip.is_none() && !add_order);
+    }
+}
+
+proptest! {
+    #[test]
+    fn in_company_each_gets_the_verdict_that_it_gets_alone(
+        signatures in prop::collection::vec((any::<[u8; 32]>(), prop::option::of((0_usize..64, 0_u8..8))), 0..20),
+    ) {
+        let mut alone = Vec::new();
+        let mut company = Vec::new();
+        for (seed, flip) in signatures {
+            let key = SigningKey::from_bytes(&seed);
+            let mut signature = key.sign(b"pay").to_bytes();
+            if let Some((byte, bit)) = flip {
+                signature[byte] ^= 1 << bit;
+            }
+            if let Ok(verification) = Verification::begin(b"pay", &PublicKey::of(&key), &Signature::from(signature)) {
+                alone.push(flip.is_none());
+                company.push(verification);
+            }
+        }
+        let together: Vec<_> = Verification::conclude_all(&company).into_iter().map(|verdict| verdict.is_ok()).collect();
+        prop_assert_eq!(together, alone);
     }
 }
 

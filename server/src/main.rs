@@ -26,6 +26,7 @@ use std::{
     future::pending,
     io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
+    num::NonZeroUsize,
     panic,
     path::{Path, PathBuf},
     pin::pin,
@@ -37,6 +38,7 @@ use std::{
 use token_command::TokenCommand;
 use tokio::{
     net::TcpListener,
+    runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
 };
@@ -161,14 +163,16 @@ fn run(matches: &ArgMatches) -> Result<(), Box<dyn Error>> {
     let inherited = activation::inherited()?;
     let (log, set_log) = start_log(&settings)?;
     raise_descriptor_limit();
-    let result = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(listen(
-        matches.clone(),
-        settings,
-        inherited,
-        (log.clone(), set_log),
-    ));
+    let result = runtime()?.block_on(listen(matches.clone(), settings, inherited, (log.clone(), set_log)));
     log.flush(LOG_GRACE);
     result
+}
+
+/// For as many processors as there are; for one, without what several threads take to share their work.
+fn runtime() -> io::Result<Runtime> {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut builder = if processors == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.enable_all().build()
 }
 
 async fn listen(

@@ -5,7 +5,7 @@ pub use crate::{
     connection::Client,
     connection::conversation::{Conversation, NewConnection, Todo, turned_away},
     dispatch::SignFrame,
-    service::{Inbox, Mail, Waiting},
+    service::{Inbox, Judgement, Mail, Waiting},
     session::Close,
 };
 

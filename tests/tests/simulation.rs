@@ -4,7 +4,7 @@ use countersign_tests::simulation::{Fault, Options, run};
 use std::collections::BTreeSet;
 
 /// In so many seeds what is broken on purpose has to come out; mostly it does in a handful.
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 12000;
 
 #[test]
 fn a_seed_is_always_the_same_run() {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     SigningService,
     dispatch::Refused,
-    service::{ConnectionGuard, Inbox, Mail},
+    service::{Answered, ConnectionGuard, Inbox, Judgement, Mail},
     session::{Action, Close, Introduced, Session, close_code},
 };
 use countersign_protocol::{
@@ -40,6 +40,8 @@ pub enum Todo {
         /// Of the close frame.
         reason: &'static str,
     },
+    /// Give way to whatever else is ready, and then call [`Conversation::conclude`] before anything else.
+    Judge(Box<Judgement>),
     /// Let go of the socket.
     End(Exit),
 }
@@ -195,8 +197,10 @@ impl<'a> Conversation<'a> {
             }
             (Action::Answer(response), Some(key)) => {
                 let request_id = response.request_id;
-                let outcome = self.service.handle_answer(self.guard.id, key, response);
-                self.acknowledge(request_id, outcome)
+                match self.service.handle_answer(self.guard.id, key, response) {
+                    Answered::With(outcome) => self.acknowledge(request_id, outcome),
+                    Answered::Judging(judgement) => Todo::Judge(judgement),
+                }
             }
             (Action::Reject(reject), Some(key)) => {
                 let request_id = reject.request_id;
@@ -206,6 +210,15 @@ impl<'a> Conversation<'a> {
             // The session lets no answer through before an introduction, and that sets the key.
             (Action::Answer(_) | Action::Reject(_), None) => Todo::Nothing,
         }
+    }
+
+    /// Judges the answer that [`Todo::Judge`] was about.
+    pub fn conclude(&mut self, judgement: Judgement) -> Todo {
+        // Only with a key there is an answer to judge.
+        let Some(key) = &self.key else { return Todo::Nothing };
+        let request_id = judgement.request_id();
+        let outcome = self.service.conclude(self.guard.id, key, judgement);
+        self.acknowledge(request_id, outcome)
     }
 
     fn introduce(&mut self, introduced: Introduced) -> Todo {

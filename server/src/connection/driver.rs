@@ -9,15 +9,13 @@ use super::{
     delayed_ack::DelayedAck,
     read_limit::ReadLimit,
     socket::{Exit, Incoming, Outgoing},
+    turn::give_way,
 };
 use crate::{SigningService, random, service::Inbox};
 use countersign_protocol::{Challenge, ConnectionId};
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use std::{pin::pin, time::Duration};
-use tokio::{
-    task::yield_now,
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a peer has to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -91,14 +89,14 @@ where
     S: Stream<Item = Result<Incoming<T>, E>> + Sink<Outgoing> + Unpin,
     T: AsRef<str>,
 {
-    let time_limit = conversation.write_timeout();
     // One timer, armed anew when it fires: a frame moves the deadline, but that costs no timer operation.
     let mut timer = pin!(sleep_until(conversation.poll_timeout().into()));
     let mut delayed_ack = DelayedAck::default();
     let mut todo = challenge;
     let mut is_overdue = false;
     loop {
-        if let Err(exit) = perform(socket, todo, &mut delayed_ack, time_limit).await {
+        let ready = judged(conversation, todo).await;
+        if let Err(exit) = perform(socket, ready, &mut delayed_ack, conversation.write_timeout()).await {
             if let Exit::Closed(_) = exit {
                 await_close(socket).await;
             }
@@ -118,7 +116,7 @@ where
         todo = tokio::select! {
             biased;
             () = &mut timer => if delayed_ack.is_over(Instant::now()) {
-                in_time(time_limit, socket.flush()).await.map_or_else(Todo::End, |()| Todo::Nothing)
+                in_time(conversation.write_timeout(), socket.flush()).await.map_or_else(Todo::End, |()| Todo::Nothing)
             } else {
                 // What comes too fast stays in the socket, so that the peer is slowed down and loses nothing.
                 let is_paused = conversation.is_paused();
@@ -134,6 +132,18 @@ where
             mail = inbox.recv() => conversation.handle_mail(mail),
             incoming = socket.next(), if !conversation.is_paused() => conversation.handle_stream(incoming, Instant::now().into_std()),
         };
+    }
+}
+
+/// What there is to do once an answer is judged, if there was one. Apart, so that this takes no room in what an idle connection waits in.
+async fn judged(conversation: &mut Conversation<'_>, todo: Todo) -> Todo {
+    match todo {
+        Todo::Judge(judgement) => {
+            // So that other answers which have arrived come as far as this one, and all are judged together.
+            give_way().await;
+            conversation.conclude(*judgement)
+        }
+        todo => todo,
     }
 }
 
@@ -155,7 +165,7 @@ async fn perform<S: Sink<Outgoing> + Unpin>(
     // Lets whatever else is ready run before the write: verifications come first, then the writes of all connections, one after
     // the other. A reader on another core is then woken once for many of them; each wake-up costs as much as a third of a
     // verification.
-    yield_now().await;
+    give_way().await;
     in_time(time_limit, socket.send(first)).await?;
     let Some((code, reason)) = close else { return Ok(()) };
     in_time(time_limit, socket.send(Outgoing::Close { code, reason })).await?;
@@ -174,7 +184,8 @@ struct Frames {
 /// The frames there are to send, or the step it is without any.
 fn frames(todo: Todo) -> Result<Frames, Step> {
     let (first, close, acknowledges) = match todo {
-        Todo::Nothing => return Err(Ok(())),
+        // What is to be judged has been, when it comes to writing.
+        Todo::Nothing | Todo::Judge(_) => return Err(Ok(())),
         Todo::End(exit) => return Err(Err(exit)),
         Todo::Ping => (Outgoing::Ping, None, false),
         Todo::Text(text) => (Outgoing::Text(text), None, false),

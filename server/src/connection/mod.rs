@@ -7,6 +7,7 @@ mod driver;
 mod frame_rate;
 mod read_limit;
 mod socket;
+mod turn;
 
 pub use client::Client;
 pub use driver::drive;
@@ -14,3 +15,5 @@ pub use driver::drive;
 pub(crate) use driver::drive_within;
 pub(crate) use read_limit::ReadLimit;
 pub use socket::{Exit, Halves, Incoming, Outgoing};
+#[cfg(feature = "http")]
+pub(crate) use turn::give_way;

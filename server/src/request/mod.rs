@@ -228,10 +228,10 @@ impl RequestParts<'_> {
     }
 
     /// Asks for one message, and gives the request as it ended.
-    async fn ended(&self, message: Message) -> Result<Record, SigningError> {
+    async fn ended(&self, message: Message) -> Result<Box<Record>, SigningError> {
         let waiting = self.noted(self.ask(smallvec![Arc::new(message)]).await)?;
         let waiting = waiting.into_iter().next().ok_or(SigningError::InvalidBatch(0))?;
-        Ok(*waiting.wait().await?)
+        waiting.wait().await
     }
 
     async fn end_of(&self, id: RequestId) -> Result<Signed, SigningError> {
@@ -274,12 +274,12 @@ impl SigningRequest<'_> {
             let id = accepted.request_ids.first().copied().unwrap_or(parts.id);
             return parts.end_of(id).await;
         }
-        signed(parts.ended(messages).await?)
+        signed(*parts.ended(messages).await?)
     }
 
     /// Asks, waits for the end, and gives the request as it then is. It ends with the process.
     #[cfg(feature = "http")]
-    pub(crate) async fn send_for_record(self) -> Result<Record, SigningError> {
+    pub(crate) async fn send_for_record(self) -> Result<Box<Record>, SigningError> {
         let Self { parts, messages } = self;
         parts.ended(messages).await
     }

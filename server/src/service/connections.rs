@@ -4,6 +4,7 @@ use super::{
     SigningService, gauge,
     handle::Handle,
     mailbox::{Inbox, Mail, Mailbox},
+    verifications::Judgement,
 };
 use crate::{
     dispatch::{Arrival, Check, Refused, Verdict},
@@ -12,9 +13,19 @@ use crate::{
 };
 use countersign_protocol::{
     AckOutcome, ClientFrame, ConnectionId, GoodbyeReason, PublicKey, RequestCancel, RequestId, RequestStatus,
-    ServerFrame, SignReject, SignResponse, Signable, Welcome, WelcomeLimits, limits::MAX_MESSAGE_BYTES,
+    ServerFrame, SignReject, SignResponse, Signable, SignatureMismatch, Verification, Welcome, WelcomeLimits,
+    limits::MAX_MESSAGE_BYTES,
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
+
+/// What has become of an answer.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// It is met with this; `None` where that follows later.
+    With(Option<AckOutcome>),
+    /// The verdict is for [`SigningService::conclude`].
+    Judging(Box<Judgement>),
+}
 
 impl SigningService {
     /// Takes in a connection that has not introduced itself; `None` while draining.
@@ -78,35 +89,44 @@ impl SigningService {
         Some(ServerFrame::RequestCancel(RequestCancel { request_id, cause }))
     }
 
-    /// Judges an answer; its acknowledgement, unless that follows when the answer is on disk.
-    pub(crate) fn handle_answer(
-        &self,
-        id: ConnectionId,
-        key: &PublicKey,
-        response: SignResponse,
-    ) -> Option<AckOutcome> {
+    /// Begins to judge an answer, or gives its acknowledgement, unless that follows when the answer is on disk.
+    pub(crate) fn handle_answer(&self, id: ConnectionId, key: &PublicKey, response: SignResponse) -> Answered {
         if self.pass_on(id, response.request_id, || ClientFrame::SignResponse(response.clone())) {
-            return None;
+            return Answered::With(None);
         }
-        self.judge_answer(id, key, response)
+        self.begin_judgement(id, key, response)
     }
 
-    fn judge_answer(&self, id: ConnectionId, key: &PublicKey, response: SignResponse) -> Option<AckOutcome> {
+    fn begin_judgement(&self, id: ConnectionId, key: &PublicKey, response: SignResponse) -> Answered {
         let SignResponse { request_id, message, signature, approved_by } = response;
         let check =
             self.apply(|dispatcher, now| dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature), now));
         let stored = match check {
             Check::Judge(stored) => stored,
-            Check::Acknowledge(outcome) => return Some(outcome),
-            Check::Later => return None,
+            Check::Acknowledge(outcome) => return Answered::With(Some(outcome)),
+            Check::Later => return Answered::With(None),
         };
         // Verified over the stored message, whatever the echo says, and outside the lock: it takes longer than all the rest.
         let verdict = if message != *stored {
             Verdict::MessageMismatch
-        } else if Signable::Message(&stored).verify(key, &signature).is_err() {
-            Verdict::BadSignature
         } else {
-            Verdict::Signed { signature, approved_by }
+            match Verification::begin(&Signable::Message(&stored).to_bytes(), key, &signature) {
+                Ok(verification) => {
+                    let verification = self.0.verifications.join(verification);
+                    return Answered::Judging(Judgement { request_id, signature, approved_by, verification }.into());
+                }
+                Err(SignatureMismatch) => Verdict::BadSignature,
+            }
+        };
+        Answered::With(self.handle_verdict(id, key, request_id, verdict))
+    }
+
+    /// Judges an answer at last.
+    pub(crate) fn conclude(&self, id: ConnectionId, key: &PublicKey, judgement: Judgement) -> Option<AckOutcome> {
+        let Judgement { request_id, signature, approved_by, verification } = judgement;
+        let verdict = match verification.conclude() {
+            Ok(()) => Verdict::Signed { signature, approved_by },
+            Err(SignatureMismatch) => Verdict::BadSignature,
         };
         self.handle_verdict(id, key, request_id, verdict)
     }
@@ -129,7 +149,11 @@ impl SigningService {
             Ok(ClientFrame::RequestStatus(status)) => self.note_status(id, status),
             Ok(ClientFrame::SignResponse(response)) => self.key_of(id).and_then(|key| {
                 let request_id = response.request_id;
-                self.judge_answer(id, &key, response).map(|outcome| self.acknowledgement(request_id, outcome))
+                let outcome = match self.begin_judgement(id, &key, response) {
+                    Answered::With(outcome) => outcome,
+                    Answered::Judging(judgement) => self.conclude(id, &key, *judgement),
+                };
+                outcome.map(|outcome| self.acknowledgement(request_id, outcome))
             }),
             Ok(ClientFrame::SignReject(reject)) => self.key_of(id).and_then(|key| {
                 let request_id = reject.request_id;

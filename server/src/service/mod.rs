@@ -21,15 +21,17 @@ mod snapshot;
 mod step_log;
 mod told;
 mod told_at_once;
+mod verifications;
 mod waiting;
 
-pub(crate) use connections::ConnectionGuard;
+pub(crate) use connections::{Answered, ConnectionGuard};
 pub use durable::Subscription;
 #[cfg(feature = "http")]
 pub(crate) use listing::{ListedConnection, ListedRequest, RequestFilter};
 pub use mailbox::{Inbox, Mail};
 #[cfg(feature = "http")]
 pub(crate) use snapshot::Snapshot;
+pub use verifications::Judgement;
 pub use waiting::Waiting;
 
 use crate::{
@@ -58,6 +60,7 @@ use std::{
 use tokio::sync::{Notify, oneshot, watch};
 use told::Told;
 use told_at_once::ToldAtOnce;
+use verifications::Verifications;
 
 /// A signature that has been verified over the message that was asked for, under the key that was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +107,7 @@ struct Inner {
     /// Connects this node with others; none where it is the only one.
     hub: Option<Arc<dyn Hub>>,
     told_at_once: ToldAtOnce<Told>,
+    verifications: Verifications,
     state: Mutex<State>,
     /// Told whenever a request or a connection has gone, or a wallet has come.
     changed: Notify,
@@ -196,6 +200,7 @@ impl SigningService {
             store,
             hub,
             told_at_once: ToldAtOnce::default(),
+            verifications: Verifications::default(),
             state: Mutex::new(state),
             changed: Notify::new(),
             deadlines: Notify::new(),

@@ -108,6 +108,8 @@ pub(super) enum Event {
     ServiceTimer(ServerLife),
     /// A conversation has something due.
     ConversationTimer(LinkId),
+    /// A conversation has an answer to judge, and others had their turn.
+    Judge(LinkId),
     /// The disk has synced what was submitted.
     Sync(ServerLife),
     /// The database does what a server has asked.
@@ -213,7 +215,10 @@ impl Event {
 
     /// The connection at whose end the server would hear of it.
     pub(super) fn servers_link(&self) -> Option<LinkId> {
-        if let Self::Arrive(link, Side::Server) | Self::Lost(link, Side::Server) | Self::ConversationTimer(link) = self
+        if let Self::Arrive(link, Side::Server)
+        | Self::Lost(link, Side::Server)
+        | Self::ConversationTimer(link)
+        | Self::Judge(link) = self
         {
             Some(*link)
         } else {

@@ -17,10 +17,10 @@ use countersign_protocol::{
 use countersign_server::{
     End, SigningService, Timestamp,
     connection::{Exit, Incoming},
-    simulation::{Client, Conversation, Inbox, NewConnection, Todo, turned_away},
+    simulation::{Client, Conversation, Inbox, Judgement, NewConnection, Todo, turned_away},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -33,8 +33,19 @@ struct Talk<'a> {
     conversation: Conversation<'a>,
     inbox: Inbox,
     timer: Option<Millis>,
+    /// An answer that is being judged. Until then nothing else is taken up, as in the driver of a connection.
+    judging: Option<Box<Judgement>>,
+    /// What has arrived meanwhile.
+    held: VecDeque<Wire>,
     /// What was answered on it: the signature, where there was one and nothing else.
     answers: BTreeMap<RequestId, Option<Signature>>,
+}
+
+impl<'a> Talk<'a> {
+    fn new(conversation: Conversation<'a>, inbox: Inbox) -> Self {
+        let (held, answers) = Default::default();
+        Self { conversation, inbox, timer: None, judging: None, held, answers }
+    }
 }
 
 /// The server while it runs.
@@ -96,7 +107,7 @@ impl<'a> Server<'a> {
         network.send(ground, link, Side::Wallet, Wire::Open);
         match Conversation::begin(self.service, newcomer) {
             Some((conversation, inbox, first)) => {
-                self.talks.insert(link, Talk { conversation, inbox, timer: None, answers: BTreeMap::new() });
+                self.talks.insert(link, Talk::new(conversation, inbox));
                 self.perform(ground, network, link, first);
             }
             None => self.perform(ground, network, link, turned_away(self.service)),
@@ -107,6 +118,10 @@ impl<'a> Server<'a> {
     pub(super) fn incoming(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, wire: Wire) {
         let now = ground.instant();
         let Some(talk) = self.talks.get_mut(&link) else { return };
+        if talk.judging.is_some() {
+            talk.held.push_back(wire);
+            return;
+        }
         let todo = match wire {
             Wire::Text(text) => {
                 overhear(&mut talk.answers, &text);
@@ -118,6 +133,18 @@ impl<'a> Server<'a> {
             Wire::Open => Todo::Nothing,
         };
         self.perform(ground, network, link, todo);
+    }
+
+    /// Judges what has been answered, and goes on with what has arrived meanwhile.
+    pub(super) fn judge(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
+        let Some(talk) = self.talks.get_mut(&link) else { return };
+        let Some(judgement) = talk.judging.take() else { return };
+        let todo = talk.conversation.conclude(*judgement);
+        let held = std::mem::take(&mut talk.held);
+        self.perform(ground, network, link, todo);
+        for wire in held {
+            self.incoming(ground, network, link, wire);
+        }
     }
 
     /// The connection is gone, or the server has been waiting too long for a write.
@@ -135,7 +162,7 @@ impl<'a> Server<'a> {
             return;
         }
         talk.timer = None;
-        if network.is_blocked(link) {
+        if network.is_blocked(link) || talk.judging.is_some() {
             return;
         }
         let todo = talk.conversation.handle_timeout(now);
@@ -217,6 +244,7 @@ impl<'a> Server<'a> {
             let mut mails = 0;
             while !network.is_blocked(link)
                 && let Some(talk) = self.talks.get_mut(&link)
+                && talk.judging.is_none()
                 && let Poll::Ready(mail) = talk.inbox.poll_recv(&mut context)
             {
                 mails += 1;
@@ -236,7 +264,7 @@ impl<'a> Server<'a> {
     }
 
     fn arm(&mut self, ground: &mut Ground, network: &Network) {
-        for (link, talk) in &mut self.talks {
+        for (link, talk) in self.talks.iter_mut().filter(|(_, talk)| talk.judging.is_none()) {
             let due = ground.millis_of(talk.conversation.poll_timeout());
             if talk.timer.is_none_or(|timer| due < timer) && !network.is_blocked(*link) {
                 talk.timer = Some(due);
@@ -268,6 +296,13 @@ impl<'a> Server<'a> {
                 self.say(ground, network, link, text);
                 network.send(ground, link, Side::Wallet, Wire::Close(code, reason));
                 self.talks.remove(&link);
+            }
+            Todo::Judge(judgement) => {
+                if let Some(talk) = self.talks.get_mut(&link) {
+                    talk.judging = Some(judgement);
+                    // Some go on at once, and others when much else has happened.
+                    ground.at(ground.now + ground.now % 3, Event::Judge(link));
+                }
             }
             Todo::End(exit) => {
                 ground.note(("server ends", link), || {

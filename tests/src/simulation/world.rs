@@ -140,6 +140,7 @@ impl<'a> World<'a> {
             Event::LimitsSet(id, lower) => servers.set_limits(ground, id, lower),
             Event::ServiceTimer(_)
             | Event::ConversationTimer(_)
+            | Event::Judge(_)
             | Event::Sync(_)
             | Event::Turn(..)
             | Event::Answer(..)
@@ -201,6 +202,11 @@ impl<'a> World<'a> {
             Event::ConversationTimer(link) => {
                 if let Some(server) = servers.running(network.link(link).server) {
                     server.conversation_timer(ground, network, link);
+                }
+            }
+            Event::Judge(link) => {
+                if let Some(server) = servers.running(network.link(link).server) {
+                    server.judge(ground, network, link);
                 }
             }
             Event::Unblock(link) => {

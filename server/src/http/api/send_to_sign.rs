@@ -9,7 +9,7 @@ use super::{
     resource::Resource,
     send_to_sign_body::{Messages, SendToSignBody, ask_limits},
 };
-use crate::{Accepted, End, Record, SigningError, SigningRequest};
+use crate::{Accepted, End, Record, SigningError, SigningRequest, connection::give_way};
 use countersign_protocol::{BatchId, Message, limits::MAX_TIMEOUT_MS};
 use futures_util::future::try_join_all;
 use serde::Serialize;
@@ -67,7 +67,8 @@ async fn sent(
                 &preferences,
             )?;
             if durable {
-                one_durable(app, request, &requester, &preferences).await
+                // Apart, so that a call that only waits has no room for what it takes to be kept.
+                Box::pin(one_durable(app, request, &requester, &preferences)).await
             } else {
                 one(request.requester_id(requester.id).requester(requester.name)).await
             }
@@ -79,9 +80,10 @@ async fn sent(
                 &preferences,
             )?;
             if durable {
-                several_durable(app, request, &requester, &preferences).await
+                Box::pin(several_durable(app, request, &requester, &preferences)).await
             } else {
-                Ok(several(&request.requester_id(requester.id).requester(requester.name).send_for_records().await?))
+                let request = request.requester_id(requester.id).requester(requester.name);
+                Ok(several(&Box::pin(request.send_for_records()).await?))
             }
         }
     }
@@ -91,8 +93,9 @@ async fn one(request: SigningRequest<'_>) -> Result<Response, Problem> {
     let request_id = request.id();
     let answer = request.send_for_record().await;
     // As in the driver of a connection: verifications first, then everybody's writes together.
-    tokio::task::yield_now().await;
-    signed(&answer.map_err(|error| Problem::from(error).about(request_id))?)
+    give_way().await;
+    let record = answer.map_err(|error| Problem::from(error).about(request_id))?;
+    signed(&record)
 }
 
 async fn one_durable(

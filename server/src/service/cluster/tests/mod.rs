@@ -5,7 +5,7 @@ mod world;
 use crate::{
     SigningError, SigningService,
     record::{End, Record},
-    service::{ConnectionGuard, Inbox, Mail, Waiting},
+    service::{Answered, ConnectionGuard, Inbox, Mail, Waiting},
     session::Introduced,
     steps::EndedBy,
 };
@@ -71,7 +71,10 @@ impl Wallet<'_> {
         let message = request.message.clone();
         let signature: Signature = signing_key().sign(&Signable::Message(&message).to_bytes()).to_bytes().into();
         let answer = SignResponse { request_id: request.request_id, message, signature, approved_by: None };
-        self.service.handle_answer(self.guard.id, &self.key, answer)
+        match self.service.handle_answer(self.guard.id, &self.key, answer) {
+            Answered::With(outcome) => outcome,
+            Answered::Judging(judgement) => self.service.conclude(self.guard.id, &self.key, *judgement),
+        }
     }
 
     fn still_shows(&self, request_id: RequestId) -> Option<ServerFrame> {

@@ -1,0 +1,33 @@
+//! Giving way.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// Lets whatever else is ready run before it goes on.
+///
+/// The runtime's own `yield_now` asks the sockets in between: what that finds is little, as they were asked a moment ago, and goes before what has
+/// given way. So many small rounds would take the place of a few large ones.
+pub(crate) fn give_way() -> GiveWay {
+    GiveWay { has_given_way: false }
+}
+
+/// [`give_way`]. As small as can be: there are two for every wallet.
+#[derive(Debug)]
+pub(crate) struct GiveWay {
+    has_given_way: bool,
+}
+
+impl Future for GiveWay {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_given_way {
+            return Poll::Ready(());
+        }
+        self.has_given_way = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
