@@ -2,24 +2,23 @@
 
 use super::{
     api::{
-        App, Asked, BodyHead, BodyLimits, Caller, LastEventId, Live, OtherMethod, Preferences, Problem, READING,
-        SendToSignBody, admit, ask_limits, batches, body_head, body_limit, caller, demo, get_signer, last_event_id,
+        App, Asked, BodyHead, BodyLimits, Caller, LastEventId, Noted, OtherMethod, Preferences, Problem, READING,
+        Requester, SendToSignBody, admit, ask_limits, batches, body_limit, caller, demo, get_signer, last_event_id,
         methods, read_json_with, refused, reply, requests, send_to_sign, upgrade, with_app,
     },
     config::HttpConfig,
-    listen::Peer,
+    listen::LentBody,
     ops::{healthz, jwk_set, metrics, openapi, readyz, web_root},
 };
-use bytes::Buf;
-use futures_util::Stream;
-use hyper::upgrade::OnUpgrade;
+use http_body_util::BodyDataStream;
+use hyper::{Request, upgrade::OnUpgrade};
 use std::{convert::Infallible, sync::Arc};
 use warp::{
     Filter, Rejection, Reply,
     filters::BoxedFilter,
     filters::path::Tail,
     http::{HeaderMap, Method, StatusCode},
-    reject::MethodNotAllowed,
+    reject::{self, MethodNotAllowed},
     reply::Response,
 };
 
@@ -28,29 +27,14 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
     let websocket = warp::path!("ws")
         .and(methods("GET"))
         .and(with_app(app))
-        .and(warp::ext::get::<Arc<Live>>())
-        .and(warp::ext::get::<Peer>())
+        .and(warp::ext::get::<Noted>())
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<OnUpgrade>())
-        .map(|app: Arc<App>, live: Arc<Live>, peer, headers: HeaderMap, on_upgrade| {
-            upgrade(&app, &live, peer, &headers, on_upgrade)
+        .map(|app: Arc<App>, noted: Noted, headers: HeaderMap, on_upgrade| {
+            upgrade(&app, &noted.live, noted.peer, &headers, on_upgrade)
         });
-    let call = warp::any()
-        .and(methods("POST"))
-        .and(with_app(app))
-        .and(caller())
-        .and(warp::ext::optional::<Preferences>())
-        .and(body_head())
-        .and(warp::body::stream());
-    let ask = warp::path!("v1" / "send_to_sign").and(call.clone()).then(
-        |app, caller, preferences, head: BodyHead, body| async move {
-            post(app, caller, preferences, head, body, false).await
-        },
-    );
-    let ask_batch =
-        warp::path!("v1" / "batches").and(call).then(|app, caller, preferences, head: BodyHead, body| async move {
-            post(app, caller, preferences, head, body, true).await
-        });
+    // Whoever posts there is answered by `post`, and does not get here.
+    let send_to_sign = warp::path!("v1" / "send_to_sign").and(methods("POST")).and_then(nothing);
     // Not `String`: warp writes such a segment to its trace, and a whole key has no place in a log.
     let signers = warp::path!("v1" / "signers" / ..)
         .and(warp::path::tail())
@@ -82,17 +66,7 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         .then(metrics);
     let keys = warp::path!(".well-known" / "jwks.json").and(methods(READING)).and(with_app(app)).then(jwk_set);
     let description = warp::path!("openapi.json").and(methods(READING)).map(openapi);
-    let own = websocket
-        .or(ask)
-        .unify()
-        .or(ask_batch)
-        .unify()
-        .or(batches_api)
-        .unify()
-        .or(signers)
-        .unify()
-        .or(requests_api)
-        .unify();
+    let own = websocket.or(send_to_sign).unify().or(batches_api).unify().or(signers).unify().or(requests_api).unify();
     let own = own.or(health).unify().or(ready).unify().or(metrics).unify().or(keys).unify().or(description).unify();
     let own = own.or(demo(app, config.demo.as_ref())).unify();
     match &config.web_root {
@@ -100,6 +74,10 @@ pub(super) fn routes(app: &Arc<App>, config: &HttpConfig) -> BoxedFilter<(Respon
         None => own.recover(no_route).unify().boxed(),
     }
 }
+
+/// The paths of [`post`].
+const SEND_TO_SIGN: &str = "/v1/send_to_sign";
+const BATCHES: &str = "/v1/batches";
 
 /// The server's own paths beside those below `/v1/`. All others are the page's files, in which a folder may be meant.
 const OWN_PATHS: [&str; 6] = ["/ws", "/healthz", "/readyz", "/metrics", "/openapi.json", "/.well-known/jwks.json"];
@@ -113,34 +91,69 @@ pub(super) fn has_stray_slash(path: &str, has_demo: bool) -> bool {
     bare.len() < path.len() && (is_below("/v1") || OWN_PATHS.contains(&bare) || (has_demo && is_below(DEMO_PATH)))
 }
 
-async fn post<B: Buf>(
-    app: Arc<App>,
-    caller: Caller,
-    preferences: Option<Preferences>,
-    head: BodyHead,
-    body: impl Stream<Item = Result<B, warp::Error>>,
-    only_several: bool,
-) -> Response {
-    let answer = async {
-        let requester = admit(&app, &caller)?;
-        app.check_audit()?;
-        let calls = app.requesters.of(&requester.id);
-        calls.asks();
-        let answer = async {
-            let limits = ask_limits(&app.service.config());
-            let bounds = BodyLimits { bytes: body_limit(limits.message), time: caller.live.read_timeout };
-            let look = |fields: &_| Asked::from(fields).mistakes(limits, only_several);
-            let ask: SendToSignBody = read_json_with(&head, body, bounds, look)
-                .await
-                .and_then(
-                    |ask: SendToSignBody| if only_several { ask.check_batch(limits).map(|()| ask) } else { Ok(ask) },
-                )
-                .map_err(|problem| refused(&app, &caller, problem))?;
-            send_to_sign(&app, requester, &caller, preferences.unwrap_or_default(), ask).await
-        };
-        answer.await.inspect_err(|problem| calls.came_to(problem))
+/// Whether it is answered by [`post`]: the call that servers are for, on which the filters would spend more time than on anything else.
+pub(super) fn posts(method: &Method, path: &str) -> Option<Post> {
+    match (path, method) {
+        (SEND_TO_SIGN, &Method::POST) => Some(Post::SendToSign),
+        (BATCHES, &Method::POST) => Some(Post::Batch),
+        (_, _) => None,
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Post {
+    /// One signature or several.
+    SendToSign,
+    /// Several.
+    Batch,
+}
+
+/// Asks the wallet.
+pub(super) async fn post(app: &App, noted: Noted, request: Request<LentBody>, asked: Post) -> Response {
+    let (head, body) = request.into_parts();
+    let caller = match noted.caller(&head.headers) {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
     };
-    reply(&app, answer.await)
+    let (preferences, body_head) = (Preferences::of(&head.headers), BodyHead::of(&head.headers));
+    // Kept any longer it would be part of what waits for the wallet.
+    drop(head);
+    reply(app, admitted(app, &caller, preferences, (&body_head, body), asked).await)
+}
+
+async fn admitted(
+    app: &App,
+    caller: &Caller,
+    preferences: Option<Preferences>,
+    body: (&BodyHead, LentBody),
+    asked: Post,
+) -> Result<Response, Problem> {
+    let requester = admit(app, caller)?;
+    app.check_audit()?;
+    let calls = app.requesters.of(&requester.id);
+    calls.asks();
+    let answer = read_and_ask(app, caller, requester, preferences, body, asked).await;
+    answer.inspect_err(|problem| calls.came_to(problem))
+}
+
+async fn read_and_ask(
+    app: &App,
+    caller: &Caller,
+    requester: Requester,
+    preferences: Option<Preferences>,
+    (head, body): (&BodyHead, LentBody),
+    asked: Post,
+) -> Result<Response, Problem> {
+    let limits = ask_limits(&app.service.config());
+    let bounds = BodyLimits { bytes: body_limit(limits.message), time: caller.live.read_timeout };
+    let only_several = asked == Post::Batch;
+    let look = |fields: &_| Asked::from(fields).mistakes(limits, only_several);
+    let ask: SendToSignBody = read_json_with(head, BodyDataStream::new(body), bounds, look)
+        .await
+        .and_then(|ask: SendToSignBody| if only_several { ask.check_batch(limits).map(|()| ask) } else { Ok(ask) })
+        .map_err(|problem| refused(app, caller, problem))?;
+    send_to_sign(app, requester, caller, preferences.unwrap_or_default(), ask).await
 }
 
 async fn answer_requests(
@@ -158,6 +171,10 @@ async fn answer_batches(path: Tail, method: Method, query: String, app: Arc<App>
     reply(&app, batches(&app, path.as_str(), &method, &query, &caller).await)
 }
 
+async fn nothing() -> Result<Response, Rejection> {
+    Err(reject::not_found())
+}
+
 async fn no_route(rejection: Rejection) -> Result<Response, Infallible> {
     let problem = if rejection.is_not_found() {
         Problem::new(StatusCode::NOT_FOUND, "not_found", "nothing is here")
@@ -167,7 +184,7 @@ async fn no_route(rejection: Rejection) -> Result<Response, Infallible> {
         // warp's own, of the page's files.
         Problem::method_not_allowed(READING, "not with this method")
     } else {
-        Problem::malformed("the request's headers make no sense here")
+        Problem::senseless_headers()
     };
     Ok(problem.into_response())
 }

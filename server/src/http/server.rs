@@ -2,12 +2,12 @@
 
 use super::{
     admin,
-    api::{App, Live, Problem, READING, annotate, call_id, check_head, name_call},
+    api::{App, Live, Noted, Problem, READING, call_id, check_head, name_call},
     config::HttpConfig,
     listen::{LentBody, LimitReached, LingeringClose, MaybeTlsStream, Peer, WriteTimeout, client, is_trusted, lend},
     ops::{Watch, harden, name_node, start},
     reload::Reloader,
-    routes::{has_stray_slash, routes},
+    routes::{has_stray_slash, post, posts, routes},
 };
 use crate::{SigningService, audit::AuditLog};
 use hyper::{
@@ -390,11 +390,16 @@ async fn route(
     }
     let client = client(peer.address, request.headers(), &live.trusted_proxies);
     let is_api = request.uri().path().starts_with("/v1/");
-    let (call, span) = annotate(&mut request, peer.on_behalf_of(client), live, &shared.config.traces);
-    let mut response = if has_stray_slash(request.uri().path(), shared.config.demo.is_some()) {
+    let (noted, span) = Noted::of(&request, peer.on_behalf_of(client), live, &shared.config.traces);
+    let call = Arc::clone(&noted.call);
+    let mut response = if let Some(asked) = posts(request.method(), request.uri().path()) {
+        post(&shared.app, noted, request, asked).await
+    } else if has_stray_slash(request.uri().path(), shared.config.demo.is_some()) {
         Problem::slash_at_the_end().into_response()
     } else {
-        TowerToHyperService::new(warp::service(shared.filter.clone())).call(request).await?
+        request.extensions_mut().insert(noted);
+        // Apart, so that no call has to have room for this.
+        Box::pin(TowerToHyperService::new(warp::service(shared.filter.clone())).call(request)).await?
     };
     span.end(response.status());
     if let Some(call_id) = &call.call_id {

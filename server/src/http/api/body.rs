@@ -9,10 +9,7 @@ use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
 use serde_json::error::Category;
 use std::{pin::pin, time::Duration};
-use warp::{
-    Filter, Rejection,
-    http::{HeaderMap, StatusCode, header},
-};
+use warp::http::{HeaderMap, StatusCode, header};
 
 /// What a body may take.
 #[derive(Debug, Clone, Copy)]
@@ -50,13 +47,6 @@ impl BodyHead {
             Some(_) | None => Ok(()),
         }
     }
-}
-
-/// Of a call.
-pub(in crate::http) fn body_head() -> impl Filter<Extract = (BodyHead,), Error = Rejection> + Clone {
-    warp::header::optional("content-type")
-        .and(warp::header::optional("content-length"))
-        .map(|content_type, length| BodyHead { content_type, length })
 }
 
 fn too_large(limit: usize) -> Problem {

@@ -1,8 +1,6 @@
 //! What every call of the API goes through: who calls, whether it may, and how it is answered.
 
-use super::{
-    app::App, auth::Requester, call_context::call_context, live::Live, preferences::Preferences, problem::Problem,
-};
+use super::{app::App, auth::Requester, call_context::call_context, live::Live, problem::Problem};
 use crate::{
     call_context::CallContext,
     http::{
@@ -11,10 +9,10 @@ use crate::{
     },
 };
 use serde::Serialize;
-use std::{convert::Infallible, future::ready, sync::Arc};
+use std::{convert::Infallible, future::ready, ops::Deref, sync::Arc};
 use warp::{
     Filter, Rejection, Reply,
-    http::{HeaderValue, Method, Request, header},
+    http::{HeaderMap, HeaderValue, Method, Request, header},
     reject::{self, Reject},
     reply::Response,
 };
@@ -48,43 +46,57 @@ pub(in crate::http) fn methods(allow: &'static str) -> impl Filter<Extract = (),
         .untuple_one()
 }
 
-/// Notes on a request what no filter sees: who sends it, what holds for it, and the headers that nearly no call has. Gives what to name it, and its
-/// span.
-pub(in crate::http) fn annotate<B>(
-    request: &mut Request<B>,
-    peer: Peer,
-    live: Arc<Live>,
-    traces: &Traces,
-) -> (Arc<CallContext>, CallSpan) {
-    let preferences = Preferences::of(request.headers());
-    let mut call = call_context(peer.client, request.headers());
-    let span = traces.begin(request.method(), request.uri().path(), &mut call);
-    let call = Arc::new(call);
-    let extensions = request.extensions_mut();
-    extensions.insert(peer);
-    extensions.insert(live);
-    extensions.insert(Arc::clone(&call));
-    preferences.map(|preferences| extensions.insert(preferences));
-    (call, span)
+/// What no header says of a call: who sends it, and what holds for it. A filter finds it among the request's extensions.
+#[derive(Clone)]
+pub(in crate::http) struct Noted {
+    pub(in crate::http) peer: Peer,
+    pub(in crate::http) call: Arc<CallContext>,
+    /// What holds for this call, whatever changes meanwhile.
+    pub(in crate::http) live: Arc<Live>,
+}
+
+impl Noted {
+    /// Of a request; and its span.
+    pub(in crate::http) fn of<B>(
+        request: &Request<B>,
+        peer: Peer,
+        live: Arc<Live>,
+        traces: &Traces,
+    ) -> (Self, CallSpan) {
+        let mut call = call_context(peer.client, request.headers());
+        let span = traces.begin(request.method(), request.uri().path(), &mut call);
+        (Self { peer, call: Arc::new(call), live }, span)
+    }
+
+    /// With what the headers say of who calls.
+    pub(in crate::http) fn caller(self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let text =
+            |name| headers.get(name).map(HeaderValue::to_str).transpose().map_err(|_| Problem::senseless_headers());
+        let (authorization, host) = (text(header::AUTHORIZATION)?, text(header::HOST)?);
+        Ok(Caller { noted: self, authorization: authorization.map(str::to_owned), host: host.map(str::to_owned) })
+    }
 }
 
 /// Who calls, as far as the request says.
 pub(in crate::http) struct Caller {
-    peer: Peer,
-    pub(in crate::http) call: Arc<CallContext>,
-    /// What holds for this call, whatever changes meanwhile.
-    pub(in crate::http) live: Arc<Live>,
+    noted: Noted,
     authorization: Option<String>,
     host: Option<String>,
 }
 
+impl Deref for Caller {
+    type Target = Noted;
+
+    fn deref(&self) -> &Noted {
+        &self.noted
+    }
+}
+
 pub(in crate::http) fn caller() -> impl Filter<Extract = (Caller,), Error = Rejection> + Clone {
-    warp::ext::get::<Peer>()
-        .and(warp::ext::get::<Arc<CallContext>>())
-        .and(warp::ext::get::<Arc<Live>>())
+    warp::ext::get::<Noted>()
         .and(warp::header::optional::<String>("authorization"))
         .and(warp::header::optional::<String>("host"))
-        .map(|peer, call, live, authorization, host| Caller { peer, call, live, authorization, host })
+        .map(|noted, authorization, host| Caller { noted, authorization, host })
 }
 
 /// Finds out who calls and whether the rate allows it.

@@ -40,13 +40,14 @@ mod whole_number;
 
 pub(super) use app::App;
 pub(super) use ask_mistakes::Asked;
+pub(super) use auth::Requester;
 pub use auth::{Revocation, TokenEntry, TokenError, Tokens};
 pub(super) use batches::batches;
-pub(super) use body::{BodyHead, BodyLimits, body_head, read_json, read_json_with};
+pub(super) use body::{BodyHead, BodyLimits, read_json, read_json_with};
 #[cfg(test)]
 pub(super) use body_fields::tests::assert_fields;
 pub(super) use body_fields::{Body, Field, Kind};
-pub(super) use call::{Caller, OtherMethod, READING, admit, annotate, caller, json, methods, refused, reply, with_app};
+pub(super) use call::{Caller, Noted, OtherMethod, READING, admit, caller, json, methods, refused, reply, with_app};
 pub(super) use call_context::{call_id, name_call};
 pub(super) use demo::demo;
 pub(super) use either_case::either_case;

@@ -143,6 +143,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", "nothing is at a path with a slash at its end")
     }
 
+    /// Headers that are no text, where text is to be read from them.
+    pub(in crate::http) fn senseless_headers() -> Self {
+        Self::malformed("the request's headers make no sense here")
+    }
+
     pub(in crate::http) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
     }
