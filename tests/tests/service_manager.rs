@@ -240,8 +240,8 @@ async fn call(
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let code = body["code"].as_str().unwrap_or("signed");
     let last = head.headers.get("connection").is_some_and(|value| value == "close");
-    if code == "draining" && !head.headers.contains_key("retry-after") {
-        return Err("draining without Retry-After".into());
+    if code == "draining" && head.headers.contains_key("retry-after") {
+        return Err("draining with a Retry-After that nobody can know".into());
     }
     Ok((format!("{} {code}", head.status.as_u16()), last))
 }

@@ -60,6 +60,24 @@ def test_a_durable_call_is_made_again_under_its_key(kind: str, failure: Any) -> 
     assert script.slept == [0.1, 0.2, 0.1]
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (429, "requester_limit"),
+        (429, "too_many_inflight"),
+        (503, "overloaded"),
+        (503, "draining"),
+        (503, "storage_unavailable"),
+        (503, "audit_unavailable"),
+    ],
+)
+def test_a_refusal_that_says_no_time_is_met_with_pauses_that_grow(kind: str, status: int, code: str) -> None:
+    refusal = problem(status, code)
+    script, signed = run(kind, refusal, refusal, refusal, ACCEPTED, SIGNED)
+    assert isinstance(signed, countersign.Signed)
+    assert script.slept == [0.1, 0.2, 0.4]
+
+
 def test_each_call_has_a_key_of_its_own(kind: str) -> None:
     keys = {run(kind, ACCEPTED, SIGNED)[0].calls[0].headers["idempotency-key"] for _ in range(3)}
     assert len(keys) == 3

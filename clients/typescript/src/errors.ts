@@ -118,10 +118,10 @@ export class NotEndedError extends CountersignError {}
 /** The wallet answered with what does not verify: it is broken or hostile. */
 export class WalletError extends CountersignError {}
 
-/** Too much at once; see `retry_after`. */
+/** Too much at once; `retry_after` says when the next call will be let through, where that is known. */
 export class RateLimitedError extends CountersignError {}
 
-/** The server cannot answer now; see `retry_after`. */
+/** The server cannot answer now. */
 export class UnavailableError extends CountersignError {}
 
 /** It would need a store, and the server has none. */

@@ -185,7 +185,7 @@ test('a call is made again under the same key, after what a proxy or a server in
     { status: 503, body: '', headers: html },
     { status: 504, body: '<html>', headers: html },
     { status: 500, body: '', headers: html },
-    problem(503, 'draining', { 'retry-after': '1' }),
+    problem(503, 'draining'),
     problem(503, 'storage_unavailable'),
     problem(503, 'something_new'),
     problem(429, 'rate_limited', { 'retry-after': '2' }),
@@ -229,7 +229,7 @@ test('an end is an end, whatever its status', PATIENCE, async () => {
 test('without durability only what asked nobody is made again', PATIENCE, async () => {
   const answer = signedRequest();
   for (const code of ['rate_limited', 'requester_limit', 'too_many_inflight', 'overloaded', 'audit_unavailable', 'request_timeout']) {
-    const server = await script(problem(503, code, { 'retry-after': '1' }), { body: answer });
+    const server = await script(problem(503, code), { body: answer });
     await new Countersign(server.url, { durable: false, clock: new TestClock() }).sendToSign(KEY, MESSAGE);
     assert.deepEqual(
       [server.calls.length, server.calls[0].headers['idempotency-key'], server.calls[0].headers.prefer],
@@ -239,9 +239,9 @@ test('without durability only what asked nobody is made again', PATIENCE, async 
   for (const trouble of [
     { status: 502, body: '<html>' },
     { status: 503, body: '', headers: { 'retry-after': '1' } },
-    problem(503, 'draining', { 'retry-after': '1' }),
-    problem(503, 'storage_unavailable', { 'retry-after': '1' }),
-    problem(503, 'something_new', { 'retry-after': '1' }),
+    problem(503, 'draining'),
+    problem(503, 'storage_unavailable'),
+    problem(503, 'something_new'),
     (_call, response) => response.destroy(),
   ]) {
     const server = await script(trouble, { body: answer });
@@ -271,6 +271,23 @@ test('a server that kept nothing is asked with a key again after ten minutes', P
   );
 });
 
+test('a refusal that says no time is met with waits that grow', PATIENCE, async () => {
+  for (const [status, code] of table([
+    [429, 'requester_limit'],
+    [429, 'too_many_inflight'],
+    [503, 'overloaded'],
+    [503, 'draining'],
+    [503, 'storage_unavailable'],
+    [503, 'audit_unavailable'],
+  ])) {
+    const refusal = problem(status, code);
+    const server = await script(refusal, refusal, refusal, { status: 202, body: openRequest() }, { body: signedRequest() });
+    const clock = new TestClock();
+    await new Countersign(server.url, { clock, random: () => 1 }).sendToSign(KEY, MESSAGE);
+    assert.deepEqual([server.calls.length, clock.slept.slice(0, 3)], [5, [100, 200, 400]], code);
+  }
+});
+
 test('waits grow, are bounded, and heed Retry-After', PATIENCE, async () => {
   const clock = new TestClock();
   const server = await script(problem(503, 'overloaded'));
@@ -298,7 +315,7 @@ test('waits grow, are bounded, and heed Retry-After', PATIENCE, async () => {
 });
 
 test('of several servers the next is called at once, but not to get around a limit', PATIENCE, async () => {
-  const draining = await script(problem(503, 'draining', { 'retry-after': '1' }));
+  const draining = await script(problem(503, 'draining'));
   const well = await script({ body: signedRequest() });
   const clock = new TestClock();
   const both = new Countersign([draining.url, `${well.url}/`], { clock });

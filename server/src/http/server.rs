@@ -274,11 +274,7 @@ async fn serve_probe(shared: &Shared, stream: TcpStream) {
 /// Tells a client that came in vain why, where it can be told without a handshake.
 async fn turn_away(mut stream: TcpStream, tls: bool) -> io::Result<()> {
     if !tls {
-        stream
-            .write_all(
-                b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-            )
-            .await?;
+        stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await?;
     }
     stream.shutdown().await
 }

@@ -27,6 +27,7 @@ const ADVICE = {
   cancelled: 'You withdrew it. Nothing was signed.',
   no_store: 'Start the server with --data-dir, or ask without “Let it wait for the wallet”.',
   storage_unavailable: 'The server cannot write at present. Ask again in a while, or without letting it wait.',
+  audit_unavailable: 'The server cannot write its audit log at present. Ask again in a while.',
   unknown_request: 'The server keeps what has ended for a while only. Ask anew.',
   invalid_batch: 'Ask for 1 to 16 messages.',
   timeout: 'Nobody decided in time. Ask again, perhaps with a longer wait.',

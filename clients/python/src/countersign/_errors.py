@@ -127,11 +127,11 @@ class WalletError(CountersignError):
 
 
 class RateLimitedError(CountersignError):
-    """Too much at once; see `retry_after`."""
+    """Too much at once; `retry_after` says when the next call will be let through, where that is known."""
 
 
 class UnavailableError(CountersignError):
-    """The server cannot answer now; see `retry_after`."""
+    """The server cannot answer now."""
 
 
 class NoStoreError(CountersignError):

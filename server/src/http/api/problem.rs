@@ -19,6 +19,7 @@ pub(in crate::http) struct Problem {
     detail: String,
     /// Boxed, so that the results of all the functions that may fail stay small.
     members: Box<Members>,
+    /// When the same call will be let through, where that is known: nothing is guessed.
     retry_after: Option<Duration>,
     /// Of a 405: the methods that are allowed instead.
     allow: Option<&'static str>,
@@ -127,15 +128,13 @@ impl Problem {
     /// All places among the connections are taken.
     pub(in crate::http) fn no_connection_left() -> Self {
         let detail = "there are as many connections as there may be";
-        let retry_after = Some(Duration::from_secs(1));
-        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail) }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
     }
 
     /// Nothing new may be asked for, since there would be no entry of it.
     pub(in crate::http) fn audit_unavailable() -> Self {
         let detail = "the audit log cannot be written, and nothing new is asked for without an entry of it";
-        let retry_after = Some(Duration::from_secs(1));
-        Self { retry_after, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", detail) }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", detail)
     }
 
     /// A path that is no other for a slash at its end, but none at all.
@@ -163,33 +162,28 @@ impl From<RateExceeded> for Problem {
 
 impl From<SigningError> for Problem {
     fn from(error: SigningError) -> Self {
-        let (status, retry_after) = match &error {
+        let status = match &error {
             SigningError::InvalidPublicKey(_)
             | SigningError::InvalidTimeout(_)
             | SigningError::InvalidDeliveryTimeout(_)
-            | SigningError::InvalidBatch(_) => (StatusCode::BAD_REQUEST, None),
-            SigningError::InvalidMessage(_) if error.code() != "message_too_long" => (StatusCode::BAD_REQUEST, None),
-            SigningError::InvalidMessage(_) | SigningError::MessageTooLong { .. } => {
-                (StatusCode::PAYLOAD_TOO_LARGE, None)
-            }
-            SigningError::Rejected { .. } => (StatusCode::FORBIDDEN, None),
-            SigningError::SignerNotConnected | SigningError::UnknownRequest => (StatusCode::NOT_FOUND, None),
-            SigningError::Cancelled => (StatusCode::CONFLICT, None),
-            SigningError::KeyBlocked => (StatusCode::FORBIDDEN, None),
-            SigningError::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, None),
-            SigningError::TooManyInflight | SigningError::RequesterLimit => {
-                (StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(1)))
-            }
-            SigningError::NoStore => (StatusCode::NOT_IMPLEMENTED, None),
+            | SigningError::InvalidBatch(_) => StatusCode::BAD_REQUEST,
+            SigningError::InvalidMessage(_) if error.code() != "message_too_long" => StatusCode::BAD_REQUEST,
+            SigningError::InvalidMessage(_) | SigningError::MessageTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            SigningError::Rejected { .. } | SigningError::KeyBlocked => StatusCode::FORBIDDEN,
+            SigningError::SignerNotConnected | SigningError::UnknownRequest => StatusCode::NOT_FOUND,
+            SigningError::Cancelled => StatusCode::CONFLICT,
+            SigningError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            SigningError::TooManyInflight | SigningError::RequesterLimit => StatusCode::TOO_MANY_REQUESTS,
+            SigningError::NoStore => StatusCode::NOT_IMPLEMENTED,
             SigningError::SignerDisconnected(_) | SigningError::InvalidSignature | SigningError::MessageMismatch => {
-                (StatusCode::BAD_GATEWAY, None)
+                StatusCode::BAD_GATEWAY
             }
             SigningError::Overloaded | SigningError::Draining | SigningError::StorageUnavailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, Some(Duration::from_secs(1)))
+                StatusCode::SERVICE_UNAVAILABLE
             }
-            SigningError::Timeout(_) | SigningError::DeliveryTimeout => (StatusCode::GATEWAY_TIMEOUT, None),
+            SigningError::Timeout(_) | SigningError::DeliveryTimeout => StatusCode::GATEWAY_TIMEOUT,
         };
-        let problem = Self { retry_after, ..Self::new(status, error.code(), error.to_string()) };
+        let problem = Self::new(status, error.code(), error.to_string());
         Self { members: Box::new(error.into()), ..problem }
     }
 }
