@@ -337,11 +337,14 @@ async fn another_wallet_s_request_is_as_unknown_as_none() {
 
 // The API.
 
-/// Pointers and codes of what is said to be wrong.
+/// Places and codes of what is said to be wrong: pointers, and names of headers.
 fn mistakes(reply: &Reply) -> Vec<(&str, &str)> {
     let errors = reply.json["errors"].as_array().unwrap_or_else(|| panic!("{}", reply.text));
+    errors.iter().map(|error| (place(error), error["code"].as_str().unwrap())).collect()
+}
 
-    errors.iter().map(|error| (error["pointer"].as_str().unwrap(), error["code"].as_str().unwrap())).collect()
+fn place(error: &Value) -> &str {
+    error.get("pointer").or(error.get("header")).and_then(Value::as_str).unwrap()
 }
 
 #[tokio::test]
@@ -437,6 +440,69 @@ async fn every_mistake_of_a_call_is_told_at_once_and_with_its_place() {
     assert_eq!(mistakes(&reply), [("/message", "conflict")]);
     let twice = format!(r#"{{"public_key":"{key}","message":"aGk=","message":"aGk="}}"#);
     assert_eq!(mistakes(&backend.post_text("application/json", twice).await), [("/message", "conflict")]);
+    server.finish(backend).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_beside_the_values_is_told_with_them_and_its_place() {
+    let server = TestServer::with(|settings| settings.no_rate_limit = Some(true)).await;
+    let mut backend = server.backend().await;
+    let key = PublicKey::of(&SigningKey::from_bytes(&[15; 32])).to_string();
+    let (header, long) = ("idempotency-key", "k".repeat(256));
+    let hook = ("/webhook", "not_allowed");
+    let name = |code| ("Idempotency-Key", code);
+    let one = json!({ "public_key": key, "message": "aGk=" });
+    let with = |name: &str, value: Value| {
+        let mut body = one.clone();
+        body["webhook"] = json!("https://hooks.example/");
+        body[name] = value;
+        body
+    };
+    for (path, body, keys, code, expected) in [
+        ("send_to_sign", one.clone(), &["a b"][..], "invalid_idempotency_key", &[name("format")][..]),
+        ("send_to_sign", one.clone(), &[""], "invalid_idempotency_key", &[name("format")]),
+        ("send_to_sign", one.clone(), &["a", "a"], "invalid_idempotency_key", &[name("conflict")]),
+        ("send_to_sign", one.clone(), &[&long], "invalid_idempotency_key", &[name("too_long")]),
+        ("send_to_sign", with("queue", json!(true)), &[], "webhook_not_allowed", &[hook]),
+        ("send_to_sign", with("timeout_ms", json!(1)), &[], "webhook_not_allowed", &[hook, ("/timeout_ms", "range")]),
+        ("send_to_sign", with("purpose", json!("")), &[], "invalid_purpose", &[hook, ("/purpose", "format")]),
+        (
+            "send_to_sign",
+            with("message", json!("x")),
+            &["a", "b"],
+            "invalid_message",
+            &[hook, name("conflict"), ("/message", "format")],
+        ),
+        (
+            "send_to_sign",
+            with("public_key", json!("x")),
+            &["a b"],
+            "invalid_public_key",
+            &[hook, name("format"), ("/public_key", "format")],
+        ),
+        ("send_to_sign", with("queue", json!(1)), &["a b"], "malformed", &[("/queue", "type"), hook, name("format")]),
+        (
+            "batches",
+            with("queue", json!(true)),
+            &["a b"],
+            "malformed",
+            &[("/message", "conflict"), hook, name("format")],
+        ),
+    ] {
+        let keys_of_call = keys.iter().map(|key| (header, *key));
+        let headers: Vec<_> = [("content-type", "application/json")].into_iter().chain(keys_of_call).collect();
+        let reply = backend.post_to(&format!("/v1/{path}"), &body, &headers).await;
+        assert_eq!((reply.json["code"].as_str(), mistakes(&reply)), (Some(code), expected.to_vec()), "{body} {keys:?}");
+    }
+    for text in
+        ["", " ", "{", "{\"message\":\"c2VjcmV0\"", "{\"message\":\"c2VjcmV0\"}}", "{c2VjcmV0}", "{\"message\":1e}"]
+    {
+        let reply = backend.post_text("application/json", text).await;
+        assert_eq!((reply.code(), mistakes(&reply)), ((400, "malformed"), vec![("", "format")]), "{text}");
+        let (detail, error) = (&reply.json["detail"], &reply.json["errors"][0]["detail"]);
+        assert!(detail == error && detail.as_str().unwrap().starts_with("the body is no JSON: "), "{}", reply.text);
+        assert!(!reply.text.contains("c2VjcmV0") && reply.text.contains(" at line 1 column "), "{}", reply.text);
+    }
     server.finish(backend).await;
 }
 

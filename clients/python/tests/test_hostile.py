@@ -188,6 +188,7 @@ def test_an_error_says_what_is_wrong_with_which_field_and_what_the_log_calls_the
     errors = [
         {"pointer": "/messages/3", "code": "format", "detail": "no base64"},
         {"parameter": "state", "code": "of_later", "detail": "x", "more": 1},
+        {"header": "Idempotency-Key", "code": "format", "detail": "no key"},
     ]
     error = ask(kind, refusal(call_id="order-1042~", errors=errors))
     assert isinstance(error, countersign.InvalidRequestError)
@@ -195,6 +196,7 @@ def test_an_error_says_what_is_wrong_with_which_field_and_what_the_log_calls_the
     assert error.errors == (
         countersign.FieldError("/messages/3", None, "format", "no base64"),
         countersign.FieldError(None, "state", "of_later", "x"),
+        countersign.FieldError(None, None, "format", "no key", header="Idempotency-Key"),
     )
     unsaid = ask(kind, refusal())
     assert isinstance(unsaid, countersign.CountersignError)
@@ -210,6 +212,7 @@ def test_an_error_says_what_is_wrong_with_which_field_and_what_the_log_calls_the
         ({"errors": {}}, "'errors'"),
         ({"errors": [{"code": "type"}]}, "'detail' of error 0"),
         ({"errors": [{"pointer": 1, "code": "type", "detail": ""}]}, "'pointer' of error 0"),
+        ({"errors": [{"header": [], "code": "type", "detail": ""}]}, "'header' of error 0"),
     ],
 )
 def test_what_an_error_says_is_bounded_and_parsed(members: dict[str, object], why: str) -> None:

@@ -1,12 +1,14 @@
 // What goes wrong, one class for each thing that callers treat differently. Members of the API's problems have the API's names.
 
-/** What is wrong with one field of the body, or one parameter of the query. */
+/** What is wrong with one field of the body, one parameter of the query or one header. */
 export interface FieldError {
   /** Where in the body: a JSON Pointer (RFC 6901) such as `/messages/3`, empty for the body as a whole. */
   pointer?: string;
   /** Or which parameter of the query. */
   parameter?: string;
-  /** `required`, `type`, `unknown`, `range`, `too_long`, `format`, `conflict`; others may come. */
+  /** Or which header. */
+  header?: string;
+  /** `required`, `type`, `unknown`, `range`, `too_long`, `format`, `conflict`, `not_allowed`; others may come. */
   code: string;
   /** For people. */
   detail: string;

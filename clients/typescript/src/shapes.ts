@@ -238,7 +238,12 @@ export const asProblem = shape<Problem>(
     reject_code: optional(string),
     reason: optional(string),
     phase: optional(string),
-    errors: optional(list(object({ pointer: optional(string), parameter: optional(string), code: string, detail: string }), 1_024)),
+    errors: optional(
+      list(
+        object({ pointer: optional(string), parameter: optional(string), header: optional(string), code: string, detail: string }),
+        1_024,
+      ),
+    ),
   }),
   'problem',
 );

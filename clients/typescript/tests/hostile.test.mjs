@@ -369,6 +369,7 @@ test('an error says what is wrong with which field, and what the log calls the c
   const errors = [
     { pointer: '/messages/3', code: 'format', detail: 'no base64' },
     { parameter: 'state', code: 'of_later', detail: 'x', more: 1 },
+    { header: 'Idempotency-Key', code: 'format', detail: 'no key' },
   ];
   const said = await script(problem(400, 'malformed', {}, { call_id: 'order-1042~', errors }));
   const error = await failure(new Countersign(said.url).sendToSign(KEY, MESSAGE));
@@ -384,6 +385,7 @@ test('an error says what is wrong with which field, and what the log calls the c
     [{ errors: {} }, /problem\.errors has to be a list/],
     [{ errors: [{ code: 'type' }] }, /problem\.errors\[0\]\.detail/],
     [{ errors: [{ pointer: 1, code: 'type', detail: '' }] }, /problem\.errors\[0\]\.pointer/],
+    [{ errors: [{ header: [], code: 'type', detail: '' }] }, /problem\.errors\[0\]\.header/],
   ])) {
     const server = await script(problem(400, 'malformed', {}, members));
     const error = await failure(new Countersign(server.url).sendToSign(KEY, MESSAGE));

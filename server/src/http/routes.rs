@@ -2,9 +2,10 @@
 
 use super::{
     api::{
-        App, Asked, BodyHead, BodyLimits, Caller, LastEventId, Noted, OtherMethod, Preferences, Problem, READING,
-        Requester, SendToSignBody, admit, ask_limits, batches, body_limit, caller, demo, get_signer, last_event_id,
-        methods, read_json_with, refused, reply, requests, send_to_sign, upgrade, with_app,
+        App, Asked, BodyHead, BodyLimits, Caller, Fields, LastEventId, Noted, OtherMethod, Preferences, Problem,
+        READING, Requester, SendToSignBody, admit, ask_limits, batches, body_limit, caller, demo, get_signer,
+        last_event_id, methods, mistakes_beside_values, read_json_with, refused, reply, requests, send_to_sign,
+        upgrade, with_app,
     },
     config::HttpConfig,
     listen::LentBody,
@@ -145,15 +146,26 @@ async fn read_and_ask(
     (head, body): (&BodyHead, LentBody),
     asked: Post,
 ) -> Result<Response, Problem> {
+    let preferences = preferences.unwrap_or_default();
     let limits = ask_limits(&app.service.config());
     let bounds = BodyLimits { bytes: body_limit(limits.message), time: caller.live.read_timeout };
     let only_several = asked == Post::Batch;
-    let look = |fields: &_| Asked::from(fields).mistakes(limits, only_several);
+    let whose = (&*caller.live, &requester);
+    let look = |fields: &Fields| {
+        let beside = mistakes_beside_values(fields.text("webhook"), whose, &preferences);
+        [Asked::from(fields).mistakes(limits, only_several), beside].concat()
+    };
     let ask: SendToSignBody = read_json_with(head, BodyDataStream::new(body), bounds, look)
         .await
-        .and_then(|ask: SendToSignBody| if only_several { ask.check_batch(limits).map(|()| ask) } else { Ok(ask) })
+        .and_then(|ask: SendToSignBody| {
+            if only_several {
+                let also = |problem: Problem| problem.with_errors(ask.mistakes_beside_values(whose, &preferences));
+                ask.check_batch(limits).map_err(also)?;
+            }
+            Ok(ask)
+        })
         .map_err(|problem| refused(app, caller, problem))?;
-    send_to_sign(app, requester, caller, preferences.unwrap_or_default(), ask).await
+    send_to_sign(app, requester, caller, preferences, ask).await
 }
 
 async fn answer_requests(

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one field of the body, or one parameter of the query."""
+    """What is wrong with one field of the body, one parameter of the query or one header."""
 
     #: Where in the body: a JSON Pointer (RFC 6901) such as `/messages/3`, empty for the body as a whole.
     pointer: str | None
     #: Or which parameter of the query.
     parameter: str | None
-    #: `required`, `type`, `unknown`, `range`, `too_long`, `format`, `conflict`; others may come.
+    #: `required`, `type`, `unknown`, `range`, `too_long`, `format`, `conflict`, `not_allowed`; others may come.
     code: str
     #: For people.
     detail: str
+    #: Or which header.
+    header: str | None = None
 
 
 @dataclass(frozen=True)

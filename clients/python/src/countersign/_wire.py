@@ -323,8 +323,8 @@ def _as_field_errors(reader: Reader) -> tuple[FieldError, ...]:
 
 
 def _as_field_error(reader: Reader) -> FieldError:
-    pointer, parameter = reader.optional_text("pointer"), reader.optional_text("parameter")
-    return FieldError(pointer, parameter, reader.text("code"), reader.text("detail"))
+    pointer, parameter, header = (reader.optional_text(name) for name in ("pointer", "parameter", "header"))
+    return FieldError(pointer, parameter, reader.text("code"), reader.text("detail"), header)
 
 
 def as_signer(value: object) -> Signer:

@@ -112,7 +112,7 @@ fn refusal(errors: Vec<FieldError>) -> Problem {
 fn no_json(error: &serde_json::Error) -> Problem {
     // Only then its text is one of a few, with a place.
     let detail = if error.is_syntax() || error.is_eof() { error.to_string() } else { "it cannot be read".into() };
-    Problem::malformed(format!("the body is no JSON: {detail}"))
+    refusal(vec![FieldError::at("", FieldCode::Format, format!("the body is no JSON: {detail}"))])
 }
 
 async fn collect<B: Buf, E>(body: impl Stream<Item = Result<B, E>>, limit: usize) -> Result<Bytes, Problem> {

@@ -1,5 +1,5 @@
-//! What is wrong with one field of a body, or with one parameter of a query: the members of `errors` in a problem, in the form of the example in
-//! RFC 9457 §3.
+//! What is wrong with one field of a body, one parameter of a query or one header: the members of `errors` in a problem, in the form of the
+//! example in RFC 9457 §3.
 
 use serde::Serialize;
 use std::borrow::Cow;
@@ -28,17 +28,27 @@ pub(in crate::http) enum FieldCode {
     Format,
     /// It is there twice, or beside what excludes it.
     Conflict,
+    /// It is of its form, and not one of those that the operator allows.
+    NotAllowed,
+}
+
+/// Where the mistake is: a member of its own for each kind of place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    /// In the body (RFC 6901).
+    Pointer(String),
+    /// In the query.
+    Parameter(String),
+    /// In the head.
+    Header(&'static str),
 }
 
 /// One mistake. Nothing of the call is quoted in it but names of fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(in crate::http) struct FieldError {
-    /// Where in the body (RFC 6901).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pointer: Option<String>,
-    /// Or of which parameter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameter: Option<String>,
+    #[serde(flatten)]
+    place: Place,
     code: FieldCode,
     detail: Cow<'static, str>,
 }
@@ -50,20 +60,26 @@ impl FieldError {
         code: FieldCode,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { pointer: Some(pointer.into()), parameter: None, code, detail: detail.into() }
+        Self { place: Place::Pointer(pointer.into()), code, detail: detail.into() }
     }
 
     /// About a parameter of the query.
     pub(in crate::http) fn of_parameter(name: &str, code: FieldCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { pointer: None, parameter: Some(printable(name)), code, detail: detail.into() }
+        Self { place: Place::Parameter(printable(name)), code, detail: detail.into() }
+    }
+
+    /// About a header, by its usual spelling.
+    pub(in crate::http) fn of_header(name: &'static str, code: FieldCode, detail: &'static str) -> Self {
+        Self { place: Place::Header(name), code, detail: detail.into() }
     }
 
     /// Both in one line.
     pub(in crate::http) fn line(&self) -> String {
-        match self.pointer.as_deref().or(self.parameter.as_deref()) {
-            None | Some("") => self.detail.to_string(),
-            Some(place) => format!("{place}: {}", self.detail),
-        }
+        let place = match &self.place {
+            Place::Pointer(place) | Place::Parameter(place) => place.as_str(),
+            Place::Header(place) => place,
+        };
+        if place.is_empty() { self.detail.to_string() } else { format!("{place}: {}", self.detail) }
     }
 }
 
@@ -126,6 +142,10 @@ mod tests {
         let error = FieldError::of_parameter("state", FieldCode::Format, "no");
         let json = serde_json::to_value(&error).unwrap();
         assert_eq!(json, serde_json::json!({ "parameter": "state", "code": "format", "detail": "no" }));
+        let error = FieldError::of_header("Idempotency-Key", FieldCode::TooLong, "no");
+        let json = serde_json::to_value(&error).unwrap();
+        assert_eq!(json, serde_json::json!({ "header": "Idempotency-Key", "code": "too_long", "detail": "no" }));
         assert_eq!(FieldError::at("", FieldCode::Type, "an object").line(), "an object");
+        assert_eq!(serde_json::to_value(FieldCode::NotAllowed).unwrap(), "not_allowed");
     }
 }

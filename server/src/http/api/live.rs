@@ -18,6 +18,8 @@ use crate::{
 use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 use warp::http::StatusCode;
 
+pub(super) const WEBHOOK_NOT_ALLOWED: &str = "is none of the URLs that the operator allows";
+
 /// One version of what may change. A connection has the one it begins with for its handshake and its times; a call has the one it begins
 /// with for all it asks.
 pub(in crate::http) struct Live {
@@ -89,7 +91,7 @@ impl Live {
         if target.is_some_and(|target| self.may_name(requester, target)) {
             return Ok(());
         }
-        let detail = "the webhook is none of the URLs that the operator allows";
+        let detail = format!("the webhook {WEBHOOK_NOT_ALLOWED}");
         Err(Problem::new(StatusCode::FORBIDDEN, "webhook_not_allowed", detail))
     }
 

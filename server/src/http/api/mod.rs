@@ -46,7 +46,7 @@ pub(super) use batches::batches;
 pub(super) use body::{BodyHead, BodyLimits, read_json, read_json_with};
 #[cfg(test)]
 pub(super) use body_fields::tests::assert_fields;
-pub(super) use body_fields::{Body, Field, Kind};
+pub(super) use body_fields::{Body, Field, Fields, Kind};
 pub(super) use call::{Caller, Noted, OtherMethod, READING, admit, caller, json, methods, refused, reply, with_app};
 pub(super) use call_context::{call_id, name_call};
 pub(super) use demo::demo;
@@ -61,7 +61,9 @@ pub(super) use query::{Parameters, decoded};
 pub(super) use requests::requests;
 pub(super) use resource::Resource;
 pub(super) use send_to_sign::send_to_sign;
-pub(super) use send_to_sign_body::{SendToSignBody, ask_limits, body_limit, invalid_public_key};
+pub(super) use send_to_sign_body::{
+    SendToSignBody, ask_limits, body_limit, invalid_public_key, mistakes_beside_values,
+};
 pub(super) use signers::get_signer;
 pub use webhook_secrets::{WebhookSecrets, WebhookSecretsError};
 pub use webhook_target::{WebhookTarget, WebhookTargetError};

@@ -25,8 +25,8 @@ pub(in crate::http) struct Problem {
     allow: Option<&'static str>,
 }
 
-/// The codes of what is wrong with a body's fields.
-const BODY_CODES: [&str; 11] = [
+/// The codes of what is wrong with a call's fields and headers.
+const CALL_CODES: [&str; 13] = [
     "malformed",
     "invalid_public_key",
     "invalid_message",
@@ -38,6 +38,8 @@ const BODY_CODES: [&str; 11] = [
     "invalid_timeout",
     "invalid_delivery_timeout",
     "invalid_batch",
+    "invalid_idempotency_key",
+    "webhook_not_allowed",
 ];
 
 /// What some problems have beside the usual members.
@@ -55,7 +57,7 @@ pub(in crate::http) struct Members {
     /// How far the request had come, for `timeout` and `signer_disconnected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<&'static str>,
-    /// What is wrong with the body or the query, one by one.
+    /// What is wrong with the call, one by one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
 }
@@ -95,16 +97,16 @@ impl Problem {
         self
     }
 
-    /// Says what is wrong one by one, as far as one problem does.
-    pub(in crate::http) fn with_errors(mut self, mut errors: Vec<FieldError>) -> Self {
-        errors.truncate(MOST_ERRORS);
-        self.members.errors = errors;
+    /// Says what else is wrong one by one, as far as one problem does.
+    pub(in crate::http) fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.members.errors.extend(errors);
+        self.members.errors.truncate(MOST_ERRORS);
         self
     }
 
-    /// Whether it is about what the body has in it.
-    pub(in crate::http) fn is_about_the_body(&self) -> bool {
-        BODY_CODES.contains(&self.code)
+    /// Whether it is about what the call has in it.
+    pub(in crate::http) fn is_about_the_call(&self) -> bool {
+        CALL_CODES.contains(&self.code)
     }
 
     /// What is told, where no answer of its own can be: an event in a stream.

@@ -39,8 +39,8 @@ pub(in crate::http) async fn send_to_sign(
     preferences: Preferences,
     ask: SendToSignBody,
 ) -> Result<Response, Problem> {
-    sent(app, requester, caller, preferences, &ask).await.map_err(|problem| {
-        if problem.is_about_the_body() {
+    sent(app, requester, caller, &preferences, &ask).await.map_err(|problem| {
+        if problem.is_about_the_call() {
             problem.with_errors(ask.mistakes(ask_limits(&app.service.config())))
         } else {
             problem
@@ -52,35 +52,41 @@ async fn sent(
     app: &App,
     requester: Requester,
     caller: &Caller,
-    preferences: Preferences,
+    preferences: &Preferences,
     ask: &SendToSignBody,
 ) -> Result<Response, Problem> {
-    let public_key = ask.public_key()?;
+    let also =
+        |problem: Problem| problem.with_errors(ask.mistakes_beside_values((&caller.live, &requester), preferences));
+    let public_key = ask.public_key().map_err(also)?;
     requester.scope.check_writing()?;
     requester.scope.check_key(&public_key)?;
-    let durable = ask.is_durable(&preferences);
-    match ask.messages()? {
+    let durable = ask.is_durable(preferences);
+    match ask.messages().map_err(also)? {
         Messages::One(message) => {
-            let request = ask.with_options(
-                (&caller.live, &requester),
-                app.service.request(public_key, message).call(Arc::clone(&caller.call)),
-                &preferences,
-            )?;
+            let request = ask
+                .with_options(
+                    (&caller.live, &requester),
+                    app.service.request(public_key, message).call(Arc::clone(&caller.call)),
+                    preferences,
+                )
+                .map_err(also)?;
             if durable {
                 // Apart, so that a call that only waits has no room for what it takes to be kept.
-                Box::pin(one_durable(app, request, &requester, &preferences)).await
+                Box::pin(one_durable(app, request, &requester, preferences)).await
             } else {
                 one(request.requester_id(requester.id).requester(requester.name)).await
             }
         }
         Messages::Several(messages) => {
-            let request = ask.with_options(
-                (&caller.live, &requester),
-                app.service.batch(public_key, messages).call(Arc::clone(&caller.call)),
-                &preferences,
-            )?;
+            let request = ask
+                .with_options(
+                    (&caller.live, &requester),
+                    app.service.batch(public_key, messages).call(Arc::clone(&caller.call)),
+                    preferences,
+                )
+                .map_err(also)?;
             if durable {
-                Box::pin(several_durable(app, request, &requester, &preferences)).await
+                Box::pin(several_durable(app, request, &requester, preferences)).await
             } else {
                 let request = request.requester_id(requester.id).requester(requester.name);
                 Ok(several(&Box::pin(request.send_for_records()).await?))

@@ -4,8 +4,8 @@ use super::{
     ask_mistakes::{AskLimits, Asked, Has},
     auth::Requester,
     body_fields::{Body, Field, Kind},
-    field_error::FieldError,
-    live::Live,
+    field_error::{FieldCode, FieldError},
+    live::{Live, WEBHOOK_NOT_ALLOWED},
     metadata::Members,
     preferences::Preferences,
     problem::Problem,
@@ -70,6 +70,17 @@ pub(in crate::http) fn ask_limits(config: &Config) -> AskLimits {
     AskLimits { message: config.max_message_bytes, messages: MAX_BATCH.min(config.max_inflight) }
 }
 
+/// What is wrong with a call that its values alone do not show: what this requester may not name, and the headers.
+pub(in crate::http) fn mistakes_beside_values(
+    webhook: Option<&str>,
+    (live, requester): (&Live, &Requester),
+    preferences: &Preferences,
+) -> Vec<FieldError> {
+    let webhook = webhook.filter(|url| live.check_webhook(requester, url).is_err());
+    let webhook = webhook.map(|_| FieldError::at("/webhook", FieldCode::NotAllowed, WEBHOOK_NOT_ALLOWED));
+    webhook.into_iter().chain(preferences.mistake()).collect()
+}
+
 /// What is to be signed: one message, or several in one prompt.
 pub(in crate::http) enum Messages {
     One(Message),
@@ -104,6 +115,15 @@ impl SendToSignBody {
     /// Everything that is wrong with the values.
     pub(in crate::http) fn mistakes(&self, limits: AskLimits) -> Vec<FieldError> {
         self.asked().mistakes(limits, false)
+    }
+
+    /// Everything else that is wrong with the call.
+    pub(in crate::http) fn mistakes_beside_values(
+        &self,
+        whose: (&Live, &Requester),
+        preferences: &Preferences,
+    ) -> Vec<FieldError> {
+        mistakes_beside_values(self.webhook.as_deref(), whose, preferences)
     }
 
     fn asked(&self) -> Asked<'_> {
