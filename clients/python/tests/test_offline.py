@@ -42,7 +42,7 @@ def verify(text: str, keys: Any = JWKS, **expected: Any) -> countersign.ReceiptC
 
 
 def test_a_receipt_is_verified() -> None:
-    claims = verify(jws(), message=b"hello", public_key=RAW_KEY.hex(), request_id=ID, issuer="http://one")
+    claims = verify(jws(), message=b"hello", public_key=RAW_KEY.hex(), request_id=ID.upper(), issuer="http://one")
     assert (claims.state, claims.jti, claims.requester) == ("signed", ID, "local backend")
     unsigned = {name: value for name, value in CLAIMS.items() if name != "signature"}
     assert verify(jws({**unsigned, "state": "expired", "code": "timeout"}), message=b"hello").code == "timeout"

@@ -1,10 +1,9 @@
 // Requests that are found again by what is known of them: listed, looked at and withdrawn several at a time.
 
 import type { Caller } from './caller.js';
-import { InvalidRequestError } from './errors.js';
 import { type Filters, type ListOptions, queryOf } from './filters.js';
 import type { Patience } from './requests.js';
-import { asBatchResource, asCancelledAll, asPage, isUuid } from './shapes.js';
+import { asBatchResource, asCancelledAll, asPage, idOf } from './shapes.js';
 import { verified } from './signed.js';
 import type { Exchange } from './transport.js';
 import { checkBatch, Walk } from './walk.js';
@@ -32,9 +31,8 @@ export class Listing {
     }
   }
 
-  async batch(method: 'GET' | 'DELETE', id: string, signal: AbortSignal | undefined): Promise<BatchResource> {
-    if (typeof id !== 'string' || !isUuid(id))
-      throw new InvalidRequestError({ code: 'malformed', detail: 'a batch_id is a UUID in lower case' });
+  async batch(method: 'GET' | 'DELETE', given: string, signal: AbortSignal | undefined): Promise<BatchResource> {
+    const id = idOf(given, 'batch_id');
     const batch = asBatchResource(await this.#json(method, `/v1/batches/${id}`, signal));
     checkBatch(batch, id);
     await this.#verified(batch.requests);

@@ -64,7 +64,7 @@ function keyId(header: string): string {
 
 async function check(claims: ReceiptClaims, { message, publicKey, requestId, issuer }: ReceiptOptions, verify: Verify): Promise<void> {
   const key = decodeBase64(claims.public_key) ?? new Uint8Array();
-  if (requestId !== undefined && claims.jti !== requestId) throw fail('it is of another request');
+  if (requestId !== undefined && claims.jti !== requestId.toLowerCase()) throw fail('it is of another request');
   if (issuer !== undefined && claims.iss !== issuer) throw fail('another server has issued it');
   if (publicKey !== undefined && !readings(publicKey).some((one) => equal(one, key))) throw fail('it is of another public key');
   if (message === undefined) return;

@@ -2,9 +2,9 @@
 
 import { about, type Caller, isTransient } from './caller.js';
 import type { Verify } from './ed25519.js';
-import { failureOf, InvalidRequestError, NetworkError, ProtocolError } from './errors.js';
+import { failureOf, NetworkError, ProtocolError } from './errors.js';
 import { errorOf, mediaType } from './problem.js';
-import { asProblem, asRequest, isUuid, parseJson } from './shapes.js';
+import { asProblem, asRequest, idOf, parseJson } from './shapes.js';
 import { type Expected, verified } from './signed.js';
 import { EventReader, type ServerSentEvent } from './sse.js';
 import type { Exchange } from './transport.js';
@@ -149,15 +149,13 @@ export class Requests {
 
   async #checked(value: unknown, id: string, expected: Expected | undefined): Promise<RequestResource> {
     const request = asRequest(value);
-    if (request.request_id !== id) throw new ProtocolError('the server answers for another request');
+    if (request.request_id !== idOf(id, 'request_id')) throw new ProtocolError('the server answers for another request');
     if (request.state === 'signed') await verified(request, expected, this.#patience.verify);
     return request;
   }
 
   #exchange(method: Exchange['method'], id: string, rest: string, signal: AbortSignal | undefined): Exchange {
-    if (typeof id !== 'string' || !isUuid(id))
-      throw new InvalidRequestError({ code: 'malformed', detail: 'a request_id is a UUID in lower case' });
-    return { method, path: `/v1/requests/${id}${rest}`, timeoutMs: this.#patience.exchangeTimeoutMs, signal };
+    return { method, path: `/v1/requests/${idOf(id, 'request_id')}${rest}`, timeoutMs: this.#patience.exchangeTimeoutMs, signal };
   }
 
   /** The time of a wait that was cut off does not count. */

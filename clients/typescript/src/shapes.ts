@@ -1,7 +1,7 @@
 // Checks that what came has the members it should, of the types they should have. What is wrong is named by its path.
 
 import { decodeBase64, decodeBase64Url } from './bytes.js';
-import { type FieldError, ProtocolError } from './errors.js';
+import { type FieldError, InvalidRequestError, ProtocolError } from './errors.js';
 import {
   type BatchResource,
   type CancelledAll,
@@ -56,9 +56,15 @@ export interface Problem {
 const MOST_AT_ONCE = 100;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Whether a text may stand in a path as a request's id. */
-export function isUuid(text: string): boolean {
-  return UUID.test(text);
+/**
+ * An id that a caller gives, as the server writes it: either case is read, as in the API (RFC 9562 §4).
+ *
+ * @throws {InvalidRequestError} where it is none, so that nothing else comes into a path
+ */
+export function idOf(given: unknown, name: string): string {
+  const id = typeof given === 'string' ? given.toLowerCase() : '';
+  if (!UUID.test(id)) throw new InvalidRequestError({ code: 'malformed', detail: `a ${name} is a UUID` });
+  return id;
 }
 
 /** @throws {ProtocolError} */
@@ -79,7 +85,7 @@ const withdrawn: Check = (value, path) =>
     path,
     `an integer from 0 to ${MOST_AT_ONCE}`,
   );
-const uuid: Check = (value, path) => need(typeof value === 'string' && isUuid(value), path, 'a UUID');
+const uuid: Check = (value, path) => need(typeof value === 'string' && UUID.test(value), path, 'a UUID');
 /** It goes back into a URL, and is kept. */
 const cursor: Check = (value, path) =>
   need(typeof value === 'string' && /^[\x21-\x7e]{1,512}$/.test(value), path, 'at most 512 visible characters');

@@ -199,6 +199,9 @@ for (const name of ['batch', 'cancelBatch']) {
     const honest = await script(truth);
     assert.deepEqual(await CALLS[name]?.(honest), JSON.parse(JSON.stringify(truth)));
     assert.deepEqual([honest.calls[0].method, honest.calls[0].url], [name === 'batch' ? 'GET' : 'DELETE', `/v1/batches/${BATCH}`]);
+    const upper = await script(truth);
+    await new Countersign(upper.url).batch(BATCH.toUpperCase());
+    assert.equal(upper.calls[0].url, `/v1/batches/${BATCH}`);
     // Those that are kept no more are left out.
     await CALLS[name]?.(await script(batchOf([member(1)])));
     for (const [body, why] of table([

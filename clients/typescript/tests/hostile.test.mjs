@@ -142,6 +142,23 @@ test('what later versions add passes through', PATIENCE, async () => {
   assert.deepEqual(told.later, { is: 'more' });
 });
 
+test('an id is taken in either case, as the server takes it', PATIENCE, async () => {
+  const upper = ID.toUpperCase();
+  const server = await script({ body: signedRequest() });
+  const one = new Countersign(server.url);
+  for (const call of [() => one.get(upper), () => one.wait(upper), () => one.cancel(upper)]) assert.equal((await call()).request_id, ID);
+  const stream = { headers: { 'content-type': 'text/event-stream' }, body: `event: signed\ndata: ${JSON.stringify(signedRequest())}\n\n` };
+  const told = await script({ status: 200, ...stream });
+  for await (const { request_id } of new Countersign(told.url).follow(upper)) assert.equal(request_id, ID);
+  const receipt = await script({ status: 200, body: 'a.b.c', headers: { 'content-type': 'application/jose' } });
+  assert.equal(await new Countersign(receipt.url).receipt(upper), 'a.b.c');
+  const urls = [server, told, receipt].flatMap(({ calls }) => calls.map(({ url }) => url));
+  const path = `/v1/requests/${ID}`;
+  assert.deepEqual(urls, [path, `${path}?wait=45`, path, `${path}/events`, `${path}/receipt`]);
+  const other = await script({ body: signedRequest({ request_id: randomUUID() }) });
+  assert.match((await failure(new Countersign(other.url).get(upper))).message, /another request/);
+});
+
 test('an answer for another request, or for fewer messages, is none', PATIENCE, async () => {
   const server = await script({ body: signedRequest({ request_id: randomUUID() }) });
   assert.match((await failure(new Countersign(server.url).get(ID))).message, /another request/);
@@ -151,6 +168,9 @@ test('an answer for another request, or for fewer messages, is none', PATIENCE, 
   assert.match((await failure(new Countersign(twice.url).sendToSignBatch(KEY, [MESSAGE, MESSAGE]))).message, /one request/);
   for (const bad of [
     (one) => one.get('../../healthz'),
+    (one) => one.get(`${ID.toUpperCase()}/..`),
+    (one) => one.get(undefined),
+    (one) => one.batch(`{${ID}}`),
     (one) => one.signer('..'),
     (one) => one.sendToSign(KEY, MESSAGE, { idempotencyKey: 'a\nb' }),
   ]) {

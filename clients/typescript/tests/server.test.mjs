@@ -378,7 +378,7 @@ test('a receipt and a webhook are verified, and none that has been changed', PAT
   const event = await server.verifyWebhook(body, headers);
   assert.deepEqual([event.type, event.data.request_id, event.data.state], ['request.ended', signed.request_id, 'signed']);
 
-  const about = { message: MESSAGE, publicKey: asked.publicKey, requestId: signed.request_id };
+  const about = { message: MESSAGE, publicKey: asked.publicKey, requestId: signed.request_id.toUpperCase() };
   const jws = await server.receipt(signed.request_id);
   const claims = await server.verifyReceipt(jws, about);
   assert.deepEqual([claims.state, claims.purpose, claims.approved_by], ['signed', 'Order 1042', 'human']);

@@ -72,7 +72,7 @@ def verify_receipt(
         claims = _claims(_json(payload, "payload"))
     except ProtocolError as cause:
         raise _fail(cause.detail) from cause
-    if request_id is not None and claims.jti != request_id:
+    if request_id is not None and claims.jti.lower() != request_id.lower():
         raise _fail("it is of another request")
     if issuer is not None and claims.iss != issuer:
         raise _fail("another server has issued it")
