@@ -188,7 +188,10 @@ generator-tests: tested-build
 	scripts/ensure-program.sh java default-jdk-headless
 	scripts/ensure-program.sh javac default-jdk-headless
 	scripts/ensure-program.sh go golang-go
-	scripts/ensure-package.sh golang-gopkg-validator.v2-dev libjakarta-annotation-api-java
+	scripts/ensure-program.sh mcs mono-mcs
+	scripts/ensure-program.sh mono mono-runtime
+	scripts/ensure-package.sh golang-gopkg-validator.v2-dev libjakarta-annotation-api-java libnewtonsoft-json5.0-cil \
+		libmono-system-net-http4.0-cil libmono-system-componentmodel-dataannotations4.0-cil libmono-system-web4.0-cil
 	[ -x $(GENERATORS)/bin/pip ] || python3 -m venv $(GENERATORS) || { scripts/ensure-package.sh python3-venv && python3 -m venv --clear $(GENERATORS); }
 	$(GENERATORS)/bin/pip install --quiet --disable-pip-version-check -r tests/openapi/programs/requirements.txt
 	$(call npm_ci,tests/openapi)

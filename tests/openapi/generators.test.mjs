@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, request as send } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,7 @@ const binary = process.env.COUNTERSIGN_BIN ?? join(root, 'target/debug/countersi
 const made = join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'generators');
 const tools = join(made, 'venv/bin');
 const annotations = '/usr/share/java/jakarta-annotation-api.jar';
+const newtonsoft = '/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll';
 const seed = Buffer.from('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60', 'hex');
 const message = Buffer.from('made by a generator');
 // RFC 8032 §7.1, test 2: a key for which no wallet is there.
@@ -108,6 +109,12 @@ async function openapiGenerator(language, out, properties) {
   await run('java', [...args, ...properties]);
 }
 
+/** The files with an ending in a folder and all below it. */
+async function files(folder, ending) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.name.endsWith(ending)).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
 /** Each makes its client and compiles it, and says how the program is run. */
 const generators = {
   'openapi-generator, Go': async () => {
@@ -138,14 +145,23 @@ const generators = {
     const packages = 'invokerPackage=example.countersign,apiPackage=example.countersign.api,modelPackage=example.countersign.model';
     const properties = `${packages},useJakartaEe=true,openApiNullable=false`;
     await openapiGenerator('java', client, ['--library', 'native', '--additional-properties', properties]);
-    const sources = (await readdir(join(client, 'src/main/java'), { recursive: true, withFileTypes: true }))
-      .filter((entry) => entry.name.endsWith('.java'))
-      .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+    const sources = await files(join(client, 'src/main/java'), '.java');
     // The generator has the libraries in itself that its clients use.
     const libraries = `${jar}:${annotations}`;
     const args = ['-nowarn', '-proc:none', '-cp', libraries, '-d', classes, ...sources, join(here, 'programs/java/Main.java')];
     await run('javac', args);
     return { command: ['java', '-cp', `${classes}:${libraries}`, 'Main'] };
+  },
+  'openapi-generator, C#': async () => {
+    const client = await emptied('csharp/client');
+    // For Mono, which is the .NET that Debian has. It has no Polly, so nothing repeats calls that failed.
+    const properties = 'packageName=Countersign,targetFramework=net48,supportsRetry=false';
+    await openapiGenerator('csharp', client, ['--library', 'httpclient', '--additional-properties', properties]);
+    const program = join(made, 'csharp/program.exe');
+    const sources = [...(await files(join(client, 'src/Countersign'), '.cs')), ...(await files(join(here, 'programs/csharp'), '.cs'))];
+    const system = ['Net.Http', 'ComponentModel.DataAnnotations', 'Runtime.Serialization', 'Web'].map((name) => `-r:System.${name}`);
+    await run('mcs', ['-langversion:7.2', `-r:${newtonsoft}`, ...system, `-out:${program}`, ...sources]);
+    return { command: ['mono', program], env: { MONO_PATH: dirname(newtonsoft) } };
   },
   'openapi-generator, Python': async () => {
     const client = await emptied('python');
