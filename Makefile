@@ -323,6 +323,7 @@ package-tests: tested-build
 # All that a release consists of, in target/release-VERSION; CONTRIBUTING.md has the steps before and after.
 release: image-programs cargo-deb
 	command -v cargo-cyclonedx >/dev/null || $(TOOL_INSTALL) cargo-cyclonedx
+	python3 -c 'import ensurepip, venv' 2>/dev/null || scripts/ensure-package.sh python3 python3-venv
 	scripts/release.sh
 
 # What it is made by, as far as that takes seconds.

@@ -12,8 +12,12 @@ version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' Car
 # Looked for before anything is built.
 [ -z "$(git status --porcelain)" ] || die "there are changes that are not committed"
 changes=$(scripts/changelog-section.sh "$version")
-packed=$(jq -r .version sdk-wasm/package.json)
-[ "$packed" = "$version" ] || die "sdk-wasm/package.json is of version $packed, and Cargo.toml of $version"
+for package in sdk-wasm clients/typescript; do
+  packed=$(jq -r .version $package/package.json)
+  [ "$packed" = "$version" ] || die "$package/package.json is of version $packed, and Cargo.toml of $version"
+done
+packed=$(sed -n '/^\[project\]/,/^\[/s/^version = "\(.*\)"$/\1/p' clients/python/pyproject.toml)
+[ "$packed" = "$version" ] || die "clients/python/pyproject.toml is of version $packed, and Cargo.toml of $version"
 grep -q "^countersign ($version-" packaging/debian/changelog || die "packaging/debian/changelog says nothing of $version"
 for command in cargo-deb cargo-cyclonedx buildah jq npm; do
   command -v $command >/dev/null || die "there is no $command"
@@ -55,9 +59,18 @@ cp "target/package/countersign-protocol-$version.crate" "target/package/counters
 sdk-wasm/build.sh
 mv "sdk-wasm/countersign-$version.tgz" "$out/countersign-$version-npm.tgz"
 
+clients/typescript/build.sh
+mv "clients/typescript/countersign-client-$version.tgz" "$out/countersign-client-$version-npm.tgz"
+
 # Of what each is made. The tool writes beside every Cargo.toml, so it gets a copy of them; where that lies is nobody's business.
 mkdir "$work/source"
 git archive HEAD | tar --extract --directory "$work/source"
+# The wheel, from the sdist, by the tools that its own tests name; with the licences, which lie at the top.
+cp LICENSE-* "$work/source/clients/python"
+python3 -m venv "$work/python"
+grep -oE '"(build|hatchling)==[^"]+"' clients/python/pyproject.toml | tr -d '"' >"$work/tools.txt"
+"$work/python/bin/pip" install --quiet --disable-pip-version-check -r "$work/tools.txt"
+"$work/python/bin/python" -m build --no-isolation --outdir "$out" "$work/source/clients/python"
 # components FOLDER TARGET: the crates of one package.
 components() {
   (cd "$work/source" && cargo cyclonedx --quiet --manifest-path "$1/Cargo.toml" --format json --spec-version 1.5 --target "$2" --override-filename sbom)

@@ -52,6 +52,8 @@ fn small_repository(folder: &Path) {
         "scripts/release.sh",
         "scripts/changelog-section.sh",
         "sdk-wasm/package.json",
+        "clients/typescript/package.json",
+        "clients/python/pyproject.toml",
         "packaging/debian/changelog",
     ];
     for file in files {
@@ -100,11 +102,17 @@ fn a_release_is_refused_before_anything_is_built() {
     commit(folder);
     assert!(release().contains("there is no cargo-deb"), "nothing else is wrong");
 
-    let own = format!("\"version\": \"{version}\"");
-    change("sdk-wasm/package.json", &own, "\"version\": \"9.9.9\"");
-    commit(folder);
-    assert!(release().contains("sdk-wasm/package.json is of version 9.9.9"));
-    change("sdk-wasm/package.json", "\"version\": \"9.9.9\"", &own);
+    for (package, is) in [
+        ("sdk-wasm/package.json", "\"version\": "),
+        ("clients/typescript/package.json", "\"version\": "),
+        ("clients/python/pyproject.toml", "version = "),
+    ] {
+        let (own, other) = (format!("{is}\"{version}\""), format!("{is}\"9.9.9\""));
+        change(package, &own, &other);
+        commit(folder);
+        assert!(release().contains(&format!("{package} is of version 9.9.9")));
+        change(package, &other, &own);
+    }
     change("packaging/debian/changelog", version, "9.9.9");
     commit(folder);
     assert!(release().contains(&format!("packaging/debian/changelog says nothing of {version}")));
