@@ -19,7 +19,7 @@ use crate::{
     time::Clock,
 };
 use countersign_protocol::{Batch, Message, PublicKeyBytes, RequestId, RequesterName};
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, num::NonZeroU32, sync::Arc};
 use tokio::sync::oneshot;
 
 /// A service that goes by these clocks.
@@ -85,16 +85,20 @@ impl NewRequest {
 
 /// What a simulated world does with a service.
 impl SigningService {
-    /// Asks for requests that end with the process.
+    /// Asks for requests that end with the process, of a requester that may have `most`.
     ///
     /// # Errors
     /// [`SigningError`] where nobody is asked.
     #[doc(hidden)]
-    pub fn simulate_ask(&self, records: Vec<Record>) -> Result<Vec<Waiting<'_>>, SigningError> {
-        Ok(self.ask(records.into_iter().map(Box::new).collect())?.into_vec())
+    pub fn simulate_ask(
+        &self,
+        records: Vec<Record>,
+        most: Option<NonZeroU32>,
+    ) -> Result<Vec<Waiting<'_>>, SigningError> {
+        Ok(self.ask(records.into_iter().map(Box::new).collect(), most)?.into_vec())
     }
 
-    /// Asks for requests that outlive it.
+    /// Asks for requests that outlive it, likewise.
     ///
     /// # Errors
     /// [`SigningError`] where nothing is written.
@@ -104,8 +108,9 @@ impl SigningService {
         records: Vec<Record>,
         idempotency: Option<Idempotency>,
         queue: bool,
+        most: Option<NonZeroU32>,
     ) -> Result<oneshot::Receiver<Result<Accepted, SigningError>>, SigningError> {
-        self.begin_durably(records, idempotency, queue)
+        self.begin_durably(records, idempotency, queue, most)
     }
 
     /// Has the connections of a key on other nodes looked for; none where there is nothing to wait for.

@@ -86,6 +86,9 @@ pub(crate) struct Scope {
     /// API calls a second [default: as others have]
     #[arg(long, value_name = "RATE")]
     requests_per_second: Option<NonZeroU32>,
+    /// Requests that its requester may have open on a server [default: as many as its share]
+    #[arg(long, value_name = "COUNT")]
+    max_pending: Option<NonZeroU32>,
 }
 
 /// Where the tokens are, and the server.
@@ -226,6 +229,7 @@ fn add(mut found: Found, (name, id): (&str, Option<&str>), scope: &Scope) -> Res
         webhook_targets: Some(scope.webhook_target.clone()).filter(|targets| !targets.is_empty()),
         read_only: scope.read_only,
         requests_per_second: scope.requests_per_second,
+        max_pending: scope.max_pending,
         ..entry
     });
     show(found, &token)
@@ -261,6 +265,7 @@ fn scope(entry: &TokenEntry) -> String {
     parts.extend(entry.webhook_targets.as_ref().map(|targets| format!("webhooks {}", targets.join(" "))));
     parts.extend(entry.read_only.then(|| "read only".to_owned()));
     parts.extend(entry.requests_per_second.map(|rate| format!("{rate} calls a second")));
+    parts.extend(entry.max_pending.map(|most| format!("{most} open requests")));
     parts.into_iter().map(|part| format!("; {part}")).collect()
 }
 

@@ -354,6 +354,15 @@ async fn limits_on_requests_hold_for_the_next_one_and_touch_none_that_is_open() 
     server.reload(|s| (s.max_share_percent, s.max_pending) = (Some(1), Some(100))).await.unwrap();
     assert_eq!(backend.ask(&key, b"world").await.code(), (429, "requester_limit"));
 
+    // What a token lets its requester have open, whatever the server's limits.
+    let limit = |most| move |s: &mut Settings| s.token[0].max_pending = NonZeroU32::new(most);
+    server.reload(|s| (s.max_share_percent, s.max_pending) = (None, None)).await.unwrap();
+    server.reload(limit(1)).await.unwrap();
+    assert_eq!(backend.ask(&key, b"world").await.code(), (429, "requester_limit"));
+    server.reload(limit(2)).await.unwrap();
+    let (reply, _) = tokio::join!(backend.ask(&key, b"world"), wallet.sign_next());
+    assert_eq!(reply.status, 200, "{}", reply.text);
+
     // A wallet that was there when messages were short answers a long one.
     server.reload(|s| (s.max_share_percent, s.max_message_bytes) = (None, Some(5))).await.unwrap();
     wallet.send(&wallet.answer(&request)).await;

@@ -5,6 +5,7 @@ use countersign_protocol::PublicKeyBytes;
 use std::{
     collections::{HashMap, hash_map::Entry},
     hash::Hash,
+    num::NonZeroU32,
 };
 
 /// What all requests together may hold, and how much of that one requester may.
@@ -50,7 +51,7 @@ pub(crate) struct Account {
     all: Held,
     of_key: HashMap<PublicKeyBytes, Held>,
     of_requester: HashMap<RequesterId, Held>,
-    /// Of one requester for one key.
+    /// Of one requester for one key, where requesters have shares.
     of_both: HashMap<(RequesterId, PublicKeyBytes), Held>,
 }
 
@@ -93,21 +94,41 @@ impl Account {
         Ok(())
     }
 
+    /// Whether a requester may have so many requests more, where its token lets it have `most`.
+    pub(super) fn check_own(
+        &self,
+        requester: &RequesterId,
+        requests: usize,
+        most: Option<NonZeroU32>,
+    ) -> Result<(), SigningError> {
+        let Some(most) = most else { return Ok(()) };
+        let most = usize::try_from(most.get()).unwrap_or(usize::MAX);
+        if self.requests_of(requester).saturating_add(requests) <= most {
+            Ok(())
+        } else {
+            Err(SigningError::RequesterLimit)
+        }
+    }
+
+    /// How many requests a requester has.
+    pub(super) fn requests_of(&self, requester: &RequesterId) -> usize {
+        self.of_requester.get(requester).map_or(0, |held| held.requests)
+    }
+
     /// A request holds something from now on.
     pub(super) fn add(&mut self, capacity: &Capacity, record: &Record) {
         let bytes = record.bytes();
         self.all.add(bytes);
         self.of_key.entry(record.public_key).or_default().add(bytes);
-        // Where one may take all there is, nobody asks what each takes.
+        self.of_requester.entry(record.requester_id.clone()).or_default().add(bytes);
+        // Where one may take all there is, nobody asks what each takes of a key's.
         if capacity.has_shares() {
             self.add_share(record);
         }
     }
 
     fn add_share(&mut self, record: &Record) {
-        let bytes = record.bytes();
-        self.of_requester.entry(record.requester_id.clone()).or_default().add(bytes);
-        self.of_both.entry((record.requester_id.clone(), record.public_key)).or_default().add(bytes);
+        self.of_both.entry((record.requester_id.clone(), record.public_key)).or_default().add(record.bytes());
     }
 
     /// It holds nothing any more.
@@ -115,8 +136,8 @@ impl Account {
         let bytes = record.bytes();
         self.all.remove(bytes);
         remove(self.of_key.entry(record.public_key), bytes);
+        remove(self.of_requester.entry(record.requester_id.clone()), bytes);
         if capacity.has_shares() {
-            remove(self.of_requester.entry(record.requester_id.clone()), bytes);
             remove(self.of_both.entry((record.requester_id.clone(), record.public_key)), bytes);
         }
     }
@@ -131,7 +152,6 @@ impl Account {
         if before.has_shares() == capacity.has_shares() {
             return;
         }
-        self.of_requester.clear();
         self.of_both.clear();
         if capacity.has_shares() {
             held.for_each(|record| self.add_share(record));

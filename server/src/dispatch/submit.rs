@@ -16,7 +16,7 @@ use crate::{
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 impl<T, W> Dispatcher<T, W> {
     /// Asks the wallets that are connected. The requests end with the process; they are of one key, and shown together.
@@ -39,18 +39,30 @@ impl<T, W> Dispatcher<T, W> {
         Ok(())
     }
 
+    /// Whether a requester may have so many requests more, where its token lets it have `most`.
+    pub(crate) fn check_own(
+        &self,
+        requester: &RequesterId,
+        requests: usize,
+        most: Option<NonZeroU32>,
+    ) -> Result<(), SigningError> {
+        self.account.check_own(requester, requests, most)
+    }
+
     /// Whether the key has proven that it can be held: by a connection, or by a request that was taken.
     pub(crate) fn knows(&self, key: &PublicKeyBytes) -> bool {
         self.connections_of(key) > 0 || !self.open_requests.of_key(key).is_empty()
     }
 
     /// Has requests written, and asks once they are. The key has to be one that is admitted. Unless they may `queue`, a wallet has to
-    /// be connected now. What came of the writing is told by [`Effect::Accepted`].
+    /// be connected now; `most` is how many requests their requester's token lets it have. What came of the writing is told by
+    /// [`Effect::Accepted`].
     pub(crate) fn ask_durably(
         &mut self,
         records: Vec<Record>,
         idempotency: Option<Idempotency>,
         queue: bool,
+        most: Option<NonZeroU32>,
     ) -> Result<(), SigningError> {
         let Some(first) = records.first() else { return Ok(()) };
         let id = first.id;
@@ -60,10 +72,12 @@ impl<T, W> Dispatcher<T, W> {
         }
         self.check_room(first, records.len(), records.iter().map(|record| record.bytes()).sum())?;
         let signer = || if queue { Ok(()) } else { self.check_signer(first, records.len()) };
-        let refusal = self.check_blocked(first).and_then(|()| signer()).err();
+        let own = || self.check_own(&first.requester_id, records.len(), most);
+        let refusal = self.check_blocked(first).and_then(|()| own()).and_then(|()| signer()).err();
         let accepting = match refusal {
             None => Accepting { records, refusal: None, is_repeatable: idempotency.is_some() },
-            // A repeated call is answered although no wallet is connected by now: only the store can tell one.
+            // A repeated call is answered although no wallet is connected by now, or it is the very request that leaves no room for it:
+            // only the store can tell one.
             Some(error) if idempotency.is_some() => {
                 Accepting { records: Vec::new(), refusal: Some(error), is_repeatable: true }
             }

@@ -26,7 +26,7 @@ use futures_util::future::join_all;
 #[cfg(feature = "http")]
 use futures_util::future::try_join_all;
 use smallvec::{SmallVec, smallvec};
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use terms::Terms;
 
 /// A request for a signature, made by [`SigningService::request`], or for several in one prompt, made by [`SigningService::batch`].
@@ -137,6 +137,13 @@ impl<'a, M> SigningRequest<'a, M> {
         self
     }
 
+    /// How many requests this requester may have open, this one included: beyond that it is refused with
+    /// [`SigningError::RequesterLimit`], as it is beyond its share. With several nodes, on this one. As many as its share if not set.
+    pub fn max_pending(mut self, most: NonZeroU32) -> Self {
+        self.parts.terms.max_pending = Some(most);
+        self
+    }
+
     /// Where the reference server tells the end. It is durable then, and needs a store. Which addresses are allowed is the caller's to
     /// decide.
     pub fn webhook(mut self, url: &str) -> Self {
@@ -196,7 +203,7 @@ impl RequestParts<'_> {
     }
 
     async fn ask(&self, messages: SmallVec<[Arc<Message>; 1]>) -> Result<SmallVec<[Waiting<'_>; 1]>, SigningError> {
-        self.service.ask_everywhere(self.records(messages)?).await
+        self.service.ask_everywhere(self.records(messages)?, self.terms.max_pending).await
     }
 
     async fn accept(&self, messages: SmallVec<[Arc<Message>; 1]>) -> Result<Accepted, SigningError> {
@@ -223,7 +230,12 @@ impl RequestParts<'_> {
             fingerprint: self.terms.fingerprint(delivery_timeout, messages),
         });
         self.service
-            .ask_durably(records.into_iter().map(|record| *record).collect(), idempotency, self.terms.queue)
+            .ask_durably(
+                records.into_iter().map(|record| *record).collect(),
+                idempotency,
+                self.terms.queue,
+                self.terms.max_pending,
+            )
             .await
     }
 

@@ -9,7 +9,7 @@ use countersign_protocol::{
     limits::{DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
 };
 use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 /// What is asked beside the message.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(super) struct Terms {
     pub(super) idempotency_key: Option<IdempotencyKey>,
     pub(super) webhook: Option<WebhookUrl>,
     pub(super) call: Option<Arc<CallContext>>,
+    pub(super) max_pending: Option<NonZeroU32>,
 }
 
 impl Terms {
@@ -44,6 +45,7 @@ impl Terms {
             idempotency_key: None,
             webhook: None,
             call: None,
+            max_pending: None,
         }
     }
 
@@ -98,6 +100,7 @@ impl Terms {
             idempotency_key: _,
             webhook,
             call: _,
+            max_pending: _,
         } = self;
         let mut hash = Sha256::new();
         let mut part = |bytes: Option<&[u8]>| {

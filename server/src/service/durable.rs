@@ -12,7 +12,7 @@ use crate::{
     time::Timestamp,
 };
 use countersign_protocol::{PublicKey, RequestId};
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 use tokio::{
     sync::{oneshot, watch},
     time::{Instant, interval, interval_at, sleep, sleep_until},
@@ -45,7 +45,7 @@ const OVERSLEPT: Duration = Duration::from_secs(2);
 const READ_GRACE: Duration = Duration::from_millis(500);
 
 impl SigningService {
-    /// Has requests written, and returns once they are on disk.
+    /// Has requests written, and returns once they are on disk; `most` is how many their requester's token lets it have.
     ///
     /// # Cancel safety
     /// Once begun it goes on: dropping the future leaves it open whether the requests were taken. That is what idempotency keys are for.
@@ -54,6 +54,7 @@ impl SigningService {
         records: Vec<Record>,
         idempotency: Option<Idempotency>,
         queue: bool,
+        most: Option<NonZeroU32>,
     ) -> Result<Accepted, SigningError> {
         let Some(Record { public_key, expires_at, .. }) = records.first() else {
             return Err(SigningError::InvalidBatch(0));
@@ -63,7 +64,7 @@ impl SigningService {
         if !queue {
             self.wait_for_arrival(&key).await;
         }
-        let accepted = self.begin_durably(records, idempotency, queue);
+        let accepted = self.begin_durably(records, idempotency, queue, most);
         let accepted = accepted.map_err(|error| Self::unless_unknown(error, is_located))?;
         tokio::select! {
             biased;
@@ -85,6 +86,7 @@ impl SigningService {
         records: Vec<Record>,
         idempotency: Option<Idempotency>,
         queue: bool,
+        most: Option<NonZeroU32>,
     ) -> Result<oneshot::Receiver<Result<Accepted, SigningError>>, SigningError> {
         if self.0.store.is_none() {
             return Err(SigningError::NoStore);
@@ -98,7 +100,7 @@ impl SigningService {
         }
         let now = self.now();
         let mut state = self.state();
-        state.dispatcher.ask_durably(records, idempotency, queue)?;
+        state.dispatcher.ask_durably(records, idempotency, queue, most)?;
         state.acceptances.insert(first, waiter);
         self.carry_out(state, now);
         Ok(accepted)

@@ -4,12 +4,20 @@ use super::SigningService;
 use crate::{SigningError, record::Record, steps::EndedBy, time::Timestamp};
 use countersign_protocol::{PublicKey, PublicKeyBytes, RequestId};
 use smallvec::SmallVec;
+use std::num::NonZeroU32;
 use tokio::sync::oneshot;
 
 impl SigningService {
-    /// Asks the wallets that are connected, for requests that end with the process.
-    pub(crate) fn ask(&self, records: SmallVec<[Box<Record>; 1]>) -> Result<SmallVec<[Waiting<'_>; 1]>, SigningError> {
+    /// Asks the wallets that are connected, for requests that end with the process; `most` is how many their requester's token lets it
+    /// have.
+    pub(crate) fn ask(
+        &self,
+        records: SmallVec<[Box<Record>; 1]>,
+        most: Option<NonZeroU32>,
+    ) -> Result<SmallVec<[Waiting<'_>; 1]>, SigningError> {
         let key = records.first().map(|record| record.public_key);
+        let held_back = records.first().filter(|_| most.is_some()).map(|record| record.requester_id.clone());
+        let count = records.len();
         let mut waiting = SmallVec::new();
         let requests = records
             .into_iter()
@@ -20,7 +28,13 @@ impl SigningService {
                 (record, waiter)
             })
             .collect();
-        match self.apply(|dispatcher, now| dispatcher.ask(requests, now)) {
+        let asked = self.apply(|dispatcher, now| {
+            if let Some(requester) = &held_back {
+                dispatcher.check_own(requester, count, most)?;
+            }
+            dispatcher.ask(requests, now)
+        });
+        match asked {
             Ok(()) => Ok(waiting),
             Err(error) => {
                 // Nothing was asked, so nothing is to be withdrawn.
@@ -36,11 +50,12 @@ impl SigningService {
     pub(crate) async fn ask_everywhere(
         &self,
         records: SmallVec<[Box<Record>; 1]>,
+        most: Option<NonZeroU32>,
     ) -> Result<SmallVec<[Waiting<'_>; 1]>, SigningError> {
-        let Some(key) = records.first().map(|first| first.public_key) else { return self.ask(records) };
+        let Some(key) = records.first().map(|first| first.public_key) else { return self.ask(records, most) };
         let is_located = self.locate(&key).await;
         self.wait_for_arrival(&key).await;
-        self.ask(records).map_err(|error| Self::unless_unknown(error, is_located))
+        self.ask(records, most).map_err(|error| Self::unless_unknown(error, is_located))
     }
 
     /// Only now is it worth telling a key that nobody could hold from one that nobody holds, outside the lock: it takes as long as a

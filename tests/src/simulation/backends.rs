@@ -20,6 +20,7 @@ use countersign_server::{
 };
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -47,6 +48,7 @@ struct Call {
     idempotency: Option<String>,
     timeout: Millis,
     delivery_timeout: Millis,
+    max_pending: Option<NonZeroU32>,
     tries: u32,
     taken: Option<Vec<RequestId>>,
     /// In which life of the server it was first asked.
@@ -99,7 +101,7 @@ impl Backends {
     pub(super) fn new(ground: &mut Ground, plan: &Plan) -> Self {
         let Plan { calls, max_inflight, .. } = *plan;
         let keys = &plan.keys();
-        let calls: Vec<_> = (0..calls).map(|number| Call::new(ground, number, keys, max_inflight)).collect();
+        let calls: Vec<_> = (0..calls).map(|number| Call::new(ground, number, keys, plan)).collect();
         for number in 0..calls.len() {
             let at = ground.between(1_000, 85_000);
             ground.after(at, Event::Ask(number, 0));
@@ -169,6 +171,9 @@ impl Backends {
             }
             if error == SigningError::KeyBlocked {
                 ground.see(Seen::RefusedAsBlocked);
+            }
+            if error == SigningError::RequesterLimit && call.max_pending.is_some() {
+                ground.see(Seen::OverOwnLimit);
             }
             ground.note(("refused", number, error.code()), || format!("backend {number}: is refused: {error}"));
             retry(ground, call, number);
@@ -327,8 +332,8 @@ impl Backends {
 }
 
 impl Call {
-    fn new(ground: &mut Ground, number: CallId, keys: &[usize], max_inflight: usize) -> Self {
-        let size = if ground.chance(25) { ground.rng.usize(2..=4).min(max_inflight) } else { 1 };
+    fn new(ground: &mut Ground, number: CallId, keys: &[usize], plan: &Plan) -> Self {
+        let size = if ground.chance(25) { ground.rng.usize(2..=4).min(plan.max_inflight) } else { 1 };
         let mut body = |which: usize| {
             let mut message = |at| format!("{which}: pay {at} to {number}, {}", ground.rng.u32(..));
             (0..size).map(|at| Arc::new(Message::try_from(message(at).into_bytes()).unwrap())).collect()
@@ -348,6 +353,7 @@ impl Call {
             idempotency,
             timeout,
             delivery_timeout,
+            max_pending: plan.max_pending,
             tries: 0,
             taken: None,
             first_life: None,
@@ -418,7 +424,7 @@ fn ask(
     records: Vec<Record>,
 ) -> Result<(), SigningError> {
     let ids: Vec<_> = records.iter().map(|record| record.id).collect();
-    let waiting = server.service.simulate_ask(records)?;
+    let waiting = server.service.simulate_ask(records, call.max_pending)?;
     ground.see(Seen::Asked);
     let waiters = ids.into_iter().zip(waiting).map(|(id, waiting)| Waiter { call: number, waiting, id });
     server.callers.waiting.extend(waiters);
@@ -446,7 +452,7 @@ fn ask_durably(
         key: key.parse::<IdempotencyKey>().unwrap(),
         fingerprint: fingerprint(body),
     });
-    let answer = server.service.simulate_ask_durably(records, idempotency, call.queue)?;
+    let answer = server.service.simulate_ask_durably(records, idempotency, call.queue, call.max_pending)?;
     ground.see(Seen::AskedDurably);
     if call.first_life.is_none() {
         call.first_life = Some(server.life.life);

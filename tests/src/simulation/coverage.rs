@@ -74,6 +74,7 @@ pub enum Seen {
     DisconnectedByOperator,
     Blocked,
     RefusedAsBlocked,
+    OverOwnLimit,
     EndOverruled,
     Paused,
     LettersDoubled,
@@ -98,7 +99,7 @@ pub enum Seen {
     LookedUpInVain,
 }
 
-const ALL: [Seen; 90] = [
+const ALL: [Seen; 91] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -167,6 +168,7 @@ const ALL: [Seen; 90] = [
     Seen::DisconnectedByOperator,
     Seen::Blocked,
     Seen::RefusedAsBlocked,
+    Seen::OverOwnLimit,
     Seen::EndOverruled,
     Seen::Paused,
     Seen::LettersDoubled,

@@ -7,7 +7,7 @@ use super::{
 use countersign_protocol::{Audience, PublicKey};
 use countersign_server::Config;
 use ed25519_dalek::SigningKey;
-use std::{sync::LazyLock, time::Duration};
+use std::{num::NonZeroU32, sync::LazyLock, time::Duration};
 
 /// Where the server is reached.
 pub(super) const AUDIENCE: &str = "wss://sign.example/ws";
@@ -55,6 +55,8 @@ pub(super) struct Plan {
     pub(super) calls: usize,
     pub(super) latency: Millis,
     pub(super) max_inflight: usize,
+    /// How many requests a backend's token lets it have open on a server.
+    pub(super) max_pending: Option<NonZeroU32>,
     max_pending_per_key: usize,
     max_connections_per_key: usize,
 }
@@ -82,6 +84,7 @@ impl Plan {
             calls: ground.rng.usize(3..=9),
             latency: ground.pick(&[5, 50, 400]),
             max_inflight: ground.pick(&[2, 4, 64]),
+            max_pending: NonZeroU32::new(ground.pick(&[0, 0, 0, 2])),
             max_pending_per_key: ground.pick(&[4, 1_000]),
             max_connections_per_key: ground.pick(&[4, 16]),
         }

@@ -38,6 +38,9 @@ pub struct TokenEntry {
     /// API calls a second, in the place of `--requests-per-second`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_second: Option<NonZeroU32>,
+    /// Requests that its requester may have open on a server, beyond which none is taken with it; at most the share of one requester.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_pending: Option<NonZeroU32>,
     /// It holds no more, and what becomes of its requester's open requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revocation>,
@@ -79,6 +82,7 @@ impl TokenEntry {
             webhook_targets: self.webhook_targets.clone(),
             read_only: self.read_only,
             requests_per_second: self.requests_per_second,
+            max_pending: self.max_pending,
         })
     }
 
@@ -92,10 +96,11 @@ impl TokenEntry {
         self.scope().is_ok_and(|scope| scope.is_valid())
     }
 
-    /// Whether it is held to certain keys, webhooks, reading or a rate.
+    /// Whether it is held to certain keys, webhooks, reading, a rate or a number of requests.
     pub(in crate::http) fn is_scoped(&self) -> bool {
-        let Self { keys, webhook_targets, read_only, requests_per_second, .. } = self;
-        !keys.is_empty() || webhook_targets.is_some() || *read_only || requests_per_second.is_some()
+        let Self { keys, webhook_targets, read_only, requests_per_second, max_pending, .. } = self;
+        let has_limits = requests_per_second.is_some() || max_pending.is_some();
+        !keys.is_empty() || webhook_targets.is_some() || *read_only || has_limits
     }
 
     /// Whose requests are asked with it.

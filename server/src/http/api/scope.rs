@@ -24,6 +24,8 @@ pub(in crate::http) struct Scope {
     pub(super) read_only: bool,
     /// Calls a second, in the place of what others have.
     pub(super) requests_per_second: Option<NonZeroU32>,
+    /// Requests that its requester may have open.
+    pub(super) max_pending: Option<NonZeroU32>,
 }
 
 impl Scope {

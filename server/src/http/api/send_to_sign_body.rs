@@ -179,6 +179,9 @@ impl SendToSignBody {
         if self.queue.unwrap_or_default() {
             request = request.queue();
         }
+        if let Some(most) = requester.scope.max_pending {
+            request = request.max_pending(most);
+        }
         Ok(request)
     }
 }

@@ -95,7 +95,9 @@ pub enum SettingsError {
     )]
     OpenAdmin(AdminAddress),
     /// What holds a requester back says nothing of what an administrator may do.
-    #[error("[[admin_token]] {0:?}: keys, webhook_targets, read_only and requests_per_second are for a [[token]]")]
+    #[error(
+        "[[admin_token]] {0:?}: keys, webhook_targets, read_only, requests_per_second and max_pending are for a [[token]]"
+    )]
     ScopedAdminToken(String),
     /// There is nothing that they open.
     #[error("[[admin_token]] goes with --admin-listen")]

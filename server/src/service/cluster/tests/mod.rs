@@ -97,7 +97,7 @@ fn ask<'a>(world: &'a World, node: usize, n: u8) -> Result<Waiting<'a>, SigningE
     let found = service.seek(&record.public_key);
     world.go_on();
     drop(found);
-    let waiting = service.ask(smallvec![Box::new(record)])?.into_iter().next().unwrap();
+    let waiting = service.ask(smallvec![Box::new(record)], None)?.into_iter().next().unwrap();
     world.go_on();
     Ok(waiting)
 }
@@ -112,7 +112,7 @@ fn accept_record(world: &World, node: usize, record: Record) -> RequestId {
     let id = record.id;
     drop(service.seek(&record.public_key));
     world.go_on();
-    let mut accepted = service.begin_durably(vec![record], None, true).unwrap();
+    let mut accepted = service.begin_durably(vec![record], None, true, None).unwrap();
     world.go_on();
     assert!(accepted.try_recv().unwrap().is_ok());
     id
@@ -320,7 +320,7 @@ async fn whoever_asks_for_a_wallet_that_moves_is_answered_when_it_has_come() {
     let service = &world.services[0];
     let key = signing_key().verifying_key().to_bytes().into();
     assert_eq!(service.connections_of(&key), 0);
-    let mut asking = pin!(service.ask_everywhere(smallvec![Box::new(record(service, 1))]));
+    let mut asking = pin!(service.ask_everywhere(smallvec![Box::new(record(service, 1))], None));
     let mut context = Context::from_waker(Waker::noop());
     assert!(asking.as_mut().poll(&mut context).is_pending(), "it looks for the wallet");
     world.go_on();
@@ -336,7 +336,7 @@ async fn a_wallet_that_does_not_come_is_not_connected() {
     world.services[1].begin_drain();
     world.go_on();
     let service = &world.services[0];
-    let asking = service.ask_everywhere(smallvec![Box::new(record(service, 1))]);
+    let asking = service.ask_everywhere(smallvec![Box::new(record(service, 1))], None);
     let (asked, ()) = tokio::join!(biased; asking, async { world.go_on() });
     assert_eq!(asked.map(drop).unwrap_err(), SigningError::SignerNotConnected);
 }
