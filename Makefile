@@ -87,7 +87,7 @@ postgres-tests: tested-build
 	scripts/ensure-program.sh pgbouncer pgbouncer
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --lib postgres -- --ignored
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test durable --test webhooks
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test admin --test postgres --test restore --test upgrade -- --ignored --skip servers_that_run_on
+	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test admin --test database_tokens --test postgres --test restore --test upgrade -- --ignored --skip servers_that_run_on
 	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test cluster -- --ignored
 	target/debug/outage --rounds 30 --database postgres
 

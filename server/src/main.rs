@@ -191,6 +191,10 @@ async fn listen(
     };
     let bound = listener.local_addr()?;
     settings.verify(bound).map_err(Mistakes)?;
+    let in_files = settings;
+    let of_database = in_files.read_database_tokens().map_err(Mistakes)?;
+    let settings = in_files.clone().with_tokens(&of_database);
+    settings.verify(bound).map_err(Mistakes)?;
     let config = settings.service(bound)?;
     let control = settings.control_socket.as_deref().map(ControlSocket::bind).transpose()?;
     let (service, mut http) = settings.assemble(bound)?;
@@ -209,7 +213,7 @@ async fn listen(
     }
     announce(&settings, bound);
     let read = move || settings_command::settings(&matches);
-    let reloader = Reloader::new(settings, bound, http.notifier.clone(), read, set_log);
+    let reloader = Reloader::new((in_files, of_database), bound, http.notifier.clone(), read, set_log);
     let (stop, stopped) = oneshot::channel();
     let mut serving = pin!(serve_reloading(listener, service, http, Some(&reloader), async {
         // Were the sender gone, stopping would be right too.

@@ -96,7 +96,7 @@ impl TestServer {
         let log = Arc::<Mutex<Vec<LogFilter>>>::default();
         let (read, noted) = (Arc::clone(&source), Arc::clone(&log));
         let reloader = Reloader::new(
-            setup.settings.clone(),
+            (setup.settings.clone(), Vec::new()),
             address,
             http.notifier.clone(),
             move || Ok(read.lock().unwrap().clone()),

@@ -1,6 +1,8 @@
 //! What an operator does to wallets and requests.
 
 use super::{Dispatcher, Effect};
+#[cfg(feature = "http")]
+use crate::requester::RequesterId;
 use crate::{session::Close, steps::EndedBy, time::Timestamp};
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 
@@ -15,6 +17,12 @@ impl<T, W> Dispatcher<T, W> {
             }
         }
         count
+    }
+
+    /// How many requests a requester has here.
+    #[cfg(feature = "http")]
+    pub(crate) fn requests_of(&self, requester: &RequesterId) -> usize {
+        self.account.requests_of(requester)
     }
 
     /// The connections of this node that hold a key.

@@ -28,5 +28,7 @@ pub use listen::{AdminAddress, AdminAddressError, AdminSocket, Expiry, Network, 
 pub use ops::{Demo, LogWriter, Notifier};
 pub use reload::{ControlSocket, Reloaded, Reloader, Reply, ask};
 pub use server::{serve, serve_reloading};
-pub use settings::{LogFilter, LogFilterError, LogFormat, Settings, SettingsError, Taken, WebhookEntry};
+pub use settings::{
+    DatabaseTokens, LogFilter, LogFilterError, LogFormat, Settings, SettingsError, Taken, WebhookEntry,
+};
 pub use traces::{Traces, TracesError};

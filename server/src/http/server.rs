@@ -6,7 +6,7 @@ use super::{
     config::HttpConfig,
     listen::{LentBody, LimitReached, LingeringClose, MaybeTlsStream, Peer, WriteTimeout, client, is_trusted, lend},
     ops::{Watch, harden, name_node, start},
-    reload::Reloader,
+    reload::{Reloader, keep_tokens},
     routes::{has_stray_slash, post, posts, routes},
 };
 use crate::{SigningService, audit::AuditLog};
@@ -160,6 +160,9 @@ pub async fn serve_reloading(
     let mut background = start(&app);
     if let Some(reloader) = reloader {
         reloader.serve(&app);
+        if let Some(keeping) = keep_tokens(reloader, &app) {
+            background.spawn(keeping);
+        }
     }
     if let Some(audit) = &app.audit {
         audit.serving(service.node().map(|node| node.to_string()));

@@ -48,6 +48,13 @@ impl SigningService {
         self.open_of(&filter).chunks(AT_ONCE).map(|some| self.end_by_operator(some)).sum()
     }
 
+    /// Those of these requesters that have requests here.
+    #[cfg(feature = "http")]
+    pub(crate) fn with_requests(&self, requesters: impl IntoIterator<Item = RequesterId>) -> Vec<RequesterId> {
+        // Locked for each by itself: there may be many of them, and none of it is urgent.
+        requesters.into_iter().filter(|id| self.state().dispatcher.requests_of(id) > 0).collect()
+    }
+
     /// How many connections of this server hold a key.
     #[cfg(feature = "simulation")]
     pub(crate) fn holders_here(&self, key: &PublicKeyBytes) -> usize {

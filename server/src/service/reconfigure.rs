@@ -33,6 +33,12 @@ impl SigningService {
         self.carry_out(state, now);
     }
 
+    /// Likewise, with another share of one requester and nothing else.
+    #[cfg(feature = "http")]
+    pub(crate) fn set_share_percent(&self, max_share_percent: u8) {
+        self.reconfigure(Config { max_share_percent, ..(**self.config()).clone() });
+    }
+
     /// What it goes by now. To be asked for once, where several things are to fit together.
     pub(crate) fn config(&self) -> Arc<Current> {
         Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))

@@ -7,6 +7,7 @@ use super::{
     events::{EventFilter, ListedEvent, Resend},
     listing::{Listed, Listing},
     purge::{PurgeRecord, PurgeScope, PurgeStep},
+    tokens::TokenNews,
 };
 use crate::{record::Record, storage::Recovered, time::Timestamp};
 use countersign_protocol::RequestId;
@@ -66,6 +67,9 @@ pub(super) enum Question {
     /// Changes which keys are blocked, if it is to be, and asks for all that are.
     #[cfg(feature = "http")]
     Blocks(Option<BlockChange>, Timestamp, Completion<Vec<Block>>),
+    /// Asks which tokens there are, where those are not the ones that are known.
+    #[cfg(feature = "http")]
+    Tokens(Option<String>, Completion<TokenNews>),
     /// How much there is.
     Usage(usage::Told),
     /// Takes over some open requests that nobody owns.

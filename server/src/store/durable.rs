@@ -3,7 +3,7 @@
 #[cfg(feature = "http")]
 use super::{
     Block, BlockChange, EventFilter, HubState, Listed, ListedEvent, Listing, PurgeRecord, PurgeScope, PurgeStep,
-    Resend, Usage, batch::Question,
+    Resend, TokenNews, Usage, batch::Question,
 };
 #[cfg(feature = "postgres")]
 use super::{ConnectError, PostgresConfig};
@@ -227,6 +227,24 @@ impl DurableStore {
         told.await.unwrap_or(Err(StoreError::Failed))
     }
 
+    /// The tokens in the database, where those are not the ones that are known by their digest.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[cfg(feature = "http")]
+    pub(crate) async fn tokens(&self, known: Option<String>) -> Result<TokenNews, StoreError> {
+        let (tell, told) = oneshot::channel();
+        // Fails only where nobody waits for it any more.
+        self.0.store.ask(Question::Tokens(known, Completion::new(move |news| drop(tell.send(news)))));
+        told.await.unwrap_or(Err(StoreError::Failed))
+    }
+
+    /// Resolves when somebody has said that they have changed since this was last waited for. Who says so may not be heard.
+    #[cfg(feature = "http")]
+    pub(crate) async fn tokens_changed(&self) {
+        self.0.store.tokens_changed().await;
+    }
+
     /// Some of a requester's own requests, as they are written down.
     ///
     /// # Errors
@@ -306,6 +324,12 @@ impl DurableStore {
     #[cfg(feature = "http")]
     pub(crate) fn set_limits(&self, max_bytes: u64, max_share_percent: u8, retention: Duration) {
         self.0.store.set_limits(max_bytes, max_share_percent, retention);
+    }
+
+    /// Likewise, with another share of one requester and nothing else.
+    #[cfg(feature = "http")]
+    pub(crate) fn set_share_percent(&self, max_share_percent: u8) {
+        self.0.store.set_share_percent(max_share_percent);
     }
 
     /// Whether the last writes found no room.

@@ -24,6 +24,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use std::{
     collections::VecDeque,
     fmt,
+    future::pending,
     sync::{Arc, atomic::Ordering, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
@@ -174,10 +175,26 @@ impl Store {
         self.0.shared.set(limits, retention);
     }
 
+    /// Likewise, with another share of one requester and nothing else.
+    #[cfg(feature = "http")]
+    pub(super) fn set_share_percent(&self, max_share_percent: u8) {
+        let (limits, retention) = (self.0.shared.limits(), self.0.shared.retention());
+        self.0.shared.set(Limits { max_share_percent, ..limits }, retention);
+    }
+
     /// How things stand with what goes between nodes.
     #[cfg(feature = "http")]
     pub(super) fn hub_state(&self) -> Option<HubState> {
         self.0.post.as_ref().map(Post::state)
+    }
+
+    /// Resolves when the tokens in the database have changed, as far as that is heard; never for a directory of one's own.
+    #[cfg(feature = "http")]
+    pub(super) async fn tokens_changed(&self) {
+        match &self.0.post {
+            Some(post) => post.tokens_changed().await,
+            None => pending().await,
+        }
     }
 
     /// Makes the next commits fail with these codes of SQLite.

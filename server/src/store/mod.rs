@@ -38,6 +38,8 @@ mod rows;
 mod schema;
 mod shared;
 mod times;
+#[cfg(feature = "http")]
+mod tokens;
 mod usage;
 mod worker;
 mod writes;
@@ -70,16 +72,18 @@ pub(crate) use listing::{Listed, Listing, StateFilter};
 #[cfg(feature = "http")]
 pub(crate) use open::MIN_MAX_BYTES;
 pub use open::{OpenError, StoreConfig};
-#[cfg(feature = "http")]
-pub(crate) use postgres::HubState;
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectError, DatabaseUrl, DatabaseUrlError, PostgresConfig};
+#[cfg(feature = "http")]
+pub(crate) use postgres::{HubState, TokenTable};
 #[cfg(feature = "http")]
 pub(crate) use purge::{PurgeRecord, PurgeScope, PurgeStep};
 pub use receipt::receipt;
 #[cfg(feature = "http")]
 pub(crate) use retention::NEVER;
 pub(crate) use times::Times;
+#[cfg(feature = "http")]
+pub(crate) use tokens::{MAX_ENTRY_BYTES, MOST_TOKENS, TokenNews, TokenRow};
 #[cfg(feature = "http")]
 pub(crate) use usage::Usage;
 

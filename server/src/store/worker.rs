@@ -14,7 +14,7 @@ use super::{
     writes::{self, Outcome},
 };
 #[cfg(feature = "http")]
-use super::{blocks::blocks, events, listing, purge};
+use super::{blocks::blocks, events, listing, purge, tokens::TokenNews};
 use crate::{storage::Recovered, time::Timestamp};
 use rusqlite::Connection;
 use std::{
@@ -208,6 +208,10 @@ impl Worker {
             // Nobody else could own anything in a directory of one's own.
             #[cfg(feature = "postgres")]
             Question::TakeOver(then) => then.complete(Ok(Vec::new())),
+            #[cfg(feature = "http")]
+            Question::Tokens(_, then) => {
+                then.complete(Ok(TokenNews::Unreadable("a directory has none".into())));
+            }
             #[cfg(feature = "postgres")]
             Question::HandOver(then) => then.complete(Ok(())),
             Question::Forget(before, then) => self.forgetting.push_back(Forgetting { before, forgotten: 0, then }),

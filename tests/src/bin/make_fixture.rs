@@ -53,7 +53,11 @@ async fn postgres(folder: &Path) {
     let cluster = Cluster::start(&["fsync=off"]).await;
     cluster.execute("postgres", "CREATE DATABASE fixture").await;
     let key = folder.join("server.key");
-    let arguments = [format!("--database-url={}", cluster.url("fixture")), format!("--server-key={}", key.display())];
+    let arguments = [
+        format!("--database-url={}", cluster.url("fixture")),
+        format!("--server-key={}", key.display()),
+        "--database-tokens".to_owned(),
+    ];
     make(folder, &arguments).await;
     cluster.execute("fixture", STAY_OPEN).await;
     let dump = "pg_dump --inserts --no-owner --no-privileges --no-unlogged-table-data --exclude-table-data=nodes";

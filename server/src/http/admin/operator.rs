@@ -37,7 +37,7 @@ pub(super) fn admit(admin: &Admin, origin: Origin, headers: &HeaderMap) -> Resul
         Origin::Address(address) => {
             let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
             let known = admin.tokens.requester(text(header::AUTHORIZATION), text(header::HOST))?;
-            let name = if admin.tokens.is_empty() { "local".into() } else { known.name.as_str().to_owned() };
+            let name = if admin.tokens.is_open() { "local".into() } else { known.name.as_str().to_owned() };
             Ok(Operator { name, address: Some(address) })
         }
     }

@@ -1,7 +1,12 @@
 //! What all handlers share.
 
 use super::{
-    auth::Requester, blocks::Blocks, live::Live, problem::Problem, refusal_log::RefusalLog, reloads::Reloads,
+    auth::{Requester, Tokens},
+    blocks::Blocks,
+    live::Live,
+    problem::Problem,
+    refusal_log::RefusalLog,
+    reloads::Reloads,
     requesters::Requesters,
 };
 use crate::{
@@ -66,6 +71,12 @@ impl App {
         self.requesters.know(&config.tokens);
         self.connections.set(config.max_connections, config.max_connections_per_ip);
         self.live.send_modify(|live| *live = Arc::new(live.next(config, self.service.clock())));
+    }
+
+    /// Has other tokens hold from now on, for whatever begins.
+    pub(in crate::http) fn change_tokens(&self, tokens: &Tokens) {
+        self.requesters.know(tokens);
+        self.live.send_modify(|live| *live = Arc::new(live.with_tokens(tokens.clone(), self.service.clock())));
     }
 
     /// Resolves when the server begins to stop: nobody is to be kept waiting any more who can as well ask the next one.

@@ -4,7 +4,7 @@ use super::{
     problem::Problem,
     scope::{Scope, is_key_prefix, time},
 };
-use crate::{http::loopback::is_loopback, requester::RequesterId};
+use crate::{http::loopback::is_loopback, requester::RequesterId, time::Timestamp};
 use countersign_protocol::RequesterName;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -96,6 +96,11 @@ impl TokenEntry {
         self.scope().is_ok_and(|scope| scope.is_valid())
     }
 
+    /// When it is over, where that is said.
+    pub(in crate::http) fn end(&self) -> Option<Timestamp> {
+        self.expires.as_deref().and_then(time)
+    }
+
     /// Whether it is held to certain keys, webhooks, reading, a rate or a number of requests.
     pub(in crate::http) fn is_scoped(&self) -> bool {
         let Self { keys, webhook_targets, read_only, requests_per_second, max_pending, .. } = self;
@@ -134,7 +139,11 @@ pub enum TokenError {
 
 /// The tokens that are accepted.
 #[derive(Clone, Default)]
-pub struct Tokens(Arc<HashMap<[u8; 32], Requester>>);
+pub struct Tokens {
+    known: Arc<HashMap<[u8; 32], Requester>>,
+    /// Where there is none, nobody may use the API.
+    are_required: bool,
+}
 
 impl Tokens {
     /// Reads configured tokens.
@@ -159,28 +168,34 @@ impl Tokens {
                 Err(error) => errors.push(error),
             }
         }
-        (Self(Arc::new(tokens)), errors)
+        (Self { known: Arc::new(tokens), are_required: false }, errors)
     }
 
-    /// Whether there is none, so that everybody on this machine may use the API.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The same; where there is none, nobody may use the API, rather than everybody on this machine: there may be some later.
+    #[must_use]
+    pub fn required(self) -> Self {
+        Self { are_required: true, ..self }
+    }
+
+    /// Whether everybody on this machine may use the API: there is none.
+    pub fn is_open(&self) -> bool {
+        self.known.is_empty() && !self.are_required
     }
 
     /// Whether this requester may call: with one of them that holds or, where there is none, as everybody.
     pub(in crate::http) fn has(&self, id: &RequesterId) -> bool {
-        let has_token = self.0.values().any(|known| known.id == *id && known.scope.is_valid());
-        has_token || (self.is_empty() && anybody().is_ok_and(|anybody| anybody.id == *id))
+        let has_token = self.known.values().any(|known| known.id == *id && known.scope.is_valid());
+        has_token || (self.is_open() && anybody().is_ok_and(|anybody| anybody.id == *id))
     }
 
     /// Whose they are.
     pub(in crate::http) fn requester_ids(&self) -> impl Iterator<Item = &RequesterId> {
-        self.0.values().map(|requester| &requester.id)
+        self.known.values().map(|requester| &requester.id)
     }
 
     /// What each that has a rate of its own is good for.
     pub(super) fn with_own_rates(&self) -> impl Iterator<Item = &Scope> {
-        self.0.values().map(|requester| &*requester.scope).filter(|scope| scope.requests_per_second.is_some())
+        self.known.values().map(|requester| &*requester.scope).filter(|scope| scope.requests_per_second.is_some())
     }
 
     /// A new token, for the requester of that id or a new one, and the lines an operator puts into the configuration. The token itself is
@@ -206,7 +221,7 @@ impl Tokens {
         authorization: Option<&str>,
         host: Option<&str>,
     ) -> Result<Requester, Problem> {
-        if self.is_empty() {
+        if self.is_open() {
             if host.is_some_and(is_loopback) {
                 return anybody();
             }
@@ -214,7 +229,7 @@ impl Tokens {
             return Err(Problem::new(StatusCode::FORBIDDEN, "host_not_allowed", detail));
         }
         let token = authorization.and_then(bearer);
-        match token.and_then(|token| self.0.get(&hash(token))) {
+        match token.and_then(|token| self.known.get(&hash(token))) {
             Some(requester) => requester.scope.check().map(|()| requester.clone()),
             None => {
                 let detail = if token.is_some() { "the token is not known here" } else { "a bearer token is needed" };
@@ -226,7 +241,7 @@ impl Tokens {
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.values().map(|requester| &requester.name)).finish()
+        f.debug_list().entries(self.known.values().map(|requester| &requester.name)).finish()
     }
 }
 
@@ -289,6 +304,13 @@ mod tests {
         for host in [None, Some("evil.example"), Some("localhost.evil.example:8080"), Some("192.0.2.1"), Some("")] {
             assert!(tokens.requester(None, host).is_err(), "{host:?}");
         }
+    }
+
+    #[test]
+    fn where_tokens_are_required_and_there_is_none_nobody_is_served() {
+        let tokens = Tokens::default().required();
+        assert_eq!(tokens.requester(None, Some("localhost")).unwrap_err().code(), "unauthorized");
+        assert!(!tokens.has(&"local backend".parse().unwrap()));
     }
 
     #[test]

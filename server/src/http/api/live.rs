@@ -22,6 +22,7 @@ pub(super) const WEBHOOK_NOT_ALLOWED: &str = "is none of the URLs that the opera
 
 /// One version of what may change. A connection has the one it begins with for its handshake and its times; a call has the one it begins
 /// with for all it asks.
+#[derive(Clone)]
 pub(in crate::http) struct Live {
     pub(in crate::http) tokens: Tokens,
     pub(in crate::http) tls: Option<Tls>,
@@ -54,7 +55,7 @@ impl Live {
             webhook_targets: config.webhook_targets.clone(),
             webhook_keys: config.webhook_keys.clone(),
             connects,
-            own_requests: own_rates(config, &HashMap::new(), clock),
+            own_requests: own_rates(&config.tokens, config.requests_per_second, &HashMap::new(), clock),
             requests,
             failures,
         }
@@ -66,9 +67,15 @@ impl Live {
             connects: self.connects.at(config.connects_per_second, clock),
             requests: self.requests.at(config.requests_per_second, clock),
             failures: self.failures.at(config.failures_per_second, clock),
-            own_requests: own_rates(config, &self.own_requests, clock),
+            own_requests: own_rates(&config.tokens, config.requests_per_second, &self.own_requests, clock),
             ..Self::new(config, clock)
         }
+    }
+
+    /// The next version, with other tokens and nothing else.
+    pub(in crate::http) fn with_tokens(&self, tokens: Tokens, clock: &Clock) -> Self {
+        let own_requests = own_rates(&tokens, self.requests.per_second(), &self.own_requests, clock);
+        Self { tokens, own_requests, ..self.clone() }
     }
 
     /// Who calls, by its headers.
@@ -102,8 +109,8 @@ impl Live {
         let is_named = webhook_targets.as_ref().map(|urls| urls.iter().any(|url| url == target.as_str()));
         let is_for = match target.requesters() {
             None => true,
-            Some([]) => is_named.unwrap_or(false) || self.tokens.is_empty(),
-            Some(ids) => ids.contains(&requester.id) || self.tokens.is_empty(),
+            Some([]) => is_named.unwrap_or(false) || self.tokens.is_open(),
+            Some(ids) => ids.contains(&requester.id) || self.tokens.is_open(),
         };
         is_for && is_named.unwrap_or(true)
     }
@@ -111,12 +118,13 @@ impl Live {
 
 /// The rates of tokens that have their own, which go on where they stay the same.
 fn own_rates(
-    config: &HttpConfig,
+    tokens: &Tokens,
+    otherwise: Option<NonZeroU32>,
     before: &HashMap<String, Arc<KeyedRate<RequesterId>>>,
     clock: &Clock,
 ) -> HashMap<String, Arc<KeyedRate<RequesterId>>> {
     // Where every rate is lifted, these are.
-    let scopes = config.tokens.with_own_rates().filter(|_| config.requests_per_second.is_some());
+    let scopes = tokens.with_own_rates().filter(|_| otherwise.is_some());
     let rate = |token: &str, rate: Option<NonZeroU32>| match before.get(token) {
         Some(before) => before.at(rate, clock),
         None => Arc::new(KeyedRate::new("token", rate, clock)),

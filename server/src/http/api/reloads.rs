@@ -11,14 +11,16 @@ pub(in crate::http) struct Reloads(Mutex<Outcome>);
 pub(in crate::http) struct Outcome {
     /// The last time, settings were taken; the start counts as one.
     pub(in crate::http) is_good: bool,
-    /// When some were taken last.
+    /// The last time, tokens in the database were.
+    pub(in crate::http) are_tokens_good: bool,
+    /// When settings were taken last.
     pub(in crate::http) good_at: Timestamp,
 }
 
 impl Reloads {
     /// The server has just been started with its settings.
     pub(in crate::http) fn begin() -> Self {
-        Self(Mutex::new(Outcome { is_good: true, good_at: Timestamp::of_the_system() }))
+        Self(Mutex::new(Outcome { is_good: true, are_tokens_good: true, good_at: Timestamp::of_the_system() }))
     }
 
     pub(in crate::http) fn note(&self, is_good: bool) {
@@ -27,6 +29,10 @@ impl Reloads {
         if is_good {
             outcome.good_at = Timestamp::of_the_system();
         }
+    }
+
+    pub(in crate::http) fn note_tokens(&self, are_good: bool) {
+        self.outcome().are_tokens_good = are_good;
     }
 
     pub(in crate::http) fn last(&self) -> Outcome {

@@ -47,6 +47,11 @@ impl<K: Hash + Eq + Clone> KeyedRate<K> {
         Arc::new(Self::new(self.scope, per_second, clock))
     }
 
+    /// The rate; none for no limit.
+    pub(in crate::http) fn per_second(&self) -> Option<NonZeroU32> {
+        self.per_second
+    }
+
     pub(in crate::http) fn check(&self, key: &K) -> Result<(), RateExceeded> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         if self.checks.fetch_add(1, Ordering::Relaxed) % CHECKS_BETWEEN_SWEEPS == CHECKS_BETWEEN_SWEEPS - 1 {

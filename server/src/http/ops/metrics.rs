@@ -101,8 +101,8 @@ fn server(app: &App, snapshot: &Snapshot) -> Registry {
 
 fn of_settings(registry: &mut Registry, app: &App) {
     let last = app.reloads.last();
-    let help = "1 if the settings were taken the last time they were read, at the start or since";
-    gauge(registry, "config_last_reload_successful", help, usize::from(last.is_good));
+    let help = "1 if the settings, and the tokens in the database, were taken the last time they were read, at the start or since";
+    gauge(registry, "config_last_reload_successful", help, usize::from(last.is_good && last.are_tokens_good));
     registry.register_with_unit(
         "config_last_reload_success_timestamp",
         "When settings were taken last, since the Unix epoch",

@@ -1,13 +1,15 @@
 //! Taking the settings anew while the server runs: all of them or none.
 
 mod control;
+mod database_tokens;
 mod report;
 
 pub use control::{ControlSocket, Reply, ask};
+pub(super) use database_tokens::keep_tokens;
 pub use report::Reloaded;
 
 use super::{
-    api::{App, Revocation, Tokens, WebhookTarget},
+    api::{App, Revocation, TokenEntry, Tokens, WebhookTarget},
     listen::TlsError,
     ops::Notifier,
     settings::{Checked, LogFilter, Settings, SettingsError, Taken},
@@ -20,7 +22,7 @@ use std::{
     sync::{Arc, Weak},
 };
 use tokio::{
-    sync::{Mutex, watch},
+    sync::{Mutex, Notify, watch},
     task::spawn_blocking,
 };
 
@@ -39,16 +41,30 @@ struct Inner {
     read: Arc<Read>,
     set_log: Box<SetLog>,
     notifier: Notifier,
-    /// The settings that hold.
-    running: Mutex<Settings>,
+    running: Mutex<Running>,
+    /// Told when tokens in the database may be taken that were not before.
+    look_again: Notify,
     /// The server, once there is one.
     app: watch::Sender<Option<Weak<App>>>,
 }
 
+/// What holds.
+struct Running {
+    /// With all tokens.
+    settings: Settings,
+    of_files: Vec<TokenEntry>,
+    of_database: Vec<TokenEntry>,
+    /// What the database calls these, once they are known to be taken.
+    digest: Option<String>,
+    /// What was said of those that were not.
+    said: Vec<String>,
+}
+
 impl Reloader {
-    /// For a server that has been started with `settings` at the address `bound`. They are read anew by `read`, which may block.
+    /// For a server that has been started at the address `bound` with `settings`, and with the tokens of its database besides. They are read
+    /// anew by `read`, which may block, and does not read the database.
     pub fn new(
-        settings: Settings,
+        (settings, of_database): (Settings, Vec<TokenEntry>),
         bound: SocketAddr,
         notifier: Notifier,
         read: impl Fn() -> Result<Settings, Vec<SettingsError>> + Send + Sync + 'static,
@@ -59,7 +75,14 @@ impl Reloader {
             read: Arc::new(read),
             set_log: Box::new(set_log),
             notifier,
-            running: Mutex::new(settings),
+            running: Mutex::new(Running {
+                of_files: settings.token.clone(),
+                settings: settings.with_tokens(&of_database),
+                of_database,
+                digest: None,
+                said: Vec::new(),
+            }),
+            look_again: Notify::new(),
             app: watch::Sender::new(None),
         }))
     }
@@ -69,7 +92,7 @@ impl Reloader {
         self.0.app.send_replace(Some(Arc::downgrade(app)));
         // What was revoked while no server ran; the lock is nobody else's yet.
         if let Ok(running) = self.0.running.try_lock() {
-            let ended = end_revoked(&running, &app.live().tokens, app);
+            let ended = end_revoked(&running.settings, &app.live().tokens, app);
             if ended > 0 {
                 tracing::info!(ended, "requests ended whose requester's tokens were revoked");
             }
@@ -95,6 +118,9 @@ impl Reloader {
             None => Ok(Reloaded::default()),
         };
         self.0.notifier.ready().await;
+        // What did not go with the settings before may go with these.
+        running.digest = None;
+        self.0.look_again.notify_one();
         outcome
     }
 
@@ -104,17 +130,19 @@ impl Reloader {
         app.wait_for(Option::is_some).await.ok()?.as_ref()?.upgrade()
     }
 
-    async fn attempt(&self, running: &mut Settings, app: &App) -> Result<Reloaded, Vec<SettingsError>> {
-        let (read, bound) = (Arc::clone(&self.0.read), self.0.bound);
+    async fn attempt(&self, running: &mut Running, app: &App) -> Result<Reloaded, Vec<SettingsError>> {
+        let (read, bound, of_database) = (Arc::clone(&self.0.read), self.0.bound, running.of_database.clone());
         let read = spawn_blocking(move || {
             let settings = read()?;
+            let of_files = settings.token.clone();
+            let settings = settings.with_tokens(&of_database);
             let checked = settings.checked(bound);
-            Ok::<_, Vec<SettingsError>>((settings, checked))
+            Ok::<_, Vec<SettingsError>>((settings, of_files, checked))
         });
         // It fails only where the runtime ends, or by a bug: then nothing is taken.
         let Ok(read) = read.await else { return Err(Vec::new()) };
-        let (settings, checked) = read?;
-        let differing = running.differing(&settings);
+        let (settings, of_files, checked) = read?;
+        let differing = running.settings.differing(&settings);
         let mut mistakes: Vec<_> = differing
             .iter()
             .filter(|(_, taken)| *taken == Taken::AtTheStart)
@@ -135,10 +163,10 @@ impl Reloader {
             certificate: live.tls != checked.http.tls,
             webhook_secrets: other_secrets(&live.webhook_targets, &checked.http.webhook_targets),
             webhook_keys: public_keys(&live.webhook_keys) != public_keys(&checked.http.webhook_keys),
-            ..Reloaded::between(running, &settings)
+            ..Reloaded::between(&running.settings, &settings)
         };
         let report = self.apply(&settings, checked, app, report);
-        *running = settings;
+        (running.settings, running.of_files) = (settings, of_files);
         Ok(report)
     }
 
@@ -173,7 +201,8 @@ impl Reloader {
 fn end_revoked(settings: &Settings, tokens: &Tokens, app: &App) -> usize {
     let revoked = settings.token.iter().filter(|entry| entry.revoked == Some(Revocation::End));
     let ids: BTreeSet<RequesterId> = revoked.filter_map(|entry| entry.requester_id().parse().ok()).collect();
-    ids.into_iter().filter(|id| !tokens.has(id)).map(|id| app.service.end_all_of(id)).sum()
+    let with_requests = app.service.with_requests(ids).into_iter();
+    with_requests.filter(|id| !tokens.has(id)).map(|id| app.service.end_all_of(id)).sum()
 }
 
 fn public_keys(keys: &[Arc<ServerKey>]) -> Vec<[u8; 32]> {

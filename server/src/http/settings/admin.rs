@@ -27,8 +27,8 @@ impl Settings {
         // One that is both would let a requester do what only an administrator may.
         Tokens::from_entries(&[&self.token[..], &self.admin_token].concat())?;
         match &self.admin_listen {
-            None if !tokens.is_empty() => Err(SettingsError::AdminTokenWithoutListen),
-            Some(address) if tokens.is_empty() && !address.is_local() => Err(SettingsError::OpenAdmin(address.clone())),
+            None if !tokens.is_open() => Err(SettingsError::AdminTokenWithoutListen),
+            Some(address) if tokens.is_open() && !address.is_local() => Err(SettingsError::OpenAdmin(address.clone())),
             None | Some(_) => Ok(tokens),
         }
     }

@@ -3,7 +3,7 @@
 use super::{Settings, SettingsError, mistakes::Mistakes};
 use crate::{
     Config,
-    http::{HttpConfig, TlsError},
+    http::{HttpConfig, TlsError, Tokens},
 };
 use std::{net::SocketAddr, time::Duration};
 
@@ -25,6 +25,25 @@ impl Settings {
         let checked = self.noting(bound, &mut mistakes);
         let mistakes = mistakes.into_all();
         if mistakes.is_empty() { Ok(checked) } else { Err(mistakes) }
+    }
+
+    /// The tokens alone.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub(in crate::http) fn checked_tokens(&self) -> Result<Tokens, Vec<SettingsError>> {
+        let mut mistakes = Mistakes::default();
+        let (tokens, errors) = Tokens::what_is_right_of(&self.token);
+        errors.into_iter().for_each(|error| mistakes.add(error));
+        self.admin_noting(&mut mistakes);
+        let mistakes = mistakes.into_all();
+        let tokens = if self.has_database_tokens() { tokens.required() } else { tokens };
+        if mistakes.is_empty() { Ok(tokens) } else { Err(mistakes) }
+    }
+
+    /// How much of the limits one requester may take, in percent.
+    pub(in crate::http) fn share_percent(&self) -> u8 {
+        self.max_share_percent(&mut Mistakes::default())
     }
 
     /// Whether a start at this address is refused before it opens anything.

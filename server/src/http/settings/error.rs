@@ -166,6 +166,21 @@ pub enum SettingsError {
     /// There are other settings in the file of tokens.
     #[error("--tokens-file {0}: {1} is no [[token]], and stands in the file of settings")]
     NoToken(PathBuf, &'static str),
+    /// There is no database that they could be in.
+    #[error("--database-tokens needs --database-url")]
+    TokensWithoutDatabase,
+    /// A command would not know which is meant.
+    #[error("--database-tokens and --tokens-file exclude each other: `countersign token` keeps tokens in one place")]
+    TokensInTwoPlaces,
+    /// A token in the database makes no sense. It is named by the first 8 hex digits of its hash.
+    #[error("token {0} in the database: {1}")]
+    DatabaseToken(String, String),
+    /// More tokens in the database than there may be.
+    #[error("there are more than {0} tokens in the database")]
+    TooManyDatabaseTokens(usize),
+    /// The tokens in the database cannot be read.
+    #[error("the tokens in the database cannot be read: {0}")]
+    DatabaseTokens(String),
     /// The flags or the environment make no sense together.
     #[error("{0}")]
     Flags(String),

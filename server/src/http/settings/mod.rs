@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod check;
+mod database_tokens;
 mod error;
 mod file;
 mod log_filter;
@@ -19,6 +20,8 @@ mod webhook_entry;
 mod webhooks;
 
 pub(super) use check::Checked;
+pub use database_tokens::DatabaseTokens;
+pub(super) use database_tokens::database_entries;
 pub use error::SettingsError;
 pub use log_filter::{LogFilter, LogFilterError};
 pub use reloadable::Taken;
@@ -222,6 +225,10 @@ pub struct Settings {
     /// Who may use the admin API by TCP: `[[admin_token]]` tables with `name` and `sha256`, in the file only.
     #[arg(skip)]
     pub admin_token: Vec<TokenEntry>,
+
+    /// More tokens are in --database-url, where `countersign token add` keeps them for all servers
+    #[arg(long, env = "COUNTERSIGN_DATABASE_TOKENS", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub database_tokens: Option<bool>,
 
     /// TOML file with more tokens, as `countersign token add` writes it
     #[arg(long, env = "COUNTERSIGN_TOKENS_FILE", value_name = "FILE")]

@@ -78,6 +78,7 @@ settings! {
     audit_full: AtTheStart,
     audit_max_bytes: AtTheStart,
     control_socket: AtTheStart,
+    database_tokens: AtTheStart,
     tokens_file: Anew,
     token: Anew,
 }

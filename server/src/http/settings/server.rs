@@ -77,6 +77,12 @@ impl Settings {
         }
         let (retention, max_bytes) = self.kept(mistakes);
         let max_share_percent = self.max_share_percent(mistakes);
+        if self.has_database_tokens() && self.database_url.is_none() {
+            mistakes.add(SettingsError::TokensWithoutDatabase);
+        }
+        if self.has_database_tokens() && self.tokens_file.is_some() {
+            mistakes.add(SettingsError::TokensInTwoPlaces);
+        }
         match (&self.data_dir, &self.database_url) {
             (None, None) => Place::Nowhere,
             (Some(dir), _) => {
@@ -103,6 +109,9 @@ impl Settings {
     fn tokens(&self, bound: SocketAddr, mistakes: &mut Mistakes) -> Tokens {
         let (tokens, errors) = Tokens::what_is_right_of(&self.token);
         errors.into_iter().for_each(|error| mistakes.add(error));
+        if self.has_database_tokens() {
+            return tokens.required();
+        }
         if self.token.is_empty() && !bound.ip().is_loopback() {
             mistakes.add(SettingsError::OpenApi(bound));
         } else if self.token.is_empty()

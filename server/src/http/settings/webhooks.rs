@@ -43,7 +43,8 @@ impl Settings {
 
     /// What of the tables does nothing.
     pub(super) fn webhook_hints(&self) -> Vec<String> {
-        let (mut hints, has_tokens) = (Vec::new(), !self.token.is_empty());
+        // Which there are in a database, nobody knows who has opened nothing.
+        let (mut hints, has_tokens) = (Vec::new(), !self.token.is_empty() && !self.has_database_tokens());
         for (entry, number) in self.webhook.iter().zip(1..).filter(|_| has_tokens) {
             let is_named =
                 |token: &TokenEntry| token.webhook_targets.as_ref().is_some_and(|urls| urls.contains(&entry.url));

@@ -28,6 +28,10 @@ mod session;
 mod start;
 mod statements;
 mod tls;
+#[cfg(feature = "http")]
+mod token_table;
+#[cfg(feature = "http")]
+mod tokens;
 mod url;
 mod waiting;
 mod worker;
@@ -39,4 +43,6 @@ pub use error::ConnectError;
 pub(crate) use hub::HubState;
 pub(super) use hub::{Order, Post};
 pub(super) use start::start;
+#[cfg(feature = "http")]
+pub(crate) use token_table::TokenTable;
 pub use url::{DatabaseUrl, DatabaseUrlError};

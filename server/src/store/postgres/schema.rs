@@ -15,11 +15,12 @@ struct Step {
     oldest: i64,
 }
 
-const STEPS: [Step; 4] = [
+const STEPS: [Step; 5] = [
     Step { script: include_str!("v1.sql"), oldest: 1 },
     Step { script: include_str!("v2.sql"), oldest: 1 },
     Step { script: include_str!("v3.sql"), oldest: 1 },
     Step { script: include_str!("v4.sql"), oldest: 1 },
+    Step { script: include_str!("v5.sql"), oldest: 1 },
 ];
 
 /// The version this program reads and writes.

@@ -83,6 +83,8 @@ impl Waiting {
                 Question::NotePurge(_, then) => then.complete(Err(StoreError::Failed)),
                 #[cfg(feature = "http")]
                 Question::Blocks(_, _, then) => then.complete(Err(StoreError::Failed)),
+                #[cfg(feature = "http")]
+                Question::Tokens(_, then) => then.complete(Err(StoreError::Failed)),
                 Question::Usage(then) => then.complete(Err(StoreError::Failed)),
                 Question::Keys(_, _, then) => then.complete(Err(StoreError::Failed)),
                 Question::TakeOver(then) => then.complete(Err(StoreError::Failed)),

@@ -5,7 +5,7 @@
 //! told that the store has failed; what is there then is read anew, as after a restart, once it can be.
 
 #[cfg(feature = "http")]
-use super::{blocks::blocks, events, listing, purge};
+use super::{blocks::blocks, events, listing, purge, tokens};
 use super::{
     connector::Connector,
     error::{DbError, Severity},
@@ -263,6 +263,13 @@ impl Worker {
                 let asked = async |session: &Session| blocks(session, change.as_ref(), now).await;
                 if let Some(then) = self.told(then, asked).await {
                     self.waiting.batch.questions.push(Question::Blocks(change, now, then));
+                }
+            }
+            #[cfg(feature = "http")]
+            Question::Tokens(known, then) => {
+                let asked = async |session: &Session| tokens::news(session, known.as_deref()).await;
+                if let Some(then) = self.told(then, asked).await {
+                    self.waiting.batch.questions.push(Question::Tokens(known, then));
                 }
             }
             Question::Keys(own, retention, then) => {

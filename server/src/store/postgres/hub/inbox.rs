@@ -13,6 +13,8 @@ use tokio_postgres::{AsyncMessage, Connection, Socket};
 
 /// How many notifications are handed over at once.
 const AT_ONCE: usize = 256;
+/// What the channel ends with on which nothing is said but that tokens have changed.
+pub(super) const TOKENS: &str = "_tokens";
 /// How many letters of strangers are kept.
 const MOST_HELD: usize = 256;
 
@@ -23,6 +25,8 @@ pub(super) struct Inbox {
     /// None until somebody listens.
     pub(super) listener: Arc<OnceLock<Box<dyn Listener>>>,
     pub(super) strangers: Arc<Strangers>,
+    /// Told when tokens have changed.
+    pub(super) tokens: Arc<Notify>,
 }
 
 /// Letters of nodes that are so new that the listener does not know of them. They are kept until it does, which is at once: nobody who has
@@ -65,7 +69,7 @@ impl Inbox {
     pub(super) async fn drive(self, mut connection: Connection<Socket, Encrypted>) {
         let mut unpacking = Unpacking::default();
         loop {
-            let (payloads, is_over) = poll_fn(|cx| notifications(&mut connection, cx)).await;
+            let (payloads, is_over) = poll_fn(|cx| notifications(&mut connection, &self.tokens, cx)).await;
             let mut letters: Vec<_> = payloads.iter().flat_map(|payload| unpacking.unpack(payload)).collect();
             // Those to a node that this one was before came too late.
             letters.retain(|letter| letter.to == self.own.id());
@@ -80,11 +84,18 @@ impl Inbox {
     }
 }
 
-/// The payloads of what has come, and whether the connection is over.
-fn notifications(connection: &mut Connection<Socket, Encrypted>, cx: &mut Context<'_>) -> Poll<(Vec<String>, bool)> {
+/// The payloads of letters that have come, and whether the connection is over.
+fn notifications(
+    connection: &mut Connection<Socket, Encrypted>,
+    tokens: &Notify,
+    cx: &mut Context<'_>,
+) -> Poll<(Vec<String>, bool)> {
     let mut payloads = Vec::new();
     while payloads.len() < AT_ONCE {
         match connection.poll_message(cx) {
+            Poll::Ready(Some(Ok(AsyncMessage::Notification(other)))) if other.channel().ends_with(TOKENS) => {
+                tokens.notify_one();
+            }
             Poll::Ready(Some(Ok(AsyncMessage::Notification(notification)))) => {
                 payloads.push(notification.payload().to_owned());
             }

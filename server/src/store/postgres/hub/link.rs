@@ -6,7 +6,7 @@ use super::{
         error::{ConnectError, DbError},
         session::Driver,
     },
-    inbox::Inbox,
+    inbox::{Inbox, TOKENS},
     statements::Statements,
 };
 use crate::cluster::NodeId;
@@ -48,9 +48,10 @@ impl Link {
         })
     }
 
-    /// Hears what is sent to this node, and no other.
+    /// Hears what is sent to this node, and no other, and when tokens have changed.
     pub(super) async fn listen(&self, node: NodeId) -> Result<(), Error> {
-        self.client.batch_execute(&format!("UNLISTEN *; LISTEN \"{}\"", self.channel(node))).await
+        let (own, tokens) = (self.channel(node), format!("countersign_{}{TOKENS}", self.schema));
+        self.client.batch_execute(&format!("UNLISTEN *; LISTEN \"{own}\"; LISTEN \"{tokens}\"")).await
     }
 
     /// Sends payloads, in order.

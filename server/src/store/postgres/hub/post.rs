@@ -12,7 +12,10 @@ use std::{
     },
     time::{Duration, Instant, SystemTime},
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{
+    Notify,
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
 
 /// The most bytes of letters that wait to be sent. What comes beyond is lost, as letters may be.
 const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
@@ -34,6 +37,8 @@ pub(in crate::store) struct Post {
     orders: UnboundedSender<Order>,
     queued: Arc<AtomicUsize>,
     lease: Arc<LeaseWatch>,
+    #[cfg(feature = "http")]
+    tokens: Arc<Notify>,
 }
 
 /// How things stand with what goes between nodes, as an operator is told.
@@ -88,6 +93,8 @@ pub(in crate::store::postgres) struct Posted {
     orders: UnboundedReceiver<Order>,
     queued: Arc<AtomicUsize>,
     lease: Arc<LeaseWatch>,
+    /// Told when tokens have changed.
+    pub(super) tokens: Arc<Notify>,
 }
 
 pub(in crate::store::postgres) fn post() -> (Post, Posted) {
@@ -95,8 +102,15 @@ pub(in crate::store::postgres) fn post() -> (Post, Posted) {
     let queued = Arc::<AtomicUsize>::default();
     // Whoever starts has just registered.
     let lease = Arc::new(LeaseWatch { is_connected: AtomicBool::new(false), renewed_at: Mutex::new(Moment::now()) });
-    let post = Post { orders: sender, queued: Arc::clone(&queued), lease: Arc::clone(&lease) };
-    (post, Posted { orders: receiver, queued, lease })
+    let tokens = Arc::<Notify>::default();
+    let post = Post {
+        orders: sender,
+        queued: Arc::clone(&queued),
+        lease: Arc::clone(&lease),
+        #[cfg(feature = "http")]
+        tokens: Arc::clone(&tokens),
+    };
+    (post, Posted { orders: receiver, queued, lease, tokens })
 }
 
 impl Post {
@@ -111,6 +125,12 @@ impl Post {
     /// Whether the others cannot have given this node up.
     pub(in crate::store) fn holds_lease(&self) -> bool {
         self.lease.age() < HELD
+    }
+
+    /// Resolves when somebody has said that tokens have changed.
+    #[cfg(feature = "http")]
+    pub(in crate::store) async fn tokens_changed(&self) {
+        self.tokens.notified().await;
     }
 
     #[cfg(feature = "http")]

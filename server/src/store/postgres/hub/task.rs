@@ -50,13 +50,13 @@ pub(in crate::store::postgres) struct HubTask {
 
 impl HubTask {
     pub(in crate::store::postgres) fn new(connector: Arc<Connector>, posted: Posted) -> Self {
-        let own = Arc::clone(connector.own());
+        let (own, tokens) = (Arc::clone(connector.own()), Arc::clone(&posted.tokens));
         Self {
             connector,
             posted,
             waiting: Waiting::default(),
             lease: Lease::new(Arc::clone(&own)),
-            inbox: Inbox { own, listener: Arc::new(OnceLock::new()), strangers: Arc::default() },
+            inbox: Inbox { own, listener: Arc::new(OnceLock::new()), strangers: Arc::default(), tokens },
             told: None,
             interrupted: false,
             forgotten: false,

@@ -55,7 +55,7 @@ fn a_database_in_the_place_of_another_is_read_anew_and_an_empty_one_left_alone()
     write(&store, accept(1)).unwrap();
     database.execute("CREATE SCHEMA saved");
     // What is there at first is nothing: a server that made its tables there would be in the way of the backup.
-    let tables = "countersign_schema requests idempotency events shares clock_moves server_keys nodes presence blocked_keys purges";
+    let tables = "countersign_schema requests idempotency events shares clock_moves server_keys nodes presence blocked_keys purges tokens";
     let moved = |from: &str, to: &str| -> String {
         tables.split(' ').map(|table| format!("ALTER TABLE {from}.{table} SET SCHEMA {to}; ")).collect()
     };

@@ -1,29 +1,20 @@
-//! Tokens in a file of their own: made, listed, revoked, exchanged; and the server told of it.
+//! Tokens in a file of their own, or in the database of a cluster: made, listed, revoked, exchanged; and servers told of it.
 
-use crate::settings_command::Mistakes;
+mod file;
+mod place;
+
 use clap::{Args, Subcommand};
-use countersign_server::http::{Reply, Revocation, Settings, TokenEntry, Tokens, ask};
-use serde::Serialize;
+use countersign_server::http::{Revocation, TokenEntry, Tokens};
+use place::{Found, Place};
 use std::{
     error::Error,
-    fs::{self, File},
-    io::{ErrorKind, Write as _},
     num::NonZeroU32,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
-    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
-use tempfile::NamedTempFile;
-
-/// What a file of tokens begins with.
-const HEAD: &str = "# Written by `countersign token`. What is not a [[token]] is lost.\n\n";
-
-/// A new file is its owner's alone.
-const NEW_MODE: u32 = 0o600;
 
 #[derive(Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Makes a token, shows it once, and writes its hash into the file of tokens
+    /// Makes a token, shows it once, and writes down its hash
     Add {
         /// The name that wallets show
         name: String,
@@ -91,134 +82,22 @@ pub(crate) struct Scope {
     max_pending: Option<NonZeroU32>,
 }
 
-/// Where the tokens are, and the server.
-#[derive(Args)]
-pub(crate) struct Place {
-    /// TOML file with settings, which says where the next two are
-    #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The file of tokens; made where there is none
-    #[arg(long, env = "COUNTERSIGN_TOKENS_FILE", value_name = "FILE")]
-    tokens_file: Option<PathBuf>,
-    /// Where the server hears that it is to reload [default: it is not told]
-    #[arg(long, env = "COUNTERSIGN_CONTROL_SOCKET", value_name = "FILE")]
-    control_socket: Option<PathBuf>,
-}
-
-/// The tokens as they are, with what names them elsewhere.
-struct Found {
-    file: PathBuf,
-    /// Held while the file is read and written, so that of two commands neither loses what the other does.
-    _lock: File,
-    tokens: Vec<TokenEntry>,
-    /// Those in the settings' own file, which are not this command's to write.
-    others: Vec<TokenEntry>,
-    control_socket: Option<PathBuf>,
-}
-
-#[derive(Serialize)]
-struct Written<'a> {
-    token: &'a [TokenEntry],
-}
-
 impl TokenCommand {
     pub(crate) fn run(&self) -> Result<(), Box<dyn Error>> {
         match self {
-            Self::Add { name, id, scope, place } => add(place.find()?, (name, id.as_deref()), scope),
+            Self::Add { name, id, scope, place } => add(place.find(true)?, (name, id.as_deref()), scope),
             Self::List { place } => {
-                list(&place.find()?);
+                list(&place.find(false)?);
                 Ok(())
             }
             Self::Revoke { token, end_requests, place, .. } => {
-                revoke(place.find()?, token, if *end_requests { Revocation::End } else { Revocation::Keep })
+                revoke(place.find(true)?, token, if *end_requests { Revocation::End } else { Revocation::Keep })
             }
             Self::Rotate { token, overlap_hours, expires, place } => {
-                rotate(place.find()?, token, *overlap_hours, expires.clone())
+                rotate(place.find(true)?, token, *overlap_hours, expires.clone())
             }
         }
     }
-}
-
-impl Place {
-    fn find(&self) -> Result<Found, Box<dyn Error>> {
-        // What else is wrong with the settings, the server says.
-        let settings = self.config.as_deref().map(|path| Settings::what_is_right_in(path).0).unwrap_or_default();
-        let file = self.tokens_file.clone().or(settings.tokens_file).ok_or("token: which --tokens-file?")?;
-        // A link stays one.
-        let file = fs::canonicalize(&file).unwrap_or(file);
-        let lock = lock(&file).map_err(|error| format!("--tokens-file {}: {error}", file.display()))?;
-        let tokens = if file.exists() { Settings::from_file(&file).map_err(Mistakes)?.token } else { Vec::new() };
-        let control_socket = self.control_socket.clone().or(settings.control_socket);
-        Ok(Found { file, _lock: lock, tokens, others: settings.token, control_socket })
-    }
-}
-
-fn folder(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn lock(file: &Path) -> std::io::Result<File> {
-    let folder = File::open(folder(file))?;
-    folder.lock()?;
-    Ok(folder)
-}
-
-impl Found {
-    fn entry(&mut self, token: &str) -> Result<&mut TokenEntry, String> {
-        let is_it = |entry: &TokenEntry| entry.token_id() == token;
-        let unknown = if self.others.iter().any(is_it) {
-            format!("token {token} stands in the file of settings: change it there, and reload")
-        } else {
-            format!("no token {token} in {}", self.file.display())
-        };
-        self.tokens.iter_mut().find(|entry| is_it(entry)).ok_or(unknown)
-    }
-
-    /// Writes the file, whole or not at all, with the mode and owner it has, and has the server read it.
-    #[allow(clippy::print_stdout)]
-    fn write(self) -> Result<(), Box<dyn Error>> {
-        Tokens::from_entries(&[&self.tokens[..], &self.others].concat())?;
-        let text = format!("{HEAD}{}", toml::to_string(&Written { token: &self.tokens })?);
-        replace(&self.file, &text).map_err(|error| format!("--tokens-file {}: {error}", self.file.display()))?;
-        let Some(socket) = &self.control_socket else {
-            println!("Written to {}; it holds when the server has read it: countersign reload", self.file.display());
-            return Ok(());
-        };
-        let untold =
-            |why: String| format!("{} is written, and the server has not taken it: {why}", self.file.display());
-        match ask(socket) {
-            Ok(Reply::Reloaded(report)) => {
-                println!("Written to {}, and taken by the server; {report}", self.file.display());
-                Ok(())
-            }
-            Ok(Reply::Refused(mistakes)) => Err(untold(mistakes.join("\ncountersign: ")).into()),
-            // As before the first start.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-                let (file, socket) = (self.file.display(), socket.display());
-                println!("Written to {file}; no server is at {socket}, and the next one takes it when it starts");
-                Ok(())
-            }
-            Err(error) => Err(untold(format!("--control-socket {}: {error}", socket.display())).into()),
-        }
-    }
-}
-
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut next = NamedTempFile::new_in(folder(file))?;
-    next.write_all(text.as_bytes())?;
-    match fs::metadata(file) {
-        Ok(before) => {
-            let now = next.as_file().metadata()?;
-            if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
-                chown(next.path(), Some(before.uid()), Some(before.gid()))?;
-            }
-            next.as_file().set_permissions(before.permissions())?;
-        }
-        Err(_) => next.as_file().set_permissions(fs::Permissions::from_mode(NEW_MODE))?,
-    }
-    next.as_file().sync_all()?;
-    next.persist(file)?;
-    File::open(folder(file))?.sync_all()
 }
 
 fn add(mut found: Found, (name, id): (&str, Option<&str>), scope: &Scope) -> Result<(), Box<dyn Error>> {
@@ -265,7 +144,7 @@ fn scope(entry: &TokenEntry) -> String {
     parts.extend(entry.webhook_targets.as_ref().map(|targets| format!("webhooks {}", targets.join(" "))));
     parts.extend(entry.read_only.then(|| "read only".to_owned()));
     parts.extend(entry.requests_per_second.map(|rate| format!("{rate} calls a second")));
-    parts.extend(entry.max_pending.map(|most| format!("{most} open requests")));
+    parts.extend(entry.max_pending.map(|most| format!("at most {most} open requests")));
     parts.into_iter().map(|part| format!("; {part}")).collect()
 }
 
@@ -283,7 +162,7 @@ fn revoke(mut found: Found, token: &str, revocation: Revocation) -> Result<(), B
         .into());
     }
     found.entry(token)?.revoked = Some(revocation);
-    found.write()
+    found.write_revoked(&requester, revocation)
 }
 
 fn rotate(mut found: Found, token: &str, overlap_hours: u32, expires: Option<String>) -> Result<(), Box<dyn Error>> {
