@@ -135,12 +135,17 @@ impl TestServer {
         Self::set_up(setup).await
     }
 
+    /// Changes where its settings are read from, and tells nobody.
+    pub fn set(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.source.lock().unwrap());
+    }
+
     /// Changes the settings and has the server take them anew.
     ///
     /// # Errors
     /// Everything for which it does not.
     pub async fn reload(&self, change: impl FnOnce(&mut Settings)) -> Result<Reloaded, Vec<SettingsError>> {
-        change(&mut self.source.lock().unwrap());
+        self.set(change);
         within("a reload", self.reloader.reload()).await
     }
 

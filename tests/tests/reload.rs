@@ -192,6 +192,33 @@ async fn a_token_is_good_for_what_its_entry_says() {
     server.finish((wallet, other, backend)).await;
 }
 
+#[tokio::test]
+async fn an_administrator_has_settings_taken_anew_and_is_told_why_they_are_not() {
+    let ((_, old), (_, new)) = (token("a"), token("b"));
+    let server = TestServer::with(|settings| {
+        settings.token = vec![old];
+        settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+    })
+    .await;
+    let mut admin = server.administrator().await;
+    let post = hyper::Method::POST;
+    server.set(|settings| settings.token = vec![new]);
+    let told = admin.call(post.clone(), "/admin/v1/reload").await.json;
+    let expected = json!({
+        "reloaded": true, "changed": ["token"], "tokens_added": ["b"], "tokens_removed": ["a"],
+        "ended": 0, "open_without_token": 0
+    });
+    assert_eq!(told, expected);
+    server.set(|settings| (settings.token[0].sha256, settings.demo) = ("x".into(), Some(true)));
+    let told = admin.call(post, "/admin/v1/reload").await.json;
+    let mistakes = told["mistakes"].as_array().unwrap();
+    assert!(told["reloaded"] == false && mistakes.len() == 2, "{told}");
+    assert_eq!(admin.get("/admin/v1/reload").await.code(), (405, "method_not_allowed"));
+    let text = admin.get("/metrics").await.text;
+    assert!(text.contains("countersign_admin_acts_total{act=\"reload\"} 2\n"), "{text}");
+    server.finish(admin).await;
+}
+
 /// The key of a wallet with this seed, in base64url.
 fn key_text(seed: u8) -> String {
     let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes();

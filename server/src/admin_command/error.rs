@@ -1,5 +1,6 @@
 //! Why a server was not asked, or did not do it.
 
+use serde_json::Value;
 use std::io;
 use thiserror::Error;
 
@@ -34,6 +35,13 @@ pub(crate) enum AdminError {
 }
 
 impl AdminError {
+    /// Everything for which settings were not taken anew, in a line each.
+    pub(crate) fn not_reloaded(answer: &Value) -> Self {
+        let mistakes = answer.get("mistakes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let mistakes: Vec<_> = mistakes.iter().filter_map(Value::as_str).collect();
+        Self::Refused { code: "not reloaded".into(), detail: mistakes.join("\ncountersign: ") }
+    }
+
     /// What the command ends with: 3 where the server cannot be reached, otherwise 1.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {

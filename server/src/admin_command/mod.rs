@@ -106,6 +106,8 @@ enum Wish {
     },
     /// The keys that are blocked
     Blocks,
+    /// Has the server take its settings anew, and says what came of it
+    Reload,
     /// The webhook events that are not told yet, or were given up
     Webhooks {
         /// Those alone that have been tried in vain
@@ -221,6 +223,11 @@ impl AdminCommand {
                 self.act(client, Method::POST, "webhooks/resend", Some(which)).await
             }
             Wish::Blocks => self.list(client, "blocks", &[], &BLOCKS).await,
+            Wish::Reload => {
+                let answer = client.call(Method::POST, "reload", None).await?;
+                let is_reloaded = answer.get("reloaded").and_then(Value::as_bool) == Some(true);
+                if is_reloaded { self.print(&answer) } else { Err(AdminError::not_reloaded(&answer)) }
+            }
         }
     }
 

@@ -167,7 +167,7 @@ pub async fn serve_reloading(
     if let Some(audit) = &app.audit {
         audit.serving(service.node().map(|node| node.to_string()));
     }
-    admin::start(&app, &config, &mut background);
+    admin::start(&app, &config, reloader, &mut background);
     let shared = Arc::new(Shared {
         filter: routes(&app, &config),
         app: Arc::clone(&app),

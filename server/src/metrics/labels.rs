@@ -14,7 +14,7 @@ const SCOPES: [&str; 6] = ["token", "ip_failures", "ip_connects", "connection", 
 
 /// What administrators do.
 #[cfg(feature = "http")]
-const ADMIN_ACTS: [&str; 7] = ["block", "cancel", "cancel_all", "disconnect", "purge", "resend", "unblock"];
+const ADMIN_ACTS: [&str; 8] = ["block", "cancel", "cancel_all", "disconnect", "purge", "reload", "resend", "unblock"];
 
 /// What became of an attempt to tell a webhook.
 const WEBHOOK_OUTCOMES: [&str; 4] = ["delivered", "failed", "gone", "given_up"];

@@ -14,6 +14,7 @@ pub(super) enum Action {
     Unblock,
     Purge,
     Resend,
+    Reload,
 }
 
 impl Action {
@@ -26,6 +27,7 @@ impl Action {
             Self::Unblock => "unblock",
             Self::Purge => "purge",
             Self::Resend => "resend",
+            Self::Reload => "reload",
         }
     }
 }
@@ -41,8 +43,19 @@ pub(super) struct To<'a> {
 
 /// Takes note of something that was tried, and of what came of it: to how many it was done, or why not.
 pub(super) fn note(admin: &Admin, who: &Operator, action: Action, to: &To<'_>, came: Result<usize, &Problem>) {
+    let outcome = came.map_or_else(|problem| (problem.code(), None), |count| ("done", Some(count)));
+    note_outcome(admin, who, action, to, outcome);
+}
+
+/// Likewise, in the words that stand for what came of it.
+pub(super) fn note_outcome(
+    admin: &Admin,
+    who: &Operator,
+    action: Action,
+    to: &To<'_>,
+    (outcome, count): (&'static str, Option<usize>),
+) {
     let (action, address) = (action.as_str(), who.address);
-    let (outcome, count) = came.map_or_else(|problem| (problem.code(), None), |count| ("done", Some(count)));
     tracing::info!(
         target: "countersign_server::admin",
         action,

@@ -9,6 +9,7 @@ mod operator;
 mod page;
 mod path;
 mod purge;
+mod reload;
 mod requests;
 mod routes;
 mod serve;

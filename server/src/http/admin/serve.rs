@@ -6,6 +6,7 @@ use crate::http::{
     config::HttpConfig,
     listen::{AdminListener, AdminStream, LingeringClose, Tls, WriteTimeout},
     ops::harden,
+    reload::Reloader,
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -32,7 +33,12 @@ const LINGER: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers administrators, if there are to be any, until the tasks are ended. Beyond this machine it speaks TLS where the server does.
-pub(in crate::http) fn start(app: &Arc<App>, config: &HttpConfig, tasks: &mut JoinSet<()>) {
+pub(in crate::http) fn start(
+    app: &Arc<App>,
+    config: &HttpConfig,
+    reloader: Option<&Reloader>,
+    tasks: &mut JoinSet<()>,
+) {
     let Some(admin) = &config.admin else { return };
     let address = admin.socket.address();
     match admin.socket.take() {
@@ -42,7 +48,7 @@ pub(in crate::http) fn start(app: &Arc<App>, config: &HttpConfig, tasks: &mut Jo
             if is_remote && config.tls.is_none() {
                 tracing::warn!("administrators' tokens come in the clear: there is no --tls-cert");
             }
-            tasks.spawn(serve(Admin::new(app, admin), listener, is_remote));
+            tasks.spawn(serve(Admin::new(app, admin, reloader), listener, is_remote));
         }
         // Requests are served all the same.
         Err(error) => tracing::error!(%address, %error, "administrators cannot connect"),

@@ -3,6 +3,7 @@
 use crate::http::{
     api::{App, Tokens},
     config::AdminConfig,
+    reload::Reloader,
 };
 use std::{sync::Arc, time::Instant};
 
@@ -10,10 +11,17 @@ pub(in crate::http) struct Admin {
     pub(super) app: Arc<App>,
     pub(super) tokens: Tokens,
     pub(super) started: Instant,
+    /// None where the server's settings are not taken anew.
+    pub(super) reloader: Option<Reloader>,
 }
 
 impl Admin {
-    pub(in crate::http) fn new(app: &Arc<App>, config: &AdminConfig) -> Self {
-        Self { app: Arc::clone(app), tokens: config.tokens.clone(), started: Instant::now() }
+    pub(in crate::http) fn new(app: &Arc<App>, config: &AdminConfig, reloader: Option<&Reloader>) -> Self {
+        Self {
+            app: Arc::clone(app),
+            tokens: config.tokens.clone(),
+            started: Instant::now(),
+            reloader: reloader.cloned(),
+        }
     }
 }
