@@ -6,10 +6,7 @@
 
 use countersign_protocol::{ApprovedBy, RequestId, Signature, SignatureMismatch, Verification};
 use smallvec::{SmallVec, smallvec};
-use std::{
-    mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The most that share a step: with more, each would gain hardly anything.
 const MOST: usize = 64;
@@ -75,12 +72,13 @@ impl Joined {
     /// The verdict, after taking the step if nobody has.
     pub(super) fn conclude(self) -> Result<(), SignatureMismatch> {
         let mut state = self.round.state();
-        if let State::Gathering(all) = &mut *state {
-            *state = State::Concluded(match mem::take(all) {
+        if let State::Gathering(all) = &*state {
+            let verdicts = match all.as_slice() {
                 // Whoever is alone shares nothing, and needs no lists for it.
-                all if all.len() == 1 => all.into_iter().map(Verification::conclude).collect(),
-                all => Verification::conclude_all(&all).into(),
-            });
+                [alone] => smallvec![alone.clone().conclude()],
+                all => Verification::conclude_all(all).into(),
+            };
+            *state = State::Concluded(verdicts);
         }
         match &*state {
             State::Concluded(verdicts) => verdicts.get(self.place).copied().unwrap_or(Err(SignatureMismatch)),
