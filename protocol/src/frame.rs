@@ -47,6 +47,7 @@ pub(crate) const SERVER_FIELDS: Fields = Fields::new(&[
     "requester",
     "purpose",
     "batch",
+    "replaces",
     "outcome",
     "cause",
     "code",

@@ -109,8 +109,9 @@ fn request() -> impl Strategy<Value = SignRequest> {
         index,
         size,
     });
-    (id(), message(), any::<u64>(), any::<u32>(), text(), option::of(text()), option::of(batch)).prop_map(
-        |(request_id, message, expires_in_ms, attempt, name, purpose, batch)| SignRequest {
+    let place = (option::of(batch), option::of(id()));
+    (id(), message(), any::<u64>(), any::<u32>(), text(), option::of(text()), place).prop_map(
+        |(request_id, message, expires_in_ms, attempt, name, purpose, (batch, replaces))| SignRequest {
             request_id,
             message,
             expires_in_ms,
@@ -118,6 +119,7 @@ fn request() -> impl Strategy<Value = SignRequest> {
             requester: Requester { name },
             purpose,
             batch,
+            replaces,
         },
     )
 }

@@ -190,6 +190,7 @@ mod tests {
             requester: Requester { name: "cd".parse().unwrap() },
             purpose: Some("ef".parse().unwrap()),
             batch: None,
+            replaces: None,
         }
     }
 

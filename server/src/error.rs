@@ -1,6 +1,6 @@
 //! Why a request ended without a signature.
 
-use crate::record::{End, Phase, end_code};
+use crate::record::{End, Phase, Record, end_code};
 use countersign_protocol::{KeyError, MessageError, Reason, RejectCode, WireName as _, limits::MAX_BATCH};
 use std::time::Duration;
 use thiserror::Error;
@@ -90,10 +90,18 @@ pub enum SigningError {
     /// There is no such request, or it is not this requester's, or it ended so long ago that it is forgotten.
     #[error("no such request is known")]
     UnknownRequest,
+    /// The request in whose place another one was to be has ended, and none was made: whoever has decided is not asked again. How it ended is in
+    /// its record.
+    #[error("the request to be replaced has ended ({}), and no other was made", .0.state())]
+    ReplacedRequestEnded(Box<Record>),
+    /// The request in whose place another one was to be is held by another node of the cluster, where neither can be had without the other. None
+    /// was made.
+    #[error("the request to be replaced is held by another node, and no other was made; it can be withdrawn first")]
+    ReplacedRequestElsewhere,
 }
 
 /// Every [`SigningError::code`] there is.
-pub(crate) const CODES: [&str; 24] = [
+pub(crate) const CODES: [&str; 26] = [
     "invalid_public_key",
     "reserved_prefix",
     "message_too_long",
@@ -118,6 +126,8 @@ pub(crate) const CODES: [&str; 24] = [
     "storage_unavailable",
     "idempotency_key_reused",
     "unknown_request",
+    "replaced_request_ended",
+    "replaced_request_elsewhere",
 ];
 
 impl SigningError {
@@ -148,6 +158,8 @@ impl SigningError {
             Self::StorageUnavailable => "storage_unavailable",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::UnknownRequest => "unknown_request",
+            Self::ReplacedRequestEnded(_) => "replaced_request_ended",
+            Self::ReplacedRequestElsewhere => "replaced_request_elsewhere",
         }
     }
 }

@@ -109,8 +109,9 @@ impl SigningService {
         idempotency: Option<Idempotency>,
         queue: bool,
         most: Option<NonZeroU32>,
+        replaces: Option<RequestId>,
     ) -> Result<oneshot::Receiver<Result<Accepted, SigningError>>, SigningError> {
-        self.begin_durably(records, idempotency, queue, most)
+        self.begin_durably(records, idempotency, queue, most, replaces)
     }
 
     /// Has the connections of a key on other nodes looked for; none where there is nothing to wait for.

@@ -19,6 +19,9 @@ pub enum Write {
         records: Vec<Record>,
         /// By what a repetition is known.
         idempotency: Option<Idempotency>,
+        /// How an open request of the same requester ends with it, in whose place they are; neither is done without the other. Where it is not
+        /// open any more, or another node's, nothing is written.
+        replaced: Option<Replaced>,
     },
     /// How far a request has come. Nobody waits for it.
     Progress {
@@ -65,11 +68,27 @@ impl Write {
     /// Moves the times of a request in it by so many milliseconds.
     pub(crate) fn move_by(&mut self, by_ms: i64) {
         match self {
-            Self::Accept { records, .. } => records.iter_mut().for_each(|record| record.move_by(by_ms)),
+            Self::Accept { records, idempotency: _, replaced } => {
+                records.iter_mut().for_each(|record| record.move_by(by_ms));
+                if let Some(replaced) = replaced {
+                    replaced.times = replaced.times.moved(by_ms);
+                }
+            }
             Self::Progress { times, .. } | Self::End { times, .. } => *times = times.moved(by_ms),
             Self::EventDone { .. } | Self::EventFailed { .. } | Self::ClockSet { .. } => {}
         }
     }
+}
+
+/// How a request ends in whose place others are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The request.
+    pub id: RequestId,
+    /// How it ends.
+    pub end: End,
+    /// When it came to each phase.
+    pub times: PhaseTimes,
 }
 
 /// By what a repeated call is known.
@@ -94,7 +113,8 @@ pub enum Written {
     Reused,
     /// Nothing was written: this requester has as much in the store as one may.
     OverShare,
-    /// Nothing was written: the request had ended before, by whomever, and this is how. It is this end that is to be told.
+    /// Nothing was written: the request, or the one to be replaced, had ended before, by whomever, and this is how. It is this end that is to
+    /// be told.
     Ended(Box<Record>),
     /// Nothing was written: the request is open, and another node owns it by now. Nobody here is to be told an end.
     Elsewhere,

@@ -45,6 +45,7 @@ fn a_disk_that_lies_is_found_out() {
     assert_found(Fault::DiskForgetsEnds, "a durable request never ended");
     assert_found(Fault::DiskForgetsKeys, "an idempotency key made a second request");
     assert_found(Fault::DiskForgetsKeys, "an idempotency key was taken for two bodies");
+    assert_found(Fault::DiskKeepsReplaced, "a request took a place that was not free");
     assert_found(Fault::DiskConcealsEnds, "a signature was accepted that was not used");
     assert_found(Fault::DiskSpoilsSignatures, "a signature was told that does not verify");
 }

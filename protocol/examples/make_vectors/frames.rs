@@ -1,7 +1,8 @@
 //! Frames: every message, in its shortest and its longest form, and other texts that mean the same.
 
 use super::{
-    AUDIENCE, BATCH_ID, CHALLENGE, CONNECTION_ID, MESSAGE, ORIGIN, REQUEST_ID, proofs, public_key, signing_key,
+    AUDIENCE, BATCH_ID, CHALLENGE, CONNECTION_ID, MESSAGE, ORIGIN, REPLACED_ID, REQUEST_ID, proofs, public_key,
+    signing_key,
 };
 use countersign_protocol::{
     AckOutcome, ApprovedBy, Batch, CancelCause, ChallengeFrame, ClientFrame, Device, ErrorCode, ErrorFrame, Goodbye,
@@ -78,19 +79,19 @@ fn introductions() -> Vec<FrameVector> {
 }
 
 fn requests() -> Vec<FrameVector> {
-    let in_batch = |batch, message: Message, expires_in_ms, attempt, name: &str, purpose: Option<&str>| {
-        ServerFrame::SignRequest(SignRequest {
-            request_id: id(),
-            message,
-            expires_in_ms,
-            attempt,
-            requester: Requester { name: name.parse().unwrap() },
-            purpose: purpose.map(|purpose| purpose.parse().unwrap()),
-            batch,
-        })
+    let sign_request = |message: Message, expires_in_ms, attempt, name: &str, purpose: Option<&str>| SignRequest {
+        request_id: id(),
+        message,
+        expires_in_ms,
+        attempt,
+        requester: Requester { name: name.parse().unwrap() },
+        purpose: purpose.map(|purpose| purpose.parse().unwrap()),
+        batch: None,
+        replaces: None,
     };
-    let request =
-        |message, expires_in_ms, attempt, name, purpose| in_batch(None, message, expires_in_ms, attempt, name, purpose);
+    let request = |message, expires_in_ms, attempt, name, purpose| {
+        ServerFrame::SignRequest(sign_request(message, expires_in_ms, attempt, name, purpose))
+    };
     let batch = Some(Batch { id: BATCH_ID.parse().unwrap(), index: 1, size: 3 });
     let every_byte = Message::try_from((0..=255).collect::<Vec<u8>>()).unwrap();
     let cancel = |cause| ServerFrame::RequestCancel(RequestCancel { request_id: id(), cause });
@@ -106,7 +107,18 @@ fn requests() -> Vec<FrameVector> {
         server("sign_request, no time left", request(Message::try_from(vec![0]).unwrap(), 0, u32::MAX, "x", None)),
         server(
             "sign_request, the second of a batch of three",
-            in_batch(batch, message(), 60_000, 1, "Example Shop", Some("Orders of May")),
+            ServerFrame::SignRequest(SignRequest {
+                batch,
+                ..sign_request(message(), 60_000, 1, "Example Shop", Some("Orders of May"))
+            }),
+        )
+        .escaped(),
+        server(
+            "sign_request, in the place of another",
+            ServerFrame::SignRequest(SignRequest {
+                replaces: Some(REPLACED_ID.parse().unwrap()),
+                ..sign_request(message(), 60_000, 1, "Example Shop", Some("Order 1042"))
+            }),
         )
         .escaped(),
         server("request_cancel, cancelled", cancel(CancelCause::Cancelled)).escaped(),

@@ -56,6 +56,7 @@ pub(crate) const AUDIENCE: &str = "wss://sign.example.com/ws";
 pub(crate) const ORIGIN: &str = "https://app.example.com";
 pub(crate) const MESSAGE: &[u8] = b"Pay 25 EUR to Alice";
 pub(crate) const REQUEST_ID: &str = "0b2f1c1e-7a64-4d6e-9b0a-5f0f4b1c2d3e";
+pub(crate) const REPLACED_ID: &str = "5c1d9e2f-3b4a-4c6d-8e7f-0a1b2c3d4e5f";
 pub(crate) const BATCH_ID: &str = "9d3c1b7a-5e4f-4a2b-8c6d-7e8f9a0b1c2d";
 pub(crate) const CONNECTION_ID: &str = "6f9a7d52-0c3b-4e8f-8a21-93d4c5b6a7f8";
 

@@ -27,6 +27,8 @@ pub struct SignRequest {
     pub purpose: Option<Purpose>,
     /// Its place among requests that are shown together.
     pub batch: Option<Batch>,
+    /// The request in whose place it is, which is over.
+    pub replaces: Option<RequestId>,
 }
 
 impl SignRequest {
@@ -39,6 +41,7 @@ impl SignRequest {
             requester: frame.object("requester", REQUESTER_FIELDS, Requester::read)?,
             purpose: frame.optional("purpose")?,
             batch: Batch::of(frame)?,
+            replaces: frame.optional("replaces")?,
         })
     }
 
@@ -51,6 +54,7 @@ impl SignRequest {
             .object("requester", Writer::default().text("name", self.requester.name.as_str()))
             .optional(self.purpose.as_ref(), |frame, purpose| frame.text("purpose", purpose.as_str()))
             .optional(self.batch, |frame, batch| frame.object("batch", batch.write()))
+            .optional(self.replaces, |frame, replaces| frame.plain("replaces", &replaces))
     }
 }
 

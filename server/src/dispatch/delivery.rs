@@ -15,7 +15,7 @@ impl<T, W> Dispatcher<T, W> {
         let attempt = |(index, id): (usize, &RequestId)| {
             let frame = self.open_requests.update(*id, |open| {
                 open.record.attempt = open.record.attempt.saturating_add(1);
-                SignFrame::new(&open.record, (index, ids.len()))
+                SignFrame::new(&open.record, (index, ids.len()), open.replaces)
             });
             Some((*id, Arc::new(frame?)))
         };

@@ -19,6 +19,7 @@ mod open_requests;
 mod operator;
 mod recently_ended;
 mod registry;
+mod replacing;
 mod sign_frame;
 mod submit;
 #[cfg(test)]
@@ -396,21 +397,28 @@ impl<T, W> Dispatcher<T, W> {
         match decided.flatten() {
             None => {}
             Some(false) => self.settle(id, None, now),
-            Some(true) => {
-                let write = self.open_requests.get(id).and_then(|open| {
-                    let (end, at) = open.decision()?;
-                    let times = crate::record::PhaseTimes { ended: Some(at), ..open.record.times };
-                    Some(Write::End { id, end: end.clone(), times })
-                });
-                let ticket = Some(Ticket::End(id));
-                self.effects.extend(write.map(|write| Effect::Write { write, ticket }));
-            }
+            Some(true) => self.write_end(id),
         }
+    }
+
+    /// Has a durable request's end written that is decided.
+    fn write_end(&mut self, id: RequestId) {
+        let decided = self.open_requests.get(id).and_then(OpenRequest::decided);
+        let write = decided.map(|(end, times)| Write::End { id, end, times });
+        let ticket = Some(Ticket::End(id));
+        self.effects.extend(write.map(|write| Effect::Write { write, ticket }));
     }
 
     /// Tells everybody the end that was decided, or the one that `stands` where the store had one before, and forgets the request.
     fn settle(&mut self, id: RequestId, stands: Option<&Record>, now: Timestamp) {
-        let Some(mut open) = self.open_requests.remove(id) else { return };
+        for connection in self.settle_apart(id, stands) {
+            self.deliver_to(connection, now);
+        }
+    }
+
+    /// Likewise, and gives the connections that have room for another one now.
+    fn settle_apart(&mut self, id: RequestId, stands: Option<&Record>) -> SmallVec<[ConnectionId; 1]> {
+        let Some(mut open) = self.open_requests.remove(id) else { return SmallVec::new() };
         self.account.remove(&self.capacity, &open.record);
         let (by, acks) = open.conclude(stands);
         self.steps.ended(&open.record, open.durable, by);
@@ -424,9 +432,7 @@ impl<T, W> Dispatcher<T, W> {
         let free: SmallVec<[_; 1]> = silent.iter().chain(&answered).copied().collect();
         self.recently_ended.remember(&open.record, answered, open.durable);
         self.effects.push_back(Effect::Ended(open));
-        for connection in free {
-            self.deliver_to(connection, now);
-        }
+        free
     }
 
     /// Lets go of a request whose end could not be written. It is open on disk, and will be here again when the store works again. Connections that

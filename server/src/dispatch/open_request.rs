@@ -1,11 +1,13 @@
 //! One open request: who has been asked, what came of it, how far it has come.
 
 use crate::{
-    record::{End, Phase, Record},
+    record::{End, Phase, PhaseTimes, Record},
     steps::{EndedBy, WalletConnection},
     time::Timestamp,
 };
-use countersign_protocol::{AckOutcome, ApprovedBy, ConnectionId, Device, Reason, RejectCode, RejectScope, Signature};
+use countersign_protocol::{
+    AckOutcome, ApprovedBy, ConnectionId, Device, Reason, RejectCode, RejectScope, RequestId, Signature,
+};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -71,6 +73,10 @@ struct Decided {
     at: Timestamp,
     /// Whose answers are to be acknowledged once it is.
     acks: Vec<HeldAck>,
+    /// It ends only if another one comes in its place, which may yet be refused.
+    gives_way: bool,
+    /// Who has withdrawn it meanwhile, whatever becomes of the other one.
+    withdrawn_by: Option<EndedBy>,
 }
 
 /// An acknowledgement that waits for an end to be on disk.
@@ -95,6 +101,19 @@ impl HeldAck {
     }
 }
 
+/// What becomes of a request in whose place no other was taken.
+#[derive(Debug)]
+pub(crate) enum Reopened {
+    /// It ends all the same, and that is to be written: somebody has withdrawn it.
+    Withdrawn,
+    Open {
+        /// Connections that have said again what counted before.
+        repeated: SmallVec<[ConnectionId; 1]>,
+        /// Its end, where those have gone meanwhile who could have answered yet.
+        end: Option<(End, WalletConnection)>,
+    },
+}
+
 /// A request from when a wallet may answer it until everybody knows its end.
 #[derive(Debug)]
 pub(crate) struct OpenRequest<W> {
@@ -102,6 +121,8 @@ pub(crate) struct OpenRequest<W> {
     /// It outlives the process, and its end is told only when it is on disk.
     pub(crate) durable: bool,
     pub(crate) waiter: Option<W>,
+    /// The request in whose place it is.
+    pub(crate) replaces: Option<RequestId>,
     asked: SmallVec<[AskedConnection; 1]>,
     /// The last device that will not sign, and why.
     refusal: Option<(End, WalletConnection)>,
@@ -110,7 +131,12 @@ pub(crate) struct OpenRequest<W> {
 
 impl<W> OpenRequest<W> {
     pub(crate) fn new(record: Box<Record>, durable: bool, waiter: Option<W>) -> Self {
-        Self { record, durable, waiter, asked: SmallVec::new(), refusal: None, decided: None }
+        Self { record, durable, waiter, replaces: None, asked: SmallVec::new(), refusal: None, decided: None }
+    }
+
+    /// Likewise, in the place of another.
+    pub(crate) fn replacing(self, replaces: Option<RequestId>) -> Self {
+        Self { replaces, ..self }
     }
 
     pub(crate) fn is_decided(&self) -> bool {
@@ -258,11 +284,48 @@ impl<W> OpenRequest<W> {
 
     /// Sets its end, once; false if that has been done before. Nothing else does.
     pub(crate) fn decide(&mut self, end: End, by: EndedBy, at: Timestamp) -> bool {
-        if self.is_decided() {
+        if let Some(decided) = &mut self.decided {
+            if decided.gives_way && end == End::Cancelled {
+                decided.withdrawn_by.get_or_insert(by);
+            }
             return false;
         }
-        self.decided = Some(Decided { end, by, at, acks: Vec::new() });
+        self.decided = Some(Decided { end, by, at, acks: Vec::new(), gives_way: false, withdrawn_by: None });
         true
+    }
+
+    /// Ends it as one that its requester has withdrawn, if another one is taken in its place; false where its end is decided. Until that is
+    /// known it is put to nobody, and whoever answers it hears nothing.
+    pub(crate) fn give_way(&mut self, at: Timestamp) -> bool {
+        if self.is_decided() || !self.decide(End::Cancelled, EndedBy::Requester, at) {
+            return false;
+        }
+        if let Some(decided) = &mut self.decided {
+            decided.gives_way = true;
+        }
+        true
+    }
+
+    /// Whether it is over only if another one is taken in its place.
+    #[cfg(any(feature = "http", feature = "simulation"))]
+    pub(crate) fn gives_way(&self) -> bool {
+        self.decided.as_ref().is_some_and(|decided| decided.gives_way)
+    }
+
+    /// Goes on with one in whose place no other was taken. What was said of it meanwhile counted for nothing, so everybody is asked again who has
+    /// not answered before.
+    pub(crate) fn reopen(&mut self) -> Reopened {
+        let Some(Decided { end, at, acks, withdrawn_by, .. }) = self.decided.take() else {
+            return Reopened::Open { repeated: SmallVec::new(), end: None };
+        };
+        if let Some(by) = withdrawn_by {
+            self.decided = Some(Decided { end, by, at, acks, gives_way: false, withdrawn_by: None });
+            return Reopened::Withdrawn;
+        }
+        let repeated = acks.into_iter().map(|ack| ack.to).filter(|to| self.has_answered(*to)).collect();
+        let end = self.refusal_of_all();
+        self.asked.retain(|asked| asked.answered || !asked.here);
+        Reopened::Open { repeated, end }
     }
 
     /// Keeps an acknowledgement until the end is on disk, one for each connection; false if one is being kept.
@@ -285,6 +348,12 @@ impl<W> OpenRequest<W> {
         winner(self.decided.as_ref().map(|decided| &decided.end))
     }
 
+    /// Its end, and when it came to each phase, that one included, while that is decided and not yet in the record.
+    pub(crate) fn decided(&self) -> Option<(End, PhaseTimes)> {
+        let (end, at) = self.decision()?;
+        Some((end.clone(), PhaseTimes { ended: Some(at), ..self.record.times }))
+    }
+
     /// Its end, and when, while that is decided and not yet in the record.
     pub(crate) fn decision(&self) -> Option<(&End, Timestamp)> {
         self.decided.as_ref().map(|decided| (&decided.end, decided.at))
@@ -294,7 +363,7 @@ impl<W> OpenRequest<W> {
     /// waited for that.
     pub(crate) fn conclude(&mut self, stands: Option<&Record>) -> (EndedBy, Vec<(ConnectionId, AckOutcome)>) {
         let (decided, by, at, acks) =
-            self.decided.take().map_or((None, None, None, Vec::new()), |Decided { end, by, at, acks }| {
+            self.decided.take().map_or((None, None, None, Vec::new()), |Decided { end, by, at, acks, .. }| {
                 (Some(end), Some(by), Some(at), acks)
             });
         match stands {

@@ -11,7 +11,7 @@ impl<T, W> Dispatcher<T, W> {
     pub(crate) fn end_by_operator(&mut self, ids: &[RequestId], now: Timestamp) -> usize {
         let mut count = 0;
         for id in ids {
-            if self.open_requests.get(*id).is_some_and(|open| !open.is_decided()) {
+            if self.open_requests.get(*id).is_some_and(|open| !open.is_decided() || open.gives_way()) {
                 self.cancel(*id, EndedBy::Operator, now);
                 count += 1;
             }

@@ -20,12 +20,46 @@ pub struct SignFrame {
     attempt: u32,
     requester: RequesterName,
     purpose: Option<Purpose>,
-    batch: Option<Batch>,
+    company: Company,
+}
+
+/// What else a request has to do with. Of the two there is one at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    None,
+    /// It is one of several that are shown together.
+    Batch(Batch),
+    /// It is in the place of one that is over.
+    Replaced(RequestId),
+}
+
+impl Company {
+    fn of(batch: Option<Batch>, replaces: Option<RequestId>) -> Self {
+        match (batch, replaces) {
+            (Some(batch), _) => Self::Batch(batch),
+            (None, Some(replaced)) => Self::Replaced(replaced),
+            (None, None) => Self::None,
+        }
+    }
+
+    fn batch(self) -> Option<Batch> {
+        match self {
+            Self::Batch(batch) => Some(batch),
+            Self::None | Self::Replaced(_) => None,
+        }
+    }
+
+    fn replaces(self) -> Option<RequestId> {
+        match self {
+            Self::Replaced(replaced) => Some(replaced),
+            Self::None | Self::Batch(_) => None,
+        }
+    }
 }
 
 impl SignFrame {
-    /// That of a request, as the `place.0`th of `place.1`.
-    pub(super) fn new(record: &Record, place: (usize, usize)) -> Self {
+    /// That of a request, as the `place.0`th of `place.1`, and in the place of another.
+    pub(super) fn new(record: &Record, place: (usize, usize), replaces: Option<RequestId>) -> Self {
         // A batch is far below what these can count.
         let (index, size) = (u32::try_from(place.0).unwrap_or(u32::MAX), u32::try_from(place.1).unwrap_or(u32::MAX));
         Self {
@@ -36,19 +70,20 @@ impl SignFrame {
             attempt: record.attempt,
             requester: record.requester.clone(),
             purpose: record.purpose.clone(),
-            batch: record.batch.map(|batch| Batch { id: batch.id, index, size }),
+            company: Company::of(record.batch.map(|batch| Batch { id: batch.id, index, size }), replaces),
         }
     }
 
     /// That of a request which another node has, with the message that it does not keep.
     pub(crate) fn received(request: SignRequest, now: Timestamp) -> (Self, Arc<Message>) {
-        let SignRequest { request_id, message, expires_in_ms, attempt, requester, purpose, batch } = request;
+        let SignRequest { request_id, message, expires_in_ms, attempt, requester, purpose, batch, replaces } = request;
         let message = Arc::new(message);
         let expires_at = now.after(Duration::from_millis(expires_in_ms));
         let Requester { name: requester } = requester;
         let held = batch.filter(|batch| batch.size > 1).map(|_| Arc::clone(&message));
         let weak = Arc::downgrade(&message);
-        (Self { id: request_id, message: weak, held, expires_at, attempt, requester, purpose, batch }, message)
+        let company = Company::of(batch, replaces);
+        (Self { id: request_id, message: weak, held, expires_at, attempt, requester, purpose, company }, message)
     }
 
     /// The same as the `index`th of `size` that are shown together: others of its batch may be over by now.
@@ -63,13 +98,16 @@ impl SignFrame {
             attempt: self.attempt,
             requester: self.requester.clone(),
             purpose: self.purpose.clone(),
-            batch: self.batch.map(|batch| Batch { id: batch.id, index, size }),
+            company: match self.company {
+                Company::Batch(batch) => Company::Batch(Batch { id: batch.id, index, size }),
+                alone @ (Company::None | Company::Replaced(_)) => alone,
+            },
         }
     }
 
     /// Its place among those that are shown together, where it is not alone.
     pub(crate) fn batch(&self) -> Option<Batch> {
-        self.batch.filter(|batch| batch.size > 1)
+        self.company.batch().filter(|batch| batch.size > 1)
     }
 
     /// The frame as it is to be sent at `now`; none once nobody waits for the signature any more.
@@ -83,7 +121,8 @@ impl SignFrame {
             attempt: self.attempt,
             requester: Requester { name: self.requester.clone() },
             purpose: self.purpose.clone(),
-            batch: self.batch,
+            batch: self.company.batch(),
+            replaces: self.company.replaces(),
         });
         Some(frame.to_json())
     }
@@ -96,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_is_over_is_not_put_to_a_wallet_unless_others_wait_for_it_there() {
-        let (alone, together) = (SignFrame::new(&record(1), (0, 1)), SignFrame::new(&record(2), (0, 2)));
+        let (alone, together) = (SignFrame::new(&record(1), (0, 1), None), SignFrame::new(&record(2), (0, 2), None));
         assert_eq!(alone.to_json(Timestamp::from_millis(0)), None, "its record is gone");
         assert!(
             together.to_json(Timestamp::from_millis(0)).is_some(),

@@ -29,7 +29,7 @@ impl<T, W> Dispatcher<T, W> {
         if let Some((first, _)) = requests.first() {
             self.check_blocked(first)?;
             self.check_room(first, requests.len(), bytes)?;
-            self.check_signer(first, requests.len())?;
+            self.check_signer(first, requests.len(), None)?;
         }
         for (record, _) in &requests {
             self.account.add(&self.capacity, record);
@@ -55,7 +55,8 @@ impl<T, W> Dispatcher<T, W> {
     }
 
     /// Has requests written, and asks once they are. The key has to be one that is admitted. Unless they may `queue`, a wallet has to
-    /// be connected now; `most` is how many requests their requester's token lets it have. What came of the writing is told by
+    /// be connected now; `most` is how many requests their requester's token lets it have. What they are in the place of ends when they are
+    /// written, and only then; [`SigningError::UnknownRequest`] says that no such request is open here. What came of the writing is told by
     /// [`Effect::Accepted`].
     pub(crate) fn ask_durably(
         &mut self,
@@ -63,6 +64,8 @@ impl<T, W> Dispatcher<T, W> {
         idempotency: Option<Idempotency>,
         queue: bool,
         most: Option<NonZeroU32>,
+        replaces: Option<RequestId>,
+        now: Timestamp,
     ) -> Result<(), SigningError> {
         let Some(first) = records.first() else { return Ok(()) };
         let id = first.id;
@@ -71,19 +74,22 @@ impl<T, W> Dispatcher<T, W> {
             return Err(SigningError::Overloaded);
         }
         self.check_room(first, records.len(), records.iter().map(|record| record.bytes()).sum())?;
-        let signer = || if queue { Ok(()) } else { self.check_signer(first, records.len()) };
+        let place = || replaces.map_or(Ok(()), |replaced| self.check_replaced(replaced, first));
+        let signer = || if queue { Ok(()) } else { self.check_signer(first, records.len(), replaces) };
         let own = || self.check_own(&first.requester_id, records.len(), most);
-        let refusal = self.check_blocked(first).and_then(|()| own()).and_then(|()| signer()).err();
+        let refusal =
+            self.check_blocked(first).and_then(|()| own()).and_then(|()| place()).and_then(|()| signer()).err();
         let accepting = match refusal {
-            None => Accepting { records, refusal: None, is_repeatable: idempotency.is_some() },
-            // A repeated call is answered although no wallet is connected by now, or it is the very request that leaves no room for it:
-            // only the store can tell one.
+            None => Accepting { records, refusal: None, is_repeatable: idempotency.is_some(), replaces },
+            // A repeated call is answered although no wallet is connected by now, or it is the very request that leaves no room for it, or what
+            // it is in the place of has ended: only the store can tell one.
             Some(error) if idempotency.is_some() => {
-                Accepting { records: Vec::new(), refusal: Some(error), is_repeatable: true }
+                Accepting { records: Vec::new(), refusal: Some(error), is_repeatable: true, replaces: None }
             }
             Some(error) => return Err(error),
         };
-        let write = Write::Accept { records: accepting.records.clone(), idempotency };
+        let replaced = accepting.replaces.and_then(|replaced| self.give_way(replaced, now));
+        let write = Write::Accept { records: accepting.records.clone(), idempotency, replaced };
         for record in &accepting.records {
             self.account.add(&self.capacity, record);
         }
@@ -105,7 +111,8 @@ impl<T, W> Dispatcher<T, W> {
                 Err(StoreError::Full | StoreError::Failed) => self.abandon(id),
             },
             Ticket::Accept(id) => {
-                let Some(Accepting { records, refusal, is_repeatable }) = self.accepting.remove(&id) else { return };
+                let Some(accepting) = self.accepting.remove(&id) else { return };
+                let Accepting { records, refusal, is_repeatable, replaces } = accepting;
                 if written != Ok(Written::Done) || refusal.is_some() {
                     for record in &records {
                         self.account.remove(&self.capacity, record);
@@ -114,27 +121,29 @@ impl<T, W> Dispatcher<T, W> {
                 if written == Err(StoreError::Failed) && !is_repeatable {
                     self.note_in_doubt(&records);
                 }
+                // Whoever shows it is told that it is over before it is asked for the other one, for which it has room first.
+                let free = replaces.map(|replaced| self.handle_replaced(replaced, &written, now)).unwrap_or_default();
                 let accepted = match (written, refusal) {
                     (Ok(Written::Done), Some(error)) => Err(error),
                     (Ok(Written::Done), None) => {
                         let request_ids = records.iter().map(|record| record.id).collect();
-                        self.open(
-                            records.into_iter().map(|record| OpenRequest::new(Box::new(record), true, None)).collect(),
-                            now,
-                        );
+                        let open = |record| OpenRequest::new(Box::new(record), true, None).replacing(replaces);
+                        self.open(records.into_iter().map(open).collect(), now);
                         Ok(Accepted { request_ids, replayed: false })
                     }
                     (Ok(Written::Existing(request_ids)), _) => Ok(Accepted { request_ids, replayed: true }),
                     (Ok(Written::Reused), _) => Err(SigningError::IdempotencyKeyReused),
                     (Ok(Written::OverShare), _) => Err(SigningError::RequesterLimit),
-                    // No store says of what is being taken in that it has ended, is somebody else's, or is not there.
-                    (
-                        Ok(Written::Ended(_) | Written::Elsewhere | Written::Unknown)
-                        | Err(StoreError::Full | StoreError::Failed),
-                        _,
-                    ) => Err(SigningError::StorageUnavailable),
+                    // That is said of what was to be replaced: how it stands is to be looked up.
+                    (Ok(Written::Ended(_) | Written::Elsewhere | Written::Unknown), _) => {
+                        Err(SigningError::UnknownRequest)
+                    }
+                    (Err(StoreError::Full | StoreError::Failed), _) => Err(SigningError::StorageUnavailable),
                 };
                 self.effects.push_back(Effect::Accepted { first: id, accepted });
+                for connection in free {
+                    self.deliver_to(connection, now);
+                }
             }
         }
     }
@@ -199,8 +208,13 @@ impl<T, W> Dispatcher<T, W> {
         self.account.check(&self.capacity, first, requests, bytes)
     }
 
-    fn check_signer(&self, first: &Record, requests: usize) -> Result<(), SigningError> {
-        if self.with_room(first, requests).next().is_some() {
+    /// Whether a wallet is connected that has room, or shows what they are in the place of.
+    fn check_signer(&self, first: &Record, requests: usize, replaces: Option<RequestId>) -> Result<(), SigningError> {
+        let shows = |replaced| {
+            let holding = &mut self.registry.holding(&first.public_key);
+            holding.any(|connection| self.open_requests.inflight(connection).contains(&replaced))
+        };
+        if self.with_room(first, requests).next().is_some() || replaces.is_some_and(shows) {
             return Ok(());
         }
         if self.connections_of(&first.public_key) > 0 {

@@ -48,7 +48,7 @@ pub(crate) fn record(n: u128) -> Record {
 
 /// Its frame, the first of one.
 pub(crate) fn sign_frame(n: u128) -> Arc<SignFrame> {
-    Arc::new(SignFrame::new(&record(n), (0, 1)))
+    Arc::new(SignFrame::new(&record(n), (0, 1), None))
 }
 
 pub(crate) fn ended(n: u128, end: End) -> Record {

@@ -1,3 +1,5 @@
+mod replacing;
+
 use super::{
     Accepted, Capacity, Check, Dispatcher, Effect, Ticket, Verdict,
     registry::Arrival,
@@ -82,7 +84,7 @@ impl World {
 
     fn accept(&mut self, records: Vec<Record>, queue: bool) {
         let first = records[0].id;
-        self.dispatcher.ask_durably(records, None, queue, None).unwrap();
+        self.dispatcher.ask_durably(records, None, queue, None, None, self.now).unwrap();
         self.dispatcher.handle_written(Ticket::Accept(first), Ok(Written::Done), self.now);
     }
 
@@ -499,7 +501,7 @@ fn a_batch_is_delivered_whole_or_not_at_all() {
 #[test]
 fn nobody_is_told_an_end_before_it_is_on_disk() {
     let mut world = World::connected(&[1, 2]);
-    world.dispatcher.ask_durably(vec![record(1)], None, false, None).unwrap();
+    world.dispatcher.ask_durably(vec![record(1)], None, false, None, None, world.now).unwrap();
     world.effects();
     world.dispatcher.handle_written(Ticket::Accept(request(1)), Ok(Written::Done), world.now);
     let effects = world.effects();
@@ -601,7 +603,7 @@ fn what_a_device_goes_on_showing_while_there_is_no_room_for_it_is_taken_back_too
 #[test]
 fn an_end_that_cannot_be_written_is_not_told() {
     let mut world = World::connected(&[1, 2]);
-    world.dispatcher.ask_durably(vec![record(1)], None, false, None).unwrap();
+    world.dispatcher.ask_durably(vec![record(1)], None, false, None, None, world.now).unwrap();
     world.dispatcher.handle_written(Ticket::Accept(request(1)), Ok(Written::Done), world.now);
     world.answer(1, signed(9));
     world.effects();
@@ -652,7 +654,7 @@ fn what_was_refused_by_a_failed_store_is_asked_only_where_a_repeated_call_would_
     let idempotency =
         Idempotency { requester: record(2).requester_id, key: "the-same-again".parse().unwrap(), fingerprint: [0; 32] };
     for (n, idempotency) in [(1, None), (2, Some(idempotency)), (3, None)] {
-        world.dispatcher.ask_durably(vec![record(n)], idempotency, false, None).unwrap();
+        world.dispatcher.ask_durably(vec![record(n)], idempotency, false, None, None, world.now).unwrap();
         world.dispatcher.handle_written(Ticket::Accept(request(n)), Err(StoreError::Failed), world.now);
     }
     world.effects();
@@ -755,7 +757,7 @@ fn what_cannot_be_written_is_not_taken() {
         (Err(StoreError::Failed), SigningError::StorageUnavailable),
         (Ok(Written::Reused), SigningError::IdempotencyKeyReused),
     ] {
-        world.dispatcher.ask_durably(vec![record(1)], None, false, None).unwrap();
+        world.dispatcher.ask_durably(vec![record(1)], None, false, None, None, world.now).unwrap();
         world.effects();
         world.dispatcher.handle_written(Ticket::Accept(request(1)), written, world.now);
         let effects = world.effects();
@@ -781,7 +783,9 @@ fn what_an_earlier_process_left_is_gone_on_with() {
 fn what_may_wait_for_a_wallet_needs_none() {
     let mut world = World::new();
     assert_eq!(world.dispatcher.ask(plain([record(1)]), world.now), Err(SigningError::SignerNotConnected));
-    let durable = |world: &mut World, record, queue| world.dispatcher.ask_durably(vec![record], None, queue, None);
+    let durable = |world: &mut World, record, queue| {
+        world.dispatcher.ask_durably(vec![record], None, queue, None, None, world.now)
+    };
     assert_eq!(durable(&mut world, record(1), false), Err(SigningError::SignerNotConnected));
     assert!(!world.dispatcher.knows(&KEY.into()));
     world.accept(vec![record(1)], true);
@@ -803,7 +807,7 @@ fn a_repeated_call_is_answered_although_the_wallet_has_gone() {
         (Written::Existing(vec![request(7)]), Ok(Accepted { request_ids: vec![request(7)], replayed: true })),
         (Written::Done, Err(SigningError::SignerNotConnected)),
     ] {
-        world.dispatcher.ask_durably(vec![record(1)], idempotency(), false, None).unwrap();
+        world.dispatcher.ask_durably(vec![record(1)], idempotency(), false, None, None, world.now).unwrap();
         let effects = world.effects();
         assert!(
             matches!(&effects[..], [Effect::Write { write: Write::Accept { records, .. }, .. }] if records.is_empty())
@@ -860,12 +864,18 @@ fn draining_ends_what_does_not_outlive_the_process() {
 fn what_is_being_written_counts_like_what_is_open() {
     let mut world = World::new();
     for n in 0..50 {
-        world.dispatcher.ask_durably(vec![record(n)], None, true, None).unwrap();
+        world.dispatcher.ask_durably(vec![record(n)], None, true, None, None, world.now).unwrap();
     }
     assert_eq!(world.dispatcher.pending(), 50);
-    assert_eq!(world.dispatcher.ask_durably(vec![record(99)], None, true, None), Err(SigningError::TooManyInflight));
+    assert_eq!(
+        world.dispatcher.ask_durably(vec![record(99)], None, true, None, None, world.now),
+        Err(SigningError::TooManyInflight)
+    );
     let long = Record { message: Arc::new(vec![1; 9_900].try_into().unwrap()), ..at(record(99), [2; 32]) };
-    assert_eq!(world.dispatcher.ask_durably(vec![long], None, true, None), Err(SigningError::Overloaded));
+    assert_eq!(
+        world.dispatcher.ask_durably(vec![long], None, true, None, None, world.now),
+        Err(SigningError::Overloaded)
+    );
     for n in 0..50 {
         world.dispatcher.handle_written(Ticket::Accept(request(n)), Err(StoreError::Failed), world.now);
     }
@@ -888,7 +898,7 @@ fn one_requester_leaves_room_for_the_others() {
         world.accept(vec![of(n, "Greedy")], true);
     }
     assert_eq!(
-        world.dispatcher.ask_durably(vec![of(99, "Greedy")], None, true, None),
+        world.dispatcher.ask_durably(vec![of(99, "Greedy")], None, true, None, None, world.now),
         Err(SigningError::RequesterLimit)
     );
     assert_eq!(world.delivered().len(), 4);
@@ -918,11 +928,14 @@ fn a_token_s_own_limit_is_on_all_that_its_requester_has_open() {
         })
     };
     world.ask().unwrap();
-    world.dispatcher.ask_durably(vec![record(2)], idempotency(2), true, two).unwrap();
+    world.dispatcher.ask_durably(vec![record(2)], idempotency(2), true, two, None, world.now).unwrap();
     assert_eq!(world.dispatcher.check_own(&requester, 1, two), Err(SigningError::RequesterLimit));
     assert_eq!(world.dispatcher.check_own(&requester, 1, three), Ok(()), "another token of the same requester");
     assert_eq!(world.dispatcher.check_own(&requester, 2, three), Err(SigningError::RequesterLimit), "a batch");
-    assert_eq!(world.dispatcher.ask_durably(vec![record(3)], None, true, two), Err(SigningError::RequesterLimit));
+    assert_eq!(
+        world.dispatcher.ask_durably(vec![record(3)], None, true, two, None, world.now),
+        Err(SigningError::RequesterLimit)
+    );
     world.dispatcher.handle_written(Ticket::Accept(request(2)), Ok(Written::Done), world.now);
     world.effects();
 
@@ -931,7 +944,7 @@ fn a_token_s_own_limit_is_on_all_that_its_requester_has_open() {
         (4, Written::Existing(vec![request(2)]), Ok(Accepted { request_ids: vec![request(2)], replayed: true })),
         (5, Written::Done, Err(SigningError::RequesterLimit)),
     ] {
-        world.dispatcher.ask_durably(vec![record(n)], idempotency(n), true, two).unwrap();
+        world.dispatcher.ask_durably(vec![record(n)], idempotency(n), true, two, None, world.now).unwrap();
         world.dispatcher.handle_written(Ticket::Accept(request(n)), Ok(written), world.now);
         let told = world.effects().into_iter().find_map(|effect| match effect {
             Effect::Accepted { accepted, .. } => Some(accepted),
@@ -957,7 +970,7 @@ fn another_capacity_holds_for_what_comes_and_lets_what_is_there_be() {
     for n in 0..3 {
         world.dispatcher.ask(plain([of(n, "Greedy")]), world.now).unwrap();
     }
-    world.dispatcher.ask_durably(vec![of(3, "Greedy")], None, true, None).unwrap();
+    world.dispatcher.ask_durably(vec![of(3, "Greedy")], None, true, None, None, world.now).unwrap();
     assert_eq!(world.delivered().len(), 3);
     let ask = |world: &mut World, n, requester| world.dispatcher.ask(plain([of(n, requester)]), world.now);
     let set = |world: &mut World, capacity| world.dispatcher.set_capacity(capacity, world.now);
@@ -1014,7 +1027,7 @@ fn what_is_put_again_has_room_where_it_was() {
 #[test]
 fn what_was_written_too_late_is_shown_to_nobody() {
     let mut world = World::connected(&[1]);
-    world.dispatcher.ask_durably(vec![record(1)], None, false, None).unwrap();
+    world.dispatcher.ask_durably(vec![record(1)], None, false, None, None, world.now).unwrap();
     world.effects();
     world.now = world.now.after(120 * SECOND);
     world.dispatcher.handle_written(Ticket::Accept(request(1)), Ok(Written::Done), world.now);

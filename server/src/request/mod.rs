@@ -152,10 +152,20 @@ impl<'a, M> SigningRequest<'a, M> {
     }
 }
 
+impl SigningRequest<'_> {
+    /// Takes the place of an open durable request of the same requester and key: in one step that ends as cancelled and this one is open. Where
+    /// that has ended already, this one is not made, so that whoever has just decided is not asked again. It is durable then, and needs a store.
+    pub fn replaces(mut self, id: RequestId) -> Self {
+        self.parts.terms.replaces = Some(id);
+        self
+    }
+}
+
 impl RequestParts<'_> {
     /// Whether it has to outlive the process.
     fn is_durable(&self) -> bool {
-        self.terms.queue || self.terms.idempotency_key.is_some() || self.terms.webhook.is_some()
+        let Terms { queue, idempotency_key, webhook, replaces, .. } = &self.terms;
+        *queue || idempotency_key.is_some() || webhook.is_some() || replaces.is_some()
     }
 
     fn records(&self, messages: SmallVec<[Arc<Message>; 1]>) -> Result<SmallVec<[Box<Record>; 1]>, SigningError> {
@@ -229,14 +239,9 @@ impl RequestParts<'_> {
             key,
             fingerprint: self.terms.fingerprint(delivery_timeout, messages),
         });
-        self.service
-            .ask_durably(
-                records.into_iter().map(|record| *record).collect(),
-                idempotency,
-                self.terms.queue,
-                self.terms.max_pending,
-            )
-            .await
+        let records = records.into_iter().map(|record| *record).collect();
+        let Terms { queue, max_pending, replaces, .. } = self.terms;
+        self.service.ask_durably(records, idempotency, queue, max_pending, replaces).await
     }
 
     /// Asks for one message, and gives the request as it ended.

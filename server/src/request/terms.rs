@@ -5,7 +5,7 @@ use crate::{
     record::WebhookUrl, reference::Reference, requester::RequesterId, time::Timestamp,
 };
 use countersign_protocol::{
-    Message, PublicKeyBytes, Purpose, RequesterName,
+    Message, PublicKeyBytes, Purpose, RequestId, RequesterName,
     limits::{DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
 };
 use sha2::{Digest, Sha256};
@@ -25,6 +25,7 @@ pub(super) struct Terms {
     pub(super) queue: bool,
     pub(super) idempotency_key: Option<IdempotencyKey>,
     pub(super) webhook: Option<WebhookUrl>,
+    pub(super) replaces: Option<RequestId>,
     pub(super) call: Option<Arc<CallContext>>,
     pub(super) max_pending: Option<NonZeroU32>,
 }
@@ -44,6 +45,7 @@ impl Terms {
             queue: false,
             idempotency_key: None,
             webhook: None,
+            replaces: None,
             call: None,
             max_pending: None,
         }
@@ -99,6 +101,7 @@ impl Terms {
             queue,
             idempotency_key: _,
             webhook,
+            replaces,
             call: _,
             max_pending: _,
         } = self;
@@ -132,6 +135,11 @@ impl Terms {
         for message in messages {
             part(Some(message.as_bytes()));
         }
+        // Likewise, behind what is no message.
+        if let Some(replaces) = replaces {
+            part(None);
+            part(Some(&replaces.to_bytes()));
+        }
         hash.finalize().into()
     }
 }
@@ -162,8 +170,34 @@ mod tests {
                 Terms { reference: reference.clone(), metadata: metadata.clone(), ..Terms::new([1; 32].into()) };
             terms.fingerprint(None, messages.iter())
         };
-        let all: std::collections::HashSet<_> = asked.iter().map(fingerprint).collect();
+        let mut all: std::collections::HashSet<_> = asked.iter().map(fingerprint).collect();
         assert_eq!(all.len(), asked.len());
+
+        for (n, messages) in [(1, &["a"][..]), (2, &["a"]), (2, &["a", "b"])] {
+            let replaces = Some(RequestId::from_random_bytes([n; 16]));
+            let terms = Terms { replaces, ..Terms::new([1; 32].into()) };
+            let messages: Vec<Message> =
+                messages.iter().map(|message| message.as_bytes().to_vec().try_into().unwrap()).collect();
+            assert!(all.insert(terms.fingerprint(None, messages.iter())), "in the place of {n}");
+        }
+    }
+
+    /// Fingerprints are kept, and have to be found again by every later version.
+    #[test]
+    fn what_could_be_asked_for_before_has_the_fingerprint_it_had() {
+        let message = Message::try_from(&b"hello"[..]).unwrap();
+        let reference = Some("order-1042".parse().unwrap());
+        let metadata = Some(Metadata::new([("customer", "c-7")]).unwrap());
+        let fingerprint = |terms: Terms| -> String {
+            let bytes = terms.fingerprint(None, [&message].into_iter());
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        let key = PublicKeyBytes::from([1; 32]);
+        assert_eq!(fingerprint(Terms::new(key)), "be3201afbf8e2f437db7864c92b043350f0d8989bfe5cc84e96c8cc4e353c30c");
+        assert_eq!(
+            fingerprint(Terms { reference, metadata, ..Terms::new(key) }),
+            "6ad5ccc44487d3ba719c953c9a067f59136a8edbedf501a9841e78009e4f2919"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     storage::{Completion, Idempotency, Loaded, StoreError},
     time::Timestamp,
 };
-use countersign_protocol::{PublicKey, RequestId};
+use countersign_protocol::{PublicKey, PublicKeyBytes, RequestId};
 use std::{num::NonZeroU32, time::Duration};
 use tokio::{
     sync::{oneshot, watch},
@@ -32,7 +32,7 @@ const BETWEEN_LOOKS_AT_OTHERS: Duration = Duration::from_millis(100);
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a withdrawal may take, and after what time it is said to the request's owner again, who may be another one by then.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 const BETWEEN_CANCELS: Duration = Duration::from_secs(1);
 
 /// How long news of a request on another node may be late where the letter that brings it is lost.
@@ -45,7 +45,8 @@ const OVERSLEPT: Duration = Duration::from_secs(2);
 const READ_GRACE: Duration = Duration::from_millis(500);
 
 impl SigningService {
-    /// Has requests written, and returns once they are on disk; `most` is how many their requester's token lets it have.
+    /// Has requests written, and returns once they are on disk, and the one has ended in whose place they are; `most` is how many their
+    /// requester's token lets it have.
     ///
     /// # Cancel safety
     /// Once begun it goes on: dropping the future leaves it open whether the requests were taken. That is what idempotency keys are for.
@@ -55,16 +56,34 @@ impl SigningService {
         idempotency: Option<Idempotency>,
         queue: bool,
         most: Option<NonZeroU32>,
+        replaces: Option<RequestId>,
     ) -> Result<Accepted, SigningError> {
-        let Some(Record { public_key, expires_at, .. }) = records.first() else {
+        let Some(Record { public_key, requester_id, expires_at, .. }) = records.first() else {
             return Err(SigningError::InvalidBatch(0));
         };
-        let (key, expires_at) = (*public_key, *expires_at);
+        let (key, requester, expires_at) = (*public_key, requester_id.clone(), *expires_at);
+        let accepted = self.accept(records, idempotency, queue, (most, replaces), (key, expires_at)).await;
+        match (accepted, replaces) {
+            (Err(SigningError::UnknownRequest), Some(replaced)) => {
+                Err(self.why_not_replaced(&requester, &key, replaced).await)
+            }
+            (accepted, _) => accepted,
+        }
+    }
+
+    async fn accept(
+        &self,
+        records: Vec<Record>,
+        idempotency: Option<Idempotency>,
+        queue: bool,
+        (most, replaces): (Option<NonZeroU32>, Option<RequestId>),
+        (key, expires_at): (PublicKeyBytes, Timestamp),
+    ) -> Result<Accepted, SigningError> {
         let is_located = self.locate(&key).await;
         if !queue {
             self.wait_for_arrival(&key).await;
         }
-        let accepted = self.begin_durably(records, idempotency, queue, most);
+        let accepted = self.begin_durably(records, idempotency, queue, most, replaces);
         let accepted = accepted.map_err(|error| Self::unless_unknown(error, is_located))?;
         tokio::select! {
             biased;
@@ -87,6 +106,7 @@ impl SigningService {
         idempotency: Option<Idempotency>,
         queue: bool,
         most: Option<NonZeroU32>,
+        replaces: Option<RequestId>,
     ) -> Result<oneshot::Receiver<Result<Accepted, SigningError>>, SigningError> {
         if self.0.store.is_none() {
             return Err(SigningError::NoStore);
@@ -100,7 +120,7 @@ impl SigningService {
         }
         let now = self.now();
         let mut state = self.state();
-        state.dispatcher.ask_durably(records, idempotency, queue, most)?;
+        state.dispatcher.ask_durably(records, idempotency, queue, most, replaces, now)?;
         state.acceptances.insert(first, waiter);
         self.carry_out(state, now);
         Ok(accepted)
@@ -238,7 +258,7 @@ impl SigningService {
         }
     }
 
-    fn is_open_here(&self, id: RequestId) -> bool {
+    pub(super) fn is_open_here(&self, id: RequestId) -> bool {
         self.state().dispatcher.durable_record(id).is_some()
     }
 

@@ -16,6 +16,7 @@ mod operator;
 #[cfg(feature = "http")]
 mod progress;
 mod reconfigure;
+mod replacing;
 #[cfg(feature = "http")]
 mod snapshot;
 mod step_log;

@@ -52,7 +52,7 @@ use crate::{
     time::Timestamp,
 };
 
-pub(crate) use crate::storage::{Completion, Idempotency, Loaded, StoreError, Write, Written};
+pub(crate) use crate::storage::{Completion, Idempotency, Loaded, Replaced, StoreError, Write, Written};
 pub use backup::{BackedUp, BackupError, Verified, backup, verify_backup};
 #[cfg(feature = "http")]
 pub(crate) use blocks::{Block, BlockChange, MOST_BLOCKS};

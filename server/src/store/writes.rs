@@ -1,7 +1,7 @@
 //! Each write, within a transaction that somebody else begins and commits.
 
 use super::{
-    Idempotency, StoreError, Write, Written,
+    Idempotency, Replaced, StoreError, Write, Written,
     columns::{Unreadable, millis},
     end_row::EndRow,
     error::{DbError, Severity},
@@ -27,7 +27,9 @@ pub(super) type Outcome = Result<Written, StoreError>;
 /// Any after which the whole transaction has to be undone.
 pub(super) fn apply(connection: &Connection, write: &Write, quota: &mut Quota) -> Result<Outcome, DbError> {
     match write {
-        Write::Accept { records, idempotency } => accept(connection, records, idempotency.as_ref(), quota),
+        Write::Accept { records, idempotency, replaced } => {
+            accept(connection, records, idempotency.as_ref(), replaced.as_ref(), quota)
+        }
         Write::Progress { id, times, attempt } => progress(connection, *id, times, *attempt),
         Write::End { id, end, times } => conclude(connection, *id, end, times, quota),
         Write::EventDone { id } => event_done(connection, *id),
@@ -63,6 +65,7 @@ fn accept(
     connection: &Connection,
     records: &[Record],
     idempotency: Option<&Idempotency>,
+    replaced: Option<&Replaced>,
     quota: &mut Quota,
 ) -> Result<Outcome, DbError> {
     if let Some(idempotency) = idempotency
@@ -73,6 +76,11 @@ fn accept(
     if records.is_empty() {
         return Ok(Ok(Written::Done));
     }
+    if let Some(replaced) = replaced
+        && let Some(stands) = ended(connection, replaced.id)?
+    {
+        return Ok(Ok(stands));
+    }
     if let Some(first) = records.first()
         && !quota.fits_share(records, taken(connection, &first.requester_id)?)
     {
@@ -80,6 +88,12 @@ fn accept(
     }
     if !quota.take(records) {
         return Ok(Err(StoreError::Full));
+    }
+    if let Some(Replaced { id, end, times }) = replaced {
+        let outcome = conclude(connection, *id, end, times, quota)?;
+        if outcome != Ok(Written::Done) {
+            return Ok(outcome);
+        }
     }
     if let Some(idempotency) = idempotency {
         remember(connection, idempotency, records)?;
@@ -91,6 +105,18 @@ fn accept(
         }
     }
     Ok(Ok(Written::Done))
+}
+
+/// What is to be said of a request that is not open.
+fn ended(connection: &Connection, id: RequestId) -> Result<Option<Written>, DbError> {
+    let is_open = connection
+        .prepare_cached("SELECT 1 FROM requests WHERE id = ?1 AND end_kind IS NULL")?
+        .exists([id.to_bytes()])?;
+    if is_open {
+        return Ok(None);
+    }
+    let stands = reads::request(connection, id)?;
+    Ok(Some(stands.map_or(Written::Unknown, |record| Written::Ended(Box::new(record)))))
 }
 
 /// How much of the store this requester has taken, in bytes.
@@ -158,7 +184,7 @@ fn conclude(
     quota: &mut Quota,
 ) -> Result<Outcome, DbError> {
     let end = EndRow::from(end);
-    let ended = connection
+    let changed = connection
         .prepare_cached(
             "UPDATE requests SET delivered_at = ?2, received_at = ?3, displayed_at = ?4, ended_at = ?5, end_kind = ?6, \
              end_phase = ?7, signature = ?8, approved_by = ?9, device_id = ?10, device_label = ?11, reject_code = ?12, \
@@ -180,7 +206,7 @@ fn conclude(
             end.reason,
         ])?;
     // The end that is there may also be this very one, after a rollback that was none: its event must not be told twice.
-    if ended == 0 {
+    if changed == 0 {
         let stands = reads::request(connection, id)?;
         return Ok(Ok(stands.map_or(Written::Unknown, |record| Written::Ended(Box::new(record)))));
     }

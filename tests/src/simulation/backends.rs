@@ -51,6 +51,8 @@ struct Call {
     max_pending: Option<NonZeroU32>,
     tries: u32,
     taken: Option<Vec<RequestId>>,
+    /// The call in the place of whose request its own is to be.
+    replaces: Option<CallId>,
     /// In which life of the server it was first asked.
     first_life: Option<u64>,
 }
@@ -101,10 +103,18 @@ impl Backends {
     pub(super) fn new(ground: &mut Ground, plan: &Plan) -> Self {
         let Plan { calls, max_inflight, .. } = *plan;
         let keys = &plan.keys();
-        let calls: Vec<_> = (0..calls).map(|number| Call::new(ground, number, keys, plan)).collect();
+        let mut calls: Vec<_> = (0..calls).map(|number| Call::new(ground, number, keys, plan)).collect();
         for number in 0..calls.len() {
-            let at = ground.between(1_000, 85_000);
-            ground.after(at, Event::Ask(number, 0));
+            let is_one = |call: &Call| call.is_durable && call.bodies[0].len() == 1;
+            let before: Vec<_> = (0..number).filter(|other| is_one(&calls[*other])).collect();
+            if is_one(&calls[number]) && !before.is_empty() && ground.chance(25) {
+                let replaced = ground.pick(&before);
+                calls[number].replaces = Some(replaced);
+                calls[number].key = calls[replaced].key;
+            } else {
+                let at = ground.between(1_000, 85_000);
+                ground.after(at, Event::Ask(number, 0));
+            }
         }
         Self { calls, max_inflight }
     }
@@ -143,6 +153,8 @@ impl Backends {
     /// A server has found the wallets there are.
     fn ask_now(&mut self, ground: &mut Ground, server: &mut Server<'_>, (number, body): (CallId, usize)) {
         let at = server.life.server;
+        let replaced = self.calls[number].replaces.and_then(|replaced| self.calls[replaced].taken.as_deref());
+        let replaced = replaced.and_then(|ids| ids.first().copied());
         let call = &mut self.calls[number];
         let records = call.records(ground, server.time(ground), body);
         let ids: Vec<_> = records.iter().map(|record| record.id).collect();
@@ -160,8 +172,12 @@ impl Backends {
         if ids.len() > 1 {
             ground.see(Seen::AskedBatch);
         }
+        if let (Some(replaced), [id]) = (replaced, &ids[..]) {
+            ground.see(Seen::AskedInPlace);
+            ground.checker.asked_in_place(*id, replaced);
+        }
         let refused = match call.is_durable {
-            true => ask_durably(ground, server, call, (number, body), records),
+            true => ask_durably(ground, server, call, (number, body), records, replaced),
             false => ask(ground, server, call, number, records),
         };
         if let Err(error) = refused {
@@ -174,6 +190,9 @@ impl Backends {
             }
             if error == SigningError::RequesterLimit && call.max_pending.is_some() {
                 ground.see(Seen::OverOwnLimit);
+            }
+            if error == SigningError::UnknownRequest {
+                ground.see(Seen::PlaceNotFree);
             }
             ground.note(("refused", number, error.code()), || format!("backend {number}: is refused: {error}"));
             retry(ground, call, number);
@@ -274,7 +293,15 @@ impl Backends {
                     }
                     let key = call.idempotency.as_deref().map(|key| (key, body));
                     ground.checker.accepted(&disk(&kept), key, &request_ids);
+                    if request_ids.iter().any(|id| ground.checker.place_of(*id).is_some()) {
+                        ground.see(Seen::TakenInPlace);
+                    }
+                    let is_first = call.taken.is_none();
+                    let timeout = call.timeout;
                     call.follow(ground, server, number, request_ids);
+                    if is_first {
+                        self.replace_later(ground, number, timeout);
+                    }
                 }
                 Err(SigningError::IdempotencyKeyReused) => {
                     ground.see(Seen::KeyReused);
@@ -292,6 +319,15 @@ impl Backends {
             }
         }
         has_asked
+    }
+
+    /// Has those calls made that are to take the place of this one's request.
+    fn replace_later(&self, ground: &mut Ground, replaced: CallId, timeout: Millis) {
+        for (number, _) in self.calls.iter().enumerate().filter(|(_, call)| call.replaces == Some(replaced)) {
+            // Before a wallet has it, while a human reads it, or when it is over.
+            let wait = if ground.chance(80) { ground.between(0, 4_000) } else { ground.between(0, timeout) };
+            ground.after(wait, Event::Ask(number, 0));
+        }
     }
 
     /// A durable call's requests have had their time, and that of another server to end them.
@@ -356,6 +392,7 @@ impl Call {
             max_pending: plan.max_pending,
             tries: 0,
             taken: None,
+            replaces: None,
             first_life: None,
         }
     }
@@ -443,6 +480,7 @@ fn ask_durably(
     call: &mut Call,
     (number, body): (CallId, usize),
     records: Vec<Record>,
+    replaced: Option<RequestId>,
 ) -> Result<(), SigningError> {
     let ids = records.iter().map(|record| record.id);
     let unrepeatable = if call.idempotency.is_none() { ids.collect() } else { Vec::new() };
@@ -452,7 +490,7 @@ fn ask_durably(
         key: key.parse::<IdempotencyKey>().unwrap(),
         fingerprint: fingerprint(body),
     });
-    let answer = server.service.simulate_ask_durably(records, idempotency, call.queue, call.max_pending)?;
+    let answer = server.service.simulate_ask_durably(records, idempotency, call.queue, call.max_pending, replaced)?;
     ground.see(Seen::AskedDurably);
     if call.first_life.is_none() {
         call.first_life = Some(server.life.life);

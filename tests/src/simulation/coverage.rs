@@ -97,9 +97,13 @@ pub enum Seen {
     MovedWhileAsked,
     Sought,
     LookedUpInVain,
+    AskedInPlace,
+    ShownInPlace,
+    TakenInPlace,
+    PlaceNotFree,
 }
 
-const ALL: [Seen; 91] = [
+const ALL: [Seen; 95] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -191,6 +195,10 @@ const ALL: [Seen; 91] = [
     Seen::MovedWhileAsked,
     Seen::Sought,
     Seen::LookedUpInVain,
+    Seen::AskedInPlace,
+    Seen::ShownInPlace,
+    Seen::TakenInPlace,
+    Seen::PlaceNotFree,
 ];
 
 /// How often each was seen.

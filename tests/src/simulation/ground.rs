@@ -32,6 +32,8 @@ pub enum Fault {
     DiskForgetsEnds,
     /// The disk knows no idempotency key again.
     DiskForgetsKeys,
+    /// The disk takes requests in the place of others, and leaves those open.
+    DiskKeepsReplaced,
     /// The disk gives other bytes for a signature than it was given.
     DiskSpoilsSignatures,
     /// The disk does not say that a request had another end before.

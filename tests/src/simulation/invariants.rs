@@ -69,6 +69,8 @@ pub(super) struct Checker {
     pub(super) lags_until: Option<Millis>,
     /// Of which servers have said that they are not taken, and remember it.
     refused: BTreeMap<RequestId, ServerId>,
+    /// In whose place each is that is in another's.
+    places: BTreeMap<RequestId, RequestId>,
     /// What servers have taken over that know nothing of that.
     taken_over: BTreeSet<RequestId>,
     /// From when until when servers did not do anything, and read what lay there.
@@ -121,6 +123,36 @@ impl Checker {
             over_since: None,
         };
         self.requests.insert(record.id, request);
+    }
+
+    /// Asks for a request in the place of another.
+    pub(super) fn asked_in_place(&mut self, id: RequestId, replaced: RequestId) {
+        self.places.insert(id, replaced);
+    }
+
+    /// The requests that were asked for in the place of this one.
+    pub(super) fn places_of(&self, replaced: RequestId) -> impl Iterator<Item = RequestId> {
+        self.places.iter().filter(move |(_, other)| **other == replaced).map(|(id, _)| *id)
+    }
+
+    /// In whose place a request is.
+    pub(super) fn place_of(&self, id: RequestId) -> Option<RequestId> {
+        self.places.get(&id).copied()
+    }
+
+    /// A request is there for others to see: the one in whose place it is has ended by then, and in no other way than to make room.
+    fn check_place(&mut self, disk: &Disk, id: RequestId) {
+        let Some(replaced) = self.place_of(id).filter(|replaced| !self.is_forgotten(*replaced)) else { return };
+        let end = disk.record(replaced).and_then(|record| record.end.as_ref());
+        if end != Some(&End::Cancelled) {
+            let end = end.cloned();
+            self.report("a request took a place that was not free", || format!("{id} that of {replaced}: {end:?}"));
+        }
+        let now = self.now;
+        if let Some(request) = self.requests.get_mut(&replaced) {
+            request.is_closing = true;
+            request.over_since.get_or_insert(now);
+        }
     }
 
     /// The database was put back to a time before these were taken, and these keys used: nobody may be told an end of them any more.
@@ -358,6 +390,7 @@ impl Checker {
             if disk.record(*id).is_none() && !self.is_forgotten(*id) {
                 self.report("an accepted request is not on disk", || id.to_string());
             }
+            self.check_place(disk, *id);
         }
         let Some((key, body)) = key.filter(|_| !ids.iter().any(|id| self.is_forgotten(*id))) else { return };
         let (first_body, first_ids) = self.keys.entry(key.into()).or_insert_with(|| (body, ids.to_vec()));
@@ -436,6 +469,13 @@ impl Checker {
             }
             if let Some(name) = self.prompts.show(device, *id, *witness) {
                 return self.report(name, || format!("{id} on device {device}: {witness:?}"));
+            }
+            self.check_place(disk, *id);
+            let later = self.places_of(*id).find(|later| self.prompts.was_shown(device, *later));
+            if let Some(later) = later {
+                return self.report("a request was shown after the one in its place", || {
+                    format!("{id} after {later} on {device}")
+                });
             }
         }
         let Some((first, _)) = ids.first() else { return };

@@ -3,9 +3,9 @@
 use super::ground::Fault;
 use countersign_protocol::{RequestId, Signature};
 use countersign_server::{
-    End, Record, Timestamp,
+    End, PhaseTimes, Record, Timestamp,
     cluster::NodeId,
-    storage::{Completion, Loaded, Recovered, Storage, StoreError, Write, Written},
+    storage::{Completion, Loaded, Recovered, Replaced, Storage, StoreError, Write, Written},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -25,6 +25,8 @@ pub(super) struct Disk {
     ending: BTreeSet<RequestId>,
     /// Requests that somebody else has ended, of which the service has not heard.
     unheard: BTreeSet<RequestId>,
+    /// Requests that were taken in the place of others.
+    in_place: BTreeSet<RequestId>,
     /// A second end for a request that had one of the service's own: something nobody may ever ask for.
     pub(super) contradiction: Option<RequestId>,
     pub(super) fault: Option<Fault>,
@@ -45,8 +47,11 @@ impl Disk {
 
     /// Takes note of what is on its way here.
     pub(super) fn submitted(&mut self, write: &Write) {
-        if let Write::End { id, .. } = write {
-            self.ending.insert(*id);
+        match write {
+            Write::End { id, .. } | Write::Accept { replaced: Some(Replaced { id, .. }), .. } => {
+                self.ending.insert(*id);
+            }
+            _ => {}
         }
     }
 
@@ -73,7 +78,8 @@ impl Disk {
     /// the keys that are free again.
     pub(super) fn put_back(&mut self, calls: usize) -> (Vec<RequestId>, Vec<String>) {
         let is_open = |id: &RequestId| {
-            self.records.get(id).is_some_and(|record| record.end.is_none()) && !self.ending.contains(id)
+            let is_open = self.records.get(id).is_some_and(|record| record.end.is_none());
+            is_open && !self.ending.contains(id) && !self.in_place.contains(id)
         };
         let batch_of = |id: &RequestId| self.records.get(id).and_then(|record| record.batch).map(|batch| batch.id);
         let together = |id: &RequestId| -> Vec<RequestId> {
@@ -141,8 +147,8 @@ impl Disk {
     /// Writes something, `by` a node where several share this.
     pub(super) fn commit(&mut self, write: Write, by: Option<NodeId>) -> Written {
         match write {
-            Write::Accept { records, idempotency } => {
-                if let Some(idempotency) = idempotency {
+            Write::Accept { records, idempotency, replaced } => {
+                if let Some(idempotency) = &idempotency {
                     let name = (idempotency.requester.as_str().to_owned(), idempotency.key.as_str().to_owned());
                     let known = self.keys.get(&name).filter(|_| self.fault != Some(Fault::DiskForgetsKeys));
                     if let Some((fingerprint, ids)) = known {
@@ -152,6 +158,17 @@ impl Disk {
                     if records.is_empty() {
                         return Written::Done;
                     }
+                }
+                if let Some(Replaced { id, end, times }) = replaced {
+                    let keeps = self.fault == Some(Fault::DiskKeepsReplaced);
+                    let ended = if keeps { Written::Done } else { self.end(id, end, times, by) };
+                    if ended != Written::Done {
+                        return ended;
+                    }
+                    self.in_place.extend(records.iter().map(|record| record.id));
+                }
+                if let Some(idempotency) = idempotency {
+                    let name = (idempotency.requester.as_str().to_owned(), idempotency.key.as_str().to_owned());
                     let ids = records.iter().map(|record| record.id).collect();
                     self.keys.insert(name, (idempotency.fingerprint, ids));
                 }
@@ -171,22 +188,7 @@ impl Disk {
                 }
             }
             Write::End { id, end, times } if self.fault != Some(Fault::DiskForgetsEnds) => {
-                let Some(record) = self.records.get_mut(&id) else { return Written::Unknown };
-                let takes_any = self.fault == Some(Fault::DatabaseTakesAnyEnd);
-                if record.end.is_some() && !takes_any {
-                    // A node may have taken over what it was about to end.
-                    if !self.unheard.remove(&id) && by.is_none() {
-                        self.contradiction = Some(id);
-                    }
-                    let conceals = self.fault == Some(Fault::DiskConcealsEnds);
-                    return if conceals { Written::Done } else { Written::Ended(Box::new(record.clone())) };
-                }
-                if record.node != by && !takes_any {
-                    return Written::Elsewhere;
-                }
-                let end = if self.fault == Some(Fault::DiskSpoilsSignatures) { spoil(end) } else { end };
-                (record.times, record.end) = (times, Some(end));
-                self.ended.push(id);
+                return self.end(id, end, times, by);
             }
             Write::ClockSet { by_ms } => {
                 let open = self.records.values_mut().filter(|record| record.end.is_none() && record.node == by);
@@ -196,6 +198,26 @@ impl Disk {
             }
             Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } => {}
         }
+        Written::Done
+    }
+
+    fn end(&mut self, id: RequestId, end: End, times: PhaseTimes, by: Option<NodeId>) -> Written {
+        let Some(record) = self.records.get_mut(&id) else { return Written::Unknown };
+        let takes_any = self.fault == Some(Fault::DatabaseTakesAnyEnd);
+        if record.end.is_some() && !takes_any {
+            // A node may have taken over what it was about to end.
+            if !self.unheard.remove(&id) && by.is_none() {
+                self.contradiction = Some(id);
+            }
+            let conceals = self.fault == Some(Fault::DiskConcealsEnds);
+            return if conceals { Written::Done } else { Written::Ended(Box::new(record.clone())) };
+        }
+        if record.node != by && !takes_any {
+            return Written::Elsewhere;
+        }
+        let end = if self.fault == Some(Fault::DiskSpoilsSignatures) { spoil(end) } else { end };
+        (record.times, record.end) = (times, Some(end));
+        self.ended.push(id);
         Written::Done
     }
 }

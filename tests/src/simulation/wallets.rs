@@ -501,11 +501,30 @@ impl Device {
             let shown: Vec<_> = asked.iter().map(|asked| (asked.request.request_id, asked.resumed)).collect();
             format!("device {}: shows {shown:?}", self.id)
         });
+        for (id, _) in &ids {
+            self.look_at_place(ground, *id);
+        }
         let kept = Arc::clone(&ground.disk);
         ground.checker.shown(&disk(&kept), self.id, &ids, batch.map(|batch| batch.size));
         for (id, _) in ids {
             self.open.insert(id, ground.now);
             self.mind(ground, id);
+        }
+    }
+
+    /// A request comes before the human: what was asked on the same connection, and in whose place it is, is gone by then.
+    fn look_at_place(&self, ground: &mut Ground, id: RequestId) {
+        let Some(replaced) = ground.checker.place_of(id) else { return };
+        ground.see(Seen::ShownInPlace);
+        let is_owner = ground.checker.requests.get(&id).map(|request| request.asked_at) == self.at;
+        let shown_since = self.open.get(&replaced).copied();
+        let is_connected = self
+            .welcomed
+            .is_some_and(|(since, link)| Some(link) == self.link && shown_since.is_some_and(|shown| since <= shown));
+        if is_owner && is_connected {
+            ground.checker.report("a request was shown beside the one in whose place it is", || {
+                format!("{id} beside {replaced} on device {}", self.id)
+            });
         }
     }
 

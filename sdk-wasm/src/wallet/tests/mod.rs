@@ -247,6 +247,7 @@ fn request(n: u16) -> SignRequest {
         requester: Requester { name: "Example Shop".parse().unwrap() },
         purpose: Some("Order 1042".parse().unwrap()),
         batch: None,
+        replaces: None,
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::{
     body_fields::Fields,
+    either_case::either_case,
     field_error::{FieldCode, FieldError, child},
 };
 use crate::{Metadata, MetadataError, Reference, ReferenceError};
 use countersign_protocol::{
-    Message, MessageError, PublicKey, Purpose, TextError,
+    Message, MessageError, PublicKey, Purpose, RequestId, TextError,
     limits::{DEFAULT_TIMEOUT_MS, MAX_BATCH, MAX_TIMEOUT_MS, MIN_TIMEOUT_MS},
 };
 
@@ -33,6 +34,7 @@ pub(in crate::http) struct Asked<'a> {
     pub(super) metadata: Option<Vec<(&'a str, Option<&'a str>)>>,
     pub(super) timeout_ms: Option<u64>,
     pub(super) delivery_timeout_ms: Option<u64>,
+    pub(super) replaces: Option<&'a str>,
 }
 
 /// In which of the two ways messages are given.
@@ -54,6 +56,7 @@ impl<'a> From<&'a Fields> for Asked<'a> {
             metadata: fields.members("metadata"),
             timeout_ms: fields.whole("timeout_ms"),
             delivery_timeout_ms: fields.whole("delivery_timeout_ms"),
+            replaces: fields.text("replaces"),
         }
     }
 }
@@ -85,6 +88,13 @@ impl Asked<'_> {
             look_at_metadata(members, &mut found);
         }
         self.look_at_times(&mut found);
+        if self.replaces.is_some() && self.has.messages {
+            let detail = "is not allowed beside messages: one request takes the place of one";
+            found.push(FieldError::at("/replaces", FieldCode::Conflict, detail));
+        }
+        if self.replaces.is_some_and(|id| either_case::<RequestId>(id).is_err()) {
+            found.push(FieldError::at("/replaces", FieldCode::Format, "has to be a request's id"));
+        }
         found
     }
 

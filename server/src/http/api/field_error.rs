@@ -18,7 +18,7 @@ pub(in crate::http) enum FieldCode {
     Required,
     /// It is of another JSON type than it has to be.
     Type,
-    /// There is no such field or parameter.
+    /// There is no such field or parameter, or nothing that is called as it says.
     Unknown,
     /// A number, or how many there are, is out of its limits.
     Range,

@@ -1,6 +1,9 @@
 //! Errors of the API as problem details (RFC 9457) with a stable `code`.
 
-use super::field_error::{FieldError, MOST_ERRORS};
+use super::{
+    field_error::{FieldError, MOST_ERRORS},
+    resource::Resource,
+};
 use crate::{SigningError, call_id::CallId, http::listen::RateExceeded};
 use countersign_protocol::{RequestId, WireName as _};
 use serde::Serialize;
@@ -57,6 +60,9 @@ pub(in crate::http) struct Members {
     /// How far the request had come, for `timeout` and `signer_disconnected`.
     #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<&'static str>,
+    /// How the request ended that was to be replaced, for `replaced_request_ended`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<serde_json::Value>,
     /// What is wrong with the call, one by one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
@@ -173,7 +179,9 @@ impl From<SigningError> for Problem {
             SigningError::InvalidMessage(_) | SigningError::MessageTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             SigningError::Rejected { .. } | SigningError::KeyBlocked => StatusCode::FORBIDDEN,
             SigningError::SignerNotConnected | SigningError::UnknownRequest => StatusCode::NOT_FOUND,
-            SigningError::Cancelled => StatusCode::CONFLICT,
+            SigningError::Cancelled
+            | SigningError::ReplacedRequestEnded(_)
+            | SigningError::ReplacedRequestElsewhere => StatusCode::CONFLICT,
             SigningError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             SigningError::TooManyInflight | SigningError::RequesterLimit => StatusCode::TOO_MANY_REQUESTS,
             SigningError::NoStore => StatusCode::NOT_IMPLEMENTED,
@@ -201,12 +209,17 @@ impl From<SigningError> for Members {
             SigningError::Timeout(phase) | SigningError::SignerDisconnected(phase) => {
                 Self { phase: Some(phase.as_str()), ..Self::default() }
             }
+            SigningError::ReplacedRequestEnded(record) => {
+                // Of a request's own words all are JSON; if ever one is not, the problem goes without it.
+                Self { replaced: serde_json::to_value(Resource::from(&*record)).ok(), ..Self::default() }
+            }
             SigningError::InvalidPublicKey(_)
             | SigningError::InvalidMessage(_)
             | SigningError::MessageTooLong { .. }
             | SigningError::InvalidTimeout(_)
             | SigningError::InvalidDeliveryTimeout(_)
             | SigningError::InvalidBatch(_)
+            | SigningError::ReplacedRequestElsewhere
             | SigningError::SignerNotConnected
             | SigningError::DeliveryTimeout
             | SigningError::InvalidSignature

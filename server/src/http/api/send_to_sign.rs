@@ -4,6 +4,7 @@ use super::{
     app::App,
     auth::Requester,
     call::{Caller, json},
+    field_error::{FieldCode, FieldError},
     preferences::Preferences,
     problem::Problem,
     resource::Resource,
@@ -42,6 +43,10 @@ pub(in crate::http) async fn send_to_sign(
     sent(app, requester, caller, &preferences, &ask).await.map_err(|problem| {
         if problem.is_about_the_call() {
             problem.with_errors(ask.mistakes(ask_limits(&app.service.config())))
+        } else if problem.code() == SigningError::UnknownRequest.code() {
+            // Of all that is asked for here, the one that is to be replaced alone has to be known.
+            let detail = "names no request of this requester for this key";
+            problem.with_errors(vec![FieldError::at("/replaces", FieldCode::Unknown, detail)])
         } else {
             problem
         }
@@ -63,6 +68,7 @@ async fn sent(
     let durable = ask.is_durable(preferences);
     match ask.messages().map_err(also)? {
         Messages::One(message) => {
+            let replaces = ask.replaces().map_err(also)?;
             let request = ask
                 .with_options(
                     (&caller.live, &requester),
@@ -70,6 +76,10 @@ async fn sent(
                     preferences,
                 )
                 .map_err(also)?;
+            let request = match replaces {
+                Some(replaced) => request.replaces(replaced),
+                None => request,
+            };
             if durable {
                 // Apart, so that a call that only waits has no room for what it takes to be kept.
                 Box::pin(one_durable(app, request, &requester, preferences)).await

@@ -4,6 +4,7 @@ use super::{
     ask_mistakes::{AskLimits, Asked, Has},
     auth::Requester,
     body_fields::{Body, Field, Kind},
+    either_case::either_case,
     field_error::{FieldCode, FieldError},
     live::{Live, WEBHOOK_NOT_ALLOWED},
     metadata::Members,
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{Config, Reference, SigningError, SigningRequest};
 use countersign_protocol::{
-    KeyTextError, Message, MessageError, PublicKeyBytes, Purpose,
+    KeyTextError, Message, MessageError, PublicKeyBytes, Purpose, RequestId,
     limits::{MAX_BATCH, MAX_PURPOSE_BYTES, frame_bytes},
 };
 use serde::Deserialize;
@@ -48,6 +49,8 @@ pub(in crate::http) struct SendToSignBody {
     queue: Option<bool>,
     #[serde(default)]
     webhook: Option<String>,
+    #[serde(default)]
+    replaces: Option<String>,
 }
 
 impl Body for SendToSignBody {
@@ -62,6 +65,7 @@ impl Body for SendToSignBody {
         Field::optional("delivery_timeout_ms", Kind::Whole),
         Field::optional("queue", Kind::Flag),
         Field::optional("webhook", Kind::Text),
+        Field::optional("replaces", Kind::Text),
     ];
 }
 
@@ -94,6 +98,9 @@ impl SendToSignBody {
 
     pub(in crate::http) fn messages(&self) -> Result<Messages, Problem> {
         match (&self.message, &self.messages) {
+            (None, Some(_)) if self.replaces.is_some() => {
+                Err(Problem::malformed("replaces is not allowed beside messages: one request takes the place of one"))
+            }
             (Some(message), None) => Ok(Messages::One(message.parse()?)),
             (None, Some(messages)) if (1..=MAX_BATCH).contains(&messages.len()) => {
                 Ok(Messages::Several(messages.iter().map(|message| message.parse()).collect::<Result<_, _>>()?))
@@ -139,12 +146,20 @@ impl SendToSignBody {
             metadata: self.metadata.as_ref().map(|metadata| metadata.texts().collect()),
             timeout_ms: self.timeout_ms,
             delivery_timeout_ms: self.delivery_timeout_ms,
+            replaces: self.replaces.as_deref(),
         }
+    }
+
+    /// The request in whose place this one is to be.
+    pub(in crate::http) fn replaces(&self) -> Result<Option<RequestId>, Problem> {
+        let id = self.replaces.as_deref().map(either_case).transpose();
+        id.map_err(|_| Problem::malformed("replaces has to be a request's id"))
     }
 
     /// Whether the request outlives its call, so that an id of it is worth knowing.
     pub(in crate::http) fn is_durable(&self, preferences: &Preferences) -> bool {
-        self.queue.unwrap_or_default() || self.webhook.is_some() || preferences.asks_for_durability()
+        let lasts = self.queue.unwrap_or_default() || self.webhook.is_some() || self.replaces.is_some();
+        lasts || preferences.asks_for_durability()
     }
 
     /// The request with everything that the call says of it, but for who calls.

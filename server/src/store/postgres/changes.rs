@@ -6,7 +6,7 @@ use crate::{
     record::{End, PhaseTimes, Record},
     reference::Reference,
     requester::RequesterId,
-    storage::{Idempotency, Write},
+    storage::{Idempotency, Replaced, Write},
     store::{columns::millis, end_row::EndRow, metadata, quota, rows::ended_at},
 };
 use countersign_protocol::RequestId;
@@ -20,7 +20,9 @@ pub(super) type Statement<'a> = Pin<Box<dyn Future<Output = Result<u64, tokio_po
 pub(super) fn made<'a>(session: &'a Session, write: &'a Write, token: Id) -> Vec<Statement<'a>> {
     let (client, statements) = (session.client(), &session.statements);
     match write {
-        Write::Accept { records, idempotency } => accept(session, records, idempotency.as_ref()),
+        Write::Accept { records, idempotency, replaced } => {
+            accept(session, records, idempotency.as_ref(), replaced.as_ref())
+        }
         Write::Progress { id, times, attempt } => vec![progress(session, *id, times, *attempt)],
         Write::End { id, end, times } => vec![conclude(session, *id, end, times)],
         Write::EventDone { id } => {
@@ -38,9 +40,15 @@ pub(super) fn made<'a>(session: &'a Session, write: &'a Write, token: Id) -> Vec
     }
 }
 
-fn accept<'a>(session: &'a Session, records: &'a [Record], idempotency: Option<&'a Idempotency>) -> Vec<Statement<'a>> {
+fn accept<'a>(
+    session: &'a Session,
+    records: &'a [Record],
+    idempotency: Option<&'a Idempotency>,
+    replaced: Option<&'a Replaced>,
+) -> Vec<Statement<'a>> {
     let (client, statements) = (session.client(), &session.statements);
     let mut made: Vec<Statement<'a>> = Vec::new();
+    made.extend(replaced.map(|Replaced { id, end, times }| conclude(session, *id, end, times)));
     if let Some(Idempotency { requester, key, fingerprint }) = idempotency {
         let ids: Vec<u8> = records.iter().flat_map(|record| record.id.to_bytes()).collect();
         let kept = i64::try_from(records.len()).unwrap_or(i64::MAX);

@@ -19,6 +19,8 @@ pub(super) struct Known {
     pub(super) keys: HashMap<(RequesterId, IdempotencyKey), ([u8; 32], Vec<RequestId>)>,
     /// Of requests that may have been taken, those that were.
     pub(super) requests: HashSet<RequestId>,
+    /// What is to be said of those that are to be replaced, where they are not open and this node's.
+    pub(super) replaced: HashMap<RequestId, Written>,
     /// What each requester has taken, in bytes.
     taken: HashMap<RequesterId, u64>,
     used: u64,
@@ -26,7 +28,14 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, keys: HashMap::new(), requests: HashSet::new(), taken: HashMap::new(), used: 0 }
+        Self {
+            limits,
+            keys: HashMap::new(),
+            requests: HashSet::new(),
+            replaced: HashMap::new(),
+            taken: HashMap::new(),
+            used: 0,
+        }
     }
 
     pub(super) fn has_taken(&mut self, requester: RequesterId, bytes: u64) {
@@ -51,13 +60,16 @@ impl Plan {
 
     /// What becomes of it; none where it is to be made.
     pub(super) fn decide(&mut self, write: &Write) -> Option<Outcome> {
-        let Write::Accept { records, idempotency } = write else { return None };
+        let Write::Accept { records, idempotency, replaced } = write else { return None };
         let Some(first) = records.first() else { return Some(Ok(self.earlier(write).unwrap_or(Written::Done))) };
         if self.known.requests.contains(&first.id) {
             return Some(Ok(Written::Done));
         }
         if let Some(earlier) = self.earlier(write) {
             return Some(Ok(earlier));
+        }
+        if let Some(stands) = replaced.as_ref().and_then(|replaced| self.known.replaced.get(&replaced.id)) {
+            return Some(Ok(stands.clone()));
         }
         let taken = self.known.taken.entry(first.requester_id.clone()).or_default();
         if !self.quota.fits_share(records, *taken) {

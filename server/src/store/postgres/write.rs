@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     idempotency::IdempotencyKey,
+    record::Record,
     requester::RequesterId,
-    storage::{StoreError, Write, Written},
+    storage::{Replaced, StoreError, Write, Written},
     store::{
         batch::Job,
         columns::{array, bytes, number, parsed, text},
@@ -23,7 +24,7 @@ use crate::{
     },
 };
 use countersign_protocol::RequestId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// How often a transaction is made again that somebody else was in the way of.
 const TRIES: usize = 5;
@@ -123,7 +124,8 @@ async fn apply(
     let mut rows = BTreeMap::new();
     for (place, result) in places.into_iter().zip(pipeline(statements).await) {
         // A key that was taken between the question and now, an end that is not the first.
-        rows.entry(place).or_insert(result?);
+        let changed = result?;
+        rows.entry(place).and_modify(|least: &mut u64| *least = changed.min(*least)).or_insert(changed);
     }
     let mut told = Vec::with_capacity(jobs.len());
     for (place, (job, outcome)) in jobs.iter().zip(outcomes).enumerate() {
@@ -135,18 +137,12 @@ async fn apply(
     Ok(told)
 }
 
-/// What a write has come to whose first statement concerned nothing, or something.
+/// What a write has come to of which a statement concerned nothing, or each something.
 async fn concluded(session: &Session, write: &Write, nothing: bool) -> Result<Outcome, DbError> {
     match write {
-        Write::Accept { idempotency: Some(_), .. } if nothing => Err(DbError::Overtaken),
-        Write::End { id, .. } if nothing => {
-            let stands = reads::request(session, *id).await?;
-            Ok(Ok(match stands {
-                None => Written::Unknown,
-                Some(record) if record.end.is_some() => Written::Ended(Box::new(record)),
-                Some(_) => Written::Elsewhere,
-            }))
-        }
+        // A key was taken since it was asked for, or what was to be replaced has ended.
+        Write::Accept { .. } if nothing => Err(DbError::Overtaken),
+        Write::End { id, .. } if nothing => Ok(Ok(not_open(reads::request(session, *id).await?))),
         Write::Accept { .. }
         | Write::End { .. }
         | Write::Progress { .. }
@@ -156,12 +152,29 @@ async fn concluded(session: &Session, write: &Write, nothing: bool) -> Result<Ou
     }
 }
 
+/// What is to be said of a request that is not open and this node's.
+fn not_open(stands: Option<Record>) -> Written {
+    match stands {
+        None => Written::Unknown,
+        Some(record) if record.end.is_some() => Written::Ended(Box::new(record)),
+        Some(_) => Written::Elsewhere,
+    }
+}
+
 /// What has to be known before these can be decided.
 async fn known(session: &Session, jobs: &[Job], is_repeated: bool, limits: Limits) -> Result<Known, DbError> {
     let (mut requesters, mut keys, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     let mut takes_room = false;
+    let mut replaced_ones = HashMap::new();
     for job in jobs {
-        let Write::Accept { records, idempotency } = &job.write else { continue };
+        let Write::Accept { records, idempotency, replaced } = &job.write else { continue };
+        if let Some(Replaced { id, .. }) = replaced {
+            let stands = reads::request(session, *id).await?;
+            let is_open_here = |record: &Record| record.end.is_none() && record.node == Some(session.own());
+            if !stands.as_ref().is_some_and(is_open_here) {
+                replaced_ones.insert(*id, not_open(stands));
+            }
+        }
         if let Some(idempotency) = idempotency {
             requesters.push(idempotency.requester.as_str());
             keys.push(idempotency.key.as_str());
@@ -171,6 +184,7 @@ async fn known(session: &Session, jobs: &[Job], is_repeated: bool, limits: Limit
     }
     let (client, statements) = (session.client(), &session.statements);
     let mut known = Known::new(limits);
+    known.replaced = replaced_ones;
     if !keys.is_empty() {
         for row in client.query(&statements.known_keys, &[&requesters, &keys]).await? {
             let requester: RequesterId = parsed(&text(&row, "requester_id")?, "requester_id")?;

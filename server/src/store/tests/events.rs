@@ -26,7 +26,7 @@ fn with_webhook(n: u32) -> Record {
 }
 
 fn accept(records: Vec<Record>) -> Write {
-    Write::Accept { records, idempotency: None }
+    Write::Accept { records, idempotency: None, replaced: None }
 }
 
 fn due(store: &Store, now: Timestamp, limit: usize) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {

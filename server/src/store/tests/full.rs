@@ -29,7 +29,7 @@ fn fill(store: &Store, from: u32, message_bytes: usize) -> Vec<RequestId> {
     for n in from.. {
         let message = Arc::new(vec![1; message_bytes].try_into().unwrap());
         let records = vec![Record { message, webhook: Some("https://example.com/".into()), ..record(n) }];
-        match write(store, Write::Accept { records, idempotency: None }) {
+        match write(store, Write::Accept { records, idempotency: None, replaced: None }) {
             Ok(written) => assert_eq!(written, Written::Done),
             Err(error) => {
                 assert_eq!(error, StoreError::Full);
@@ -174,7 +174,7 @@ fn a_share_is_counted_as_its_requests_come_and_go(place: &Place) {
     let ask = |store: &Store, n, requester: &str| {
         let message = Arc::new(vec![1; 10_000].try_into().unwrap());
         let records = vec![Record { message, requester_id: requester.parse().unwrap(), ..record(n) }];
-        write(store, Write::Accept { records, idempotency: None }).unwrap()
+        write(store, Write::Accept { records, idempotency: None, replaced: None }).unwrap()
     };
     // A quarter is 131,072 bytes, and each takes twice 10,512 and 1,024.
     for n in 0..5 {
@@ -204,7 +204,7 @@ fn the_table_counts_as_the_quota_does() {
         ..record(1)
     };
     let counted = crate::store::quota::bytes(&record);
-    write(&store, Write::Accept { records: vec![record], idempotency: None }).unwrap();
+    write(&store, Write::Accept { records: vec![record], idempotency: None, replaced: None }).unwrap();
     let database = rusqlite::Connection::open(dir.path().join("countersign.db")).unwrap();
     let shares = || database.query_row("SELECT total(bytes) FROM shares", [], |row| row.get::<_, f64>(0)).unwrap();
     assert_eq!(shares(), counted as f64);

@@ -17,7 +17,7 @@ on_both!(
 fn asked(records: Vec<Record>, key: &str, fingerprint: u8) -> Write {
     let requester = records.first().map_or_else(|| record(0).requester_id, |record| record.requester_id.clone());
     let idempotency = Idempotency { requester, key: key.parse().unwrap(), fingerprint: [fingerprint; 32] };
-    Write::Accept { records, idempotency: Some(idempotency) }
+    Write::Accept { records, idempotency: Some(idempotency), replaced: None }
 }
 
 fn the_same_again_is_the_first_and_something_else_is_refused(place: &Place) {

@@ -91,7 +91,7 @@ fn every_filter_takes_what_it_says_and_pages_have_it_all(place: &Place) {
     for (n, records) in of_key.into_iter().rev() {
         let requester = records[0].requester_id.clone();
         let idempotency = Some(Idempotency { requester, key: key(n), fingerprint: [0; 32] }).filter(|_| n < 1000);
-        write(&store, Write::Accept { records, idempotency }).unwrap();
+        write(&store, Write::Accept { records, idempotency, replaced: None }).unwrap();
     }
     let time = |n: u64| Some(NOW.after(Duration::from_secs(n)));
     let reference = Some("order-3".parse().unwrap());
@@ -145,10 +145,10 @@ fn what_comes_and_goes_between_pages_moves_nothing(place: &Place) {
     let (store, _) = place.open();
     let bank = |n| Record { requester_id: "Bank".parse().unwrap(), ..record(n) };
     let records = (10..20).map(bank).collect();
-    write(&store, Write::Accept { records, idempotency: None }).unwrap();
+    write(&store, Write::Accept { records, idempotency: None, replaced: None }).unwrap();
     let first = page(&store, of("Bank"));
     assert_eq!(super::ids(&first.records), [id(19), id(18), id(17)]);
-    write(&store, Write::Accept { records: vec![bank(30)], idempotency: None }).unwrap();
+    write(&store, Write::Accept { records: vec![bank(30)], idempotency: None, replaced: None }).unwrap();
     // The very one that the next page begins after, and one of that page, are forgotten.
     for n in [17, 15] {
         write(&store, Write::End { id: id(n), end: End::Cancelled, times: ended_at(NOW) }).unwrap();
@@ -163,7 +163,7 @@ fn what_is_rare_is_found_in_pages_that_are_bounded(place: &Place) {
     let rare = |n| if n == 3 { [1; 32] } else { [2; 32] };
     let records = (0..12_001).map(|n| Record { public_key: rare(n).into(), ..record(n) });
     for some in records.collect::<Vec<_>>().chunks(1_000) {
-        write(&store, Write::Accept { records: some.to_vec(), idempotency: None }).unwrap();
+        write(&store, Write::Accept { records: some.to_vec(), idempotency: None, replaced: None }).unwrap();
     }
     let wanted = Listing { key: Some([1; 32].into()), ..of("Example Bank") };
     let (found, pages) = all(&store, wanted.clone());
@@ -177,7 +177,7 @@ fn pages_are_bounded_in_bytes(place: &Place) {
     let (store, _) = place.open();
     let message = Arc::new(vec![1; 60_000].try_into().unwrap());
     let records = (0..40).map(|n| Record { message: Arc::clone(&message), ..record(n) }).collect();
-    write(&store, Write::Accept { records, idempotency: None }).unwrap();
+    write(&store, Write::Accept { records, idempotency: None, replaced: None }).unwrap();
     let wanted = Listing { limit: 100, ..of("Example Bank") };
     assert_eq!(page(&store, wanted.clone()).records.len(), 17);
     let (found, pages) = all(&store, wanted);

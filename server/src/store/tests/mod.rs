@@ -14,6 +14,7 @@ mod opening;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod replacing;
 mod round_trip;
 
 use place::{Kept, Place, on_both};
@@ -70,7 +71,7 @@ fn record(n: u32) -> Record {
 }
 
 fn accept(n: u32) -> Write {
-    Write::Accept { records: vec![record(n)], idempotency: None }
+    Write::Accept { records: vec![record(n)], idempotency: None, replaced: None }
 }
 
 fn ended_at(time: Timestamp) -> PhaseTimes {

@@ -72,7 +72,8 @@ fn every_shape_of_a_record_and_of_an_end(place: &Place) {
         let times = PhaseTimes { ended: later(u64::from(n) + 4), ..before.times };
         let after = Record { end: Some(end.clone()), times, ..before.clone() };
         let at_once = Record { end: Some(end.clone()), times: ended_at(times.ended.unwrap()), ..at_once };
-        let accept = Write::Accept { records: vec![before.clone(), at_once.clone()], idempotency: None };
+        let accept =
+            Write::Accept { records: vec![before.clone(), at_once.clone()], idempotency: None, replaced: None };
         assert_eq!(write(&store, accept), Ok(Written::Done));
         assert_eq!(read(&store, before.id), Ok(Some(before)));
         assert_eq!(write(&store, Write::End { id: after.id, end, times }), Ok(Written::Done));
@@ -121,7 +122,7 @@ fn what_ended_is_forgotten_after_its_time_and_what_is_open_never(place: &Place) 
     let (store, _) = place.open();
     // More than are forgotten in one transaction.
     let records: Vec<_> = (0..1201).map(record).collect();
-    write(&store, Write::Accept { records, idempotency: None }).unwrap();
+    write(&store, Write::Accept { records, idempotency: None, replaced: None }).unwrap();
     for n in 0..1200 {
         store.write(super::end(n), Completion::new(|_| ()));
     }

@@ -4,7 +4,7 @@ use crate::{
     Config, SigningService,
     cluster::{Hub, Letter, Listener, NodeId, Nodes, Presence},
     record::Record,
-    storage::{Completion, Loaded, Recovered, Storage, StoreError, Write, Written},
+    storage::{Completion, Loaded, Recovered, Replaced, Storage, StoreError, Write, Written},
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use std::{
@@ -157,7 +157,13 @@ impl Link {
 
     fn write(database: &mut Database, own: NodeId, write: Write) -> Written {
         match write {
-            Write::Accept { records, .. } => {
+            Write::Accept { records, replaced, idempotency: _ } => {
+                if let Some(Replaced { id, end, times }) = replaced {
+                    let ended = Self::write(database, own, Write::End { id, end, times });
+                    if ended != Written::Done {
+                        return ended;
+                    }
+                }
                 for mut record in records {
                     record.node = Some(own);
                     database.records.insert(record.id, record);

@@ -263,7 +263,7 @@ fn one_key_from_two_at_once_makes_one_request() {
             let key = format!("key-{round}").parse().unwrap();
             let requester = record.requester_id.clone();
             let idempotency = Some(Idempotency { requester, key, fingerprint: [1; 32] });
-            Write::Accept { records: vec![record], idempotency }
+            Write::Accept { records: vec![record], idempotency, replaced: None }
         };
         let [one, two] = [&nodes[0], &nodes[1]];
         let (n, m) = (2 * round + 1, 2 * round + 2);
@@ -283,7 +283,11 @@ fn an_event_is_claimed_by_one_until_that_one_fails() {
     let database = Database::new();
     let (first, second) = (Node::on(&database), Node::on(&database));
     let with_webhook = |n| Record { webhook: Some(URL.into()), ..record(n) };
-    write(&first.store, Write::Accept { records: vec![with_webhook(1), with_webhook(2)], idempotency: None }).unwrap();
+    write(
+        &first.store,
+        Write::Accept { records: vec![with_webhook(1), with_webhook(2)], idempotency: None, replaced: None },
+    )
+    .unwrap();
     write(&first.store, end(1)).unwrap();
     let due = |node: &Node| node.due(NOW).0.iter().map(|event| event.record.id).collect::<Vec<_>>();
     assert_eq!(due(&first), [id(1)]);

@@ -27,7 +27,7 @@ fn through_proxy(database: &Database) -> (Proxy, Store) {
 fn asked(n: u32, fingerprint: u8) -> Write {
     let idempotency =
         Idempotency { requester: record(n).requester_id, key: "key".parse().unwrap(), fingerprint: [fingerprint; 32] };
-    Write::Accept { records: vec![record(n)], idempotency: Some(idempotency) }
+    Write::Accept { records: vec![record(n)], idempotency: Some(idempotency), replaced: None }
 }
 
 /// Whether or not it was, it is once, and everybody is told so.
@@ -40,7 +40,7 @@ fn a_commit_that_nobody_heard_of_is_looked_up_and_not_guessed() {
         write(&store, accept(1)).unwrap();
         let hour = Write::ClockSet { by_ms: 3_600_000 };
         let with_webhook = Record { webhook: Some("https://example.com/".into()), ..record(4) };
-        write(&store, Write::Accept { records: vec![with_webhook], idempotency: None }).unwrap();
+        write(&store, Write::Accept { records: vec![with_webhook], idempotency: None, replaced: None }).unwrap();
 
         let held = hold(&store);
         proxy.set(mood);
