@@ -64,6 +64,27 @@ def test_what_a_request_is_called_comes_back_with_it(kind: str, server: Server, 
 
 
 @pytest.mark.parametrize("kind", clients)
+def test_a_request_takes_the_place_of_an_open_one_and_of_no_other(
+    kind: str, server: Server, start_wallet: StartWallet
+) -> None:
+    start_wallet(server, "hold")
+    with Client(kind, server.url) as client:
+        old = client.submit(KEY, b"pay 25")
+        instead = client.submit(KEY, b"pay 20", replaces=old.request_id, idempotency_key="basket-2")
+        assert old.wait().state == "cancelled"
+        with pytest.raises(countersign.ReplacedRequestEndedError) as caught:
+            client.submit(KEY, b"pay 15", replaces=old.request_id)
+        assert (caught.value.code, caught.value.status) == ("replaced_request_ended", 409)
+        assert caught.value.replaced.request_id == old.request_id
+        assert caught.value.replaced.state == "cancelled"
+        with pytest.raises(countersign.UnknownRequestError):
+            client.submit(KEY, b"pay 15", replaces="07070707-0707-4707-8707-070707070707")
+        with pytest.raises(countersign.InvalidRequestError):
+            client.submit_batch(KEY, [b"pay 15"], replaces=instead.request_id)
+        assert client.cancel(instead.request_id).state == "cancelled"
+
+
+@pytest.mark.parametrize("kind", clients)
 def test_requests_are_found_again_and_withdrawn_several_at_a_time(
     kind: str, server: Server, start_wallet: StartWallet
 ) -> None:

@@ -34,6 +34,8 @@ export interface AskOptions {
   queue?: boolean | undefined;
   /** Where the end is told; one of the URLs that the operator allows. */
   webhook?: string | undefined;
+  /** An open request of yours for the same key, which ends as `cancelled` in the same step in which this one is taken. Not for batches. */
+  replaces?: string | undefined;
   /** Names the request across processes and restarts; where left out each call has one of its own. */
   idempotencyKey?: string | undefined;
   /** After this the call is given up and its request withdrawn; `timeoutMs` and twice `patienceMs` where left out. */
@@ -50,6 +52,7 @@ const OPTIONS = [
   'deliveryTimeoutMs',
   'queue',
   'webhook',
+  'replaces',
   'idempotencyKey',
   'deadlineMs',
   'signal',
@@ -83,7 +86,8 @@ export interface AskerOptions extends Patience {
 export function question(publicKey: string | Uint8Array, messages: Uint8Array | Uint8Array[], options: AskOptions): Question {
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) throw new TypeError(`there is no option ${unknown}`);
-  const { purpose, reference, metadata, timeoutMs, deliveryTimeoutMs, queue, webhook, idempotencyKey, deadlineMs, signal } = options;
+  const { purpose, reference, metadata, timeoutMs, deliveryTimeoutMs, queue, webhook, replaces, idempotencyKey, deadlineMs, signal } =
+    options;
   for (const [name, ms] of Object.entries({ timeoutMs, deliveryTimeoutMs, deadlineMs })) {
     if (ms !== undefined && !(Number.isSafeInteger(ms) && ms > 0)) throw new TypeError(`${name} is a whole number of milliseconds`);
   }
@@ -107,9 +111,10 @@ export function question(publicKey: string | Uint8Array, messages: Uint8Array | 
     delivery_timeout_ms: deliveryTimeoutMs,
     queue,
     webhook,
+    replaces,
   });
   const expected = bytes.map((message) => ({ keys, message }));
-  const needsStore = idempotencyKey !== undefined || queue === true || webhook !== undefined;
+  const needsStore = idempotencyKey !== undefined || queue === true || webhook !== undefined || replaces !== undefined;
   return { body, expected, isBatch, idempotencyKey, needsStore, timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS, deadlineMs, signal };
 }
 

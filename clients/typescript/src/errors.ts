@@ -1,5 +1,7 @@
 // What goes wrong, one class for each thing that callers treat differently. Members of the API's problems have the API's names.
 
+import type { RequestResource } from './wire.js';
+
 /** What is wrong with one field of the body, one parameter of the query or one header. */
 export interface FieldError {
   /** Where in the body: a JSON Pointer (RFC 6901) such as `/messages/3`, empty for the body as a whole. */
@@ -26,6 +28,7 @@ export interface Failure {
   reject_code?: string | undefined;
   reason?: string | undefined;
   phase?: string | undefined;
+  replaced?: RequestResource | undefined;
   cause?: unknown;
 }
 
@@ -114,6 +117,20 @@ export class CancelledError extends CountersignError {}
 /** An operator of the server has blocked the key: nothing is asked of it. */
 export class KeyBlockedError extends CountersignError {}
 
+/** The request that was to be replaced has ended, and no other was made: whoever has decided is not asked again. */
+export class ReplacedRequestEndedError extends CountersignError {
+  /** How it ended, as the server says: a signature in it is not verified here. */
+  readonly replaced: RequestResource | undefined;
+
+  constructor(failure: Failure) {
+    super(failure);
+    this.replaced = failure.replaced;
+  }
+}
+
+/** The request that was to be replaced is held by another of several servers: withdraw it, then ask anew. */
+export class ReplacedRequestElsewhereError extends CountersignError {}
+
 /** The request is open, so that it has no receipt. */
 export class NotEndedError extends CountersignError {}
 
@@ -177,6 +194,8 @@ const BY_CODE = new Map<string, Class>([
   ['signer_not_connected', SignerNotConnectedError],
   ['unknown_request', UnknownRequestError],
   ['cancelled', CancelledError],
+  ['replaced_request_ended', ReplacedRequestEndedError],
+  ['replaced_request_elsewhere', ReplacedRequestElsewhereError],
   ['not_ended', NotEndedError],
   ['requests_open', NotEndedError],
   ['request_timeout', UnavailableError],

@@ -19,6 +19,8 @@ export {
   ProtocolError,
   RateLimitedError,
   RejectedError,
+  ReplacedRequestElsewhereError,
+  ReplacedRequestEndedError,
   SignerDisconnectedError,
   SignerNotConnectedError,
   UnauthorizedError,

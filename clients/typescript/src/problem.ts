@@ -27,8 +27,8 @@ export function errorOf(answer: HttpAnswer, now: number): CountersignError {
   }
   try {
     const problem = asProblem(parseJson(text, `the problem of a ${status}`));
-    const { code, detail, call_id, request_id, reject_code, reason, phase, errors } = problem;
-    return failureOf({ code, detail, status, retry_after, call_id, request_id, reject_code, reason, phase, errors });
+    const { code, detail, call_id, request_id, reject_code, reason, phase, replaced, errors } = problem;
+    return failureOf({ code, detail, status, retry_after, call_id, request_id, reject_code, reason, phase, replaced, errors });
   } catch (cause) {
     const { detail } = cause as CountersignError;
     return new ProtocolError(detail, { status, cause });

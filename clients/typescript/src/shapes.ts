@@ -49,6 +49,8 @@ export interface Problem {
   reject_code?: string;
   reason?: string;
   phase?: string;
+  /** The request that was to be replaced, as it ended. */
+  replaced?: RequestResource;
   errors?: FieldError[];
 }
 
@@ -244,6 +246,7 @@ export const asProblem = shape<Problem>(
     reject_code: optional(string),
     reason: optional(string),
     phase: optional(string),
+    replaced: optional(requestShape),
     errors: optional(
       list(
         object({ pointer: optional(string), parameter: optional(string), header: optional(string), code: string, detail: string }),

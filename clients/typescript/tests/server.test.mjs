@@ -85,6 +85,23 @@ test('what a request is called comes back with it, and goes to no wallet', PATIE
   });
 });
 
+test('a request takes the place of an open one, and of no other', PATIENCE, async () => {
+  const server = new Countersign(world.url);
+  const silent = await wallet(() => 'silent');
+  const old = await server.submit(silent.publicKey, MESSAGE);
+  const instead = await server.submit(silent.publicKey, MESSAGE, { replaces: old.request_id, idempotencyKey: randomUUID() });
+  assert.deepEqual([(await old.wait()).state, instead.request.state === 'cancelled'], ['cancelled', false]);
+  const refused = await server.submit(silent.publicKey, MESSAGE, { replaces: old.request_id }).catch((error) => error);
+  assert.ok(refused instanceof client.ReplacedRequestEndedError);
+  assert.deepEqual([refused.code, refused.status, refused.replaced], ['replaced_request_ended', 409, await server.get(old.request_id)]);
+  await rejects(server.submit(silent.publicKey, MESSAGE, { replaces: randomUUID() }), client.UnknownRequestError, {
+    code: 'unknown_request',
+  });
+  const several = server.submitBatch(silent.publicKey, [MESSAGE], { replaces: instead.request_id });
+  await rejects(several, client.InvalidRequestError, { code: 'malformed' });
+  assert.equal((await server.cancel(instead.request_id)).state, 'cancelled');
+});
+
 test('requests are found again, looked at and withdrawn several at a time', PATIENCE, async () => {
   const server = new Countersign(world.url);
   const silent = await wallet(() => 'silent');

@@ -39,6 +39,8 @@ class Options(TypedDict, total=False):
     delivery_timeout_ms: int
     queue: bool
     webhook: str
+    #: An open request of yours for the same key, which ends as `cancelled` in the same step in which this one is taken. Not for batches.
+    replaces: str
     idempotency_key: str
 
 
@@ -138,7 +140,9 @@ def question(public_key: PublicKey, messages: Bytes | Sequence[Bytes], options: 
         idempotency_key=_idempotency_key(options.get("idempotency_key")),
         timeout=_milliseconds(options.get("timeout_ms", _DEFAULT_TIMEOUT_MS)) / 1_000,
         deadline=_seconds(options.get("deadline")),
-        durable="idempotency_key" in options or options.get("queue") is True or "webhook" in options,
+        durable="idempotency_key" in options
+        or options.get("queue") is True
+        or bool({"webhook", "replaces"} & options.keys()),
     )
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._wire import Request
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Failure:
     reject_code: str | None = None
     reason: str | None = None
     phase: str | None = None
+    replaced: Request | None = None
     call_id: str | None = None
     errors: tuple[FieldError, ...] = ()
 
@@ -120,6 +125,19 @@ class KeyBlockedError(CountersignError):
     """An operator of the server has blocked the key: nothing is asked of it."""
 
 
+class ReplacedRequestEndedError(CountersignError):
+    """The request that was to be replaced has ended, and no other was made: whoever has decided is not asked again."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        #: How it ended, as the server says: a signature in it is not verified here.
+        self.replaced = failure.replaced
+
+
+class ReplacedRequestElsewhereError(CountersignError):
+    """The request that was to be replaced is held by another of several servers: withdraw it, then ask anew."""
+
+
 class NotEndedError(CountersignError):
     """The request is open, so that it has no receipt."""
 
@@ -185,6 +203,8 @@ _BY_CODE: dict[str, type[CountersignError]] = {
     "signer_not_connected": SignerNotConnectedError,
     "unknown_request": UnknownRequestError,
     "cancelled": CancelledError,
+    "replaced_request_ended": ReplacedRequestEndedError,
+    "replaced_request_elsewhere": ReplacedRequestElsewhereError,
     "not_ended": NotEndedError,
     "requests_open": NotEndedError,
     "request_timeout": UnavailableError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ._encoding import decode_base64
@@ -297,7 +297,10 @@ def _as_end(reader: Reader, request_id: str) -> CountersignError:
 def as_problem(value: object, status: int, retry_after: float | None) -> CountersignError:
     reader = Reader(value, "the problem document")
     request_id = reader.uuid("request_id") if reader.has("request_id") else None
-    return error_of(_as_failure(reader, status=status, request_id=request_id, retry_after=retry_after))
+    failure = _as_failure(reader, status=status, request_id=request_id, retry_after=retry_after)
+    if reader.has("replaced"):
+        failure = replace(failure, replaced=as_request(reader.members["replaced"], "the replaced request"))
+    return error_of(failure)
 
 
 def _as_failure(reader: Reader, *, status: int | None, request_id: str | None, retry_after: float | None) -> Failure:
