@@ -186,3 +186,51 @@ scenario(world, 'two messages that are written down are followed side by side', 
   assert.deepEqual(prompts.seen(), ['new', 'resumed']);
   assert.equal(prompts.ids().length, 2);
 });
+
+scenario(
+  world,
+  'what is replaced is asked in the same place, and no click meant for the old text approves the new one',
+  async ({ tab, prompts }) => {
+    const { server } = world;
+    const public_key = await tab.publicKey();
+    const ask = async (text, more = {}, headers = {}) =>
+      server.sendToSign({ public_key, message: btoa(text), queue: true, ...more }, { headers });
+    const later = { prefer: 'respond-async' };
+    const { body: before } = await ask('pay 25', {}, later);
+    await tab.wallet.sees('pay 25');
+    const { body: behind } = await ask('another', {}, later);
+    await tab.wallet.sees('another');
+    const cards = () =>
+      tab.wallet.locator.locator('#open-requests .request').evaluateAll((all) => all.map(({ dataset }) => dataset.requestId));
+    assert.deepEqual(await cards(), [before.request_id, behind.request_id]);
+
+    // Somebody is about to approve the old one: each button where it stood is counted as it is pressed.
+    const approve = tab.wallet.locator.locator('#open-requests .decide > [data-part=approve]').first();
+    await tab.page.locator('.decide > [data-part=approve]:not([aria-disabled])').first().waitFor();
+    await approve.focus();
+    await tab.page.evaluate(() => {
+      new MutationObserver((changes) => {
+        for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes]))
+          if (node instanceof Element) node.querySelector('[data-part=approve]')?.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+      }).observe(document.getElementById('open-requests'), { childList: true });
+    });
+    const { status, body: instead } = await ask('pay 20', { replaces: before.request_id }, later);
+    assert.equal(status, 202);
+    await tab.wallet.sees('In place of an earlier one, read it anew');
+    assert.deepEqual(await cards(), [instead.request_id, behind.request_id], 'it stands where the old one stood');
+    assert.equal(await tab.page.locator(`[data-request-id="${instead.request_id}"]`).getAttribute('data-state'), 'open');
+    assert.equal(await tab.page.evaluate(() => document.activeElement?.id), 'requests', 'no key presses a button that has just come');
+    await tab.wallet.sees('Replaced by the requester.');
+
+    const again = await ask('pay 15', { replaces: before.request_id }, later);
+    assert.deepEqual([again.status, again.body.code, again.body.replaced.state], [409, 'replaced_request_ended', 'cancelled']);
+    assert.equal((await server.request(before.request_id)).state, 'cancelled');
+
+    const place = tab.wallet.locator.getByRole('listitem').filter({ hasText: 'pay 20' });
+    await tab.press('Approve', { button: (name) => place.getByRole('button', { name, exact: true }) });
+    await tab.wallet.sees('Signed and delivered.');
+    assert.ok(verifies(await server.request(instead.request_id), 'pay 20'));
+    assert.deepEqual(prompts.seen(), ['new', 'new', 'new']);
+    await fetch(`${server.url}/v1/requests/${behind.request_id}`, { method: 'DELETE' });
+  },
+);

@@ -135,6 +135,7 @@ interface Frame {
   outcome?: string;
   attempt?: number;
   expires_in_ms?: number;
+  replaces?: string;
 }
 
 type Direction = 'in' | 'out';
@@ -200,6 +201,8 @@ interface Card {
   requests: readonly import('countersign').SignRequest[];
   arm(): void;
   outcomes(): (RequestOutcome | null)[];
+  /** Says that another request stood here before. */
+  replace?(): void;
   /** Offers a way to the answer that the other half of the page got for this request. */
   linkToAnswer(): void;
 }

@@ -44,7 +44,7 @@ export function requestCard(request, onEnd) {
     if (!outcome) return;
     stopCountdown();
     const hadFocus = choice.remove();
-    parts.resumed.hidden = parts.more.hidden = true;
+    parts.resumed.hidden = parts.replaces.hidden = parts.more.hidden = true;
     showOutcome(parts, outcome);
     if (hadFocus) parts.outcome.focus();
     if (hasEnded(request) && told !== outcome.sentence) {
@@ -71,6 +71,10 @@ export function requestCard(request, onEnd) {
     requests: [request],
     arm: choice.arm,
     outcomes: () => [outcomeNow()],
+    /** Says that another request stood here, which nobody is to take it for. */
+    replace: () => {
+      parts.replaces.hidden = request.state !== 'open';
+    },
     /** Offers a way to the answer that the other half of the page got for this request. */
     linkToAnswer: () => {
       parts['see-answer'].hidden = false;

@@ -26,6 +26,8 @@ export function requestList(onOpen) {
    * @type {Set<string>}
    */
   const known = new Set();
+  /** Those in whose place another came. */
+  const replaced = new Set();
   /** @type {Card[]} */
   let cards = [];
 
@@ -44,8 +46,15 @@ export function requestList(onOpen) {
   function putAway(card) {
     card.root.remove();
     const outcomes = card.outcomes();
-    remember(card.requests.flatMap((request, index) => rowOf(request, outcomes[index])));
+    remember(card.requests.flatMap((request, index) => rowOf(request, toldOf(request, outcomes[index]))));
   }
+
+  /**
+   * @param {import('countersign').SignRequest} request
+   * @param {RequestOutcome | null | undefined} outcome
+   */
+  const toldOf = ({ id, state }, outcome) =>
+    outcome && replaced.delete(id) && state === 'cancelled' ? { ...outcome, sentence: 'Replaced by the requester.' } : outcome;
 
   /** @param {HTMLElement[]} rows */
   function remember(rows) {
@@ -66,15 +75,28 @@ export function requestList(onOpen) {
   }
 
   /**
+   * The card of the request that another one replaces, unless it shows others as well.
+   *
+   * @param {string | undefined} id
+   */
+  const placeOf = (id) => cards.find(({ requests }) => requests.length === 1 && requests[0].id === id);
+
+  /**
    * @param {Card} card
    * @param {string} announcement
+   * @param {Card} [place] where it is to stand, if that is over; behind all others otherwise
    */
-  function show(card, announcement) {
+  function show(card, announcement, place) {
+    const next = place && isOver(place) ? place : undefined;
+    const behind = next ? cards.slice(cards.indexOf(next)) : [];
+    // A key that was meant for what stood here must not press a button of what stands here now.
+    if (next?.root.contains(document.activeElement)) byId('requests').focus({ preventScroll: true });
+    shown.insertBefore(card.root, next?.root ?? null);
     putAwayOver();
     cards.forEach((other) => other.arm());
-    cards.push(card);
+    const at = cards.findIndex((other) => behind.includes(other));
+    cards.splice(at < 0 ? cards.length : at, 0, card);
     card.requests.forEach(({ id }) => known.add(id));
-    shown.append(card.root);
     byId('no-requests').hidden = true;
     // What was shown before is there again; it is no news.
     if (!card.requests.every((request) => request.resumed)) announce(announcement);
@@ -91,9 +113,15 @@ export function requestList(onOpen) {
      * Puts a request before the human.
      *
      * @param {import('countersign').SignRequest} request
+     * @param {string} [replaces] the request in whose place it is
      */
-    add(request) {
-      show(requestCard(request, tell), `${request.requester.name} asks for your signature: ${excerpt(request.message)}`);
+    add(request, replaces) {
+      const card = requestCard(request, tell);
+      const place = placeOf(replaces);
+      if (!place || !replaces) return show(card, `${request.requester.name} asks for your signature: ${excerpt(request.message)}`);
+      replaced.add(replaces);
+      card.replace?.();
+      return show(card, `${request.requester.name} has replaced its request. It asks now: ${excerpt(request.message)}`, place);
     },
     /**
      * Puts several requests before the human at once.

@@ -3,6 +3,7 @@ import { copyButton, copyShown } from './copy.js';
 import { byId, grouped } from './dom.js';
 import { groupsOf, sentence } from './format.js';
 import { loadKey, newKey, onKeyReplaced } from './key-store.js';
+import { replacements } from './replacements.js';
 import { requestList } from './request-list.js';
 import { rules } from './rules.js';
 import { Wallet } from './sdk.js';
@@ -24,6 +25,7 @@ const KEY_GROUP = 11;
  */
 export function walletPanel({ onKey, onState, onOpen, onFrame, onExample }) {
   const requests = requestList(onOpen);
+  const places = replacements();
   const standby = standbyNotice();
   const allowed = rules(onExample);
   const shown = byId('public-key');
@@ -52,7 +54,8 @@ export function walletPanel({ onKey, onState, onOpen, onFrame, onExample }) {
     mine.on('elsewhere', told(standby.list));
     mine.on('error', told(showMemory));
     mine.on('frame', told(onFrame));
-    mine.on('request', requests.add);
+    mine.on('frame', told(places.hear));
+    mine.on('request', (request) => requests.add(request, places.take(request.id)));
     mine.on('batch', requests.addBatch);
     mine.on('approved', ({ request }) => requests.addApproved(request));
     mine.on('ended', told(requests.addEnded));
