@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{AckOutcome, PublicKeyBytes};
 use countersign_server::{
-    http::{Settings, SettingsError, TokenEntry, Tokens, WebhookEntry},
+    http::{BatchEvents, Settings, SettingsError, TokenEntry, Tokens, WebhookEntry},
     store::ServerKey,
 };
 use countersign_tests::{Backend, Hook, Reply, ServerProcess, TestServer, TestWallet, hook::Notice, within};
@@ -264,6 +264,94 @@ async fn whatever_follows_the_status_of_an_answer_it_is_taken() {
     stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").await.unwrap();
     within("the count", async { while !count(&mut backend, "delivered").await {} }).await;
     server.finish((wallet, backend, stream)).await;
+}
+
+fn together(url: String) -> WebhookEntry {
+    WebhookEntry { url, batches: BatchEvents::Together, ..WebhookEntry::default() }
+}
+
+/// Asks for several signatures in one prompt.
+async fn ask_several(backend: &mut Backend, key: &PublicKeyBytes, webhook: &str) -> Reply {
+    let body = json!({ "public_key": key.to_string(), "messages": ["YQ==", "Yg==", "Yw=="], "webhook": webhook });
+    let accepted = backend.post_with(&body, &[("prefer", "respond-async")]).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text);
+    accepted
+}
+
+/// Not taken twice, once by a server that is started anew since: the same each time, and no event beside it.
+#[tokio::test]
+async fn a_batch_is_told_once_when_the_last_has_ended() {
+    let mut hook = Hook::start(&[500, 0]).await;
+    let retries = vec![Duration::ZERO; 3];
+    let server = TestServer::telling(retries, |settings| settings.webhook = vec![together(hook.url())]).await;
+    let mut wallet = server.wallet(31).await;
+    let mut backend = server.backend().await;
+    let batch = ask_several(&mut backend, &wallet.public_key(), &hook.url()).await;
+    let mut requests = Vec::new();
+    for _ in 0..3 {
+        requests.push(wallet.expect_request().await);
+    }
+    for request in requests.iter().rev() {
+        assert!(hook.is_quiet(), "one is open");
+        wallet.send(&wallet.answer(request)).await;
+        assert_eq!(wallet.expect_ack(request.request_id).await, AckOutcome::Accepted);
+    }
+    let mut notices = vec![hook.next().await, hook.next().await];
+    drop((wallet, backend));
+    let server = server.restart().await;
+    notices.push(hook.next().await);
+    let mut backend = server.backend().await;
+    for notice in &notices {
+        verify(&mut backend, notice).await;
+        assert_eq!(notice.header("webhook-id"), format!("evt_{}", batch.json["batch_id"].as_str().unwrap()));
+        assert_eq!(notice.body, notices[0].body);
+    }
+    let told = notices[0].json();
+    assert_eq!((&told["type"], &told["data"]["state"]), (&json!("batch.ended"), &json!("ended")));
+    assert_eq!(told["data"], resource(&mut backend, &batch).await);
+    while !count(&mut backend, "delivered").await {}
+    // What comes next is what is asked next: of a batch of its own, and of one request.
+    let mut wallet = server.wallet(31).await;
+    let one = ask(&mut backend, &wallet.public_key(), &hook.url()).await;
+    wallet.sign_next().await;
+    let notice = hook.next().await;
+    assert_eq!(
+        (&notice.json()["type"], &notice.json()["data"]["request_id"]),
+        (&json!("request.ended"), &one.json["request_id"])
+    );
+    server.finish((wallet, backend)).await;
+}
+
+#[tokio::test]
+async fn another_target_is_told_of_each_of_a_batch() {
+    let (mut hook, other) = (Hook::start(&[]).await, Hook::start(&[]).await);
+    let server = TestServer::durable(|settings| {
+        settings.webhook_target = vec![hook.url()];
+        settings.webhook = vec![together(other.url())];
+    })
+    .await;
+    let mut wallet = server.wallet(32).await;
+    let mut backend = server.backend().await;
+    let batch = ask_several(&mut backend, &wallet.public_key(), &hook.url()).await;
+    let mut asked = BTreeSet::new();
+    for request in batch.json["requests"].as_array().unwrap() {
+        asked.insert(request["request_id"].as_str().unwrap().to_owned());
+    }
+    let mut told = BTreeSet::new();
+    let mut requests = Vec::new();
+    for _ in 0..3 {
+        requests.push(wallet.expect_request().await);
+    }
+    for request in &requests {
+        wallet.send(&wallet.answer(request)).await;
+        wallet.expect_ack(request.request_id).await;
+        let notice = hook.next().await.json();
+        assert_eq!(notice["type"], "request.ended");
+        told.insert(notice["data"]["request_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(told, asked);
+    assert!(other.is_quiet());
+    server.finish((wallet, backend)).await;
 }
 
 #[tokio::test]

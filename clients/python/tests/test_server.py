@@ -350,7 +350,7 @@ def test_a_webhook_is_verified_by_the_library_of_standard_webhooks_with_each_of_
 
     with HTTPServer(("127.0.0.1", 0), Hook) as receiver:
         url = f"http://127.0.0.1:{receiver.server_port}/hook"
-        config.write_text(f'[[webhook]]\nurl = "{url}"\nsecrets_file = "{file}"\n')
+        config.write_text(f'[[webhook]]\nurl = "{url}"\nsecrets_file = "{file}"\nbatches = "together"\n')
         server = start_server("--data-dir", str(tmp_path / "data"), "--config", str(config))
         start_wallet(server)
         with countersign.Countersign(server.url) as client:
@@ -364,6 +364,16 @@ def test_a_webhook_is_verified_by_the_library_of_standard_webhooks_with_each_of_
                 assert event.data.request_id == signed.request_id
             # The library knows secrets alone; the key is for this client, or for a few lines as in docs/http-api.md.
             assert client.verify_webhook(body, headers).data.request_id == signed.request_id
+
+            # The target is told of a batch at once.
+            results = client.send_to_sign_batch(KEY, [b"one", b"two"], webhook=url)
+            receiver.handle_request()
+            batch_headers, batch_body = told.get_nowait()
+            heard = Webhook(secrets[0]).verify(batch_body, batch_headers)
+            event = client.verify_webhook(batch_body, batch_headers)
+            assert (heard["type"], event.type, event.data.state) == ("batch.ended", "batch.ended", "ended")
+            assert [request.request_id for request in event.data.requests] == [one.request_id for one in results]
+            assert [one["request_id"] for one in heard["data"]["requests"]] == [one.request_id for one in results]
     other = f"whsec_{encode_base64(os.urandom(32))}"
     for secret, changed in [(other, body), (secrets[0], body + b" ")]:
         with pytest.raises(WebhookVerificationError, match="No matching signature"):

@@ -34,7 +34,15 @@ export type { Filters, ListOptions } from './filters.js';
 export { type ReceiptOptions, verifyReceipt } from './receipt.js';
 export type { Signed } from './signed.js';
 export type { Submitted } from './submitted.js';
-export { verifyWebhook, type WebhookEvent, type WebhookHeaders, type WebhookKeys, type WebhookOptions } from './webhook.js';
+export {
+  type BatchEndedEvent,
+  type RequestEndedEvent,
+  verifyWebhook,
+  type WebhookEvent,
+  type WebhookHeaders,
+  type WebhookKeys,
+  type WebhookOptions,
+} from './webhook.js';
 export type {
   BatchResource,
   CancelledAll,

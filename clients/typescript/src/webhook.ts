@@ -4,9 +4,9 @@ import { decodeBase64, decodeUtf8 } from './bytes.js';
 import { type Verify, verifyEd25519 } from './ed25519.js';
 import { ProtocolError, UnknownKeyError, VerificationError } from './errors.js';
 import { signingKeys } from './jwk-set.js';
-import { asRequest, asWebhook, parseJson } from './shapes.js';
+import { asBatchResource, asRequest, asWebhook, parseJson } from './shapes.js';
 import { verified } from './signed.js';
-import type { JwkSet, RequestResource } from './wire.js';
+import type { BatchResource, JwkSet, RequestResource } from './wire.js';
 
 const TOLERANCE_S = 300;
 /** While they are replaced there are several keys and secrets. */
@@ -30,16 +30,24 @@ export interface WebhookOptions {
   verify?: Verify | undefined;
 }
 
-/** An event that the server has sent. */
-export interface WebhookEvent {
+/** An event that the server has sent; `type` tells them apart. */
+export type WebhookEvent = RequestEndedEvent | BatchEndedEvent;
+
+interface EventOf<Type extends string, Data> {
   /** The same however often it is sent: what is known already may be passed over. */
   webhook_id: string;
-  type: 'request.ended';
+  type: Type;
   /** When it happened (RFC 3339). */
   timestamp: string;
-  /** The request; a signature in it has been verified over the message in it. */
-  data: RequestResource;
+  /** A signature in it has been verified over the message beside it. */
+  data: Data;
 }
+
+/** A request has ended. */
+export type RequestEndedEvent = EventOf<'request.ended', RequestResource>;
+
+/** All requests of a batch have: in place of their own events, where the operator has the target told so. */
+export type BatchEndedEvent = EventOf<'batch.ended', BatchResource>;
 
 /**
  * The event in a webhook's body, after its signature has been verified.
@@ -92,11 +100,20 @@ async function isSigned(signed: Uint8Array, signatures: Signature[], verifiers: 
 
 async function event(webhook_id: string, bytes: Uint8Array, verify: Verify): Promise<WebhookEvent> {
   const { type, timestamp, data } = asWebhook(parseJson(decodeUtf8(bytes), 'the webhook'));
-  if (type !== 'request.ended')
-    throw new ProtocolError(`the webhook is of a type that is not known here: ${JSON.stringify(type.slice(0, 64))}`);
-  const request = asRequest(data);
-  if (request.state === 'signed') await verified(request, undefined, verify);
-  return { webhook_id, type, timestamp, data: request };
+  const check = async (request: RequestResource) => {
+    if (request.state === 'signed') await verified(request, undefined, verify);
+  };
+  if (type === 'request.ended') {
+    const request = asRequest(data);
+    await check(request);
+    return { webhook_id, type, timestamp, data: request };
+  }
+  if (type === 'batch.ended') {
+    const batch = asBatchResource(data);
+    for (const request of batch.requests) await check(request);
+    return { webhook_id, type, timestamp, data: batch };
+  }
+  throw new ProtocolError(`the webhook is of a type that is not known here: ${JSON.stringify(type.slice(0, 64))}`);
 }
 
 function raw(body: Uint8Array | ArrayBuffer | string): Uint8Array {

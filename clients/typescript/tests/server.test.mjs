@@ -392,7 +392,7 @@ test('a receipt and a webhook are verified, and none that has been changed', PAT
   const asked = await wallet();
   const signed = await server.sendToSign(asked.publicKey, MESSAGE, { webhook: hook, purpose: 'Order 1042' });
   const { headers, body } = await hooks.next();
-  const event = await server.verifyWebhook(body, headers);
+  const event = /** @type {client.RequestEndedEvent} */ (await server.verifyWebhook(body, headers));
   assert.deepEqual([event.type, event.data.request_id, event.data.state], ['request.ended', signed.request_id, 'signed']);
 
   const about = { message: MESSAGE, publicKey: asked.publicKey, requestId: signed.request_id.toUpperCase() };
@@ -423,7 +423,7 @@ test('a webhook is verified by the library of Standard Webhooks, with each of th
   cleanups.add(() => rm(folder, { recursive: true }));
   const [config, file] = [join(folder, 'countersign.toml'), join(folder, 'secrets')];
   await writeFile(file, `${secrets.join('\n')}\n`, { mode: 0o600 });
-  await writeFile(config, `[[webhook]]\nurl = "${hook}"\nsecrets_file = "${file}"\n`);
+  await writeFile(config, `[[webhook]]\nurl = "${hook}"\nsecrets_file = "${file}"\nbatches = "together"\n`);
   const signing = await World.start('--no-rate-limit', '--config', config);
   cleanups.add(() => signing.stop());
   const asked = await wallet(() => 'sign', signing.ws);
@@ -433,11 +433,26 @@ test('a webhook is verified by the library of Standard Webhooks, with each of th
   for (const secret of secrets) {
     const told = /** @type {any} */ (new Webhook(secret).verify(body, headers));
     assert.deepEqual([told.type, told.data.request_id], ['request.ended', signed.request_id]);
-    const event = await client.verifyWebhook(body, headers, secret);
+    const event = /** @type {client.RequestEndedEvent} */ (await client.verifyWebhook(body, headers, secret));
     assert.equal(event.data.request_id, signed.request_id);
   }
   // The library knows secrets alone; the key is for this client, or the lines of docs/http-api.md.
-  assert.equal((await server.verifyWebhook(body, headers)).data.request_id, signed.request_id);
+  const byKey = /** @type {client.RequestEndedEvent} */ (await server.verifyWebhook(body, headers));
+  assert.equal(byKey.data.request_id, signed.request_id);
+
+  // The target is told of a batch at once.
+  const results = await server.sendToSignBatch(asked.publicKey, [MESSAGE, new Uint8Array([1])], { webhook: hook });
+  const ids = results.map((result) => (result instanceof Error ? result.code : result.request_id));
+  const batch = await hooks.next();
+  const heard = /** @type {any} */ (new Webhook(/** @type {string} */ (secrets[0])).verify(batch.body, batch.headers));
+  const all = /** @type {client.BatchEndedEvent} */ (await server.verifyWebhook(batch.body, batch.headers));
+  for (const { type, data } of [heard, all]) {
+    assert.deepEqual([type, data.state], ['batch.ended', 'ended']);
+    assert.deepEqual(
+      data.requests.map((/** @type {client.RequestResource} */ request) => request.request_id),
+      ids,
+    );
+  }
   const other = `whsec_${randomBytes(32).toString('base64')}`;
   const changed = Buffer.from(body);
   changed[changed.length - 3] ^= 1;

@@ -29,6 +29,6 @@ pub use ops::{Demo, LogWriter, Notifier};
 pub use reload::{ControlSocket, Reloaded, Reloader, Reply, ask};
 pub use server::{serve, serve_reloading};
 pub use settings::{
-    DatabaseTokens, LogFilter, LogFilterError, LogFormat, Settings, SettingsError, Taken, WebhookEntry,
+    BatchEvents, DatabaseTokens, LogFilter, LogFilterError, LogFormat, Settings, SettingsError, Taken, WebhookEntry,
 };
 pub use traces::{Traces, TracesError};

@@ -41,10 +41,20 @@ impl Job {
     }
 }
 
+/// Which webhook events are asked for.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) target: Box<str>,
+    /// Of requests that were asked for together the first that has an event stands for all, and is due when all have ended.
+    pub(super) batches_together: bool,
+    pub(super) now: Timestamp,
+    pub(super) limit: usize,
+}
+
 /// Something to be asked or done outside of the writes' transaction.
 pub(super) enum Question {
     Read(RequestId, Completion<Option<Record>>),
-    DueEvents(Box<str>, Timestamp, usize, Completion<(Vec<Event>, Option<Timestamp>)>),
+    DueEvents(Due, Completion<(Vec<Event>, Option<Timestamp>)>),
     Forget(Timestamp, Completion<usize>),
     /// Notes that this key is in use, and asks for those of other servers that have been within this time.
     Keys([u8; 32], Duration, Completion<Vec<[u8; 32]>>),

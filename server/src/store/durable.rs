@@ -161,11 +161,12 @@ impl DurableStore {
     pub(crate) fn due_events(
         &self,
         target: &str,
+        batches_together: bool,
         now: Timestamp,
         limit: usize,
         then: impl FnOnce(Result<(Vec<Event>, Option<Timestamp>), StoreError>) + Send + 'static,
     ) {
-        self.0.store.due_events(target, now, limit, then);
+        self.0.store.due_events(target, batches_together, now, limit, then);
     }
 
     /// What connects this server with others on the same database; none where it has a directory of its own.

@@ -6,7 +6,7 @@ use super::HubState;
 use super::postgres::{self, ConnectError, Order, Post, PostgresConfig};
 use super::{
     Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write, Written,
-    batch::{Command, Job, Question},
+    batch::{Command, Due, Job, Question},
     open::{self, MIN_MAX_BYTES, Opened},
     quota::Limits,
     retention::before,
@@ -118,16 +118,19 @@ impl Store {
     }
 
     /// Reads at most `limit` webhook events of one target that are due, the longest due first, and when the next one after these is.
+    /// With `batches_together`, of requests that were asked for together the first that has one stands for all, and is due when all have ended.
     ///
     /// An event stays due until it is done or has failed.
     pub fn due_events(
         &self,
         target: &str,
+        batches_together: bool,
         now: Timestamp,
         limit: usize,
         then: impl FnOnce(Result<(Vec<Event>, Option<Timestamp>), StoreError>) + Send + 'static,
     ) {
-        self.ask(Question::DueEvents(target.into(), now, limit, Completion::new(then)));
+        let due = Due { target: target.into(), batches_together, now, limit };
+        self.ask(Question::DueEvents(due, Completion::new(then)));
     }
 
     /// Forgets the requests that ended before `before`, but for those with an event still to be delivered, a few at a time

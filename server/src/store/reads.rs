@@ -2,6 +2,7 @@
 
 use super::{
     Event,
+    batch::Due,
     columns::{millis, optional_timestamp, timestamp},
     error::DbError,
     retention::{FIRST_NEVER, UNTOLD},
@@ -40,24 +41,28 @@ pub(super) fn ended_since(connection: &Connection, since: Timestamp, limit: usiz
     Ok(ended)
 }
 
-/// The webhook events that are due, at most `limit` of them, and when the next after these is.
-pub(super) fn due_events(
-    connection: &Connection,
-    target: &str,
-    now: Timestamp,
-    limit: usize,
-) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
+/// Leaves out events of requests that were asked for together with one that is open, or that comes before and has an event itself.
+const TOGETHER: &str = "AND NOT EXISTS (SELECT 1 FROM requests AS other WHERE other.requester_id = requests.requester_id \
+    AND other.batch_id = requests.batch_id AND (other.end_kind IS NULL OR (other.batch_index < requests.batch_index \
+    AND EXISTS (SELECT 1 FROM events AS earlier WHERE earlier.request = other.seq))))";
+
+/// The webhook events that are due, and when the next after these is.
+pub(super) fn due_events(connection: &Connection, due: &Due) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
+    let Due { target, batches_together, now, limit } = due;
+    let (now, limit) = (*now, *limit);
+    let (joined, together) = if *batches_together { ("JOIN requests ON seq = request", TOGETHER) } else { ("", "") };
     let events: Vec<_> = connection
         .prepare_cached(&format!(
             "SELECT events.attempts AS attempts, next_at, {COLUMNS} FROM events JOIN requests ON seq = request \
-             WHERE target = ?3 AND next_at <= ?1 ORDER BY next_at, request LIMIT ?2"
+             WHERE target = ?3 AND next_at <= ?1 {together} ORDER BY next_at, request LIMIT ?2"
         ))?
         .query_and_then(params![millis(now), count(limit), target], event)?
         .collect::<Result<_, _>>()?;
     let next = connection
-        .prepare_cached(
-            "SELECT next_at FROM events WHERE target = ?2 AND next_at < ?3 ORDER BY next_at, request LIMIT 1 OFFSET ?1",
-        )?
+        .prepare_cached(&format!(
+            "SELECT next_at FROM events {joined} WHERE target = ?2 AND next_at < ?3 {together} \
+             ORDER BY next_at, request LIMIT 1 OFFSET ?1"
+        ))?
         .query_and_then(params![count(events.len()), target, FIRST_NEVER], |row| {
             Ok::<_, DbError>(timestamp(row, "next_at")?)
         })?

@@ -168,8 +168,8 @@ impl Worker {
     fn answer(&mut self, question: Question) {
         match question {
             Question::Read(id, then) => then.complete(self.ask(|database| reads::request(&database.connection, id))),
-            Question::DueEvents(target, now, limit, then) => {
-                then.complete(self.ask(|database| reads::due_events(&database.connection, &target, now, limit)));
+            Question::DueEvents(due, then) => {
+                then.complete(self.ask(|database| reads::due_events(&database.connection, &due)));
             }
             // The key stands in a file beside the database, which is one server's.
             Question::Keys(_, _, then) => then.complete(Ok(Vec::new())),

@@ -15,7 +15,7 @@ from ._errors import ProtocolError, UnknownKeyError, VerificationError
 from ._jwks import JwkSet, signing_keys
 from ._public_key import LENGTH
 from ._requests import verify_answer
-from ._wire import Reader, Request, as_request
+from ._wire import BatchResource, Reader, Request, as_batch_resource, as_request
 
 _TOLERANCE_S = 300
 #: While they are replaced there are several keys and secrets.
@@ -39,11 +39,12 @@ class WebhookEvent:
 
     #: The same however often it is sent: what is known already may be passed over.
     webhook_id: str
+    #: `request.ended`; or `batch.ended` in place of those of its requests, where the operator has the target told so.
     type: str
     #: When it happened (RFC 3339).
     timestamp: str
-    #: A signature in it has been verified over the message in it.
-    data: Request
+    #: The request, or the batch. A signature in it has been verified over the message beside it.
+    data: Request | BatchResource
 
 
 def verify_webhook(
@@ -84,11 +85,18 @@ def _event(webhook_id: str, body: bytes) -> WebhookEvent:
     except ValueError as cause:
         raise ProtocolError("the webhook is no JSON") from cause
     reader = Reader(value, "the webhook")
-    if reader.text("type") != "request.ended":
+    data: Request | BatchResource
+    if reader.text("type") == "request.ended":
+        data = as_request(reader.members.get("data"), "'data' of the webhook")
+        requests = [data]
+    elif reader.text("type") == "batch.ended":
+        data = as_batch_resource(reader.members.get("data"))
+        requests = data.requests
+    else:
         raise ProtocolError(f"the webhook is of a type that is not known here: {reader.text('type')[:64]!r}")
-    request = as_request(reader.members.get("data"), "'data' of the webhook")
-    verify_answer(request)
-    return WebhookEvent(webhook_id, reader.text("type"), reader.text("timestamp"), request)
+    for request in requests:
+        verify_answer(request)
+    return WebhookEvent(webhook_id, reader.text("type"), reader.text("timestamp"), data)
 
 
 def _only(headers: WebhookHeaders) -> tuple[str, str, str]:

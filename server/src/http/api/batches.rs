@@ -2,7 +2,6 @@
 
 use super::{
     app::App,
-    auth::Requester,
     call::{Caller, admit, refused},
     either_case::either_case,
     list::{page, store},
@@ -10,7 +9,10 @@ use super::{
     query::Parameters,
     send_to_sign::several,
 };
-use crate::{Record, store::Listing};
+use crate::{
+    Record, RequesterId,
+    store::{DurableStore, Listing},
+};
 use countersign_protocol::{BatchId, limits::MAX_BATCH};
 use futures_util::future::try_join_all;
 use warp::{
@@ -41,7 +43,11 @@ pub(in crate::http) async fn batches(
     if cancels {
         requester.scope.check_writing()?;
     }
-    let found = members(app, &requester, id).await?;
+    let found = batch_members(store(app)?, &requester.id, id).await?;
+    let Some(first) = found.first() else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_request", "there is no such batch"));
+    };
+    requester.scope.check_key(&first.public_key)?;
     let records = found.into_iter().map(async |record| match record.end {
         Some(_) => Ok(record),
         None if cancels => app.service.cancel(&requester.id, record.id).await,
@@ -52,9 +58,12 @@ pub(in crate::http) async fn batches(
 }
 
 /// All that are kept of a batch, in the order of the messages.
-async fn members(app: &App, requester: &Requester, id: BatchId) -> Result<Vec<Record>, Problem> {
-    let store = store(app)?;
-    let mut wanted = Listing { batch: Some(id), ..Listing::of(requester.id.clone(), MAX_BATCH) };
+pub(in crate::http) async fn batch_members(
+    store: &DurableStore,
+    requester: &RequesterId,
+    id: BatchId,
+) -> Result<Vec<Record>, Problem> {
+    let mut wanted = Listing { batch: Some(id), ..Listing::of(requester.clone(), MAX_BATCH) };
     let mut members = Vec::new();
     loop {
         let found = page(store, wanted.clone()).await?;
@@ -64,10 +73,6 @@ async fn members(app: &App, requester: &Requester, id: BatchId) -> Result<Vec<Re
             break;
         }
     }
-    let Some(first) = members.first() else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_request", "there is no such batch"));
-    };
-    requester.scope.check_key(&first.public_key)?;
     members.sort_unstable_by_key(|record| record.batch.map(|batch| batch.index));
     Ok(members)
 }

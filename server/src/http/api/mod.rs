@@ -42,7 +42,7 @@ pub(super) use app::App;
 pub(super) use ask_mistakes::Asked;
 pub(super) use auth::Requester;
 pub use auth::{Revocation, TokenEntry, TokenError, Tokens};
-pub(super) use batches::batches;
+pub(super) use batches::{batch_members, batches};
 pub(super) use body::{BodyHead, BodyLimits, read_json, read_json_with};
 #[cfg(test)]
 pub(super) use body_fields::tests::assert_fields;
@@ -60,7 +60,7 @@ pub(super) use problem::Problem;
 pub(super) use query::{Parameters, decoded};
 pub(super) use requests::requests;
 pub(super) use resource::Resource;
-pub(super) use send_to_sign::send_to_sign;
+pub(super) use send_to_sign::{BatchAnswer, send_to_sign};
 pub(super) use send_to_sign_body::{
     SendToSignBody, ask_limits, body_limit, invalid_public_key, mistakes_beside_values,
 };

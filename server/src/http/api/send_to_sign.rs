@@ -25,7 +25,7 @@ const UNTIL_THE_END: Duration = Duration::from_millis(2 * MAX_TIMEOUT_MS);
 
 /// The answer to a call with several messages.
 #[derive(Serialize)]
-struct BatchAnswer<'a> {
+pub(in crate::http) struct BatchAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     batch_id: Option<BatchId>,
     /// Whether one is open.
@@ -197,9 +197,15 @@ fn signed(record: &Record) -> Result<Response, Problem> {
 
 /// All of a batch, in the order of the messages.
 pub(super) fn several(records: &[Record]) -> Response {
-    let batch_id = records.first().and_then(|record| record.batch).map(|batch| batch.id);
-    let state = if records.iter().any(|record| record.end.is_none()) { "open" } else { "ended" };
-    json(&BatchAnswer { batch_id, state, requests: records.iter().map(Resource::from).collect() })
+    json(&BatchAnswer::from(records))
+}
+
+impl<'a> From<&'a [Record]> for BatchAnswer<'a> {
+    fn from(records: &'a [Record]) -> Self {
+        let batch_id = records.first().and_then(|record| record.batch).map(|batch| batch.id);
+        let state = if records.iter().any(|record| record.end.is_none()) { "open" } else { "ended" };
+        Self { batch_id, state, requests: records.iter().map(Resource::from).collect() }
+    }
 }
 
 /// An answer before the end.

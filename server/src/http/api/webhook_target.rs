@@ -1,7 +1,10 @@
 //! Where ends may be told: exactly the URLs that the operator names, so that a request cannot send the server anywhere else.
 
 use super::webhook_secrets::WebhookSecrets;
-use crate::{http::loopback::is_loopback, requester::RequesterId};
+use crate::{
+    http::{BatchEvents, loopback::is_loopback},
+    requester::RequesterId,
+};
 use hyper::Uri;
 use std::{fmt, str::FromStr, sync::Arc};
 use thiserror::Error;
@@ -16,6 +19,7 @@ pub struct WebhookTarget {
     secrets: WebhookSecrets,
     /// Whose requests may name it; any where nothing is said.
     requesters: Option<Vec<RequesterId>>,
+    batches: BatchEvents,
 }
 
 /// Why a text is no such URL.
@@ -54,6 +58,17 @@ impl WebhookTarget {
         Self { requesters: Some(requesters), ..self }
     }
 
+    /// The same, told so of requests that were asked for together.
+    #[must_use]
+    pub fn telling_batches(self, batches: BatchEvents) -> Self {
+        Self { batches, ..self }
+    }
+
+    /// Whether requests that were asked for together are told together.
+    pub(in crate::http) fn tells_batches_together(&self) -> bool {
+        self.batches == BatchEvents::Together
+    }
+
     /// The URL, shared.
     pub(in crate::http) fn url(&self) -> &Arc<str> {
         &self.url
@@ -87,7 +102,7 @@ impl FromStr for WebhookTarget {
             Some("http") if is_loopback(authority) => {}
             Some(_) | None => return Err(WebhookTargetError::Scheme),
         }
-        Ok(Self { url: text.into(), secrets: WebhookSecrets::default(), requesters: None })
+        Ok(Self { url: text.into(), secrets: WebhookSecrets::default(), requesters: None, batches: BatchEvents::Each })
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) use database_tokens::database_entries;
 pub use error::SettingsError;
 pub use log_filter::{LogFilter, LogFilterError};
 pub use reloadable::Taken;
-pub use webhook_entry::WebhookEntry;
+pub use webhook_entry::{BatchEvents, WebhookEntry};
 
 use crate::{
     SigningService,

@@ -14,4 +14,18 @@ pub struct WebhookEntry {
     /// The ids of the requesters whose requests may name it; without any it is for tokens that name it in their `webhook_targets`.
     #[serde(default)]
     pub requesters: Vec<String>,
+    /// How it is told of requests that were asked for together.
+    #[serde(default)]
+    pub batches: BatchEvents,
+}
+
+/// How a target is told of requests that were asked for together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchEvents {
+    /// Each when it ends.
+    #[default]
+    Each,
+    /// All at once, when the last has ended.
+    Together,
 }

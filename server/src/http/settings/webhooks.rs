@@ -18,7 +18,7 @@ impl WebhookEntry {
         let requesters = self.requesters.iter().map(|id| id.parse::<RequesterId>()).collect::<Result<Vec<_>, _>>();
         let requesters =
             requesters.map_err(|source| mistakes.add(SettingsError::WebhookRequester { number, source })).ok();
-        Some(target?.with_secrets(secrets?).for_requesters(requesters?))
+        Some(target?.with_secrets(secrets?).for_requesters(requesters?).telling_batches(self.batches))
     }
 }
 

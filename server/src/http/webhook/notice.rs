@@ -2,12 +2,13 @@
 
 use crate::{
     Record,
-    http::api::{Live, Resource, WebhookSecrets, WebhookTarget},
+    http::api::{BatchAnswer, Live, Resource, WebhookSecrets, WebhookTarget},
     store::{DurableStore, ServerKey},
     time::Timestamp,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use countersign_protocol::BatchId;
 use hyper::http::request;
 use serde::Serialize;
 use std::{
@@ -16,12 +17,53 @@ use std::{
 };
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct Body<T> {
     #[serde(rename = "type")]
     kind: &'static str,
     /// When it ended.
     timestamp: String,
-    data: Resource<'a>,
+    data: T,
+}
+
+/// What is told.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// How a request ended.
+    Request(Box<Record>),
+    /// How all of a batch did.
+    Batch(BatchId, Vec<Record>),
+}
+
+impl Content {
+    /// By what a receiver knows it again.
+    fn id(&self) -> String {
+        match self {
+            Self::Request(record) => format!("evt_{}", record.id),
+            Self::Batch(id, _) => format!("evt_{id}"),
+        }
+    }
+
+    fn ended(&self) -> Option<Timestamp> {
+        match self {
+            Self::Request(record) => record.times.ended,
+            Self::Batch(_, members) => members.iter().filter_map(|record| record.times.ended).max(),
+        }
+    }
+
+    fn body(&self, timestamp: String) -> Vec<u8> {
+        let body = match self {
+            Self::Request(record) => {
+                let data = Resource::from(&**record);
+                serde_json::to_vec(&Body { kind: "request.ended", timestamp, data })
+            }
+            Self::Batch(_, members) => {
+                let data = BatchAnswer::from(&members[..]);
+                serde_json::to_vec(&Body { kind: "batch.ended", timestamp, data })
+            }
+        };
+        // Nothing in here has a form that JSON lacks.
+        body.unwrap_or_default()
+    }
 }
 
 /// Whoever signs what is told to one target.
@@ -46,13 +88,11 @@ impl Signers {
     }
 }
 
-/// The call that tells how a request ended: every attempt the same, but for its time and hence its signature.
-pub(super) fn notice(record: &Record, signers: &Signers, now: Timestamp) -> (request::Builder, Bytes) {
-    let ended = UNIX_EPOCH + Duration::from_millis(record.times.ended.unwrap_or(now).as_millis());
-    let timestamp = humantime::format_rfc3339_millis(ended).to_string();
-    // Nothing in here has a form that JSON lacks.
-    let body = serde_json::to_vec(&Body { kind: "request.ended", timestamp, data: record.into() }).unwrap_or_default();
-    let id = format!("evt_{}", record.id);
+/// The call that tells it: every attempt the same, but for its time and hence its signature.
+pub(super) fn notice(content: &Content, signers: &Signers, now: Timestamp) -> (request::Builder, Bytes) {
+    let ended = UNIX_EPOCH + Duration::from_millis(content.ended().unwrap_or(now).as_millis());
+    let body = content.body(humantime::format_rfc3339_millis(ended).to_string());
+    let id = content.id();
     let seconds = now.as_millis() / 1000;
     let signed = [format!("{id}.{seconds}.").as_bytes(), &body].concat();
     let head = hyper::Request::post("/")

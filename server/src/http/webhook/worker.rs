@@ -2,11 +2,12 @@
 
 use super::{
     client::{Client, Unanswered},
-    notice::{Signers, notice},
+    notice::{Content, Signers, notice},
     schedule,
 };
 use crate::{
-    http::api::{App, Live},
+    Record,
+    http::api::{App, Live, WebhookTarget, batch_members},
     random,
     storage::{Completion, Storage as _, StoreError, Write, Written},
     store::{DurableStore, Event, NEVER},
@@ -26,6 +27,9 @@ const MOST_AT_ONCE: usize = 16;
 
 /// How long to wait where the store cannot say what is due.
 const STORE_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long to wait where a batch could not be read.
+const UNREAD_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long to wait at most where other servers may leave events behind that they were about to tell.
 const SHARED_PAUSE: Duration = Duration::from_secs(60);
@@ -104,7 +108,7 @@ impl Attempts {
             }
             // What is under way is due as well, and may come first.
             let limit = events.len() + MOST_AT_ONCE;
-            let Ok((due, next)) = due_events(store, target.as_str(), now, limit).await else {
+            let Ok((due, next)) = due_events(store, target, now, limit).await else {
                 return Some(STORE_PAUSE);
             };
             for event in due {
@@ -112,8 +116,9 @@ impl Attempts {
                 if events.len() < MOST_AT_ONCE && events.insert(id) {
                     let (app, store, client) = (Arc::clone(app), store.clone(), client.clone());
                     let (signers, url) = (Signers::of(live, target, &store), Arc::clone(target.url()));
+                    let together = target.tells_batches_together();
                     self.tasks.spawn(async move {
-                        attempt(&app, &store, &client, &signers, event).await;
+                        attempt(&app, &store, &client, (&signers, together), event).await;
                         (url, id)
                     });
                 }
@@ -152,27 +157,40 @@ impl Attempts {
 
 async fn due_events(
     store: &DurableStore,
-    target: &str,
+    target: &WebhookTarget,
     now: Timestamp,
     limit: usize,
 ) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
     let (reader, due) = oneshot::channel();
     // Fails only where the worker is gone.
-    store.due_events(target, now, limit, move |due| drop(reader.send(due)));
+    store.due_events(target.as_str(), target.tells_batches_together(), now, limit, move |due| drop(reader.send(due)));
     due.await.unwrap_or(Err(StoreError::Failed))
 }
 
 /// One attempt, from the call to what is written down of it.
-async fn attempt(app: &App, store: &DurableStore, client: &Client, signers: &Signers, event: Event) {
+async fn attempt(
+    app: &App,
+    store: &DurableStore,
+    client: &Client,
+    (signers, together): (&Signers, bool),
+    event: Event,
+) {
     let Event { record, url, attempts, .. } = event;
+    let id = record.id;
+    let Some(content) = content(store, record, together).await else {
+        // It is due all the same, and would be read again at once.
+        return sleep(UNREAD_PAUSE).await;
+    };
     let attempts = attempts.saturating_add(1);
-    let (head, body) = notice(&record, signers, Timestamp::of_the_system());
+    let (head, body) = notice(&content, signers, Timestamp::of_the_system());
     let answer = client.post(&url, head, body).await;
     let wait = schedule::wait(&app.webhook_retries, attempts, u16::from_ne_bytes(random::bytes()));
     let outcome = outcome(&answer, wait.is_some());
     app.service.metrics().webhook(outcome.as_str());
-    report(record.id, attempts, outcome, &answer);
-    let id = record.id;
+    report(id, attempts, outcome, &answer);
+    if outcome != Outcome::Failed {
+        settle_others(store, id, &content).await;
+    }
     write(
         store,
         match (outcome, wait) {
@@ -187,6 +205,23 @@ async fn attempt(app: &App, store: &DurableStore, client: &Client, signers: &Sig
         },
     )
     .await;
+}
+
+/// What an event tells; nothing yet where it should tell of a batch, and the store cannot be read, or has it open again.
+async fn content(store: &DurableStore, record: Record, together: bool) -> Option<Content> {
+    let Some(batch) = record.batch.filter(|_| together) else { return Some(Content::Request(Box::new(record))) };
+    let members = batch_members(store, &record.requester_id, batch.id).await.ok()?;
+    let have_ended = !members.is_empty() && members.iter().all(|member| member.end.is_some());
+    have_ended.then_some(Content::Batch(batch.id, members))
+}
+
+/// The events of the others of a batch have been told with the first one's. They are done before it is: where the process ends in between it is told
+/// again, the same, and of none of them anew.
+async fn settle_others(store: &DurableStore, told: RequestId, content: &Content) {
+    let Content::Batch(_, members) = content else { return };
+    for member in members.iter().filter(|member| member.id != told) {
+        write(store, Write::EventDone { id: member.id }).await;
+    }
 }
 
 fn outcome(answer: &Result<StatusCode, Unanswered>, again: bool) -> Outcome {

@@ -10,6 +10,7 @@ use crate::{
     record::Record,
     store::{
         Event,
+        batch::Due,
         columns::{array, millis, number, optional_timestamp, timestamp},
         retention::{FIRST_NEVER, UNTOLD},
         rows::{self, COLUMNS},
@@ -79,18 +80,22 @@ pub(super) async fn ended(session: &Session, since: Timestamp, limit: usize) -> 
     records(&rows)
 }
 
-/// Claims the webhook events that are due, at most `limit` of them, and says when the next after these is. What another living node has
+/// Leaves out events of requests that were asked for together with one that is open, or that comes before and has an event itself.
+const TOGETHER: &str = "AND NOT EXISTS (SELECT FROM requests AS told JOIN requests AS other \
+    ON other.requester_id = told.requester_id AND other.batch_id = told.batch_id WHERE told.id = events.request \
+    AND (other.ended_at IS NULL OR (other.batch_index < told.batch_index \
+    AND EXISTS (SELECT FROM events AS earlier WHERE earlier.request = other.id))))";
+
+/// Claims the webhook events that are due, and says when the next after these is. What another living node has
 /// claimed is left out: it will tell it, or its claim will be over.
-pub(super) async fn due_events(
-    session: &Session,
-    target: &str,
-    now: Timestamp,
-    limit: usize,
-) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
+pub(super) async fn due_events(session: &Session, due: &Due) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
+    let Due { target, batches_together, now, limit } = due;
+    let (target, now, limit) = (&**target, *now, *limit);
+    let together = if *batches_together { TOGETHER } else { "" };
     let own = column(session.own());
     let due = format!(
         "WITH lazily AS (SELECT set_config('synchronous_commit', 'off', true)), \
-         due AS (SELECT request, attempts, next_at FROM lazily, events WHERE target = $3 AND next_at <= $1 AND {FREE} \
+         due AS (SELECT request, attempts, next_at FROM lazily, events WHERE target = $3 AND next_at <= $1 AND {FREE} {together} \
          ORDER BY next_at, request LIMIT $2 FOR UPDATE OF events SKIP LOCKED), \
          claimed AS (UPDATE events SET claimed_by = $4, claimed_until = clock_timestamp() + interval '60 seconds' \
          WHERE request IN (SELECT request FROM due) \
@@ -102,7 +107,7 @@ pub(super) async fn due_events(
     let rows = session.client().query(&due, &[&millis(now), &count(limit), &target, &own]).await?;
     let events: Vec<_> = rows.iter().map(event).collect::<Result<_, _>>()?;
     let next = format!(
-        "SELECT next_at FROM events WHERE target = $3 AND next_at < {FIRST_NEVER} AND {FREE} ORDER BY next_at LIMIT $2 OFFSET $1"
+        "SELECT next_at FROM events WHERE target = $3 AND next_at < {FIRST_NEVER} AND {FREE} {together} ORDER BY next_at LIMIT $2 OFFSET $1"
     );
     let row = session.client().query_opt(&next, &[&count(events.len()), &1_i64, &target, &own]).await?;
     Ok((events, row.as_ref().map(|row| timestamp(row, "next_at")).transpose()?))

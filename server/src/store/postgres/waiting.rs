@@ -69,7 +69,7 @@ impl Waiting {
             match question {
                 Question::OnRecovery(then) => self.on_recovery = Some(then),
                 Question::Read(_, then) => then.complete(Err(StoreError::Failed)),
-                Question::DueEvents(_, _, _, then) => then.complete(Err(StoreError::Failed)),
+                Question::DueEvents(_, then) => then.complete(Err(StoreError::Failed)),
                 Question::Forget(_, then) => then.complete(Err(StoreError::Failed)),
                 #[cfg(feature = "http")]
                 Question::List(_, then) => then.complete(Err(StoreError::Failed)),

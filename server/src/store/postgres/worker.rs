@@ -217,10 +217,10 @@ impl Worker {
     async fn answer(&mut self, question: Question) {
         match question {
             Question::Read(id, then) => self.read(vec![(id, then)]).await,
-            Question::DueEvents(target, now, limit, then) => {
-                let due = async |session: &Session| reads::due_events(session, &target, now, limit).await;
+            Question::DueEvents(wanted, then) => {
+                let due = async |session: &Session| reads::due_events(session, &wanted).await;
                 if let Some(then) = self.told(then, due).await {
-                    self.waiting.batch.questions.push(Question::DueEvents(target, now, limit, then));
+                    self.waiting.batch.questions.push(Question::DueEvents(wanted, then));
                 }
             }
             Question::OnRecovery(then) => self.waiting.on_recovery = Some(then),

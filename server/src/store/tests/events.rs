@@ -9,6 +9,7 @@ use crate::{
     store::{Completion, Event, EventFilter, ListedEvent, NEVER, Resend, batch::Question},
     time::Timestamp,
 };
+use countersign_protocol::{Batch, BatchId};
 use std::{sync::mpsc::channel, time::Duration};
 
 on_both!(
@@ -17,6 +18,7 @@ on_both!(
     nothing_is_forgotten_before_it_is_told,
     what_nobody_ever_told_is_forgotten_too,
     what_was_given_up_is_listed_and_told_once_more,
+    the_first_of_a_batch_stands_for_all_when_all_have_ended,
 );
 
 const URL: &str = "https://example.com/hook";
@@ -30,8 +32,17 @@ fn accept(records: Vec<Record>) -> Write {
 }
 
 fn due(store: &Store, now: Timestamp, limit: usize) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
+    due_as(store, false, now, limit)
+}
+
+fn due_as(
+    store: &Store,
+    batches_together: bool,
+    now: Timestamp,
+    limit: usize,
+) -> Result<(Vec<Event>, Option<Timestamp>), StoreError> {
     let (sender, answer) = channel();
-    store.due_events(URL, now, limit, move |result| drop(sender.send(result)));
+    store.due_events(URL, batches_together, now, limit, move |result| drop(sender.send(result)));
     let (events, next): (Vec<Event>, _) = wait(&answer)?;
     let events = events.into_iter().map(|event| Event { record: without_node(event.record), ..event });
     Ok((events.collect(), next))
@@ -174,4 +185,35 @@ fn what_was_given_up_is_listed_and_told_once_more(place: &Place) {
     write(&store, Write::EventDone { id: id(3) }).unwrap();
     assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(4));
     assert_eq!(listed(&store, all(false, None)), vec![]);
+}
+
+fn the_first_of_a_batch_stands_for_all_when_all_have_ended(place: &Place) {
+    let (store, _) = place.open();
+    let batch = |n: u32, of: u8, index| {
+        let batch = Batch { id: BatchId::from_random_bytes([of; 16]), index, size: 2 };
+        Record { batch: Some(batch), ..with_webhook(n) }
+    };
+    write(&store, accept(vec![batch(1, 1, 0), batch(2, 1, 1)])).unwrap();
+    write(&store, accept(vec![batch(3, 2, 0), batch(4, 2, 1)])).unwrap();
+    write(&store, accept(vec![with_webhook(5)])).unwrap();
+    let together = |store: &Store| {
+        let (events, next) = due_as(store, true, after(10), 10).unwrap();
+        (events.iter().map(|event| event.record.id).collect::<Vec<_>>(), next)
+    };
+    for (n, expected) in [(2, vec![]), (3, vec![]), (5, vec![id(5)]), (1, vec![id(1), id(5)])] {
+        write(&store, end_at(n, after(n.into()))).unwrap();
+        assert_eq!(together(&store), (expected, None), "{n}");
+    }
+    assert_eq!(due(&store, after(10), 10).unwrap().0.len(), 4, "each by itself, for whom that is told");
+    // Tried in vain, and tried again later: the others wait for it.
+    write(&store, Write::EventFailed { id: id(1), attempts: 1, next_at: after(60) }).unwrap();
+    assert_eq!(together(&store), (vec![id(5)], Some(after(60))));
+    // Told, after the others were done with it; and a restart changes nothing.
+    write(&store, Write::EventDone { id: id(2) }).unwrap();
+    write(&store, Write::EventDone { id: id(1) }).unwrap();
+    drop(store);
+    let (store, _) = place.open();
+    assert_eq!(together(&store), (vec![id(5)], None));
+    write(&store, end_at(4, after(4))).unwrap();
+    assert_eq!(together(&store), (vec![id(3), id(5)], None));
 }

@@ -28,7 +28,7 @@ fn a_failed_fsync_fails_the_store() {
         assert_eq!(read(&store, id(1)), Err(StoreError::Failed));
         assert_eq!(forget(&store, NOW), Err(StoreError::Failed));
         let (sender, answer) = channel();
-        store.due_events("https://example.com/", NOW, 1, move |result| drop(sender.send(result)));
+        store.due_events("https://example.com/", false, NOW, 1, move |result| drop(sender.send(result)));
         assert_eq!(wait(&answer), Err(StoreError::Failed));
 
         drop(store);

@@ -34,7 +34,7 @@ fn replace_under(idempotency: Option<Idempotency>, n: u32, replaced: u32) -> Wri
 /// Whose ends are to be told.
 fn due(store: &Store) -> Vec<RequestId> {
     let (sender, answer) = channel();
-    store.due_events(URL, NOW, 10, move |result| drop(sender.send(result)));
+    store.due_events(URL, false, NOW, 10, move |result| drop(sender.send(result)));
     let (events, _) = wait(&answer).unwrap();
     events.iter().map(|event| event.record.id).collect()
 }

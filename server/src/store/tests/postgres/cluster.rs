@@ -95,7 +95,7 @@ impl Node {
 
     fn due(&self, now: crate::Timestamp) -> (Vec<Event>, Option<crate::Timestamp>) {
         let (sender, due) = channel();
-        self.store.due_events(URL, now, 10, move |result| sender.send(result).unwrap());
+        self.store.due_events(URL, false, now, 10, move |result| sender.send(result).unwrap());
         wait(&due).unwrap()
     }
 }
