@@ -94,14 +94,10 @@ pub enum SigningError {
     /// its record.
     #[error("the request to be replaced has ended ({}), and no other was made", .0.state())]
     ReplacedRequestEnded(Box<Record>),
-    /// The request in whose place another one was to be is held by another node of the cluster, where neither can be had without the other. None
-    /// was made.
-    #[error("the request to be replaced is held by another node, and no other was made; it can be withdrawn first")]
-    ReplacedRequestElsewhere,
 }
 
 /// Every [`SigningError::code`] there is.
-pub(crate) const CODES: [&str; 26] = [
+pub(crate) const CODES: [&str; 25] = [
     "invalid_public_key",
     "reserved_prefix",
     "message_too_long",
@@ -127,7 +123,6 @@ pub(crate) const CODES: [&str; 26] = [
     "idempotency_key_reused",
     "unknown_request",
     "replaced_request_ended",
-    "replaced_request_elsewhere",
 ];
 
 impl SigningError {
@@ -159,7 +154,6 @@ impl SigningError {
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::UnknownRequest => "unknown_request",
             Self::ReplacedRequestEnded(_) => "replaced_request_ended",
-            Self::ReplacedRequestElsewhere => "replaced_request_elsewhere",
         }
     }
 }

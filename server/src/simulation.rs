@@ -13,6 +13,7 @@ pub use crate::time::Simulated;
 use crate::{
     Accepted, Config, Record, SigningError, SigningService, Timestamp,
     cluster::{Hub, NodeId},
+    dispatch::Replaces,
     record::PhaseTimes,
     steps::EndedBy,
     storage::{Idempotency, Loaded, Storage},
@@ -98,7 +99,7 @@ impl SigningService {
         Ok(self.ask(records.into_iter().map(Box::new).collect(), most)?.into_vec())
     }
 
-    /// Asks for requests that outlive it, likewise.
+    /// Asks for requests that outlive it, likewise; in the place of one that stands like this in the store.
     ///
     /// # Errors
     /// [`SigningError`] where nothing is written.
@@ -109,9 +110,16 @@ impl SigningService {
         idempotency: Option<Idempotency>,
         queue: bool,
         most: Option<NonZeroU32>,
-        replaces: Option<RequestId>,
+        replaces: Option<&Record>,
     ) -> Result<oneshot::Receiver<Result<Accepted, SigningError>>, SigningError> {
+        let replaces = replaces.map(|record| self.place_of(record));
         self.begin_durably(records, idempotency, queue, most, replaces)
+    }
+
+    /// Whether a request that stands like this in the store is open on another node.
+    #[doc(hidden)]
+    pub fn simulated_is_elsewhere(&self, record: &Record) -> bool {
+        matches!(self.place_of(record), Replaces::Elsewhere { .. })
     }
 
     /// Has the connections of a key on other nodes looked for; none where there is nothing to wait for.

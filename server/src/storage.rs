@@ -1,6 +1,7 @@
 //! What the service asks of whoever keeps its requests, and nothing about how they are kept.
 
 use crate::{
+    cluster::NodeId,
     idempotency::IdempotencyKey,
     record::{End, PhaseTimes, Record},
     requester::RequesterId,
@@ -20,7 +21,7 @@ pub enum Write {
         /// By what a repetition is known.
         idempotency: Option<Idempotency>,
         /// How an open request of the same requester ends with it, in whose place they are; neither is done without the other. Where it is not
-        /// open any more, or another node's, nothing is written.
+        /// open any more, or another node's than said, nothing is written.
         replaced: Option<Replaced>,
     },
     /// How far a request has come. Nobody waits for it.
@@ -89,6 +90,8 @@ pub struct Replaced {
     pub end: End,
     /// When it came to each phase.
     pub times: PhaseTimes,
+    /// Whose it is, where that is another node.
+    pub owner: Option<NodeId>,
 }
 
 /// By what a repeated call is known.

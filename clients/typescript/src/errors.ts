@@ -128,9 +128,6 @@ export class ReplacedRequestEndedError extends CountersignError {
   }
 }
 
-/** The request that was to be replaced is held by another of several servers: withdraw it, then ask anew. */
-export class ReplacedRequestElsewhereError extends CountersignError {}
-
 /** The request is open, so that it has no receipt. */
 export class NotEndedError extends CountersignError {}
 
@@ -195,7 +192,6 @@ const BY_CODE = new Map<string, Class>([
   ['unknown_request', UnknownRequestError],
   ['cancelled', CancelledError],
   ['replaced_request_ended', ReplacedRequestEndedError],
-  ['replaced_request_elsewhere', ReplacedRequestElsewhereError],
   ['not_ended', NotEndedError],
   ['requests_open', NotEndedError],
   ['request_timeout', UnavailableError],

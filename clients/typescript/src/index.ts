@@ -19,7 +19,6 @@ export {
   ProtocolError,
   RateLimitedError,
   RejectedError,
-  ReplacedRequestElsewhereError,
   ReplacedRequestEndedError,
   SignerDisconnectedError,
   SignerNotConnectedError,

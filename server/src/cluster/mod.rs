@@ -12,12 +12,14 @@ mod letter;
 mod links;
 mod moves;
 mod node;
+mod overruled;
 mod watches;
 
 pub(crate) use guests::{Guest, Guests, Taken};
 pub(crate) use inquiries::{Exhausted, Inquiries, Step};
 pub(crate) use links::Links;
 pub(crate) use moves::{Moves, ON_THE_WAY};
+pub(crate) use overruled::Overruled;
 pub(crate) use watches::{Knowledge, Watches};
 
 pub use hub::{Hub, Listener, Nodes, Presence};

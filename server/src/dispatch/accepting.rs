@@ -1,7 +1,7 @@
 //! What is between a durable call and the store's word that it is kept.
 
+use super::replacing::Replaces;
 use crate::{SigningError, record::Record};
-use countersign_protocol::RequestId;
 
 /// Durable requests that are being written.
 #[derive(Debug)]
@@ -12,5 +12,5 @@ pub(super) struct Accepting {
     /// A repeated call finds them, if they have been taken.
     pub(super) is_repeatable: bool,
     /// The open request in whose place they are, which ends with the same write.
-    pub(super) replaces: Option<RequestId>,
+    pub(super) replaces: Option<Replaces>,
 }

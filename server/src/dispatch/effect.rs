@@ -1,7 +1,7 @@
 //! What the dispatcher asks of the world around it.
 
 use super::{open_request::OpenRequest, sign_frame::SignFrame};
-use crate::{SigningError, session::Close, storage::Write};
+use crate::{SigningError, cluster::NodeId, session::Close, storage::Write};
 use countersign_protocol::{AckOutcome, ConnectionId, RequestId};
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(crate) enum Effect<W> {
     Progressed(RequestId),
     /// A request is another node's by now, or nobody knows. These connections show it, and keep its place until it is known what becomes of it.
     LetGo { id: RequestId, shown: SmallVec<[ConnectionId; 1]> },
+    /// A request of another node has ended on disk. Its owner has to be told.
+    Overruled { id: RequestId, owner: NodeId },
     /// A request has ended, and if it is durable, that is on disk. Its waiter, if it has one, is to be told.
     Ended(OpenRequest<W>),
 }

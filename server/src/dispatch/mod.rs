@@ -36,6 +36,7 @@ pub(crate) use open_request::{OpenRequest, Verdict};
 pub(crate) use registry::Listed;
 pub(crate) use registry::{Arrival, Refused};
 use registry::{Place, Removed};
+pub(crate) use replacing::Replaces;
 pub use sign_frame::SignFrame;
 
 use crate::{

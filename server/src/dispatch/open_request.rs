@@ -312,8 +312,7 @@ impl<W> OpenRequest<W> {
         self.decided.as_ref().is_some_and(|decided| decided.gives_way)
     }
 
-    /// Goes on with one in whose place no other was taken. What was said of it meanwhile counted for nothing, so everybody is asked again who has
-    /// not answered before.
+    /// Goes on with one in whose place no other was taken.
     pub(crate) fn reopen(&mut self) -> Reopened {
         let Some(Decided { end, at, acks, withdrawn_by, .. }) = self.decided.take() else {
             return Reopened::Open { repeated: SmallVec::new(), end: None };
@@ -324,8 +323,15 @@ impl<W> OpenRequest<W> {
         }
         let repeated = acks.into_iter().map(|ack| ack.to).filter(|to| self.has_answered(*to)).collect();
         let end = self.refusal_of_all();
-        self.asked.retain(|asked| asked.answered || !asked.here);
         Reopened::Open { repeated, end }
+    }
+
+    /// Forgets of those who have not answered that they were asked, and says who is still there.
+    pub(crate) fn forget_silent(&mut self) -> SmallVec<[ConnectionId; 1]> {
+        let silent =
+            self.asked.iter().filter(|asked| asked.here && !asked.answered).map(|asked| asked.connection).collect();
+        self.asked.retain(|asked| asked.answered || !asked.here);
+        silent
     }
 
     /// Keeps an acknowledgement until the end is on disk, one for each connection; false if one is being kept.

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     SigningError,
-    record::Record,
+    cluster::NodeId,
+    record::{End, PhaseTimes, Record},
     steps::EndedBy,
     storage::{Replaced, StoreError, Written},
     time::Timestamp,
@@ -15,10 +16,55 @@ use crate::{
 use countersign_protocol::{AckOutcome, ConnectionId, RequestId};
 use smallvec::SmallVec;
 
+/// The request in whose place others are to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Replaces {
+    /// It is to be open here.
+    Here(RequestId),
+    /// It is open on another node. That one is told when it has ended; until then its write of any other end comes too late.
+    Elsewhere { id: RequestId, owner: NodeId, times: PhaseTimes },
+}
+
+impl Replaces {
+    pub(super) fn id(&self) -> RequestId {
+        match self {
+            Self::Here(id) | Self::Elsewhere { id, .. } => *id,
+        }
+    }
+}
+
 impl<T, W> Dispatcher<T, W> {
+    /// Where it is by now: it may have been taken over since somebody looked.
+    pub(super) fn locate_replaced(&self, replaces: Replaces) -> Replaces {
+        let is_here = self.open_requests.get(replaces.id()).is_some();
+        if is_here { Replaces::Here(replaces.id()) } else { replaces }
+    }
+
+    /// Whether a request may be in the place of another.
+    pub(super) fn check_place(&self, replaces: &Replaces, first: &Record) -> Result<(), SigningError> {
+        match replaces {
+            Replaces::Here(id) => self.check_replaced(*id, first),
+            // The store knows whether it still is, and it is this requester's and this key's: neither ever changes.
+            Replaces::Elsewhere { .. } => Ok(()),
+        }
+    }
+
+    /// How it ends with the write of what is in its place.
+    pub(super) fn replaced(&mut self, replaces: &Replaces, now: Timestamp) -> Option<Replaced> {
+        match replaces {
+            Replaces::Here(id) => self.give_way(*id, now),
+            Replaces::Elsewhere { id, owner, times } => Some(Replaced {
+                id: *id,
+                end: End::Cancelled,
+                times: PhaseTimes { ended: Some(now), ..*times },
+                owner: Some(*owner),
+            }),
+        }
+    }
+
     /// Whether a request is open here in whose place `first` may be. Another requester's, or another key's, is as unknown as one that never was;
     /// how one stands that is not open, or has been decided, is to be looked up.
-    pub(super) fn check_replaced(&self, id: RequestId, first: &Record) -> Result<(), SigningError> {
+    fn check_replaced(&self, id: RequestId, first: &Record) -> Result<(), SigningError> {
         let is_own = |open: &&OpenRequest<W>| {
             let Record { requester_id, public_key, .. } = open.record.as_ref();
             *requester_id == first.requester_id && *public_key == first.public_key
@@ -32,20 +78,31 @@ impl<T, W> Dispatcher<T, W> {
 
     /// Has a request end with the write that takes another one in its place. It is decided from now on: it is shown to nobody any more, and no answer
     /// to it counts.
-    pub(super) fn give_way(&mut self, id: RequestId, now: Timestamp) -> Option<Replaced> {
+    fn give_way(&mut self, id: RequestId, now: Timestamp) -> Option<Replaced> {
         self.open_requests.update(id, |open| open.give_way(now)).filter(|gives_way| *gives_way)?;
         let (end, times) = self.open_requests.get(id)?.decided()?;
-        Some(Replaced { id, end, times })
+        Some(Replaced { id, end, times, owner: None })
     }
 
     /// Takes what has come of that write for the request that was to give way. Gives the connections that have room now, which is for the other
     /// one first.
     pub(super) fn handle_replaced(
         &mut self,
-        id: RequestId,
+        replaces: &Replaces,
         written: &Result<Written, StoreError>,
         now: Timestamp,
     ) -> SmallVec<[ConnectionId; 1]> {
+        let id = match replaces {
+            Replaces::Here(id) => *id,
+            Replaces::Elsewhere { id, owner, .. } => {
+                if *written == Ok(Written::Done) {
+                    self.effects.push_back(Effect::Overruled { id: *id, owner: *owner });
+                    // Should it be here by now.
+                    self.decide(*id, End::Cancelled, EndedBy::Requester, now);
+                }
+                return SmallVec::new();
+            }
+        };
         match written {
             Ok(Written::Done) => return self.settle_apart(id, None),
             Ok(Written::Ended(stands)) => self.settle(id, Some(stands), now),
@@ -73,16 +130,21 @@ impl<T, W> Dispatcher<T, W> {
                 if let Some((end, wallet)) = end {
                     self.decide(id, end, EndedBy::Wallet(wallet), now);
                 }
-                // Its time may have run out, and whoever came meanwhile has not been asked.
+                // Its time may have run out, and then whoever shows it is told.
                 self.handle_timeout(now);
-                self.deliver_to_holders(id, now);
+                self.ask_again(id, now);
             }
         }
     }
 
-    /// Puts a request to those connections of its key to which it is news.
-    fn deliver_to_holders(&mut self, id: RequestId, now: Timestamp) {
-        let Some(key) = self.open_requests.get(id).map(|open| open.record.public_key) else { return };
+    /// Puts a request that goes on to everybody who has not answered it before: what was said meanwhile counted for nothing, and who came meanwhile
+    /// has not been asked.
+    fn ask_again(&mut self, id: RequestId, now: Timestamp) {
+        let Some(open) = self.open_requests.get(id).filter(|open| !open.is_decided()) else { return };
+        let key = open.record.public_key;
+        for connection in self.open_requests.update(id, OpenRequest::forget_silent).unwrap_or_default() {
+            self.open_requests.release(connection, id);
+        }
         let holding = self.registry.holding(&key).collect();
         self.deliver_to_all(holding, now);
     }

@@ -5,6 +5,7 @@ use super::{
     accepting::Accepting,
     effect::{Accepted, Effect, Ticket},
     open_request::OpenRequest,
+    replacing::Replaces,
 };
 use crate::{
     SigningError,
@@ -56,7 +57,7 @@ impl<T, W> Dispatcher<T, W> {
 
     /// Has requests written, and asks once they are. The key has to be one that is admitted. Unless they may `queue`, a wallet has to
     /// be connected now; `most` is how many requests their requester's token lets it have. What they are in the place of ends when they are
-    /// written, and only then; [`SigningError::UnknownRequest`] says that no such request is open here. What came of the writing is told by
+    /// written, and only then; [`SigningError::UnknownRequest`] says that no such request is open. What came of the writing is told by
     /// [`Effect::Accepted`].
     pub(crate) fn ask_durably(
         &mut self,
@@ -64,18 +65,21 @@ impl<T, W> Dispatcher<T, W> {
         idempotency: Option<Idempotency>,
         queue: bool,
         most: Option<NonZeroU32>,
-        replaces: Option<RequestId>,
+        replaces: Option<Replaces>,
         now: Timestamp,
     ) -> Result<(), SigningError> {
         let Some(first) = records.first() else { return Ok(()) };
+        let replaces = replaces.map(|replaces| self.locate_replaced(replaces));
         let id = first.id;
         // Repeated calls hold no requests, and are bounded all the same.
         if self.accepting.len() >= self.capacity.max_pending {
             return Err(SigningError::Overloaded);
         }
         self.check_room(first, records.len(), records.iter().map(|record| record.bytes()).sum())?;
-        let place = || replaces.map_or(Ok(()), |replaced| self.check_replaced(replaced, first));
-        let signer = || if queue { Ok(()) } else { self.check_signer(first, records.len(), replaces) };
+        let place = || replaces.as_ref().map_or(Ok(()), |replaces| self.check_place(replaces, first));
+        let signer = || {
+            if queue { Ok(()) } else { self.check_signer(first, records.len(), replaces.as_ref().map(Replaces::id)) }
+        };
         let own = || self.check_own(&first.requester_id, records.len(), most);
         let refusal =
             self.check_blocked(first).and_then(|()| own()).and_then(|()| place()).and_then(|()| signer()).err();
@@ -88,7 +92,7 @@ impl<T, W> Dispatcher<T, W> {
             }
             Some(error) => return Err(error),
         };
-        let replaced = accepting.replaces.and_then(|replaced| self.give_way(replaced, now));
+        let replaced = accepting.replaces.as_ref().and_then(|replaces| self.replaced(replaces, now));
         let write = Write::Accept { records: accepting.records.clone(), idempotency, replaced };
         for record in &accepting.records {
             self.account.add(&self.capacity, record);
@@ -122,12 +126,14 @@ impl<T, W> Dispatcher<T, W> {
                     self.note_in_doubt(&records);
                 }
                 // Whoever shows it is told that it is over before it is asked for the other one, for which it has room first.
-                let free = replaces.map(|replaced| self.handle_replaced(replaced, &written, now)).unwrap_or_default();
+                let free =
+                    replaces.as_ref().map(|replaces| self.handle_replaced(replaces, &written, now)).unwrap_or_default();
+                let replaced = replaces.as_ref().map(Replaces::id);
                 let accepted = match (written, refusal) {
                     (Ok(Written::Done), Some(error)) => Err(error),
                     (Ok(Written::Done), None) => {
                         let request_ids = records.iter().map(|record| record.id).collect();
-                        let open = |record| OpenRequest::new(Box::new(record), true, None).replacing(replaces);
+                        let open = |record| OpenRequest::new(Box::new(record), true, None).replacing(replaced);
                         self.open(records.into_iter().map(open).collect(), now);
                         Ok(Accepted { request_ids, replayed: false })
                     }

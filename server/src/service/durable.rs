@@ -4,7 +4,7 @@ use super::SigningService;
 use crate::{
     SigningError,
     cluster::{Mail, NodeId},
-    dispatch::Accepted,
+    dispatch::{Accepted, Replaces},
     record::{PhaseTimes, Record},
     requester::RequesterId,
     steps::EndedBy,
@@ -33,6 +33,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a withdrawal may take, and after what time it is said to the request's owner again, who may be another one by then.
 pub(super) const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a request is looked for in whose place another is to be, and which moves from node to node meanwhile.
+const TRIES_TO_REPLACE: u32 = 3;
 const BETWEEN_CANCELS: Duration = Duration::from_secs(1);
 
 /// How long news of a request on another node may be late where the letter that brings it is lost.
@@ -62,13 +65,21 @@ impl SigningService {
             return Err(SigningError::InvalidBatch(0));
         };
         let (key, requester, expires_at) = (*public_key, requester_id.clone(), *expires_at);
-        let accepted = self.accept(records, idempotency, queue, (most, replaces), (key, expires_at)).await;
-        match (accepted, replaces) {
-            (Err(SigningError::UnknownRequest), Some(replaced)) => {
-                Err(self.why_not_replaced(&requester, &key, replaced).await)
+        let Some(replaced) = replaces else {
+            return self.accept(records, idempotency, queue, (most, None), (key, expires_at)).await;
+        };
+        for _ in 0..TRIES_TO_REPLACE {
+            let place = Some(self.locate_replaced(&requester, &key, replaced).await?);
+            let asked = (records.clone(), idempotency.clone());
+            let accepted = self.accept(asked.0, asked.1, queue, (most, place), (key, expires_at)).await;
+            if accepted != Err(SigningError::UnknownRequest) {
+                return accepted;
             }
-            (accepted, _) => accepted,
+            if let Some(error) = self.why_not_replaced(&requester, &key, replaced).await {
+                return Err(error);
+            }
         }
+        Err(SigningError::StorageUnavailable)
     }
 
     async fn accept(
@@ -76,7 +87,7 @@ impl SigningService {
         records: Vec<Record>,
         idempotency: Option<Idempotency>,
         queue: bool,
-        (most, replaces): (Option<NonZeroU32>, Option<RequestId>),
+        (most, replaces): (Option<NonZeroU32>, Option<Replaces>),
         (key, expires_at): (PublicKeyBytes, Timestamp),
     ) -> Result<Accepted, SigningError> {
         let is_located = self.locate(&key).await;
@@ -106,7 +117,7 @@ impl SigningService {
         idempotency: Option<Idempotency>,
         queue: bool,
         most: Option<NonZeroU32>,
-        replaces: Option<RequestId>,
+        replaces: Option<Replaces>,
     ) -> Result<oneshot::Receiver<Result<Accepted, SigningError>>, SigningError> {
         if self.0.store.is_none() {
             return Err(SigningError::NoStore);

@@ -102,6 +102,11 @@ impl SigningService {
                     }
                     self.take_set_aside(state, id, now);
                 }
+                Effect::Overruled { id, owner } => {
+                    if let Some(cluster) = &mut state.cluster {
+                        cluster.overrule(id, owner, now);
+                    }
+                }
                 Effect::Ended(open) => self.tell(state, open),
             }
         }

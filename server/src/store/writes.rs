@@ -89,7 +89,8 @@ fn accept(
     if !quota.take(records) {
         return Ok(Err(StoreError::Full));
     }
-    if let Some(Replaced { id, end, times }) = replaced {
+    // The directory has one server.
+    if let Some(Replaced { id, end, times, owner: _ }) = replaced {
         let outcome = conclude(connection, *id, end, times, quota)?;
         if outcome != Ok(Written::Done) {
             return Ok(outcome);

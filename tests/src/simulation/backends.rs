@@ -490,7 +490,14 @@ fn ask_durably(
         key: key.parse::<IdempotencyKey>().unwrap(),
         fingerprint: fingerprint(body),
     });
-    let answer = server.service.simulate_ask_durably(records, idempotency, call.queue, call.max_pending, replaced)?;
+    let kept = Arc::clone(&ground.disk);
+    let stands = replaced.and_then(|replaced| disk(&kept).record(replaced).cloned());
+    if stands.as_ref().is_some_and(|record| server.service.simulated_is_elsewhere(record)) {
+        ground.see(Seen::PlaceElsewhere);
+        ground.checker.asked_elsewhere(records.iter().map(|record| record.id));
+    }
+    let answer =
+        server.service.simulate_ask_durably(records, idempotency, call.queue, call.max_pending, stands.as_ref())?;
     ground.see(Seen::AskedDurably);
     if call.first_life.is_none() {
         call.first_life = Some(server.life.life);

@@ -101,9 +101,10 @@ pub enum Seen {
     ShownInPlace,
     TakenInPlace,
     PlaceNotFree,
+    PlaceElsewhere,
 }
 
-const ALL: [Seen; 95] = [
+const ALL: [Seen; 96] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -199,6 +200,7 @@ const ALL: [Seen; 95] = [
     Seen::ShownInPlace,
     Seen::TakenInPlace,
     Seen::PlaceNotFree,
+    Seen::PlaceElsewhere,
 ];
 
 /// How often each was seen.

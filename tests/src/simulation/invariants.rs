@@ -71,6 +71,8 @@ pub(super) struct Checker {
     refused: BTreeMap<RequestId, ServerId>,
     /// In whose place each is that is in another's.
     places: BTreeMap<RequestId, RequestId>,
+    /// Of those, the ones whose predecessor another node had.
+    elsewhere: BTreeSet<RequestId>,
     /// What servers have taken over that know nothing of that.
     taken_over: BTreeSet<RequestId>,
     /// From when until when servers did not do anything, and read what lay there.
@@ -128,6 +130,16 @@ impl Checker {
     /// Asks for a request in the place of another.
     pub(super) fn asked_in_place(&mut self, id: RequestId, replaced: RequestId) {
         self.places.insert(id, replaced);
+    }
+
+    /// These are asked for in the place of what another node has, whose wallets learn of it a little later.
+    pub(super) fn asked_elsewhere(&mut self, ids: impl Iterator<Item = RequestId>) {
+        self.elsewhere.extend(ids);
+    }
+
+    /// Whether whoever asked for it had the other one too.
+    pub(super) fn is_in_step(&self, id: RequestId) -> bool {
+        !self.elsewhere.contains(&id)
     }
 
     /// The requests that were asked for in the place of this one.
@@ -471,7 +483,9 @@ impl Checker {
                 return self.report(name, || format!("{id} on device {device}: {witness:?}"));
             }
             self.check_place(disk, *id);
-            let later = self.places_of(*id).find(|later| self.prompts.was_shown(device, *later));
+            let mut places = self.places_of(*id).filter(|later| self.is_in_step(*later));
+            let later = places.find(|later| self.prompts.was_shown(device, *later));
+            drop(places);
             if let Some(later) = later {
                 return self.report("a request was shown after the one in its place", || {
                     format!("{id} after {later} on {device}")

@@ -159,11 +159,14 @@ impl Disk {
                         return Written::Done;
                     }
                 }
-                if let Some(Replaced { id, end, times }) = replaced {
+                if let Some(Replaced { id, end, times, owner }) = replaced {
                     let keeps = self.fault == Some(Fault::DiskKeepsReplaced);
-                    let ended = if keeps { Written::Done } else { self.end(id, end, times, by) };
+                    let ended = if keeps { Written::Done } else { self.end(id, end, times, owner.or(by)) };
                     if ended != Written::Done {
                         return ended;
+                    }
+                    if owner.is_some() {
+                        self.unheard.insert(id);
                     }
                     self.in_place.extend(records.iter().map(|record| record.id));
                 }

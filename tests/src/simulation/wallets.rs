@@ -24,7 +24,11 @@ use countersign_wasm::{
     time::Timestamp,
     wallet::{Closed, Config, Incoming, Wallet},
 };
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    sync::Arc,
+};
 
 /// What an honest device has said lately, for somebody to say again.
 const OVERHEARD: usize = 12;
@@ -70,6 +74,8 @@ pub(super) struct Device {
     pub(super) open: BTreeMap<RequestId, Millis>,
     /// When of those one was asked again, which brings a new time.
     asked_again: BTreeMap<RequestId, Millis>,
+    /// Of these, those that the human has decided.
+    decided: BTreeSet<RequestId>,
     signatures: BTreeMap<RequestId, Signature>,
     pub(super) overheard: Vec<Rc<str>>,
 }
@@ -103,6 +109,7 @@ impl Device {
             welcomed: None,
             open: BTreeMap::new(),
             asked_again: BTreeMap::new(),
+            decided: BTreeSet::new(),
             signatures: BTreeMap::new(),
             overheard: Vec::new(),
         }
@@ -176,6 +183,7 @@ impl Device {
         self.dial += 1;
         self.open.clear();
         self.asked_again.clear();
+        self.decided.clear();
         self.shelf.crash(ground);
         if let Some(link) = self.link.take() {
             network.leave(ground, link, Side::Wallet);
@@ -307,6 +315,9 @@ impl Device {
             Deed::DeclineForKey => self.input(ground, network, reject(RejectScope::Key)),
             Deed::DeclineHere => self.input(ground, network, reject(RejectScope::Device)),
         };
+        if deed != Deed::Look && matches!(done, Some(Ok(()))) {
+            self.decided.insert(id);
+        }
         if deed == Deed::Approve && !self.clocks.was_set && matches!(done, Some(Ok(()))) {
             let asked = self.asked_again.get(&id).copied().unwrap_or_default().max(since);
             ground.checker.approved_on(self.id, id, asked);
@@ -512,16 +523,20 @@ impl Device {
         }
     }
 
-    /// A request comes before the human: what was asked on the same connection, and in whose place it is, is gone by then.
+    /// A request comes before the human: what was asked on the same connection, and in whose place it is, is gone by then. What the human has
+    /// decided is so too, although it is not over until the server has said what came of that.
     fn look_at_place(&self, ground: &mut Ground, id: RequestId) {
         let Some(replaced) = ground.checker.place_of(id) else { return };
         ground.see(Seen::ShownInPlace);
+        if !ground.checker.is_in_step(id) {
+            return;
+        }
         let is_owner = ground.checker.requests.get(&id).map(|request| request.asked_at) == self.at;
         let shown_since = self.open.get(&replaced).copied();
         let is_connected = self
             .welcomed
             .is_some_and(|(since, link)| Some(link) == self.link && shown_since.is_some_and(|shown| since <= shown));
-        if is_owner && is_connected {
+        if is_owner && is_connected && !self.decided.contains(&replaced) {
             ground.checker.report("a request was shown beside the one in whose place it is", || {
                 format!("{id} beside {replaced} on device {}", self.id)
             });
@@ -551,6 +566,7 @@ impl Device {
     fn ended(&mut self, ground: &mut Ground, id: RequestId, end: &End) {
         self.open.remove(&id);
         self.asked_again.remove(&id);
+        self.decided.remove(&id);
         ground.note(("ended", self.id, end.as_str()), || format!("device {}: {id} ended: {end:?}", self.id));
         // Closed by its owner, without its key, or over by a clock that was set ahead: until that is written or sent, a crash undoes it.
         let is_own_doing = matches!(end, End::Failed(Error::Closed | Error::KeyFreed | Error::Server { .. }))

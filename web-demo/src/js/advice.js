@@ -26,7 +26,6 @@ const ADVICE = {
   delivery_timeout: 'The wallet looked connected but did not take the request: its tab may sleep. Open it and ask again.',
   cancelled: 'You withdrew it. Nothing was signed.',
   replaced_request_ended: 'Go by how the earlier request ended. Nobody was asked anew.',
-  replaced_request_elsewhere: 'Withdraw the earlier request, then ask anew.',
   no_store: 'Start the server with --data-dir, or ask without “Let it wait for the wallet”.',
   storage_unavailable: 'The server cannot write at present. Ask again in a while, or without letting it wait.',
   audit_unavailable: 'The server cannot write its audit log at present. Ask again in a while.',

@@ -134,10 +134,6 @@ class ReplacedRequestEndedError(CountersignError):
         self.replaced = failure.replaced
 
 
-class ReplacedRequestElsewhereError(CountersignError):
-    """The request that was to be replaced is held by another of several servers: withdraw it, then ask anew."""
-
-
 class NotEndedError(CountersignError):
     """The request is open, so that it has no receipt."""
 
@@ -204,7 +200,6 @@ _BY_CODE: dict[str, type[CountersignError]] = {
     "unknown_request": UnknownRequestError,
     "cancelled": CancelledError,
     "replaced_request_ended": ReplacedRequestEndedError,
-    "replaced_request_elsewhere": ReplacedRequestElsewhereError,
     "not_ended": NotEndedError,
     "requests_open": NotEndedError,
     "request_timeout": UnavailableError,

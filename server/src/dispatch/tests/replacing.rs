@@ -1,12 +1,12 @@
 //! A request in the place of another: never both open, never neither, and nobody is asked again who has decided.
 
 use super::*;
-use crate::storage::Replaced;
+use crate::{cluster::NodeId, dispatch::Replaces, storage::Replaced};
 use countersign_protocol::RequestId;
 
 /// Asks for request `n` in the place of another.
 fn replace(world: &mut World, n: u128, replaced: u128) -> Result<(), SigningError> {
-    world.dispatcher.ask_durably(vec![record(n)], None, true, Some(request(replaced)), world.now)
+    world.dispatcher.ask_durably(vec![record(n)], None, true, None, Some(Replaces::Here(request(replaced))), world.now)
 }
 
 fn written(world: &mut World, n: u128, written: Result<Written, StoreError>) -> Vec<Effect<&'static str>> {
@@ -51,8 +51,9 @@ fn one_ends_and_the_other_is_asked_in_this_order() {
     let [Effect::Write { write: Write::Accept { records, replaced: Some(replaced), .. }, .. }] = &effects[..] else {
         panic!("{effects:?}");
     };
-    let Replaced { id, end, times } = replaced;
+    let Replaced { id, end, times, owner } = replaced;
     assert_eq!((records.len(), *id, end, times.ended), (1, request(1), &End::Cancelled, Some(world.now)));
+    assert_eq!(*owner, None);
     assert!(world.introduce(3, None).is_empty(), "it is put to nobody any more");
 
     let effects = written(&mut world, 2, Ok(Written::Done));
@@ -75,7 +76,10 @@ fn the_place_is_free_for_the_other_before_anybody_else() {
     world.accept(vec![record(3)], true);
     world.effects();
     // Without a queue, too: the wallet has room for it.
-    world.dispatcher.ask_durably(vec![record(2)], None, false, Some(request(1)), world.now).unwrap();
+    world
+        .dispatcher
+        .ask_durably(vec![record(2)], None, false, None, Some(Replaces::Here(request(1))), world.now)
+        .unwrap();
     world.effects();
     let effects = written(&mut world, 2, Ok(Written::Done));
     assert_eq!(
@@ -113,7 +117,8 @@ fn nothing_takes_the_place_of_what_is_not_open_and_ones_own() {
     world.effects();
     let others = [at(record(2), [2; 32]), Record { requester_id: "Somebody Else".parse().unwrap(), ..record(2) }];
     for other in others {
-        let asked = world.dispatcher.ask_durably(vec![other], None, true, Some(request(3)), world.now);
+        let asked =
+            world.dispatcher.ask_durably(vec![other], None, true, None, Some(Replaces::Here(request(3))), world.now);
         assert_eq!(asked, unknown);
     }
     // Being replaced by another one, and about to end.
@@ -137,8 +142,8 @@ fn a_repeated_call_is_looked_up_although_the_other_has_ended() {
         let (requester, key) = (record(1).requester_id, "key".parse().unwrap());
         Some(Idempotency { requester, key, fingerprint: [1; 32] })
     };
-    let replaced = Some(request(1));
-    world.dispatcher.ask_durably(vec![record(2)], idempotency(), true, replaced, world.now).unwrap();
+    let replaced = || Some(Replaces::Here(request(1)));
+    world.dispatcher.ask_durably(vec![record(2)], idempotency(), true, None, replaced(), world.now).unwrap();
     world.effects();
     written(&mut world, 2, Ok(Written::Done));
     let told = [
@@ -146,7 +151,7 @@ fn a_repeated_call_is_looked_up_although_the_other_has_ended() {
         (Written::Done, Err(SigningError::UnknownRequest)),
     ];
     for (looked_up, expected) in told {
-        world.dispatcher.ask_durably(vec![record(3)], idempotency(), true, replaced, world.now).unwrap();
+        world.dispatcher.ask_durably(vec![record(3)], idempotency(), true, None, replaced(), world.now).unwrap();
         let effects = world.effects();
         assert!(matches!(
             &effects[..],
@@ -188,18 +193,19 @@ fn where_nothing_was_written_it_goes_on_as_it_was_and_everybody_is_asked_again()
 #[test]
 fn what_happened_to_it_meanwhile_happens_where_nothing_was_written() {
     type Deed = fn(&mut World);
-    let deeds: [(Deed, End); 3] = [
-        (|world| world.dispatcher.cancel(request(1), EndedBy::Operator, world.now), End::Cancelled),
-        (|world| world.pass(100 * SECOND), End::DeliveryTimeout),
+    let deeds: [(Deed, End, &[u8]); 3] = [
+        (|world| world.dispatcher.cancel(request(1), EndedBy::Operator, world.now), End::Cancelled, &[1, 2]),
+        (|world| world.pass(100 * SECOND), End::Timeout(Phase::Delivered), &[1, 2]),
         (
             |world| {
                 world.disconnect(1);
                 world.disconnect(2);
             },
             End::Rejected { code: RejectCode::UserRejected, reason: None },
+            &[],
         ),
     ];
-    for (deed, expected) in deeds {
+    for (deed, expected, shows) in deeds {
         let mut world = World::connected(&[1, 2]);
         world.accept(vec![record(1)], false);
         if matches!(expected, End::Rejected { .. }) {
@@ -219,7 +225,9 @@ fn what_happened_to_it_meanwhile_happens_where_nothing_was_written() {
             .collect();
         assert_eq!(ends, [expected]);
         world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Done), world.now);
-        world.effects();
+        // Whoever shows it is told.
+        let told: Vec<_> = told(&world.effects()).1.iter().map(|(to, _)| *to).collect();
+        assert_eq!(told, shows);
         world.assert_empty();
     }
 }
@@ -240,6 +248,7 @@ fn the_end_that_stands_is_told_and_the_other_is_not_asked() {
         let mut world = World::connected(&[1]);
         world.accept(vec![record(1)], false);
         replace(&mut world, 2, 1).unwrap();
+        world.effects();
         let effects = written(&mut world, 2, Ok(lost));
         assert_eq!(outcome(&effects), Some(Err(SigningError::UnknownRequest)));
         assert!(!effects.iter().any(|effect| matches!(effect, Effect::Deliver { .. })));
@@ -257,7 +266,10 @@ fn a_store_that_fails_leaves_both_or_neither() {
         let idempotency =
             Idempotency { requester: record(1).requester_id, key: "key".parse().unwrap(), fingerprint: [1; 32] };
         let asked = vec![record(2)];
-        world.dispatcher.ask_durably(asked, Some(idempotency), true, Some(request(1)), world.now).unwrap();
+        world
+            .dispatcher
+            .ask_durably(asked, Some(idempotency), true, None, Some(Replaces::Here(request(1))), world.now)
+            .unwrap();
         world.effects();
         let effects = written(&mut world, 2, Err(StoreError::Failed));
         assert_eq!(outcome(&effects), Some(Err(SigningError::StorageUnavailable)));
@@ -279,4 +291,67 @@ fn a_store_that_fails_leaves_both_or_neither() {
         assert_eq!(frames(&world, &effects), expected);
         assert_eq!(world.dispatcher.pending(), 1);
     }
+}
+
+/// Of another node.
+fn owner() -> NodeId {
+    NodeId::from_bits(7)
+}
+
+fn replace_elsewhere(world: &mut World, n: u128, replaced: u128) -> Result<(), SigningError> {
+    let times = record(replaced).times;
+    let replaces = Replaces::Elsewhere { id: request(replaced), owner: owner(), times };
+    world.dispatcher.ask_durably(vec![record(n)], None, true, None, Some(replaces), world.now)
+}
+
+#[test]
+fn that_of_another_node_ends_in_the_same_write_and_its_owner_is_told() {
+    let mut world = World::connected(&[1]);
+    replace_elsewhere(&mut world, 2, 1).unwrap();
+    let effects = world.effects();
+    let [Effect::Write { write: Write::Accept { replaced: Some(replaced), .. }, .. }] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!((replaced.id, &replaced.end, replaced.owner), (request(1), &End::Cancelled, Some(owner())));
+    let effects = written(&mut world, 2, Ok(Written::Done));
+    let told = effects
+        .iter()
+        .filter(|effect| matches!(effect, Effect::Overruled { id, owner: to } if (*id, *to) == (request(1), owner())));
+    assert_eq!(told.count(), 1);
+    assert_eq!(frames(&world, &effects), [(1, "sign_request", request(2))]);
+
+    for refused in [Ok(Written::Elsewhere), Ok(Written::Unknown), Err(StoreError::Failed)] {
+        let mut world = World::connected(&[1]);
+        replace_elsewhere(&mut world, 2, 1).unwrap();
+        let effects = written(&mut world, 2, refused);
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Overruled { .. } | Effect::Deliver { .. })));
+        assert_eq!(world.dispatcher.pending(), 0);
+    }
+}
+
+/// Taken over before the call, or while it is being written.
+#[test]
+fn that_of_another_node_may_be_here_by_now() {
+    let mut world = World::connected(&[1]);
+    world.accept(vec![record(1)], false);
+    replace_elsewhere(&mut world, 2, 1).unwrap();
+    world.effects();
+    let effects = written(&mut world, 2, Ok(Written::Done));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Overruled { .. })));
+    assert_eq!(frames(&world, &effects), [(1, "request_cancel", request(1)), (1, "sign_request", request(2))]);
+
+    let mut world = World::connected(&[1]);
+    replace_elsewhere(&mut world, 2, 1).unwrap();
+    world.dispatcher.recover(Loaded { open: vec![record(1)], ended: Vec::new() }, world.now);
+    world.effects();
+    let effects = written(&mut world, 2, Ok(Written::Done));
+    let ends = effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Write { write: Write::End { id, .. }, .. } if *id == request(1)));
+    assert!(ends, "as if it were withdrawn: {effects:?}");
+    let stands = super::super::testing::ended(1, End::Cancelled);
+    world.dispatcher.handle_written(Ticket::End(request(1)), Ok(Written::Ended(Box::new(stands))), world.now);
+    let effects = world.effects();
+    assert_eq!(told(&effects).0, [End::Cancelled]);
+    assert_eq!(world.dispatcher.pending(), 1);
 }

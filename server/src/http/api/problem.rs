@@ -179,9 +179,7 @@ impl From<SigningError> for Problem {
             SigningError::InvalidMessage(_) | SigningError::MessageTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             SigningError::Rejected { .. } | SigningError::KeyBlocked => StatusCode::FORBIDDEN,
             SigningError::SignerNotConnected | SigningError::UnknownRequest => StatusCode::NOT_FOUND,
-            SigningError::Cancelled
-            | SigningError::ReplacedRequestEnded(_)
-            | SigningError::ReplacedRequestElsewhere => StatusCode::CONFLICT,
+            SigningError::Cancelled | SigningError::ReplacedRequestEnded(_) => StatusCode::CONFLICT,
             SigningError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             SigningError::TooManyInflight | SigningError::RequesterLimit => StatusCode::TOO_MANY_REQUESTS,
             SigningError::NoStore => StatusCode::NOT_IMPLEMENTED,
@@ -219,7 +217,6 @@ impl From<SigningError> for Members {
             | SigningError::InvalidTimeout(_)
             | SigningError::InvalidDeliveryTimeout(_)
             | SigningError::InvalidBatch(_)
-            | SigningError::ReplacedRequestElsewhere
             | SigningError::SignerNotConnected
             | SigningError::DeliveryTimeout
             | SigningError::InvalidSignature

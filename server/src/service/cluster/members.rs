@@ -224,6 +224,9 @@ impl SigningService {
         for connection in cluster.watches.sweep(now, |key| dispatcher.has_open(key)) {
             dispatcher.disconnect(connection, now);
         }
+        for (owner, request_id) in cluster.overruled.take_due(now) {
+            cluster.links.post(owner, Mail::Withdraw { request_id, by_operator: false });
+        }
         let again = cluster.inquiries.take_due(now);
         for (connection, id) in again {
             self.read_for(connection, id);

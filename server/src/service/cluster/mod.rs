@@ -9,7 +9,7 @@ mod owner;
 mod tests;
 
 use crate::{
-    cluster::{Guests, Inquiries, Letter, Links, Mail, Moves, NodeId, Watches},
+    cluster::{Guests, Inquiries, Letter, Links, Mail, Moves, NodeId, Overruled, Watches},
     record::Record,
     time::Timestamp,
 };
@@ -45,6 +45,7 @@ pub(super) struct Cluster {
     /// Who waits for a key to have been looked for; told whether it was.
     seekers: HashMap<PublicKeyBytes, Vec<oneshot::Sender<bool>>>,
     moves: Moves,
+    overruled: Overruled,
     /// Nodes whose connections are to be looked for once more.
     repairs: BTreeSet<NodeId>,
     /// Connections of this node that the database does not know of yet.
@@ -69,6 +70,7 @@ impl Cluster {
             followers: HashMap::new(),
             seekers: HashMap::new(),
             moves: Moves::default(),
+            overruled: Overruled::default(),
             repairs: BTreeSet::new(),
             unannounced: BTreeSet::new(),
             is_taking_over: false,
@@ -81,13 +83,14 @@ impl Cluster {
     /// When [`SigningService::handle_timeout`](super::SigningService::handle_timeout) is due.
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         let own = [self.links.poll_timeout(), self.watches.poll_timeout(), self.inquiries.poll_timeout()];
-        own.into_iter().chain([self.take_over_at, self.retry_at]).flatten().min()
+        own.into_iter().chain([self.overruled.poll_timeout()]).chain([self.take_over_at, self.retry_at]).flatten().min()
     }
 
     /// Whether nothing is left of any request.
     #[cfg(feature = "simulation")]
     pub(super) fn is_idle(&self) -> bool {
-        self.guests.is_empty() && self.inquiries.is_empty() && self.followers.is_empty() && self.seekers.is_empty()
+        let of_requests = self.guests.is_empty() && self.inquiries.is_empty() && self.overruled.is_empty();
+        of_requests && self.followers.is_empty() && self.seekers.is_empty()
     }
 
     /// Whether the database has said who there is.
@@ -115,6 +118,17 @@ impl Cluster {
         for node in nodes.into_iter().flatten() {
             self.links.post(node, Mail::Changed { request_id: id });
         }
+    }
+
+    /// Tells another node that a request of its has ended: it finds that out when it has it withdrawn.
+    pub(super) fn overrule(&mut self, id: RequestId, owner: NodeId, now: Timestamp) {
+        self.overruled.add(id, owner, now);
+        self.links.post(owner, Mail::Withdraw { request_id: id, by_operator: false });
+    }
+
+    /// Whether a node is another one than this.
+    pub(super) fn is_other(&self, node: NodeId) -> bool {
+        node != self.links.own()
     }
 
     fn retry(&mut self, now: Timestamp) {

@@ -2,6 +2,7 @@
 
 use super::{own_node::column, row::Id, session::Session, statements::CLOCK_SET};
 use crate::{
+    cluster::NodeId,
     idempotency::IdempotencyKey,
     record::{End, PhaseTimes, Record},
     reference::Reference,
@@ -24,7 +25,7 @@ pub(super) fn made<'a>(session: &'a Session, write: &'a Write, token: Id) -> Vec
             accept(session, records, idempotency.as_ref(), replaced.as_ref())
         }
         Write::Progress { id, times, attempt } => vec![progress(session, *id, times, *attempt)],
-        Write::End { id, end, times } => vec![conclude(session, *id, end, times)],
+        Write::End { id, end, times } => vec![conclude(session, *id, (end, times), session.own())],
         Write::EventDone { id } => {
             let id = Id::from(*id);
             vec![Box::pin(async move { client.execute(&statements.event_done, &[&id]).await })]
@@ -48,7 +49,10 @@ fn accept<'a>(
 ) -> Vec<Statement<'a>> {
     let (client, statements) = (session.client(), &session.statements);
     let mut made: Vec<Statement<'a>> = Vec::new();
-    made.extend(replaced.map(|Replaced { id, end, times }| conclude(session, *id, end, times)));
+    made.extend(replaced.map(|replaced| {
+        let Replaced { id, end, times, owner } = replaced;
+        conclude(session, *id, (end, times), owner.unwrap_or(session.own()))
+    }));
     if let Some(Idempotency { requester, key, fingerprint }) = idempotency {
         let ids: Vec<u8> = records.iter().flat_map(|record| record.id.to_bytes()).collect();
         let kept = i64::try_from(records.len()).unwrap_or(i64::MAX);
@@ -131,7 +135,13 @@ fn progress<'a>(session: &'a Session, id: RequestId, times: &'a PhaseTimes, atte
     })
 }
 
-fn conclude<'a>(session: &'a Session, id: RequestId, end: &'a End, times: &'a PhaseTimes) -> Statement<'a> {
+/// Ends a request that is open and that node's.
+fn conclude<'a>(
+    session: &'a Session,
+    id: RequestId,
+    (end, times): (&'a End, &'a PhaseTimes),
+    owner: NodeId,
+) -> Statement<'a> {
     Box::pin(async move {
         let end = EndRow::from(end);
         session
@@ -152,7 +162,7 @@ fn conclude<'a>(session: &'a Session, id: RequestId, end: &'a End, times: &'a Ph
                     &end.device_label,
                     &end.reject_code,
                     &end.reason,
-                    &column(session.own()),
+                    &column(owner),
                 ],
             )
             .await

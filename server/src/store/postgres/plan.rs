@@ -19,7 +19,7 @@ pub(super) struct Known {
     pub(super) keys: HashMap<(RequesterId, IdempotencyKey), ([u8; 32], Vec<RequestId>)>,
     /// Of requests that may have been taken, those that were.
     pub(super) requests: HashSet<RequestId>,
-    /// What is to be said of those that are to be replaced, where they are not open and this node's.
+    /// What is to be said of those that are to be replaced, where they are not open, or not the node's which was said to have them.
     pub(super) replaced: HashMap<RequestId, Written>,
     /// What each requester has taken, in bytes.
     taken: HashMap<RequesterId, u64>,

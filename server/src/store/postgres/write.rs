@@ -38,10 +38,10 @@ pub(super) struct Group {
     pub(super) is_repeated: bool,
 }
 
-/// Makes all the writes in one transaction. Only where one of them contradicts what is there is each made apart, so that it takes no
-/// other with it.
+/// Makes all the writes in one transaction. Only where one of them contradicts what is there, or builds on another, is each made apart: it takes no other
+/// with it, and sees what was made before it.
 pub(super) async fn transact(session: &Session, group: &Group, limits: Limits) -> Result<Vec<Outcome>, DbError> {
-    let (mut tries, mut apart) = (TRIES, false);
+    let (mut tries, mut apart) = (TRIES, builds_on_itself(&group.jobs));
     loop {
         let result = attempt(session, group, limits, apart).await;
         let Err(error) = result else { return result };
@@ -56,6 +56,23 @@ pub(super) async fn transact(session: &Session, group: &Group, limits: Limits) -
             Severity::Refused | Severity::Again | Severity::Full | Severity::Lost => return Err(error),
         }
     }
+}
+
+/// Whether one of the writes replaces a request that another one before it makes or ends: what is asked for beforehand does not show that.
+fn builds_on_itself(jobs: &[Job]) -> bool {
+    let concerns = |write: &Write, id: RequestId| match write {
+        Write::Accept { records, replaced, .. } => {
+            records.iter().any(|record| record.id == id) || replaced.as_ref().is_some_and(|replaced| replaced.id == id)
+        }
+        Write::End { id: ended, .. } => *ended == id,
+        Write::Progress { .. } | Write::EventDone { .. } | Write::EventFailed { .. } | Write::ClockSet { .. } => false,
+    };
+    jobs.iter().enumerate().any(|(place, job)| match &job.write {
+        Write::Accept { replaced: Some(Replaced { id, .. }), .. } => {
+            jobs.iter().take(place).any(|earlier| concerns(&earlier.write, *id))
+        }
+        _ => false,
+    })
 }
 
 async fn attempt(session: &Session, group: &Group, limits: Limits, apart: bool) -> Result<Vec<Outcome>, DbError> {
@@ -152,7 +169,7 @@ async fn concluded(session: &Session, write: &Write, nothing: bool) -> Result<Ou
     }
 }
 
-/// What is to be said of a request that is not open and this node's.
+/// What is to be said of a request that is not open, or not that node's.
 fn not_open(stands: Option<Record>) -> Written {
     match stands {
         None => Written::Unknown,
@@ -168,10 +185,11 @@ async fn known(session: &Session, jobs: &[Job], is_repeated: bool, limits: Limit
     let mut replaced_ones = HashMap::new();
     for job in jobs {
         let Write::Accept { records, idempotency, replaced } = &job.write else { continue };
-        if let Some(Replaced { id, .. }) = replaced {
+        if let Some(Replaced { id, owner, .. }) = replaced {
             let stands = reads::request(session, *id).await?;
-            let is_open_here = |record: &Record| record.end.is_none() && record.node == Some(session.own());
-            if !stands.as_ref().is_some_and(is_open_here) {
+            let owner = owner.unwrap_or(session.own());
+            let is_open_there = |record: &Record| record.end.is_none() && record.node == Some(owner);
+            if !stands.as_ref().is_some_and(is_open_there) {
                 replaced_ones.insert(*id, not_open(stands));
             }
         }

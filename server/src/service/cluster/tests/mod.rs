@@ -113,7 +113,7 @@ fn accept_record(world: &World, node: usize, record: Record) -> RequestId {
     let id = record.id;
     drop(service.seek(&record.public_key));
     world.go_on();
-    let mut accepted = service.begin_durably(vec![record], None, true, None).unwrap();
+    let mut accepted = service.begin_durably(vec![record], None, true, None, None).unwrap();
     world.go_on();
     assert!(accepted.try_recv().unwrap().is_ok());
     id

@@ -158,8 +158,8 @@ impl Link {
     fn write(database: &mut Database, own: NodeId, write: Write) -> Written {
         match write {
             Write::Accept { records, replaced, idempotency: _ } => {
-                if let Some(Replaced { id, end, times }) = replaced {
-                    let ended = Self::write(database, own, Write::End { id, end, times });
+                if let Some(Replaced { id, end, times, owner }) = replaced {
+                    let ended = Self::write(database, owner.unwrap_or(own), Write::End { id, end, times });
                     if ended != Written::Done {
                         return ended;
                     }

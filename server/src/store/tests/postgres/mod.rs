@@ -5,6 +5,7 @@ mod connection;
 mod hub;
 mod opening;
 mod proxy;
+mod replaced;
 mod restored;
 
 use crate::store::DatabaseUrl;

@@ -1,0 +1,86 @@
+//! What other nodes are to be told of requests of theirs that have been ended here.
+
+use super::NodeId;
+use crate::time::Timestamp;
+use countersign_protocol::RequestId;
+use std::{collections::BTreeMap, time::Duration};
+
+/// How soon it is said again: a letter may be lost, and none says that it has arrived.
+const BETWEEN: Duration = Duration::from_secs(1);
+
+/// How often. A node that has not heard for so long has lost its lease, and the request with it.
+const TIMES: u8 = 6;
+
+/// Beyond these each is said once: an owner finds out by itself when it comes to the request's end, only later.
+const MOST: usize = 4_096;
+
+#[derive(Debug)]
+struct Notice {
+    to: NodeId,
+    due: Timestamp,
+    left: u8,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Overruled(BTreeMap<RequestId, Notice>);
+
+impl Overruled {
+    /// The owner is being told now, and is to be told again.
+    pub(crate) fn add(&mut self, id: RequestId, to: NodeId, now: Timestamp) {
+        if self.0.len() < MOST {
+            self.0.insert(id, Notice { to, due: now.after(BETWEEN), left: TIMES - 1 });
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        self.0.values().map(|notice| notice.due).min()
+    }
+
+    /// Whom to tell of which at `now`.
+    pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<(NodeId, RequestId)> {
+        let mut due = Vec::new();
+        self.0.retain(|id, notice| {
+            if notice.due <= now {
+                due.push((notice.to, *id));
+                notice.due = now.after(BETWEEN);
+                notice.left -= 1;
+            }
+            notice.left > 0
+        });
+        due
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000).after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn it_is_said_until_whoever_has_not_heard_it_owns_nothing() {
+        let mut overruled = Overruled::default();
+        let (id, node) = (RequestId::from_bytes([1; 16]), NodeId::from_bits(7));
+        overruled.add(id, node, after(0));
+        let said = (0..20).filter(|seconds| !overruled.take_due(after(*seconds)).is_empty()).collect::<Vec<_>>();
+        assert_eq!(said, [1, 2, 3, 4, 5]);
+        assert_eq!(overruled.poll_timeout(), None);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut overruled = Overruled::default();
+        for n in 0..2 * MOST as u128 {
+            overruled.add(RequestId::from_bytes(n.to_be_bytes()), NodeId::from_bits(7), after(0));
+        }
+        assert_eq!(overruled.take_due(after(1)).len(), MOST);
+    }
+}
