@@ -41,12 +41,21 @@ install_npm() {
   npm ci --no-audit --no-fund
 }
 
+# Where a panic stands would name directories of this machine, and of the registry: every visitor would download them. Added to the
+# flags in .cargo/config.toml.
+find_directories() {
+  local directory
+  cargo fetch --quiet --manifest-path "$root/Cargo.toml" --target wasm32-unknown-unknown
+  for directory in "${CARGO_HOME:-$HOME/.cargo}" "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
+    nameless="${nameless:+$nameless, }'--remap-path-prefix=$directory='"
+  done
+}
+
 # build_wasm CRATE SCRIPT WASM: makes build/SCRIPT.js and build/WASM.wasm of a crate, where they are older than it.
 build_wasm() {
   local crate=$1 script=$2 name=$3 wasm=$target/wasm32-unknown-unknown/wasm/${1//-/_}.wasm
-  # Where a panic stands would name directories of this machine; added to the flags in .cargo/config.toml.
   cargo build --manifest-path "$root/Cargo.toml" -p "$crate" --lib --target wasm32-unknown-unknown --profile wasm \
-    --config "target.wasm32-unknown-unknown.rustflags=['--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=']"
+    --config "target.wasm32-unknown-unknown.rustflags=[$nameless]"
   [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
   mkdir -p build
   bindgen "$wasm" build "$script"
@@ -73,6 +82,7 @@ pack() {
 
 check_target
 find_bindgen
+find_directories
 install_npm
 build_wasm countersign-wasm core signer
 build_wasm countersign-ed25519 ed25519-core ed25519
