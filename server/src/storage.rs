@@ -22,7 +22,7 @@ pub enum Write {
         idempotency: Option<Idempotency>,
         /// How an open request of the same requester ends with it, in whose place they are; neither is done without the other. Where it is not
         /// open any more, or another node's than said, nothing is written.
-        replaced: Option<Replaced>,
+        replaced: Option<Box<Replaced>>,
     },
     /// How far a request has come. Nobody waits for it.
     Progress {

@@ -1,7 +1,11 @@
 //! What is between a durable call and the store's word that it is kept.
 
-use super::replacing::Replaces;
-use crate::{SigningError, record::Record};
+use crate::{
+    SigningError,
+    cluster::NodeId,
+    record::{PhaseTimes, Record},
+};
+use countersign_protocol::RequestId;
 
 /// Durable requests that are being written.
 #[derive(Debug)]
@@ -13,4 +17,21 @@ pub(super) struct Accepting {
     pub(super) is_repeatable: bool,
     /// The open request in whose place they are, which ends with the same write.
     pub(super) replaces: Option<Replaces>,
+}
+
+/// The request in whose place others are to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Replaces {
+    /// It is to be open here.
+    Here(RequestId),
+    /// It is open on another node. That one is told when it has ended; until then its write of any other end comes too late.
+    Elsewhere { id: RequestId, owner: NodeId, times: PhaseTimes },
+}
+
+impl Replaces {
+    pub(super) fn id(&self) -> RequestId {
+        match self {
+            Self::Here(id) | Self::Elsewhere { id, .. } => *id,
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 /// Something to be carried out, in order, outside the state machine.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // an effect lives from the queue to the world; boxing an end would cost every request an allocation
 pub(crate) enum Effect<W> {
     /// Hand a request to a connection that has `inflight` others. One that cannot take it has to be removed.
     Deliver { to: ConnectionId, frame: Arc<SignFrame>, inflight: usize },

@@ -27,6 +27,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use accepting::Replaces;
 pub(crate) use account::Capacity;
 pub(crate) use answers::Check;
 pub use effect::Accepted;
@@ -36,7 +37,6 @@ pub(crate) use open_request::{OpenRequest, Verdict};
 pub(crate) use registry::Listed;
 pub(crate) use registry::{Arrival, Refused};
 use registry::{Place, Removed};
-pub(crate) use replacing::Replaces;
 pub use sign_frame::SignFrame;
 
 use crate::{

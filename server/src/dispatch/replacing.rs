@@ -2,12 +2,12 @@
 
 use super::{
     Dispatcher,
+    accepting::Replaces,
     effect::Effect,
     open_request::{OpenRequest, Reopened},
 };
 use crate::{
     SigningError,
-    cluster::NodeId,
     record::{End, PhaseTimes, Record},
     steps::EndedBy,
     storage::{Replaced, StoreError, Written},
@@ -15,23 +15,6 @@ use crate::{
 };
 use countersign_protocol::{AckOutcome, ConnectionId, RequestId};
 use smallvec::SmallVec;
-
-/// The request in whose place others are to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Replaces {
-    /// It is to be open here.
-    Here(RequestId),
-    /// It is open on another node. That one is told when it has ended; until then its write of any other end comes too late.
-    Elsewhere { id: RequestId, owner: NodeId, times: PhaseTimes },
-}
-
-impl Replaces {
-    pub(super) fn id(&self) -> RequestId {
-        match self {
-            Self::Here(id) | Self::Elsewhere { id, .. } => *id,
-        }
-    }
-}
 
 impl<T, W> Dispatcher<T, W> {
     /// Where it is by now: it may have been taken over since somebody looked.

@@ -2,10 +2,9 @@
 
 use super::{
     Capacity, Dispatcher,
-    accepting::Accepting,
+    accepting::{Accepting, Replaces},
     effect::{Accepted, Effect, Ticket},
     open_request::OpenRequest,
-    replacing::Replaces,
 };
 use crate::{
     SigningError,
@@ -92,7 +91,7 @@ impl<T, W> Dispatcher<T, W> {
             }
             Some(error) => return Err(error),
         };
-        let replaced = accepting.replaces.as_ref().and_then(|replaces| self.replaced(replaces, now));
+        let replaced = accepting.replaces.as_ref().and_then(|replaces| self.replaced(replaces, now)).map(Box::new);
         let write = Write::Accept { records: accepting.records.clone(), idempotency, replaced };
         for record in &accepting.records {
             self.account.add(&self.capacity, record);

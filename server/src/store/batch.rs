@@ -1,6 +1,6 @@
 //! What is done next: everything that has queued up, to share one commit.
 
-use super::{Completion, Event, Write, Written, usage};
+use super::{Completion, Event, Write, Written, due::Due, usage};
 #[cfg(feature = "http")]
 use super::{
     blocks::{Block, BlockChange},
@@ -39,16 +39,6 @@ impl Job {
             Write::End { .. } | Write::EventDone { .. } | Write::EventFailed { .. } | Write::ClockSet { .. } => false,
         }
     }
-}
-
-/// Which webhook events are asked for.
-#[derive(Debug)]
-pub(super) struct Due {
-    pub(super) target: Box<str>,
-    /// Of requests that were asked for together the first that has an event stands for all, and is due when all have ended.
-    pub(super) batches_together: bool,
-    pub(super) now: Timestamp,
-    pub(super) limit: usize,
 }
 
 /// Something to be asked or done outside of the writes' transaction.

@@ -6,7 +6,8 @@ use super::HubState;
 use super::postgres::{self, ConnectError, Order, Post, PostgresConfig};
 use super::{
     Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write, Written,
-    batch::{Command, Due, Job, Question},
+    batch::{Command, Job, Question},
+    due::Due,
     open::{self, MIN_MAX_BYTES, Opened},
     quota::Limits,
     retention::before,

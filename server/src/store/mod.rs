@@ -9,6 +9,7 @@ mod batch;
 mod blocks;
 mod columns;
 mod database;
+mod due;
 mod durable;
 mod end_row;
 mod error;

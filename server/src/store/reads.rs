@@ -2,8 +2,8 @@
 
 use super::{
     Event,
-    batch::Due,
     columns::{millis, optional_timestamp, timestamp},
+    due::Due,
     error::DbError,
     retention::{FIRST_NEVER, UNTOLD},
     rows::{self, COLUMNS},

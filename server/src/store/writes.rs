@@ -28,7 +28,7 @@ pub(super) type Outcome = Result<Written, StoreError>;
 pub(super) fn apply(connection: &Connection, write: &Write, quota: &mut Quota) -> Result<Outcome, DbError> {
     match write {
         Write::Accept { records, idempotency, replaced } => {
-            accept(connection, records, idempotency.as_ref(), replaced.as_ref(), quota)
+            accept(connection, records, idempotency.as_ref(), replaced.as_deref(), quota)
         }
         Write::Progress { id, times, attempt } => progress(connection, *id, times, *attempt),
         Write::End { id, end, times } => conclude(connection, *id, end, times, quota),

@@ -48,9 +48,8 @@ impl Disk {
     /// Takes note of what is on its way here.
     pub(super) fn submitted(&mut self, write: &Write) {
         match write {
-            Write::End { id, .. } | Write::Accept { replaced: Some(Replaced { id, .. }), .. } => {
-                self.ending.insert(*id);
-            }
+            Write::End { id, .. } => drop(self.ending.insert(*id)),
+            Write::Accept { replaced: Some(replaced), .. } => drop(self.ending.insert(replaced.id)),
             _ => {}
         }
     }
@@ -159,7 +158,7 @@ impl Disk {
                         return Written::Done;
                     }
                 }
-                if let Some(Replaced { id, end, times, owner }) = replaced {
+                if let Some(Replaced { id, end, times, owner }) = replaced.map(|replaced| *replaced) {
                     let keeps = self.fault == Some(Fault::DiskKeepsReplaced);
                     let ended = if keeps { Written::Done } else { self.end(id, end, times, owner.or(by)) };
                     if ended != Written::Done {

@@ -51,7 +51,7 @@ fn one_ends_and_the_other_is_asked_in_this_order() {
     let [Effect::Write { write: Write::Accept { records, replaced: Some(replaced), .. }, .. }] = &effects[..] else {
         panic!("{effects:?}");
     };
-    let Replaced { id, end, times, owner } = replaced;
+    let Replaced { id, end, times, owner } = &**replaced;
     assert_eq!((records.len(), *id, end, times.ended), (1, request(1), &End::Cancelled, Some(world.now)));
     assert_eq!(*owner, None);
     assert!(world.introduce(3, None).is_empty(), "it is put to nobody any more");

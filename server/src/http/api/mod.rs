@@ -23,6 +23,7 @@ mod metadata;
 mod prefer;
 mod preferences;
 mod problem;
+mod problem_members;
 mod query;
 mod refusal_log;
 mod reloads;

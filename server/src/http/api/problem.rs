@@ -2,10 +2,11 @@
 
 use super::{
     field_error::{FieldError, MOST_ERRORS},
+    problem_members::Members,
     resource::Resource,
 };
 use crate::{SigningError, call_id::CallId, http::listen::RateExceeded};
-use countersign_protocol::{RequestId, WireName as _};
+use countersign_protocol::RequestId;
 use serde::Serialize;
 use std::time::Duration;
 use warp::{
@@ -44,29 +45,6 @@ const CALL_CODES: [&str; 13] = [
     "invalid_idempotency_key",
     "webhook_not_allowed",
 ];
-
-/// What some problems have beside the usual members.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(in crate::http) struct Members {
-    /// Where a request had been made; the log names it too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<RequestId>,
-    /// Why the wallet declined, for `rejected`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reject_code: Option<&'static str>,
-    /// The wallet's own words, for `rejected`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// How far the request had come, for `timeout` and `signer_disconnected`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phase: Option<&'static str>,
-    /// How the request ended that was to be replaced, for `replaced_request_ended`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replaced: Option<serde_json::Value>,
-    /// What is wrong with the call, one by one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError>,
-}
 
 /// The members of RFC 9457 §3.1, and `code`.
 #[derive(Serialize)]
@@ -192,46 +170,12 @@ impl From<SigningError> for Problem {
             SigningError::Timeout(_) | SigningError::DeliveryTimeout => StatusCode::GATEWAY_TIMEOUT,
         };
         let problem = Self::new(status, error.code(), error.to_string());
-        Self { members: Box::new(error.into()), ..problem }
-    }
-}
-
-impl From<SigningError> for Members {
-    fn from(error: SigningError) -> Self {
-        match error {
-            SigningError::Rejected { code, reason } => Self {
-                reject_code: Some(code.as_str()),
-                reason: reason.map(|reason| reason.to_string()),
-                ..Self::default()
-            },
-            SigningError::Timeout(phase) | SigningError::SignerDisconnected(phase) => {
-                Self { phase: Some(phase.as_str()), ..Self::default() }
-            }
-            SigningError::ReplacedRequestEnded(record) => {
-                // Of a request's own words all are JSON; if ever one is not, the problem goes without it.
-                Self { replaced: serde_json::to_value(Resource::from(&*record)).ok(), ..Self::default() }
-            }
-            SigningError::InvalidPublicKey(_)
-            | SigningError::InvalidMessage(_)
-            | SigningError::MessageTooLong { .. }
-            | SigningError::InvalidTimeout(_)
-            | SigningError::InvalidDeliveryTimeout(_)
-            | SigningError::InvalidBatch(_)
-            | SigningError::SignerNotConnected
-            | SigningError::DeliveryTimeout
-            | SigningError::InvalidSignature
-            | SigningError::MessageMismatch
-            | SigningError::TooManyInflight
-            | SigningError::RequesterLimit
-            | SigningError::Overloaded
-            | SigningError::Draining
-            | SigningError::Cancelled
-            | SigningError::NoStore
-            | SigningError::StorageUnavailable
-            | SigningError::IdempotencyKeyReused
-            | SigningError::KeyBlocked
-            | SigningError::UnknownRequest => Self::default(),
-        }
+        let replaced = match &error {
+            // Of a request's own words all are JSON; if ever one is not, the problem goes without it.
+            SigningError::ReplacedRequestEnded(record) => serde_json::to_value(Resource::from(&**record)).ok(),
+            _ => None,
+        };
+        Self { members: Box::new(Members { replaced, ..error.into() }), ..problem }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A durable request as the API shows it: in answers, in events and to webhooks.
 
-use super::problem::Members;
+use super::problem_members::Members;
 use crate::{End, Metadata, Record, Reference, SigningError, store::Times};
 use countersign_protocol::{
     ApprovedBy, Batch, Device, Message, PublicKeyBytes, Purpose, RequestId, RequesterName, Signature,

@@ -22,7 +22,7 @@ pub(super) fn made<'a>(session: &'a Session, write: &'a Write, token: Id) -> Vec
     let (client, statements) = (session.client(), &session.statements);
     match write {
         Write::Accept { records, idempotency, replaced } => {
-            accept(session, records, idempotency.as_ref(), replaced.as_ref())
+            accept(session, records, idempotency.as_ref(), replaced.as_deref())
         }
         Write::Progress { id, times, attempt } => vec![progress(session, *id, times, *attempt)],
         Write::End { id, end, times } => vec![conclude(session, *id, (end, times), session.own())],

@@ -10,8 +10,8 @@ use crate::{
     record::Record,
     store::{
         Event,
-        batch::Due,
         columns::{array, millis, number, optional_timestamp, timestamp},
+        due::Due,
         retention::{FIRST_NEVER, UNTOLD},
         rows::{self, COLUMNS},
         usage::{EVENTS_LOOKED_AT, Usage},

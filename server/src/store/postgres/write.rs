@@ -68,8 +68,8 @@ fn builds_on_itself(jobs: &[Job]) -> bool {
         Write::Progress { .. } | Write::EventDone { .. } | Write::EventFailed { .. } | Write::ClockSet { .. } => false,
     };
     jobs.iter().enumerate().any(|(place, job)| match &job.write {
-        Write::Accept { replaced: Some(Replaced { id, .. }), .. } => {
-            jobs.iter().take(place).any(|earlier| concerns(&earlier.write, *id))
+        Write::Accept { replaced: Some(replaced), .. } => {
+            jobs.iter().take(place).any(|earlier| concerns(&earlier.write, replaced.id))
         }
         _ => false,
     })
@@ -185,7 +185,7 @@ async fn known(session: &Session, jobs: &[Job], is_repeated: bool, limits: Limit
     let mut replaced_ones = HashMap::new();
     for job in jobs {
         let Write::Accept { records, idempotency, replaced } = &job.write else { continue };
-        if let Some(Replaced { id, owner, .. }) = replaced {
+        if let Some(Replaced { id, owner, .. }) = replaced.as_deref() {
             let stands = reads::request(session, *id).await?;
             let owner = owner.unwrap_or(session.own());
             let is_open_there = |record: &Record| record.end.is_none() && record.node == Some(owner);

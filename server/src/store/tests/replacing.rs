@@ -28,7 +28,7 @@ fn replace(n: u32, replaced: u32) -> Write {
 
 fn replace_under(idempotency: Option<Idempotency>, n: u32, replaced: u32) -> Write {
     let replaced = Replaced { id: id(replaced), end: End::Cancelled, times: ended_at(NOW), owner: None };
-    Write::Accept { records: vec![record(n)], idempotency, replaced: Some(replaced) }
+    Write::Accept { records: vec![record(n)], idempotency, replaced: Some(Box::new(replaced)) }
 }
 
 /// Whose ends are to be told.
@@ -72,7 +72,7 @@ fn nothing_is_written_where_it_has_ended_or_is_not_there(place: &Place) {
 fn what_is_refused_leaves_it_open(place: &Place) {
     let (store, _) = place.open_with(Kept { max_bytes: 512 * 1024, ..Kept::default() }, NOW);
     write(&store, accept(record(1))).unwrap();
-    let replaced = Some(Replaced { id: id(1), end: End::Cancelled, times: ended_at(NOW), owner: None });
+    let replaced = Some(Box::new(Replaced { id: id(1), end: End::Cancelled, times: ended_at(NOW), owner: None }));
     let long = |n| Record { message: Arc::new(vec![1; 60_000].try_into().unwrap()), ..record(n) };
     for n in 10.. {
         if write(&store, accept(long(n))).is_err() {

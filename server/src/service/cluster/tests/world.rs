@@ -158,7 +158,7 @@ impl Link {
     fn write(database: &mut Database, own: NodeId, write: Write) -> Written {
         match write {
             Write::Accept { records, replaced, idempotency: _ } => {
-                if let Some(Replaced { id, end, times, owner }) = replaced {
+                if let Some(Replaced { id, end, times, owner }) = replaced.map(|replaced| *replaced) {
                     let ended = Self::write(database, owner.unwrap_or(own), Write::End { id, end, times });
                     if ended != Written::Done {
                         return ended;

@@ -17,7 +17,7 @@ fn what_one_has_another_ends_with_what_is_in_its_place() {
     let in_place = |n, replaced, owner| Write::Accept {
         records: vec![record(n)],
         idempotency: None,
-        replaced: Some(Replaced { id: id(replaced), end: End::Cancelled, times: ended_at(NOW), owner }),
+        replaced: Some(Box::new(Replaced { id: id(replaced), end: End::Cancelled, times: ended_at(NOW), owner })),
     };
     for n in 1..=3 {
         write(&first.store, accept(n)).unwrap();
