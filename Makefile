@@ -343,6 +343,7 @@ bench:
 	$(call npm_ci,tests/bench/peers)
 	cargo build --release -p countersign-server --bin countersign
 	cargo build --release -p countersign-bench
+	RUSTFLAGS= cargo build --release -p countersign-bench --target-dir target/plainly
 	cargo test --release -p countersign-bench --quiet
 	cargo run --release -p countersign-bench --bin countersign-bench -- $(BENCH)
 

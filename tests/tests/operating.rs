@@ -302,10 +302,12 @@ async fn secrets_and_keys_of_webhooks_are_made_and_replaced() {
         text.replace("https://shop.example.com/hooks/countersign", &url)
     };
     let said = async |part: &str| String::from_utf8(run(&here(&documented(part))).await.stdout).unwrap();
-    let [table, keys]: [String; 2] = blocks("docs/operating/webhooks.md", "toml").try_into().unwrap();
+    let [batches, table, keys]: [String; 3] = blocks("docs/operating/webhooks.md", "toml").try_into().unwrap();
     let control = path("control.sock");
     let settings = format!("data_dir = '{}'\ncontrol_socket = '{}'\n", data.display(), control.display());
 
+    fs::write(&file, format!("{settings}{}", here(&batches))).unwrap();
+    ServerProcess::start(&["--config", file.to_str().unwrap()]).await.kill().await;
     said("umask 077; echo").await;
     fs::write(&file, format!("{settings}{}", here(&table))).unwrap();
     let server = ServerProcess::start(&["--config", file.to_str().unwrap()]).await;

@@ -62,6 +62,10 @@ struct BinaryArguments {
     /// Another build of it, measured in turn with it
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+
+    /// Where the peers in Rust are, and this program, as cargo builds them for whoever sets no flags [default: as `make bench` does]
+    #[arg(long, value_name = "DIR")]
+    built_plainly: Option<PathBuf>,
 }
 
 /// Where the programs are.
@@ -69,6 +73,8 @@ pub(crate) struct Binaries {
     pub(crate) countersign: PathBuf,
     pub(crate) baseline: Option<PathBuf>,
     pub(crate) actix_plan: PathBuf,
+    /// This program, built with the same flags as that.
+    pub(crate) built_plainly: PathBuf,
     pub(crate) nats_server: PathBuf,
 }
 
@@ -81,7 +87,7 @@ impl Arguments {
         if self.binaries.baseline.is_some() {
             peers.push(Peer::Baseline);
         }
-        // The figure of one is made with that of the other.
+        // The figure of the one is made with that of the other.
         if peers.contains(&Peer::Nats) {
             peers.push(Peer::Verify);
         }
@@ -109,10 +115,19 @@ impl Arguments {
     pub(crate) fn binaries(&self) -> crate::Fallible<Binaries> {
         let own = std::env::current_exe()?;
         let beside = |name: &str| own.with_file_name(name);
+        let plainly = self.binaries.built_plainly.clone();
+        // target/release/countersign-bench, and target/plainly/release.
+        let plainly = plainly.unwrap_or_else(|| own.ancestors().nth(2).unwrap_or(&own).join("plainly/release"));
+        for name in ["actix-plan", "countersign-bench"] {
+            if !plainly.join(name).is_file() {
+                return Err(format!("no {name} in {}: `make bench` builds it", plainly.display()).into());
+            }
+        }
         Ok(Binaries {
             countersign: self.binaries.countersign.clone().unwrap_or_else(|| beside("countersign")),
             baseline: self.binaries.baseline.clone(),
-            actix_plan: beside("actix-plan"),
+            actix_plan: plainly.join("actix-plan"),
+            built_plainly: plainly.join("countersign-bench"),
             // Debian keeps it where not every user's path leads.
             nats_server: ["/usr/sbin/nats-server", "/usr/local/bin/nats-server"]
                 .map(PathBuf::from)

@@ -44,6 +44,8 @@ pub(crate) enum Peer {
     InProcess,
     /// `verify_strict` of ed25519-dalek in a loop.
     Verify,
+    /// The same, with this project's flags for the compiler.
+    VerifyHere,
     /// Our own strict verification in a loop: the limit.
     Verdict,
 }
@@ -60,6 +62,7 @@ impl Peer {
             Self::Nats => "NATS and one verification",
             Self::InProcess => "Countersign, in process",
             Self::Verify => "bare verify_strict",
+            Self::VerifyHere => "the same, built like Countersign",
             Self::Verdict => "our strict verification",
         }
     }
@@ -90,7 +93,8 @@ impl Bench {
             Peer::SocketIo => self.over_http_plan(&node(), &[script("socket-io.mjs")], Dialect::SocketIo).await,
             Peer::Nats => self.over_nats(&binaries.nats_server).await,
             Peer::InProcess => alone::measure(alone::Work::InProcess, self.plan).await,
-            Peer::Verify => alone::measure(alone::Work::Verify, self.plan).await,
+            Peer::Verify => alone::measure_by(&binaries.built_plainly, alone::Work::Verify, self.plan).await,
+            Peer::VerifyHere => alone::measure(alone::Work::Verify, self.plan).await,
             Peer::Verdict => alone::measure(alone::Work::Verdict, self.plan).await,
         }
     }

@@ -68,6 +68,7 @@ impl Results {
             | Peer::SocketIo
             | Peer::InProcess
             | Peer::Verify
+            | Peer::VerifyHere
             | Peer::Verdict => own.collect(),
         }
     }

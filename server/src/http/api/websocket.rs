@@ -33,8 +33,8 @@ use warp::{
 /// Room for an acknowledgement, some 110 bytes, to wait for the frame after it. More is written at once.
 const WRITE_BUFFER_BYTES: usize = 512;
 
-/// A connection is idle most of its life, so its buffer is small; longer frames make it grow for a while.
-const READ_BUFFER_BYTES: usize = 1024;
+/// A connection is idle most of its life, so its buffer is small, and the gate before it reads more at once; longer frames make it grow for a while.
+const READ_BUFFER_BYTES: usize = 128;
 
 /// Answers the handshake with 101 and serves the wallet on a task of its own.
 pub(in crate::http) fn upgrade(

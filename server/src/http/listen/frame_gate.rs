@@ -2,17 +2,24 @@
 //!
 //! The library looks at a limit when a message is complete, and at nothing where a fragment is empty. So the heads of the frames
 //! (RFC 6455 §5.2) are read here as they pass by; what is in the frames is not looked at.
+//!
+//! What has arrived is also read in one go here, however little the library asks for: its own buffer lasts as long as the connection,
+//! and is kept small for that.
 
 use crate::connection::ReadLimit;
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The most fragments of one message. Libraries that fragment at all make pieces of some kilobytes.
 const MAX_FRAGMENTS: u32 = 1024;
+
+/// The most that is read at once: several frames of a wallet, but for long messages.
+const READ_BYTES: usize = 2048;
 
 /// A message has more bytes or fragments than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,18 +32,52 @@ pub(in crate::http) struct FrameGate<T> {
     io: T,
     limit: ReadLimit,
     frames: Frames,
+    /// What was read and not taken yet, from here on; nothing while the connection is idle.
+    held: Vec<u8>,
+    taken: usize,
     is_closed: bool,
 }
 
 impl<T> FrameGate<T> {
     /// `ahead` was read before, and goes to the library first: what of it may.
     pub(in crate::http) fn new(io: T, limit: ReadLimit, ahead: &mut Vec<u8>) -> Self {
-        let mut gate = Self { io, limit, frames: Frames::default(), is_closed: false };
+        let mut gate = Self { io, limit, frames: Frames::default(), held: Vec::new(), taken: 0, is_closed: false };
         if let Err(complete) = gate.frames.pass(ahead, gate.limit.bytes()) {
             gate.is_closed = true;
             ahead.truncate(complete);
         }
         gate
+    }
+
+    /// Gives what is held; false where that is nothing.
+    fn give(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let left = self.held.get(self.taken..).unwrap_or_default();
+        let given = left.get(..buf.remaining()).unwrap_or(left);
+        buf.put_slice(given);
+        self.taken += given.len();
+        let gives = !given.is_empty();
+        if self.taken >= self.held.len() {
+            (self.held, self.taken) = (Vec::new(), 0);
+        }
+        gives
+    }
+}
+
+impl<T: AsyncRead + Unpin> FrameGate<T> {
+    /// Reads what has arrived, of which nothing is held.
+    fn arrive(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let read = buf.filled().get(before..).unwrap_or_default();
+        if let Err(complete) = self.frames.pass(read, self.limit.bytes()) {
+            // What was sent before it counts. Without any, an empty read would look like the end.
+            self.is_closed = true;
+            buf.set_filled(before + complete);
+            if complete == 0 {
+                return Poll::Ready(Err(io::Error::other(MessageTooLong)));
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -126,20 +167,21 @@ impl Frames {
 impl<T: AsyncRead + Unpin> AsyncRead for FrameGate<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let gate = &mut *self;
+        if gate.give(buf) {
+            return Poll::Ready(Ok(()));
+        }
         if gate.is_closed {
             return Poll::Ready(Err(io::Error::other(MessageTooLong)));
         }
-        let before = buf.filled().len();
-        std::task::ready!(Pin::new(&mut gate.io).poll_read(cx, buf))?;
-        let read = buf.filled().get(before..).unwrap_or_default();
-        if let Err(complete) = gate.frames.pass(read, gate.limit.bytes()) {
-            // What was sent before it counts. Without any, an empty read would look like the end.
-            gate.is_closed = true;
-            buf.set_filled(before + complete);
-            if complete == 0 {
-                return Poll::Ready(Err(io::Error::other(MessageTooLong)));
-            }
+        if buf.remaining() >= READ_BYTES {
+            return gate.arrive(cx, buf);
         }
+        let mut room = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut arrived = ReadBuf::uninit(&mut room);
+        ready!(gate.arrive(cx, &mut arrived))?;
+        let (given, held) = arrived.filled().split_at(arrived.filled().len().min(buf.remaining()));
+        buf.put_slice(given);
+        gate.held.extend_from_slice(held);
         Poll::Ready(Ok(()))
     }
 }
@@ -173,6 +215,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for FrameGate<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use tokio::io::AsyncReadExt as _;
 
     const CONTINUATION: u8 = 0x00;
     const TEXT: u8 = 0x01;
@@ -224,5 +268,35 @@ mod tests {
         assert_eq!(passes(&longest), Err(0));
         let control = [&[PING, 0xff][..], &u64::MAX.to_be_bytes(), &[0; 100]].concat();
         assert_eq!(passes(&control), Ok(()), "no control frame is that long, as the library says");
+    }
+
+    /// Reads to the end or the refusal, so many bytes at a time.
+    async fn read(stream: &[u8], limit: usize, at_a_time: usize) -> (Vec<u8>, bool) {
+        let limit = ReadLimit::new(Arc::new(limit.into()));
+        let mut gate = FrameGate::new(stream, limit, &mut Vec::new());
+        let (mut all, mut piece) = (Vec::new(), vec![0; at_a_time]);
+        loop {
+            match gate.read(&mut piece).await {
+                Ok(0) => break,
+                Ok(read) => all.extend_from_slice(&piece[..read]),
+                Err(error) => {
+                    assert!(error.get_ref().unwrap().is::<MessageTooLong>());
+                    assert_eq!(gate.held.capacity(), 0, "nothing is kept");
+                    return (all, true);
+                }
+            }
+        }
+        assert_eq!(gate.held.capacity(), 0, "nothing is kept");
+        (all, false)
+    }
+
+    #[tokio::test]
+    async fn however_little_is_asked_for_it_is_the_same_stream_and_nothing_is_held_when_it_is_idle() {
+        let good = [frame(0x81, 200), frame(PING, 3), frame(0x81, 900), frame(TEXT, 1), frame(0x80, 999)].concat();
+        let bad = [good.clone(), frame(0x81, 1001)].concat();
+        for at_a_time in [1, 14, 128, READ_BYTES - 1, READ_BYTES, 100_000] {
+            assert_eq!(read(&good, 1000, at_a_time).await, (good.clone(), false), "{at_a_time}");
+            assert_eq!(read(&bad, 1000, at_a_time).await, (good.clone(), true), "{at_a_time}");
+        }
     }
 }

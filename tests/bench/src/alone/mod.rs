@@ -6,6 +6,7 @@ mod verify;
 use crate::{Fallible, fixture, load::Plan, machine, process::on_server_core, sample::Sample};
 use clap::{Args, ValueEnum};
 use std::{
+    path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -35,8 +36,13 @@ pub(crate) struct Alone {
 
 /// Starts this program again to do the work.
 pub(crate) async fn measure(work: Work, plan: Plan) -> Fallible<Sample> {
+    measure_by(&std::env::current_exe()?, work, plan).await
+}
+
+/// Likewise another build of it.
+pub(crate) async fn measure_by(program: &Path, work: Work, plan: Plan) -> Fallible<Sample> {
     let name = work.to_possible_value().ok_or("no name")?;
-    let mut command = on_server_core(&std::env::current_exe()?);
+    let mut command = on_server_core(program);
     command.args(["alone", name.get_name()]);
     command.args([plan.warm_up, plan.measure].map(|duration| duration.as_millis().to_string()));
     let output = command.stderr(Stdio::inherit()).output();

@@ -44,7 +44,7 @@ fn figures(results: &Results) -> [Figure; 13] {
         against(results, "… against Node ws", (ours, Peer::NodeWs), goal(0.2, 0.25)),
         against(results, "… against NATS and one bare verify_strict", (ours, Peer::Nats), goal(0.75, 0.95)),
         against(results, "… against our own strict verification", (ours, Peer::Verdict), goal(2.6, 1.85)),
-        against(results, "strict verdict, against verify_strict of the same build", (Peer::Verdict, Peer::Verify), 0.8),
+        against(results, "strict verdict, against bare verify_strict", (Peer::Verdict, Peer::Verify), goal(0.5, 0.8)),
         against(results, "in process, against our own strict verification", (Peer::InProcess, Peer::Verdict), 1.3),
         idle(results),
         crowd(results),

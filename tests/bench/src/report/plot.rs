@@ -59,7 +59,7 @@ pub(crate) fn svg(results: &Results) -> String {
 fn bar(peer: Peer, micros: f64, top: f64, scale: f64) -> String {
     let class = match peer {
         Peer::Countersign | Peer::Baseline | Peer::InProcess | Peer::Verdict => "ours",
-        Peer::ActixPlan | Peer::NodeWs | Peer::SocketIo | Peer::Nats | Peer::Verify => "theirs",
+        Peer::ActixPlan | Peer::NodeWs | Peer::SocketIo | Peer::Nats | Peer::Verify | Peer::VerifyHere => "theirs",
     };
     let (length, middle) = (micros * scale, top + BAR / 2.0 + 5.0);
     format!(
