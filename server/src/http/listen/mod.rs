@@ -1,6 +1,7 @@
 //! What a connection is before anything is asked on it: who is at the other end, how it is read and written, how many there may be.
 
 mod admin_socket;
+mod certificate;
 mod connection_limit;
 mod forwarded;
 mod frame_gate;

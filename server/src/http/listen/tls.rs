@@ -1,5 +1,6 @@
 //! TLS by rustls, HTTP/1.1 only: WebSockets are upgraded from it.
 
+use super::certificate;
 use crate::time::Timestamp;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use sha2::{Digest, Sha256};
@@ -95,10 +96,9 @@ impl Tls {
     fn new(path: &Path, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, TlsError> {
         let mut ends = Vec::new();
         for certificate in &chain {
-            let (_, certificate) = x509_parser::parse_x509_certificate(certificate)
+            let end = certificate::not_after(certificate)
                 .map_err(|error| TlsError::Certificate(path.into(), error.to_string()))?;
-            let seconds = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
-            ends.push(Expiry(Timestamp::from_millis(seconds.saturating_mul(1000))));
+            ends.push(Expiry(Timestamp::from_millis(end.as_secs().saturating_mul(1000))));
         }
         let expiry = ends.into_iter().min().ok_or_else(|| TlsError::NoCertificate(path.into()))?;
         let digest = chain.iter().fold(Sha256::new(), |digest, certificate| digest.chain_update(certificate));
