@@ -1,10 +1,8 @@
 //! How fast one connection may send: what comes faster is read later, and nothing is dropped.
 
-use crate::{rate::quota, time::Clock};
-use governor::{
-    RateLimiter,
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
+use crate::{
+    rate::{Quota, Taken},
+    time::Clock,
 };
 use std::{num::NonZeroU32, time::Duration};
 
@@ -17,17 +15,18 @@ pub(super) struct FrameRate(Option<Limit>);
 
 #[derive(Debug)]
 struct Limit {
-    limiter: RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Duration>>,
-    /// More can never be had at once.
-    burst: NonZeroU32,
+    quota: Quota,
+    taken: Taken,
+    clock: Clock,
 }
 
 impl FrameRate {
     /// So many frames per second on average; none for no limit.
     pub(super) fn new(per_second: Option<NonZeroU32>, clock: &Clock) -> Self {
-        Self(per_second.map(|rate| {
-            let quota = quota(rate);
-            Limit { limiter: RateLimiter::direct_with_clock(quota, clock.clone()), burst: quota.burst_size() }
+        Self(per_second.map(|rate| Limit {
+            quota: Quota::per_second(rate),
+            taken: Taken::default(),
+            clock: clock.clone(),
         }))
     }
 
@@ -37,13 +36,9 @@ impl FrameRate {
     }
 
     /// Pays for a frame, or says how long to wait before paying for it again.
-    pub(super) fn pay(&self, cost: NonZeroU32) -> Result<(), Duration> {
-        let Some(Limit { limiter, burst }) = &self.0 else { return Ok(()) };
-        match limiter.check_n(cost.min(*burst)) {
-            // What may be had at once was asked for, and no more.
-            Ok(Ok(())) | Err(_) => Ok(()),
-            Ok(Err(early)) => Err(early.wait_time_from(limiter.clock().elapsed())),
-        }
+    pub(super) fn pay(&mut self, cost: NonZeroU32) -> Result<(), Duration> {
+        let Some(Limit { quota, taken, clock }) = &mut self.0 else { return Ok(()) };
+        quota.take(taken, cost, clock.elapsed())
     }
 }
 
@@ -56,7 +51,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_let_through_and_then_the_rate() {
-        let rate = FrameRate::new(Some(ONE), &Clock::new());
+        let mut rate = FrameRate::new(Some(ONE), &Clock::new());
         assert!((0..4).all(|_| rate.pay(ONE).is_ok()));
         let wait = rate.pay(ONE).unwrap_err();
         assert!(wait <= Duration::from_secs(1), "{wait:?}");
@@ -66,7 +61,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_long_frame_costs_more_and_can_be_paid_for_at_any_rate() {
-        let rate = FrameRate::new(Some(ONE), &Clock::new());
+        let mut rate = FrameRate::new(Some(ONE), &Clock::new());
         let cost = FrameRate::cost(90_000);
         assert_eq!(
             (FrameRate::cost(0), FrameRate::cost(4095), FrameRate::cost(4096)),
@@ -80,7 +75,7 @@ mod tests {
 
     #[test]
     fn no_limit_is_no_limit() {
-        let rate = FrameRate::new(None, &Clock::new());
+        let mut rate = FrameRate::new(None, &Clock::new());
         assert!((0..100_000).all(|_| rate.pay(ONE).is_ok()));
     }
 }
