@@ -13,6 +13,7 @@ mod ids;
 mod introduction;
 pub mod json;
 mod key;
+#[cfg(feature = "key-text")]
 mod key_text;
 pub mod limits;
 mod message;
@@ -35,6 +36,7 @@ pub use ids::{BatchId, ConnectionId, IdError, RequestId};
 pub use introduction::{Audience, AudienceError, Challenge, Origin, OriginError};
 pub use json::JsonError;
 pub use key::{KeyError, PublicKey, PublicKeyBytes};
+#[cfg(feature = "key-text")]
 pub use key_text::KeyTextError;
 pub use message::{Message, MessageError, RESERVED_PREFIX};
 pub use signable::{Signable, verify_bytes};

@@ -3,7 +3,6 @@
 use crate::prelude::*;
 use crate::{binary, limits::MAX_MESSAGE_BYTES};
 use core::{fmt, str::FromStr};
-use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 /// What no message may start with: 0xFF and `countersign/`.
@@ -99,8 +98,9 @@ impl fmt::Debug for Message {
     }
 }
 
-impl Serialize for Message {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+#[cfg(feature = "serde")]
+impl serde::Serialize for Message {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&binary::encode(&self.0))
     }
 }

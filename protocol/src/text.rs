@@ -3,7 +3,6 @@
 use crate::limits;
 use crate::prelude::*;
 use core::{fmt, str::FromStr};
-use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 /// Why a short text was refused.
@@ -78,8 +77,9 @@ impl<const MAX: usize> fmt::Display for Text<MAX> {
     }
 }
 
-impl<const MAX: usize> Serialize for Text<MAX> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+#[cfg(feature = "serde")]
+impl<const MAX: usize> serde::Serialize for Text<MAX> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
 }
@@ -103,6 +103,7 @@ fn misleads(c: char) -> bool {
 /// Writes what has a text as that text.
 macro_rules! serialize_as_text {
     ($name:ident) => {
+        #[cfg(feature = "serde")]
         impl ::serde::Serialize for $name {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

@@ -4,7 +4,6 @@ use crate::{
     Challenge, ConnectionId, DeviceId, DeviceLabel, JsonError, PublicKeyBytes, Signature,
     json::{Fields, Object, Writer},
 };
-use serde::Serialize;
 
 const DEVICE_FIELDS: Fields = Fields::new(&["id", "label"]);
 const LIMITS_FIELDS: Fields = Fields::new(&["max_message_bytes", "max_inflight"]);
@@ -55,7 +54,8 @@ impl Introduction {
 }
 
 /// A device among those that hold one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Device {
     /// Stable over reconnects.
     pub id: DeviceId,

@@ -5,7 +5,6 @@ use crate::{
     json::{Fields, Object, Writer},
     wire_name::WireName,
 };
-use serde::Serialize;
 
 const REQUESTER_FIELDS: Fields = Fields::new(&["name"]);
 const BATCH_FIELDS: Fields = Fields::new(&["id", "index", "size"]);
@@ -72,7 +71,8 @@ impl Requester {
 }
 
 /// A request's place in a batch: requests that are shown to a human in one prompt, or not at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Batch {
     /// Names the batch, on every device and at every attempt.
     pub id: BatchId,
