@@ -46,8 +46,9 @@ cluster-programs:
 test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python example-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests manifest-tests release-tests accepts
 	@echo "all tests passed"
 
+# With the features that countersign-bindgen and the npm package use of the same crates, which are so compiled once: see sdk-wasm/bare/Cargo.toml.
 build:
-	cargo build -p countersign-server --bin countersign
+	cargo build -p countersign-server --bin countersign -p countersign-bare --lib
 
 # The same selection of packages as the tests', so that nothing is compiled twice for other features.
 tested-build:

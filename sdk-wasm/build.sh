@@ -6,8 +6,6 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 target=${CARGO_TARGET_DIR:-$root/target}
-# What is built bit by bit is some hundred bytes larger, and there is a limit to the size.
-export CARGO_INCREMENTAL=0
 cd "$here"
 
 say() { printf 'sdk-wasm: %s\n' "$*" >&2; }
@@ -31,7 +29,8 @@ find_bindgen() {
         --out-dir "$2" --out-name "$3" "$1"
     }
   else
-    cargo build --manifest-path "$root/Cargo.toml" -p countersign-bindgen
+    # With the features that others use of the same crates: see bare/Cargo.toml.
+    cargo build --manifest-path "$root/Cargo.toml" -p countersign-bindgen -p countersign-bare --bins --lib
     bindgen() { "$target/debug/countersign-bindgen" "$@"; }
   fi
 }
@@ -53,9 +52,10 @@ find_directories() {
 
 # build_wasm CRATE SCRIPT WASM: makes build/SCRIPT.js and build/WASM.wasm of a crate, where they are older than it.
 build_wasm() {
-  local crate=$1 script=$2 name=$3 wasm=$target/wasm32-unknown-unknown/wasm/${1//-/_}.wasm
-  cargo build --manifest-path "$root/Cargo.toml" -p "$crate" --lib --target wasm32-unknown-unknown --profile wasm \
-    --config "target.wasm32-unknown-unknown.rustflags=[$nameless]"
+  local crate=$1 script=$2 name=$3 wasm=$target/wasm32-unknown-unknown/debug/${1//-/_}.wasm
+  # What is built bit by bit is some hundred bytes larger, and there is a limit to the size.
+  CARGO_INCREMENTAL=0 cargo build --manifest-path "$root/Cargo.toml" -p "$crate" --lib --target wasm32-unknown-unknown \
+    --config "$here/wasm.toml" --config "target.wasm32-unknown-unknown.rustflags=[$nameless]"
   [ "build/$name.wasm" -nt "$wasm" ] && [ "build/$script.js" -nt "$wasm" ] && return
   mkdir -p build
   bindgen "$wasm" build "$script"
