@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests otlp-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python example-tests packaging-tests readme-tests openapi-tests openapi-fuzz generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
+.PHONY: help demo demo-server cluster cluster-programs test build tested-build sdk page lint lint-js rust-tests postgres-tests proxy-tests observing-tests otlp-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python example-tests packaging-tests readme-tests openapi-tests openapi-fuzz generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos cluster-tests short-cluster-tests fuzz accepts deb deb-tests package-tests image image-tests manifest-tests release release-tests advisories bench sdk-bench sdk-bench-programs
 
 BIN := target/debug/countersign
 LISTEN ?= 127.0.0.1:8080
@@ -31,7 +31,7 @@ help:
 	@echo "make bench  measure the server against what people would use instead; needs two idle cores"
 	@echo "make sdk-bench  measure the npm package beside other libraries"
 
-demo: build page
+demo: demo-server page
 	$(BIN) --listen $(LISTEN) --web-root web-demo/dist --data-dir target/demo-data --demo
 
 # Nothing of it is a service of the system, and nothing is left when it ends. Looked for before anything is built.
@@ -46,9 +46,14 @@ cluster-programs:
 test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests backend-tests simulation foreign-tests sdk-tests client-tests-ts client-tests-python example-tests packaging-tests readme-tests openapi-tests generator-tests browser-tests cluster-browser-tests engine-tests sdk-bench-tests load-test reload-test outage-test chaos short-cluster-tests deb-tests image-tests manifest-tests release-tests accepts
 	@echo "all tests passed"
 
-# With the features that countersign-bindgen and the npm package use of the same crates, which are so compiled once: see sdk-wasm/bare/Cargo.toml.
+# The program as it is by default.
 build:
-	cargo build -p countersign-server --bin countersign -p countersign-bare --lib
+	cargo build -p countersign-server --bin countersign
+
+# The same without PostgreSQL, which the demo does not use: sixteen crates less. And with the features that countersign-bindgen and the npm package
+# use of the same crates, which are so compiled once: see sdk-wasm/bare/Cargo.toml.
+demo-server:
+	cargo build -p countersign-server --no-default-features --features http --bin countersign -p countersign-bare --lib
 
 # The same selection of packages as the tests', so that nothing is compiled twice for other features.
 tested-build:
@@ -63,7 +68,7 @@ page: sdk
 lint: lint-js
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	for features in "" postgres; do cargo clippy -p countersign-server --no-default-features --features "$$features" -- -D warnings || exit; done
+	for features in "" postgres http; do cargo clippy -p countersign-server --no-default-features --features "$$features" -- -D warnings || exit; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	scripts/check-dependencies.sh
 	if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; fi

@@ -20,6 +20,8 @@ for crate in warp hyper tokio-tungstenite actix-web; do
   refuse countersign-server "$crate" --no-default-features
 done
 refuse countersign-server tokio-postgres --no-default-features --features store
+# Nor for who tries it out.
+refuse countersign-server tokio-postgres --no-default-features --features http
 refuse countersign-server countersign-wasm
 refuse countersign-wasm countersign-server
 # Traces are for those who build with them.

@@ -11,6 +11,8 @@
 #![cfg_attr(not(feature = "simulation"), allow(unreachable_pub))]
 // And what only the reference server does is left out by the linker.
 #![cfg_attr(not(feature = "http"), allow(dead_code, unused_imports))]
+// As is what only PostgreSQL does.
+#![cfg_attr(not(feature = "postgres"), allow(dead_code))]
 
 #[cfg(feature = "http")]
 pub mod audit;

@@ -189,16 +189,20 @@ impl Store {
     /// How things stand with what goes between nodes.
     #[cfg(feature = "http")]
     pub(super) fn hub_state(&self) -> Option<HubState> {
-        self.0.post.as_ref().map(Post::state)
+        #[cfg(feature = "postgres")]
+        return self.0.post.as_ref().map(Post::state);
+        #[cfg(not(feature = "postgres"))]
+        None
     }
 
     /// Resolves when the tokens in the database have changed, as far as that is heard; never for a directory of one's own.
     #[cfg(feature = "http")]
     pub(super) async fn tokens_changed(&self) {
-        match &self.0.post {
-            Some(post) => post.tokens_changed().await,
-            None => pending().await,
+        #[cfg(feature = "postgres")]
+        if let Some(post) = &self.0.post {
+            return post.tokens_changed().await;
         }
+        pending().await
     }
 
     /// Makes the next commits fail with these codes of SQLite.

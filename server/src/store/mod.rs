@@ -42,6 +42,8 @@ mod times;
 #[cfg(feature = "http")]
 mod tokens;
 mod usage;
+#[cfg(all(feature = "http", not(feature = "postgres")))]
+mod without_postgres;
 mod worker;
 mod writes;
 
@@ -75,7 +77,7 @@ pub(crate) use open::MIN_MAX_BYTES;
 pub use open::{OpenError, StoreConfig};
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectError, DatabaseUrl, DatabaseUrlError, PostgresConfig};
-#[cfg(feature = "http")]
+#[cfg(all(feature = "http", feature = "postgres"))]
 pub(crate) use postgres::{HubState, TokenTable};
 #[cfg(feature = "http")]
 pub(crate) use purge::{PurgeRecord, PurgeScope, PurgeStep};
@@ -87,6 +89,10 @@ pub(crate) use times::Times;
 pub(crate) use tokens::{MAX_ENTRY_BYTES, MOST_TOKENS, TokenNews, TokenRow};
 #[cfg(feature = "http")]
 pub(crate) use usage::Usage;
+#[cfg(all(feature = "http", not(feature = "postgres")))]
+pub use without_postgres::{ConnectError, DatabaseUrl};
+#[cfg(all(feature = "http", not(feature = "postgres")))]
+pub(crate) use without_postgres::{HubState, PostgresConfig, TokenTable};
 
 /// An end that has to be told to a webhook; named by its request's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
