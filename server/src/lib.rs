@@ -9,10 +9,9 @@
 #![forbid(unsafe_code)]
 // What only the simulation reaches is public for it.
 #![cfg_attr(not(feature = "simulation"), allow(unreachable_pub))]
-// And what only the reference server does is left out by the linker.
-#![cfg_attr(not(feature = "http"), allow(dead_code, unused_imports))]
-// As is what only PostgreSQL does.
-#![cfg_attr(not(feature = "postgres"), allow(dead_code))]
+// And what only the reference server does, or only PostgreSQL, is left out by the linker.
+#![cfg_attr(any(not(feature = "http"), not(feature = "postgres")), allow(dead_code))]
+#![cfg_attr(not(feature = "http"), allow(unused_imports))]
 
 #[cfg(feature = "http")]
 pub mod audit;

@@ -5,7 +5,7 @@ use super::{
     Block, BlockChange, EventFilter, HubState, Listed, ListedEvent, Listing, PurgeRecord, PurgeScope, PurgeStep,
     Resend, TokenNews, Usage, batch::Question,
 };
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "http"))]
 use super::{ConnectError, PostgresConfig};
 use super::{Event, OpenError, ServerKey, Store, StoreConfig, receipt, usage::LastUsage};
 use crate::{
@@ -18,7 +18,7 @@ use countersign_protocol::{Audience, RequestId};
 #[cfg(feature = "http")]
 use prometheus_client::metrics::histogram::Histogram;
 use serde_json::Value;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "http"))]
 use std::path::Path;
 use std::{
     fmt,
@@ -79,6 +79,16 @@ impl DurableStore {
         // Behind the store's lock, so that no two processes make a key.
         let key = ServerKey::load_or_create(&dir, random::bytes)?;
         Ok((Self::of(store, key, audience), loaded))
+    }
+
+    /// Nothing connects, as the program is built without PostgreSQL.
+    #[cfg(all(feature = "http", not(feature = "postgres")))]
+    pub(crate) fn connect(
+        _: PostgresConfig,
+        _key_file: Option<&Path>,
+        _audience: Option<&Audience>,
+    ) -> Result<(Self, Loaded), ConnectError> {
+        Err(ConnectError)
     }
 
     /// Connects to the database, likewise. Receipts are signed with the key in `key_file`, which is made where there is none; without such

@@ -1,11 +1,9 @@
 //! In PostgreSQL's place, where the program is built without: settings and commands are as ever, and what would connect says why it does not.
 
 use super::{
-    DurableStore, TokenRow,
+    TokenRow,
     retention::{DEFAULT_MAX_BYTES, DEFAULT_RETENTION},
 };
-use crate::storage::Loaded;
-use countersign_protocol::Audience;
 use serde::Deserialize;
 use std::{convert::Infallible, fmt, path::Path, str::FromStr, time::Duration};
 use thiserror::Error;
@@ -56,16 +54,6 @@ pub(crate) struct PostgresConfig {
 impl PostgresConfig {
     pub(crate) fn new(url: DatabaseUrl) -> Self {
         Self { url, retention: DEFAULT_RETENTION, max_bytes: DEFAULT_MAX_BYTES, max_share_percent: 100 }
-    }
-}
-
-impl DurableStore {
-    pub(crate) fn connect(
-        _: PostgresConfig,
-        _key_file: Option<&Path>,
-        _audience: Option<&Audience>,
-    ) -> Result<(Self, Loaded), ConnectError> {
-        Err(ConnectError)
     }
 }
 
