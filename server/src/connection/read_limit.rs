@@ -19,6 +19,11 @@ impl ReadLimit {
         Self { is_lifted: Arc::default(), of_introduced }
     }
 
+    #[cfg(test)]
+    pub(crate) fn lifted(bytes: usize) -> Self {
+        Self { is_lifted: Arc::new(true.into()), of_introduced: Arc::new(bytes.into()) }
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         let of_introduced = self.of_introduced.load(Ordering::Relaxed);
         if self.is_lifted.load(Ordering::Relaxed) {

@@ -34,7 +34,7 @@ use warp::{
 const WRITE_BUFFER_BYTES: usize = 512;
 
 /// A connection is idle most of its life, so its buffer is small, and the gate before it reads more at once; longer frames make it grow for a while.
-const READ_BUFFER_BYTES: usize = 128;
+const READ_BUFFER_BYTES: usize = 512;
 
 /// Answers the handshake with 101 and serves the wallet on a task of its own.
 pub(in crate::http) fn upgrade(

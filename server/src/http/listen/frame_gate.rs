@@ -21,6 +21,9 @@ const MAX_FRAGMENTS: u32 = 1024;
 /// The most that is read at once: several frames of a wallet, but for long messages.
 const READ_BYTES: usize = 2048;
 
+/// Likewise, while a longer frame is on its way, for all of which the library has made room.
+const READ_BYTES_OF_LONG: usize = 16 * 1024;
+
 /// A message has more bytes or fragments than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a message is longer, or in more fragments, than allowed here")]
@@ -173,11 +176,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for FrameGate<T> {
         if gate.is_closed {
             return Poll::Ready(Err(io::Error::other(MessageTooLong)));
         }
-        if buf.remaining() >= READ_BYTES {
+        let most = if gate.frames.payload > READ_BYTES as u64 { READ_BYTES_OF_LONG } else { READ_BYTES };
+        if buf.remaining() >= most {
             return gate.arrive(cx, buf);
         }
-        let mut room = [const { MaybeUninit::uninit() }; READ_BYTES];
-        let mut arrived = ReadBuf::uninit(&mut room);
+        let mut room = [const { MaybeUninit::uninit() }; READ_BYTES_OF_LONG];
+        let mut arrived = ReadBuf::uninit(room.get_mut(..most).unwrap_or_default());
         ready!(gate.arrive(cx, &mut arrived))?;
         let (given, held) = arrived.filled().split_at(arrived.filled().len().min(buf.remaining()));
         buf.put_slice(given);
@@ -215,7 +219,6 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for FrameGate<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use tokio::io::AsyncReadExt as _;
 
     const CONTINUATION: u8 = 0x00;
@@ -270,9 +273,9 @@ mod tests {
         assert_eq!(passes(&control), Ok(()), "no control frame is that long, as the library says");
     }
 
-    /// Reads to the end or the refusal, so many bytes at a time.
-    async fn read(stream: &[u8], limit: usize, at_a_time: usize) -> (Vec<u8>, bool) {
-        let limit = ReadLimit::new(Arc::new(limit.into()));
+    /// Reads to the end or the refusal of what is longer than 100,000 bytes, so many at a time.
+    async fn read(stream: &[u8], at_a_time: usize) -> (Vec<u8>, bool) {
+        let limit = ReadLimit::lifted(100_000);
         let mut gate = FrameGate::new(stream, limit, &mut Vec::new());
         let (mut all, mut piece) = (Vec::new(), vec![0; at_a_time]);
         loop {
@@ -292,11 +295,12 @@ mod tests {
 
     #[tokio::test]
     async fn however_little_is_asked_for_it_is_the_same_stream_and_nothing_is_held_when_it_is_idle() {
-        let good = [frame(0x81, 200), frame(PING, 3), frame(0x81, 900), frame(TEXT, 1), frame(0x80, 999)].concat();
-        let bad = [good.clone(), frame(0x81, 1001)].concat();
-        for at_a_time in [1, 14, 128, READ_BYTES - 1, READ_BYTES, 100_000] {
-            assert_eq!(read(&good, 1000, at_a_time).await, (good.clone(), false), "{at_a_time}");
-            assert_eq!(read(&bad, 1000, at_a_time).await, (good.clone(), true), "{at_a_time}");
+        let long = [frame(TEXT, 1), frame(0x80, 99_999)].concat();
+        let good = [frame(0x81, 200), long, frame(PING, 3), frame(0x81, 900), frame(0x81, 100_000)].concat();
+        let bad = [good.clone(), frame(0x81, 100_001)].concat();
+        for at_a_time in [1, 14, 512, READ_BYTES - 1, READ_BYTES, 100_000] {
+            assert_eq!(read(&good, at_a_time).await, (good.clone(), false), "{at_a_time}");
+            assert_eq!(read(&bad, at_a_time).await, (good.clone(), true), "{at_a_time}");
         }
     }
 }
