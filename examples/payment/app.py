@@ -12,7 +12,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from countersign import Countersign, CountersignError, InvalidRequestError, UnknownRequestError, VerificationError
+from countersign import (
+    BatchResource,
+    Countersign,
+    CountersignError,
+    InvalidRequestError,
+    UnknownRequestError,
+    VerificationError,
+)
 from fastapi import Depends, FastAPI, HTTPException, Path, Request
 from pydantic import BaseModel, Field
 from store import Payment, Store
@@ -144,6 +151,8 @@ def hook(request: Request, body: Annotated[bytes, Depends(body_of)]) -> None:
     """Told that a request has ended. It may come twice, and before `pay` has heard of the request: then the server comes again."""
     try:
         event = countersign.verify_webhook(body, request.headers.items())
+        if isinstance(event.data, BatchResource):
+            raise HTTPException(404)
         payment = store.by_request(event.data.request_id)
         if payment is None:
             raise HTTPException(404)

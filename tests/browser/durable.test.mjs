@@ -212,7 +212,7 @@ scenario(
       new MutationObserver((changes) => {
         for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes]))
           if (node instanceof Element) node.querySelector('[data-part=approve]')?.dispatchEvent(new MouseEvent('click', { bubbles: true }));
-      }).observe(document.getElementById('open-requests'), { childList: true });
+      }).observe(/** @type {Node} */ (document.getElementById('open-requests')), { childList: true });
     });
     const { status, body: instead } = await ask('pay 20', { replaces: before.request_id }, later);
     assert.equal(status, 202);
