@@ -3,7 +3,7 @@
 use super::NodeId;
 use crate::time::Timestamp;
 use countersign_protocol::RequestId;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 /// How soon it is said again: a letter may be lost, and none says that it has arrived.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -16,38 +16,37 @@ const MOST: usize = 4_096;
 
 #[derive(Debug)]
 struct Notice {
+    id: RequestId,
     to: NodeId,
     due: Timestamp,
     left: u8,
 }
 
-/// All of them.
+/// All of them, in the order in which they are due: each waits as long as the others.
 #[derive(Debug, Default)]
-pub(crate) struct Overruled(BTreeMap<RequestId, Notice>);
+pub(crate) struct Overruled(VecDeque<Notice>);
 
 impl Overruled {
     /// The owner is being told now, and is to be told again.
     pub(crate) fn add(&mut self, id: RequestId, to: NodeId, now: Timestamp) {
         if self.0.len() < MOST {
-            self.0.insert(id, Notice { to, due: now.after(BETWEEN), left: TIMES - 1 });
+            self.0.push_back(Notice { id, to, due: now.after(BETWEEN), left: TIMES - 1 });
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        self.0.values().map(|notice| notice.due).min()
+        self.0.front().map(|notice| notice.due)
     }
 
     /// Whom to tell of which at `now`.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<(NodeId, RequestId)> {
         let mut due = Vec::new();
-        self.0.retain(|id, notice| {
-            if notice.due <= now {
-                due.push((notice.to, *id));
-                notice.due = now.after(BETWEEN);
-                notice.left -= 1;
+        while let Some(notice) = self.0.pop_front_if(|notice| notice.due <= now) {
+            due.push((notice.to, notice.id));
+            if notice.left > 1 {
+                self.0.push_back(Notice { due: now.after(BETWEEN), left: notice.left - 1, ..notice });
             }
-            notice.left > 0
-        });
+        }
         due
     }
 

@@ -9,6 +9,8 @@ mod batch;
 mod blocks;
 mod columns;
 mod database;
+#[cfg(any(feature = "postgres", feature = "http"))]
+mod database_url;
 mod due;
 mod durable;
 mod end_row;
@@ -59,6 +61,8 @@ pub(crate) use crate::storage::{Completion, Idempotency, Loaded, Replaced, Store
 pub use backup::{BackedUp, BackupError, Verified, backup, verify_backup};
 #[cfg(feature = "http")]
 pub(crate) use blocks::{Block, BlockChange, MOST_BLOCKS};
+#[cfg(any(feature = "postgres", feature = "http"))]
+pub use database_url::DatabaseUrl;
 pub use durable::DurableStore;
 #[cfg(feature = "http")]
 pub(crate) use events::{EventFilter, ListedEvent, RESENT_AT_ONCE, Resend};
@@ -76,7 +80,7 @@ pub(crate) use listing::{Listed, Listing, StateFilter};
 pub(crate) use open::MIN_MAX_BYTES;
 pub use open::{OpenError, StoreConfig};
 #[cfg(feature = "postgres")]
-pub use postgres::{ConnectError, DatabaseUrl, DatabaseUrlError, PostgresConfig};
+pub use postgres::{ConnectError, DatabaseUrlError, PostgresConfig};
 #[cfg(all(feature = "http", feature = "postgres"))]
 pub(crate) use postgres::{HubState, TokenTable};
 #[cfg(feature = "http")]
@@ -90,7 +94,7 @@ pub(crate) use tokens::{MAX_ENTRY_BYTES, MOST_TOKENS, TokenNews, TokenRow};
 #[cfg(feature = "http")]
 pub(crate) use usage::Usage;
 #[cfg(all(feature = "http", not(feature = "postgres")))]
-pub use without_postgres::{ConnectError, DatabaseUrl};
+pub use without_postgres::ConnectError;
 #[cfg(all(feature = "http", not(feature = "postgres")))]
 pub(crate) use without_postgres::{HubState, PostgresConfig, TokenTable};
 

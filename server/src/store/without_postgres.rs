@@ -1,36 +1,16 @@
 //! In PostgreSQL's place, where the program is built without: settings and commands are as ever, and what would connect says why it does not.
 
 use super::{
-    TokenRow,
+    DatabaseUrl, TokenRow,
     retention::{DEFAULT_MAX_BYTES, DEFAULT_RETENTION},
 };
-use serde::Deserialize;
-use std::{convert::Infallible, fmt, path::Path, str::FromStr, time::Duration};
+use std::{convert::Infallible, path::Path, time::Duration};
 use thiserror::Error;
 
 /// Why there is no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("this program is built without PostgreSQL; the Cargo feature `postgres`, which is on by default, has it")]
 pub struct ConnectError;
-
-/// Where the database would be, with all that it takes to get in. `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct DatabaseUrl(Box<str>);
-
-impl FromStr for DatabaseUrl {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.into()))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(…)")
-    }
-}
 
 impl DatabaseUrl {
     /// There is no command without PostgreSQL.

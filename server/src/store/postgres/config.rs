@@ -1,7 +1,9 @@
 //! Where the database is, and how much is kept in it.
 
-use super::url::DatabaseUrl;
-use crate::store::retention::{DEFAULT_MAX_BYTES, DEFAULT_RETENTION};
+use crate::store::{
+    DatabaseUrl,
+    retention::{DEFAULT_MAX_BYTES, DEFAULT_RETENTION},
+};
 use std::time::Duration;
 
 /// Where the database is, and how much is kept in it.

@@ -11,9 +11,9 @@ use super::{
     session::{Driver, Identity, Link, Session, identify},
     statements::Statements,
     tls::{Encrypted, Tls},
-    url::{DatabaseUrl, Target},
+    url::Target,
 };
-use crate::random;
+use crate::{random, store::DatabaseUrl};
 use std::{
     fmt,
     sync::{

@@ -1,6 +1,7 @@
 //! The command that backs a database up: PostgreSQL's own program does that.
 
-use super::url::{DatabaseUrl, DatabaseUrlError};
+use super::url::DatabaseUrlError;
+use crate::store::DatabaseUrl;
 use std::path::Path;
 
 impl DatabaseUrl {

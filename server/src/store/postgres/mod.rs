@@ -45,4 +45,4 @@ pub(super) use hub::{Order, Post};
 pub(super) use start::start;
 #[cfg(feature = "http")]
 pub(crate) use token_table::TokenTable;
-pub use url::{DatabaseUrl, DatabaseUrlError};
+pub use url::DatabaseUrlError;

@@ -5,9 +5,8 @@ use super::{
     error::{ConnectError, DbError},
     session::Session,
     tokens,
-    url::DatabaseUrl,
 };
-use crate::store::tokens::TokenRow;
+use crate::store::{DatabaseUrl, tokens::TokenRow};
 use std::{future::Future, thread, time::Duration};
 use tokio::{
     runtime::{self, Runtime},

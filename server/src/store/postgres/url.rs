@@ -1,8 +1,8 @@
 //! Where the database is: a URL as libpq reads it, and what of it this program understands.
 
+use crate::store::DatabaseUrl;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, time::Duration};
 use thiserror::Error;
 use tokio_postgres::{
     Config,
@@ -30,26 +30,6 @@ const PARAMETERS: [&str; 11] = [
     "target_session_attrs",
     "keepalives_idle",
 ];
-
-/// Where the database is, with all that it takes to get in. `Debug` shows nothing of it, and neither does any error.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct DatabaseUrl(Box<str>);
-
-/// Any text is taken: what is wrong with it is said later, by who does not quote it.
-impl FromStr for DatabaseUrl {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.into()))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(…)")
-    }
-}
 
 /// What is wrong with a database's URL. None of these quotes it: it has a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
