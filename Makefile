@@ -50,14 +50,14 @@ test: lint tested-build rust-tests postgres-tests proxy-tests observing-tests ba
 build:
 	cargo build -p countersign-server --bin countersign
 
-# The same without PostgreSQL, which the demo does not use: sixteen crates less. And with the features that countersign-bindgen and the npm package
-# use of the same crates, which are so compiled once: see sdk-wasm/bare/Cargo.toml.
+# The same without PostgreSQL, which the demo does not use: sixteen crates less. Beside it the tool that the page's build needs, unless there is one.
 demo-server:
-	cargo build -p countersign-server --no-default-features --features http --bin countersign -p countersign-bare --lib
+	cargo build -p countersign-server --no-default-features --features http --bin countersign \
+		$$(sdk-wasm/build.sh --has-bindgen || echo -p countersign-bindgen --bin countersign-bindgen)
 
 # The same selection of packages as the tests', so that nothing is compiled twice for other features.
 tested-build:
-	cargo build --workspace --exclude countersign-bench --exclude countersign-bindgen --bins
+	cargo build --workspace --exclude countersign-bench --bins
 
 sdk:
 	sdk-wasm/build.sh
@@ -85,16 +85,16 @@ lint-js: sdk
 	for project in web-demo tests sdk-wasm/tests clients/typescript/tests examples/tests examples/agent; do sdk-wasm/node_modules/.bin/tsc -p $$project || exit; done
 
 rust-tests: tested-build
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen
+	cargo test --workspace --exclude countersign-bench
 
 # Both stores pass the same tests; those on PostgreSQL have one of their own, which is gone afterwards.
 postgres-tests: tested-build
 	scripts/ensure-program.sh pg_ctlcluster postgresql
 	scripts/ensure-program.sh pgbouncer pgbouncer
-	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --lib postgres -- --ignored
-	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test durable --test webhooks
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test admin --test database_tokens --test postgres --test restore --test upgrade -- --ignored --skip servers_that_run_on
-	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test cluster -- --ignored
+	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --lib postgres -- --ignored
+	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --test durable --test webhooks
+	cargo test --workspace --exclude countersign-bench --test admin --test database_tokens --test postgres --test restore --test upgrade -- --ignored --skip servers_that_run_on
+	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --test cluster -- --ignored
 	target/debug/outage --rounds 30 --database postgres
 
 # The documented configurations of proxies in front of the real server.
@@ -103,14 +103,14 @@ proxy-tests: tested-build
 	scripts/ensure-program.sh caddy caddy
 	scripts/ensure-program.sh pg_ctlcluster postgresql
 	scripts/ensure-program.sh jq jq
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test proxies --test operating -- --ignored
+	cargo test --workspace --exclude countersign-bench --test proxies --test operating -- --ignored
 
 # Metrics, alert rules and the dashboard, as Prometheus itself takes them, with both stores.
 observing-tests: tested-build
 	scripts/ensure-program.sh prometheus prometheus
 	scripts/ensure-program.sh pg_ctlcluster postgresql
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test observing -- --ignored
-	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test observing -- --include-ignored
+	cargo test --workspace --exclude countersign-bench --test observing -- --ignored
+	target/debug/with_postgres cargo test --workspace --exclude countersign-bench --test observing -- --include-ignored
 
 # A server with traces in a folder of its own, so that no other build compiles what that takes; and a collector of another project, from PyPI. Some
 # minutes the first time, and no part of `make test`.
@@ -123,7 +123,7 @@ otlp-tests: tested-build
 	$(OTLP)/collector/bin/pip install --quiet --require-virtualenv rotel==0.0.1a15
 	COUNTERSIGN_OTLP_BIN=$(CURDIR)/$(OTLP)/debug/countersign \
 	COUNTERSIGN_COLLECTOR=$$($(OTLP)/collector/bin/python -c 'import rotel, pathlib; print(pathlib.Path(rotel.__file__).parent / "rotel-agent")') \
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test otlp -- --ignored
+	cargo test --workspace --exclude countersign-bench --test otlp -- --ignored
 
 # `scripts/compare-backends.sh 1000000` takes longer and finds more.
 backend-tests:
@@ -214,7 +214,7 @@ cluster-browser-tests: tested-build page
 	scripts/ensure-program.sh pg_ctlcluster postgresql
 	scripts/ensure-program.sh caddy caddy
 	$(call npm_ci,tests/browser)
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test demo_cluster -- --ignored
+	cargo test --workspace --exclude countersign-bench --test demo_cluster -- --ignored
 	COUNTERSIGN_CLUSTER_BIN=$(CURDIR)/target/debug/demo_cluster node --test tests/browser/cluster.test.mjs
 
 # One table of cases in Chromium, Firefox and WebKitGTK: what a human was shown, and how the backend's requests ended.
@@ -285,7 +285,7 @@ deb-tests: tested-build
 	CARGO_TARGET_DIR=target/deb-tests cargo deb -p countersign-server --no-build --fast -o target/deb-tests/countersign_tested.deb
 	lintian --fail-on error,warning target/deb-tests/countersign_tested.deb
 	COUNTERSIGN_DEB=$(CURDIR)/target/deb-tests/countersign_tested.deb COUNTERSIGN_DEBIAN_ROOT=$(CURDIR)/$(DEBIAN_ROOT) \
-		cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test debian -- --ignored
+		cargo test --workspace --exclude countersign-bench --test debian -- --ignored
 
 $(DEBIAN_ROOT):
 	mmdebstrap --quiet --format=tar --variant=minbase --include=adduser,ca-certificates,systemd bookworm $@.part && mv $@.part $@
@@ -309,7 +309,7 @@ image-tests: tested-build image-programs
 	cargo build --target $(MUSL) -p countersign-server --bin countersign
 	scripts/build-image.sh target/$(MUSL)/debug/countersign target/image-tests/countersign.tar
 	COUNTERSIGN_IMAGE=$(CURDIR)/target/image-tests/countersign.tar \
-		cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test image -- --ignored
+		cargo test --workspace --exclude countersign-bench --test image -- --ignored
 
 # The files for Compose and Kubernetes: by their schemas, by the programs that read them, and by the servers that are started with them.
 KUBERNETES_VALIDATE := target/kubernetes-validate
@@ -324,7 +324,7 @@ manifest-tests: tested-build
 
 # What crates.io would get, built alone, and `cargo install` as documented.
 package-tests: tested-build
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test packages -- --ignored
+	cargo test --workspace --exclude countersign-bench --test packages -- --ignored
 
 # All that a release consists of, in target/release-VERSION; CONTRIBUTING.md has the steps before and after.
 release: image-programs cargo-deb
@@ -336,7 +336,7 @@ release: image-programs cargo-deb
 release-tests: tested-build
 	scripts/ensure-program.sh git git
 	scripts/ensure-program.sh jq jq
-	cargo test --workspace --exclude countersign-bench --exclude countersign-bindgen --test release -- --include-ignored
+	cargo test --workspace --exclude countersign-bench --test release -- --include-ignored
 
 # No part of `make test`: the list of known vulnerabilities is on GitHub, and changes by itself.
 advisories:

@@ -19,18 +19,21 @@ check_target() {
 
 # The bindings are only readable by a tool of the very same version. Cargo.lock cannot hold another one of the library that
 # countersign-bindgen calls; an installed command saves compiling it.
-find_bindgen() {
+has_bindgen() {
   local version
   version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/"/, "", $3); print $3 }' "$root/Cargo.lock")
   [ -n "$version" ] || die "Cargo.lock names no wasm-bindgen"
-  if [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $version" ]; then
+  [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $version" ]
+}
+
+find_bindgen() {
+  if has_bindgen; then
     bindgen() {
       wasm-bindgen --target bundler --encode-into always --remove-name-section --remove-producers-section \
         --out-dir "$2" --out-name "$3" "$1"
     }
   else
-    # With the features that others use of the same crates: see bare/Cargo.toml.
-    cargo build --manifest-path "$root/Cargo.toml" -p countersign-bindgen -p countersign-bare --bins --lib
+    cargo build --manifest-path "$root/Cargo.toml" -p countersign-bindgen --bin countersign-bindgen
     bindgen() { "$target/debug/countersign-bindgen" "$@"; }
   fi
 }
@@ -81,6 +84,11 @@ pack() {
   rm -f LICENSE-*
 }
 
+# Asked by whoever could compile the tool beside something else.
+if [ "${1-}" = --has-bindgen ]; then
+  has_bindgen
+  exit
+fi
 check_target
 find_bindgen
 find_directories

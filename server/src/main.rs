@@ -19,6 +19,7 @@ use countersign_server::{
     store::{Verified, backup, verify_backup},
 };
 use hyper::Uri;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use settings_command::{Mistakes, Source};
 use std::{
     collections::BTreeMap,
@@ -278,8 +279,11 @@ async fn restart_wanted(demo: Option<&Demo>, bound: SocketAddr) -> Result<(), Bo
 
 /// Each connection takes a file descriptor, and many systems start a process with 1,024.
 fn raise_descriptor_limit() {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => tracing::debug!(limit, "file descriptors"),
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // macOS says that there is no limit, and takes no more than this.
+    let most = if cfg!(target_vendor = "apple") { Some(maximum.unwrap_or(10_240)) } else { maximum };
+    match setrlimit(Resource::Nofile, Rlimit { current: most, maximum }) {
+        Ok(()) => tracing::debug!(limit = most, "file descriptors"),
         Err(error) => tracing::warn!(%error, "the limit on file descriptors could not be raised"),
     }
 }

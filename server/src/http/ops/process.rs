@@ -4,6 +4,7 @@ use prometheus_client::{
     metrics::{counter::ConstCounter, gauge::ConstGauge},
     registry::{Registry, Unit},
 };
+use rustix::process::{Resource, getrlimit};
 use std::fs;
 
 /// The unit of times in `/proc`, which every Linux shows to its processes as 100 a second (`USER_HZ`), whatever its own is.
@@ -60,8 +61,8 @@ fn of_descriptors(registry: &mut Registry) -> Option<()> {
     // The one that counts them is among them.
     let open = i64::try_from(fs::read_dir("/proc/self/fd").ok()?.count()).ok()?;
     register(registry, "open_fds", "File descriptors that are open", None, ConstGauge::new(open - 1));
-    let (most, _) = rlimit::Resource::NOFILE.get().ok()?;
-    let most = ConstGauge::new(i64::try_from(most).unwrap_or(i64::MAX));
+    let most = getrlimit(Resource::Nofile).current;
+    let most = ConstGauge::new(most.and_then(|most| i64::try_from(most).ok()).unwrap_or(i64::MAX));
     register(registry, "max_fds", "The most file descriptors that may be open", None, most);
     Some(())
 }
