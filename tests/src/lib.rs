@@ -8,7 +8,6 @@ pub mod collector;
 pub mod documents;
 pub mod fixture;
 pub mod fuzz;
-pub mod hook;
 pub mod outage;
 pub mod postgres;
 pub mod process;
@@ -20,14 +19,15 @@ pub mod service_manager;
 pub mod simulation;
 pub mod tls;
 pub mod wallet;
+pub mod webhook_receiver;
 
 pub use backend::{Backend, Reply};
-pub use hook::Hook;
 pub use process::ServerProcess;
 pub use proxied::Proxied;
 pub use server::TestServer;
 pub use service_manager::ServiceManager;
 pub use wallet::TestWallet;
+pub use webhook_receiver::WebhookReceiver;
 
 use std::time::Duration;
 

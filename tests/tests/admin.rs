@@ -3,7 +3,7 @@
 use countersign_protocol::{ErrorCode, GoodbyeReason, ServerFrame};
 use countersign_server::http::{Settings, SettingsError, TokenEntry, Tokens};
 use countersign_tests::{
-    Backend, Hook, Reply, ServerProcess, TestServer, TestWallet, eventually, postgres::Cluster, within,
+    Backend, Reply, ServerProcess, TestServer, TestWallet, WebhookReceiver, eventually, postgres::Cluster, within,
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -680,8 +680,8 @@ async fn what_has_ended_is_erased_and_that_it_was_stays() {
 async fn what_was_not_taken_is_listed_and_told_once_more() {
     let folder = tempfile::tempdir().unwrap();
     let (audit, key_file) = (folder.path().join("audit.jsonl"), folder.path().join("server.key"));
-    let mut hook = Hook::start(&[410, 500, 500]).await;
-    let mut quiet = Hook::start(&[]).await;
+    let mut hook = WebhookReceiver::start(&[410, 500, 500]).await;
+    let mut quiet = WebhookReceiver::start(&[]).await;
     let server = TestServer::telling(vec![Duration::ZERO], |settings| {
         local(settings);
         settings.webhook_target = vec![hook.url(), quiet.url()];

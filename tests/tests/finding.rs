@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{AckOutcome, CancelCause, PublicKeyBytes};
 use countersign_server::http::{TokenEntry, Tokens};
-use countersign_tests::{Backend, Hook, Reply, ServerProcess, TestServer, TestWallet};
+use countersign_tests::{Backend, Reply, ServerProcess, TestServer, TestWallet, WebhookReceiver};
 use hyper::Method;
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -52,7 +52,7 @@ fn id(reply: &Reply) -> String {
 
 #[tokio::test]
 async fn what_a_request_is_called_is_shown_to_its_requester_wherever_it_is_and_to_nobody_else() {
-    let mut hook = Hook::start(&[]).await;
+    let mut hook = WebhookReceiver::start(&[]).await;
     let data = tempfile::tempdir().unwrap();
     let (target, data) = (format!("--webhook-target={}", hook.url()), data.path().to_str().unwrap());
     let mut command = ServerProcess::command(&["--log=trace", "--log-format=json", "--data-dir", data]);

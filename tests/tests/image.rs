@@ -3,7 +3,7 @@
 //! `make image-tests` builds it; the archive is named by the environment. No engine is needed: what one would do with the image is
 //! done by `unshare`, `mount` and `chroot`.
 
-use countersign_tests::{Backend, Hook, ServerProcess, TestWallet, within};
+use countersign_tests::{Backend, ServerProcess, TestWallet, WebhookReceiver, within};
 use serde_json::{Value, json};
 use std::{
     env, fs,
@@ -136,7 +136,7 @@ async fn its_program_serves_as_its_user_on_a_root_that_is_read_only() {
     let (_, table) = said.split_once("[[token]]").unwrap();
     fs::write(image.root().join("etc/countersign.toml"), format!("[[token]]{table}")).unwrap();
 
-    let mut hook = Hook::start(&[]).await;
+    let mut hook = WebhookReceiver::start(&[]).await;
     let target = hook.url().replace("127.0.0.1", "localhost");
     let data_dir = format!("/{DATA}");
     let arguments = ["--config", "/etc/countersign.toml", "--data-dir", &data_dir, "--webhook-target", &target];

@@ -3,7 +3,7 @@
 use countersign_protocol::{AckOutcome, ErrorCode, WireName};
 use countersign_server::http::Tokens;
 use countersign_tests::{
-    Backend, Hook, ServerProcess, TestServer,
+    Backend, ServerProcess, TestServer, WebhookReceiver,
     documents::{between, codes_of_requests, codes_of_the_api, read, table, words_after},
     postgres::Cluster,
     prometheus::{Prometheus, configure, promtool},
@@ -127,7 +127,7 @@ async fn every_value_of_a_label_is_there_before_anything_happens() {
 
 #[tokio::test]
 async fn gauges_are_right_whatever_happened_before() {
-    let mut hook = Hook::start(&[500, 500]).await;
+    let mut hook = WebhookReceiver::start(&[500, 500]).await;
     let retries = vec![Duration::from_hours(1); 2];
     let server = TestServer::telling(retries, |settings| settings.webhook_target = vec![hook.url()]).await;
     let mut wallet = server.wallet(1).await;
@@ -375,7 +375,7 @@ fn asked(expression: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Prometheus: make observing-tests"]
 async fn prometheus_scrapes_a_server_and_every_panel_has_data() {
-    let hook = Hook::start(&[]).await;
+    let hook = WebhookReceiver::start(&[]).await;
     let server = TestServer::durable(|settings| settings.webhook_target = vec![hook.url()]).await;
     let prometheus = Prometheus::scraping(server.address).await;
     let mut wallet = server.wallet(1).await;

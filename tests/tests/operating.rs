@@ -1,7 +1,7 @@
 //! Every command of docs/operating is typed here, but for where things are.
 
 use countersign_tests::{
-    Backend, Hook, ServerProcess, TestWallet,
+    Backend, ServerProcess, TestWallet, WebhookReceiver,
     documents::{blocks, repository},
     tls::Authority,
     within,
@@ -294,7 +294,7 @@ async fn secrets_and_keys_of_webhooks_are_made_and_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (file, secrets, data) = (path("countersign.toml"), path("shop.secrets"), path("data"));
-    let mut hook = Hook::start(&[]).await;
+    let mut hook = WebhookReceiver::start(&[]).await;
     let url = hook.url();
     let here = |text: &str| {
         let text = text.replace("/etc/countersign", folder.path().to_str().unwrap());
@@ -546,7 +546,7 @@ async fn administrators_look_at_a_server() {
 async fn administrators_have_webhooks_told_once_more() {
     let folder = tempfile::tempdir().unwrap();
     let (file, data) = (folder.path().join("countersign.toml"), folder.path().join("data"));
-    let mut hook = Hook::start(&[410, 410]).await;
+    let mut hook = WebhookReceiver::start(&[410, 410]).await;
     let settings = format!(
         "admin_listen = {:?}\ndata_dir = {:?}\nwebhook_target = [{:?}]\n",
         folder.path().join("admin.sock"),

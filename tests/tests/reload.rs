@@ -3,7 +3,7 @@
 use countersign_protocol::{AckOutcome, ClientFrame, ErrorCode, PingPong, ServerFrame};
 use countersign_server::http::{Reply as Answer, Revocation, Settings, SettingsError, Taken, TokenEntry, Tokens, ask};
 use countersign_tests::{
-    Backend, Hook, ServerProcess, ServiceManager, TestServer, TestWallet,
+    Backend, ServerProcess, ServiceManager, TestServer, TestWallet, WebhookReceiver,
     tls::{Authority, TlsPipe},
     within,
 };
@@ -128,7 +128,7 @@ async fn tokens_come_and_go_on_connections_that_stay() {
 
 #[tokio::test]
 async fn a_token_is_good_for_what_its_entry_says() {
-    let hook = Hook::start(&[]).await;
+    let hook = WebhookReceiver::start(&[]).await;
     let ((secret, entry), (reader, reading), (over, ended)) = (token("a"), token("a"), token("b"));
     let scoped = TokenEntry {
         keys: vec![key_text(1)[..6].to_owned()],
@@ -457,7 +457,7 @@ async fn what_the_server_says_when_it_stops_is_as_it_was_taken_last() {
 
 #[tokio::test]
 async fn webhook_targets_and_the_room_in_the_store_are_taken_anew() {
-    let mut hook = Hook::start(&[]).await;
+    let mut hook = WebhookReceiver::start(&[]).await;
     let server = TestServer::durable(|_| {}).await;
     let mut backend = server.backend().await;
     let mut wallet = server.wallet(1).await;

@@ -93,8 +93,8 @@ fn a_node_that_tells_its_own_end_is_found_out() {
 }
 
 #[test]
-fn letters_that_come_twice_under_other_numbers_are_found_out() {
-    assert_found(Fault::HubRenumbersLetters, "something is left of requests that are over");
+fn packets_that_come_twice_under_other_numbers_are_found_out() {
+    assert_found(Fault::HubRenumbersPackets, "something is left of requests that are over");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Databases of earlier versions, which are kept in tests/fixtures for ever, and what the present program makes of each.
 
 use countersign_tests::{
-    Hook, ServerProcess,
+    ServerProcess, WebhookReceiver,
     documents::repository,
     fixture::{Expected, check},
     postgres::Cluster,
@@ -54,7 +54,7 @@ async fn present_version() -> u32 {
 async fn every_version_of_a_data_directory_keeps_its_meaning() {
     for version in FIRST_SQLITE..=present_version().await {
         let folder = copy(&fixture("sqlite", version));
-        let mut hook = Hook::start(&[]).await;
+        let mut hook = WebhookReceiver::start(&[]).await;
         let database = Connection::open(folder.path().join("countersign.db")).unwrap();
         let elsewhere = [expected(folder.path()).hook, hook.url()];
         for column in ["requests SET webhook", "events SET target"] {
@@ -74,7 +74,7 @@ async fn every_version_of_a_database_keeps_its_meaning() {
     let mut version = FIRST_POSTGRES;
     loop {
         let folder = copy(&fixture("postgres", version));
-        let mut hook = Hook::start(&[]).await;
+        let mut hook = WebhookReceiver::start(&[]).await;
         let text = fs::read_to_string(folder.path().join("countersign.sql")).unwrap();
         let text = text.replace(&expected(folder.path()).hook, &hook.url());
         let database = format!("v{version}");

@@ -6,7 +6,9 @@ use countersign_server::{
     http::{BatchEvents, Settings, SettingsError, TokenEntry, Tokens, WebhookEntry},
     store::ServerKey,
 };
-use countersign_tests::{Backend, Hook, Reply, ServerProcess, TestServer, TestWallet, hook::Notice, within};
+use countersign_tests::{
+    Backend, Reply, ServerProcess, TestServer, TestWallet, WebhookReceiver, webhook_receiver::Delivery, within,
+};
 use ed25519_dalek::VerifyingKey;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -42,12 +44,12 @@ async fn resource(backend: &mut Backend, accepted: &Reply) -> Value {
 }
 
 /// As somebody verifies who has the published key and Standard Webhooks.
-async fn verify(backend: &mut Backend, notice: &Notice) {
+async fn verify(backend: &mut Backend, delivery: &Delivery) {
     let keys = backend.get("/.well-known/jwks.json").await.json;
     let key = STANDARD.decode(keys["webhook_public_key"].as_str().unwrap().strip_prefix("whpk_").unwrap()).unwrap();
     let key = VerifyingKey::from_bytes(&key.try_into().unwrap()).unwrap();
-    assert!(notice.verifies_by_key(&key));
-    assert_eq!(notice.signatures("v1a").len(), 1);
+    assert!(delivery.verifies_by_key(&key));
+    assert_eq!(delivery.signatures("v1a").len(), 1);
 }
 
 /// A secret, as operators and receivers know it.
@@ -67,7 +69,7 @@ async fn count(backend: &mut Backend, outcome: &str) -> bool {
 
 #[tokio::test]
 async fn an_end_is_told_until_it_is_taken() {
-    let mut hook = Hook::start(&[500, 302]).await;
+    let mut hook = WebhookReceiver::start(&[500, 302]).await;
     let retries = vec![Duration::ZERO; 2];
     let server = TestServer::telling(retries, |settings| settings.webhook_target = vec![hook.url()]).await;
     let mut wallet = server.wallet(1).await;
@@ -78,12 +80,12 @@ async fn an_end_is_told_until_it_is_taken() {
 
     let mut bodies = Vec::new();
     for _ in 0..3 {
-        let notice = hook.next().await;
-        verify(&mut backend, &notice).await;
-        assert_eq!((notice.path.as_str(), notice.header("content-type")), ("/hook", "application/json"));
-        assert_eq!(notice.header("webhook-id"), format!("evt_{}", accepted.json["request_id"].as_str().unwrap()));
-        bodies.push(notice.body.clone());
-        let told = notice.json();
+        let delivery = hook.next().await;
+        verify(&mut backend, &delivery).await;
+        assert_eq!((delivery.path.as_str(), delivery.header("content-type")), ("/hook", "application/json"));
+        assert_eq!(delivery.header("webhook-id"), format!("evt_{}", accepted.json["request_id"].as_str().unwrap()));
+        bodies.push(delivery.body.clone());
+        let told = delivery.json();
         assert_eq!((&told["type"], &told["data"]), (&json!("request.ended"), &resource(&mut backend, &accepted).await));
         assert_eq!(told["data"]["state"], "signed");
         let timestamp = told["timestamp"].as_str().unwrap();
@@ -98,7 +100,7 @@ async fn an_end_is_told_until_it_is_taken() {
 #[tokio::test]
 async fn an_address_that_is_gone_or_takes_nothing_is_given_up() {
     for (answers, retries, outcome) in [(&[410][..], 3, "gone"), (&[500, 500], 1, "given_up")] {
-        let mut hook = Hook::start(answers).await;
+        let mut hook = WebhookReceiver::start(answers).await;
         let retries = vec![Duration::ZERO; retries];
         let server = TestServer::telling(retries, |settings| settings.webhook_target = vec![hook.url()]).await;
         let mut wallet = server.wallet(2).await;
@@ -117,7 +119,7 @@ async fn an_address_that_is_gone_or_takes_nothing_is_given_up() {
 #[tokio::test]
 async fn what_was_not_told_is_told_after_a_restart() {
     // It never answers the first attempt.
-    let mut hook = Hook::start(&[0]).await;
+    let mut hook = WebhookReceiver::start(&[0]).await;
     let server = TestServer::telling(None, |settings| settings.webhook_target = vec![hook.url()]).await;
     let mut wallet = server.wallet(3).await;
     let mut backend = server.backend().await;
@@ -187,7 +189,7 @@ async fn over_https_only_who_is_trusted_is_told() {
 
 #[tokio::test]
 async fn a_request_can_send_the_server_nowhere_else() {
-    let hook = Hook::start(&[]).await;
+    let hook = WebhookReceiver::start(&[]).await;
     let server = TestServer::durable(|settings| {
         settings.webhook_target = vec![hook.url(), "https://hooks.example/a".into()];
     })
@@ -228,8 +230,8 @@ fn a_target_that_could_be_read_on_the_way_ends_the_start() {
 /// A target that takes calls and never answers keeps nobody else's ends from being told.
 #[tokio::test]
 async fn a_target_that_hangs_is_in_nobody_s_way() {
-    let mut hanging = Hook::start(&[0; 100]).await;
-    let mut other = Hook::start(&[]).await;
+    let mut hanging = WebhookReceiver::start(&[0; 100]).await;
+    let mut other = WebhookReceiver::start(&[]).await;
     let server = TestServer::telling(None, |settings| settings.webhook_target = vec![hanging.url(), other.url()]).await;
     let mut wallet = server.wallet(5).await;
     let mut backend = server.backend().await;
@@ -242,8 +244,8 @@ async fn a_target_that_hangs_is_in_nobody_s_way() {
     }
     let accepted = ask(&mut backend, &wallet.public_key(), &other.url()).await;
     wallet.sign_next().await;
-    let notice = other.next().await;
-    assert_eq!(notice.json()["data"]["request_id"], accepted.json["request_id"]);
+    let delivery = other.next().await;
+    assert_eq!(delivery.json()["data"]["request_id"], accepted.json["request_id"]);
     assert!(hanging.is_quiet(), "none of its calls had come to an end");
     server.finish((wallet, backend)).await;
 }
@@ -281,7 +283,7 @@ async fn ask_several(backend: &mut Backend, key: &PublicKeyBytes, webhook: &str)
 /// Not taken twice, once by a server that is started anew since: the same each time, and no event beside it.
 #[tokio::test]
 async fn a_batch_is_told_once_when_the_last_has_ended() {
-    let mut hook = Hook::start(&[500, 0]).await;
+    let mut hook = WebhookReceiver::start(&[500, 0]).await;
     let retries = vec![Duration::ZERO; 3];
     let server = TestServer::telling(retries, |settings| settings.webhook = vec![together(hook.url())]).await;
     let mut wallet = server.wallet(31).await;
@@ -296,21 +298,21 @@ async fn a_batch_is_told_once_when_the_last_has_ended() {
         wallet.send(&wallet.answer(request)).await;
         assert_eq!(wallet.expect_ack(request.request_id).await, AckOutcome::Accepted);
     }
-    let mut notices = vec![hook.next().await, hook.next().await];
-    for notice in &notices {
-        verify(&mut backend, notice).await;
+    let mut deliveries = vec![hook.next().await, hook.next().await];
+    for delivery in &deliveries {
+        verify(&mut backend, delivery).await;
     }
     drop((wallet, backend));
     let server = server.restart().await;
-    notices.push(hook.next().await);
+    deliveries.push(hook.next().await);
     let mut backend = server.backend().await;
     // By the key of a server that may have got another one with its start.
-    verify(&mut backend, &notices[2]).await;
-    for notice in &notices {
-        assert_eq!(notice.header("webhook-id"), format!("evt_{}", batch.json["batch_id"].as_str().unwrap()));
-        assert_eq!(notice.body, notices[0].body);
+    verify(&mut backend, &deliveries[2]).await;
+    for delivery in &deliveries {
+        assert_eq!(delivery.header("webhook-id"), format!("evt_{}", batch.json["batch_id"].as_str().unwrap()));
+        assert_eq!(delivery.body, deliveries[0].body);
     }
-    let told = notices[0].json();
+    let told = deliveries[0].json();
     assert_eq!((&told["type"], &told["data"]["state"]), (&json!("batch.ended"), &json!("ended")));
     assert_eq!(told["data"], resource(&mut backend, &batch).await);
     while !count(&mut backend, "delivered").await {}
@@ -318,9 +320,9 @@ async fn a_batch_is_told_once_when_the_last_has_ended() {
     let mut wallet = server.wallet(31).await;
     let one = ask(&mut backend, &wallet.public_key(), &hook.url()).await;
     wallet.sign_next().await;
-    let notice = hook.next().await;
+    let delivery = hook.next().await;
     assert_eq!(
-        (&notice.json()["type"], &notice.json()["data"]["request_id"]),
+        (&delivery.json()["type"], &delivery.json()["data"]["request_id"]),
         (&json!("request.ended"), &one.json["request_id"])
     );
     server.finish((wallet, backend)).await;
@@ -328,7 +330,7 @@ async fn a_batch_is_told_once_when_the_last_has_ended() {
 
 #[tokio::test]
 async fn another_target_is_told_of_each_of_a_batch() {
-    let (mut hook, other) = (Hook::start(&[]).await, Hook::start(&[]).await);
+    let (mut hook, other) = (WebhookReceiver::start(&[]).await, WebhookReceiver::start(&[]).await);
     let server = TestServer::durable(|settings| {
         settings.webhook_target = vec![hook.url()];
         settings.webhook = vec![together(other.url())];
@@ -349,9 +351,9 @@ async fn another_target_is_told_of_each_of_a_batch() {
     for request in &requests {
         wallet.send(&wallet.answer(request)).await;
         wallet.expect_ack(request.request_id).await;
-        let notice = hook.next().await.json();
-        assert_eq!(notice["type"], "request.ended");
-        told.insert(notice["data"]["request_id"].as_str().unwrap().to_owned());
+        let delivery = hook.next().await.json();
+        assert_eq!(delivery["type"], "request.ended");
+        told.insert(delivery["data"]["request_id"].as_str().unwrap().to_owned());
     }
     assert_eq!(told, asked);
     assert!(other.is_quiet());
@@ -363,7 +365,7 @@ async fn a_target_with_secrets_is_told_with_a_signature_by_each() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secrets");
     write_secrets(&file, &[secret(1), secret(2)]);
-    let (mut hook, mut other) = (Hook::start(&[]).await, Hook::start(&[]).await);
+    let (mut hook, mut other) = (WebhookReceiver::start(&[]).await, WebhookReceiver::start(&[]).await);
     let server = TestServer::durable(|settings| {
         // Both with a table and in the list: the table holds.
         settings.webhook_target = vec![other.url(), hook.url()];
@@ -375,17 +377,20 @@ async fn a_target_with_secrets_is_told_with_a_signature_by_each() {
     let mut backend = server.backend().await;
     ask(&mut backend, &wallet.public_key(), &hook.url()).await;
     wallet.sign_next().await;
-    let notice = hook.next().await;
-    verify(&mut backend, &notice).await;
-    assert_eq!((notice.signatures("v1").len(), notice.verifies_by(&secret(3))), (2, false));
-    assert!(notice.verifies_by(&secret(1)) && notice.verifies_by(&secret(2)));
-    assert!(notice.header("webhook-signature").starts_with("v1a,"), "those who know of no other find it where it was");
+    let delivery = hook.next().await;
+    verify(&mut backend, &delivery).await;
+    assert_eq!((delivery.signatures("v1").len(), delivery.verifies_by(&secret(3))), (2, false));
+    assert!(delivery.verifies_by(&secret(1)) && delivery.verifies_by(&secret(2)));
+    assert!(
+        delivery.header("webhook-signature").starts_with("v1a,"),
+        "those who know of no other find it where it was"
+    );
 
     ask(&mut backend, &wallet.public_key(), &other.url()).await;
     wallet.sign_next().await;
-    let notice = other.next().await;
-    verify(&mut backend, &notice).await;
-    assert!(notice.signatures("v1").is_empty(), "another target's secrets are another's");
+    let delivery = other.next().await;
+    verify(&mut backend, &delivery).await;
+    assert!(delivery.signatures("v1").is_empty(), "another target's secrets are another's");
 
     // What is in the file is taken by a reload, all or nothing.
     write_secrets(&file, &[secret(3)]);
@@ -398,8 +403,8 @@ async fn a_target_with_secrets_is_told_with_a_signature_by_each() {
     assert!(said.len() == 1 && said[0].contains("line 1") && !said[0].contains("bm90IGxvbmc"), "{said:?}");
     ask(&mut backend, &wallet.public_key(), &hook.url()).await;
     wallet.sign_next().await;
-    let notice = hook.next().await;
-    assert!(notice.verifies_by(&secret(3)) && !notice.verifies_by(&secret(1)));
+    let delivery = hook.next().await;
+    assert!(delivery.verifies_by(&secret(3)) && !delivery.verifies_by(&secret(1)));
     server.finish((wallet, backend)).await;
 }
 
@@ -456,7 +461,7 @@ async fn secrets_and_keys_are_replaced_while_events_flow_and_none_is_lost() {
     let texts = |phase: &Phase| phase.secrets.iter().map(|byte| secret(*byte)).collect::<Vec<_>>();
     let files = |phase: &Phase| phase.keys.iter().map(|key| key_files[*key].clone()).collect::<Vec<_>>();
     // Every third attempt is not taken, and made again, maybe after the next change.
-    let mut hook = Hook::start(&[204, 500, 204].repeat(40)).await;
+    let mut hook = WebhookReceiver::start(&[204, 500, 204].repeat(40)).await;
     write_secrets(&file, &texts(&phases[0]));
     let server = TestServer::telling(vec![Duration::ZERO; 9], |settings| {
         settings.webhook =
@@ -478,13 +483,13 @@ async fn secrets_and_keys_are_replaced_while_events_flow_and_none_is_lost() {
 
     let (mut told, mut seen, mut now) = (BTreeSet::new(), BTreeSet::new(), 0);
     for count in 1.. {
-        let notice = hook.next().await;
-        let by_secret: Vec<u8> = [2, 1].into_iter().filter(|byte| notice.verifies_by(&secret(*byte))).collect();
-        let by_key: Vec<usize> = [1, 0].into_iter().filter(|key| notice.verifies_by_key(&keys[*key])).collect();
+        let delivery = hook.next().await;
+        let by_secret: Vec<u8> = [2, 1].into_iter().filter(|byte| delivery.verifies_by(&secret(*byte))).collect();
+        let by_key: Vec<usize> = [1, 0].into_iter().filter(|key| delivery.verifies_by_key(&keys[*key])).collect();
         // An attempt that had begun is told as it began.
         let phase = phases[..=now].iter().position(|phase| phase.secrets == by_secret && phase.keys == by_key);
         seen.insert(phase.unwrap_or_else(|| panic!("{by_secret:?} {by_key:?} in phase {now}")));
-        told.insert(notice.header("webhook-id").to_owned());
+        told.insert(delivery.header("webhook-id").to_owned());
         if count % (EVENTS / 3) == 0 && now + 1 < phases.len() {
             now += 1;
             write_secrets(&file, &texts(&phases[now]));

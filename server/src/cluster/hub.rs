@@ -1,6 +1,6 @@
 //! What a node asks of the database that all nodes share, beside keeping requests; and nothing about how that is done.
 
-use super::{Letter, NodeId};
+use super::{NodeId, Packet};
 use crate::{record::Record, storage::Completion};
 use countersign_protocol::{ConnectionId, Device, PublicKeyBytes};
 use std::{fmt, sync::Arc};
@@ -25,7 +25,7 @@ pub struct Nodes {
     pub own: NodeId,
     /// All others.
     pub others: Vec<NodeId>,
-    /// Letters may have been lost since this was told last.
+    /// Packets may have been lost since this was told last.
     pub interrupted: bool,
     /// What this node had announced is forgotten.
     pub forgotten: bool,
@@ -36,8 +36,8 @@ pub trait Listener: Send + Sync {
     /// Which nodes there are: once at the start, then at least each time that this changes.
     fn nodes(&self, nodes: Nodes);
 
-    /// Letters to this node, in the order in which they came.
-    fn letters(&self, letters: Vec<Letter>);
+    /// Packets to this node, in the order in which they came.
+    fn packets(&self, packets: Vec<Packet>);
 
     /// The lease was renewed, and [`Hub::holds_lease`] says so; each time, after which nodes there are.
     fn renewed(&self);
@@ -53,8 +53,8 @@ pub trait Hub: fmt::Debug + Send + Sync {
     /// for, is not over.
     fn holds_lease(&self) -> bool;
 
-    /// Sends letters, in order. They may be lost.
-    fn send(&self, letters: Vec<Letter>);
+    /// Sends packets, in order. They may be lost.
+    fn send(&self, packets: Vec<Packet>);
 
     /// Has all nodes find this connection. It is told when they do.
     fn announce(&self, presence: Presence, then: Completion<()>);

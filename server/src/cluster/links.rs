@@ -1,9 +1,9 @@
-//! Letters to and from each other node: numbered, confirmed, and begun anew where one was lost.
+//! Packets to and from each other node: numbered, confirmed, and begun anew where one was lost.
 //!
 //! Nothing is kept to be sent again. Whoever finds that something is missing says so, or hears nothing for long, and then both sides make
 //! good what they had to tell each other from what they know.
 
-use super::{Letter, Mail, NodeId};
+use super::{Mail, NodeId, Packet};
 use crate::time::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,9 +11,9 @@ use std::{
     time::Duration,
 };
 
-/// How long a letter may go unconfirmed while there is none to confirm it with.
+/// How long a packet may go unconfirmed while there is none to confirm it with.
 const CONFIRM_AFTER: Duration = Duration::from_millis(200);
-/// How long after the last letter one asks whether it has come.
+/// How long after the last packet one asks whether it has come.
 const ASK_AFTER: Duration = Duration::from_secs(1);
 /// How long nothing may be confirmed before another epoch begins.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
@@ -22,13 +22,13 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 struct Link {
     epoch: u32,
-    /// Letters with mail that were sent in this epoch, and those that are known to have come.
+    /// Packets with mail that were sent in this epoch, and those that are known to have come.
     sent: u64,
     confirmed: u64,
     last_sent: Timestamp,
     /// Since when nothing has been confirmed, while something is to be.
     unconfirmed_since: Option<Timestamp>,
-    /// The last letter that has come.
+    /// The last packet that has come.
     heard: Option<(u32, u64)>,
     /// Since when that is to be confirmed.
     unanswered_since: Option<Timestamp>,
@@ -39,7 +39,7 @@ struct Link {
     outbox: Vec<Mail>,
 }
 
-/// What a letter has brought.
+/// What a packet has brought.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Received {
     /// In order.
@@ -93,7 +93,7 @@ impl Links {
         }
     }
 
-    /// Takes it that letters of theirs are missing.
+    /// Takes it that packets of theirs are missing.
     pub(crate) fn distrust(&mut self, other: NodeId) {
         if let Some(link) = self.links.get_mut(&other)
             && let Some((epoch, _)) = link.heard
@@ -103,7 +103,7 @@ impl Links {
         }
     }
 
-    /// Leaves something for the next letter.
+    /// Leaves something for the next packet.
     pub(crate) fn post(&mut self, to: NodeId, mail: Mail) {
         if let Some(link) = self.links.get_mut(&to) {
             link.outbox.push(mail);
@@ -117,20 +117,20 @@ impl Links {
         }
     }
 
-    /// The letters that are to be sent now.
-    pub(crate) fn flush(&mut self, now: Timestamp) -> Vec<Letter> {
-        let mut letters = Vec::new();
+    /// The packets that are to be sent now.
+    pub(crate) fn flush(&mut self, now: Timestamp) -> Vec<Packet> {
+        let mut packets = Vec::new();
         for (to, link) in &mut self.links {
             while link.is_new || !link.outbox.is_empty() {
-                letters.push(link.letter(self.own, *to, now));
+                packets.push(link.packet(self.own, *to, now));
             }
         }
-        letters
+        packets
     }
 
-    /// Takes a letter.
-    pub(crate) fn receive(&mut self, letter: Letter, now: Timestamp) -> Received {
-        let Letter { from, to, epoch, number, received, broken, mail } = letter;
+    /// Takes a packet.
+    pub(crate) fn receive(&mut self, packet: Packet, now: Timestamp) -> Received {
+        let Packet { from, to, epoch, number, received, broken, mail } = packet;
         let Some(link) = self.links.get_mut(&from).filter(|_| to == self.own) else { return Received::default() };
         let mut outcome = Received::default();
         if broken == Some(link.epoch) {
@@ -172,9 +172,9 @@ impl Links {
         self.links.values().filter_map(Link::poll_timeout).min()
     }
 
-    /// Asks and confirms where that is due; gives the letters, and the nodes with which another epoch has begun.
-    pub(crate) fn handle_timeout(&mut self, now: Timestamp) -> (Vec<Letter>, Vec<NodeId>) {
-        let (mut letters, mut broken) = (Vec::new(), Vec::new());
+    /// Asks and confirms where that is due; gives the packets, and the nodes with which another epoch has begun.
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) -> (Vec<Packet>, Vec<NodeId>) {
+        let (mut packets, mut broken) = (Vec::new(), Vec::new());
         for (node, link) in &mut self.links {
             if link.poll_timeout().is_none_or(|due| now < due) {
                 continue;
@@ -183,10 +183,10 @@ impl Links {
                 link.begin_anew(now);
                 broken.push(*node);
             } else {
-                letters.push(link.letter(self.own, *node, now));
+                packets.push(link.packet(self.own, *node, now));
             }
         }
-        (letters, broken)
+        (packets, broken)
     }
 }
 
@@ -211,8 +211,8 @@ impl Link {
         *self = Self { epoch: epoch.saturating_add(1), heard, unanswered_since, broken, ..Self::new(now) };
     }
 
-    /// A letter with whatever there is to say.
-    fn letter(&mut self, from: NodeId, to: NodeId, now: Timestamp) -> Letter {
+    /// A packet with whatever there is to say.
+    fn packet(&mut self, from: NodeId, to: NodeId, now: Timestamp) -> Packet {
         // The first of an epoch brings no mail, so that it may be said again.
         let mail = if self.sent == 0 { Vec::new() } else { mem::take(&mut self.outbox) };
         let is_counted = !mail.is_empty() || self.sent == 0;
@@ -224,7 +224,7 @@ impl Link {
         self.last_sent = now;
         self.unanswered_since = None;
         self.is_new = false;
-        Letter {
+        Packet {
             from,
             to,
             epoch: self.epoch,
@@ -270,15 +270,15 @@ mod tests {
     }
 
     fn exchange(one: &mut Links, two: &mut Links, now: Timestamp) {
-        for letter in one.flush(now) {
-            two.receive(letter, now);
+        for packet in one.flush(now) {
+            two.receive(packet, now);
         }
-        for letter in two.flush(now) {
-            one.receive(letter, now);
+        for packet in two.flush(now) {
+            one.receive(packet, now);
         }
     }
 
-    fn send(from: &mut Links, to: NodeId, mail: Mail, now: Timestamp) -> Letter {
+    fn send(from: &mut Links, to: NodeId, mail: Mail, now: Timestamp) -> Packet {
         from.post(to, mail);
         from.flush(now).pop().unwrap()
     }
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_letter_says_that_an_epoch_has_begun() {
+    fn a_first_packet_says_that_an_epoch_has_begun() {
         let (mut one, mut two) = (Links::new(ONE), Links::new(TWO));
         one.keep(&[TWO], at(0));
         two.keep(&[ONE], at(0));
@@ -303,9 +303,9 @@ mod tests {
         assert_eq!(two.receive(hello, at(0)), Received::default(), "once");
         one.begin_anew(TWO, at(1));
         one.post(TWO, Mail::Complete);
-        let [hello, letter] = one.flush(at(1)).try_into().unwrap();
+        let [hello, packet] = one.flush(at(1)).try_into().unwrap();
         assert!(two.receive(hello, at(1)).has_begun);
-        assert_eq!(two.receive(letter, at(1)).mail, [Mail::Complete]);
+        assert_eq!(two.receive(packet, at(1)).mail, [Mail::Complete]);
     }
 
     #[test]
@@ -323,13 +323,13 @@ mod tests {
     }
 
     #[test]
-    fn a_last_letter_that_is_lost_is_found_missing() {
+    fn a_last_packet_that_is_lost_is_found_missing() {
         let (mut one, mut two) = pair();
         let _lost = send(&mut one, TWO, Mail::Orphans, at(10));
         let due = one.poll_timeout().unwrap();
         assert_eq!(due, at(1_010));
-        let (letters, _) = one.handle_timeout(due);
-        let question = letters.into_iter().next().unwrap();
+        let (packets, _) = one.handle_timeout(due);
+        let question = packets.into_iter().next().unwrap();
         assert!(question.mail.is_empty());
         two.receive(question, due);
         let complaint = two.flush(due).pop().unwrap();
@@ -339,13 +339,13 @@ mod tests {
     #[test]
     fn what_has_come_is_confirmed_and_then_nothing_is_due() {
         let (mut one, mut two) = pair();
-        let letter = send(&mut one, TWO, Mail::Orphans, at(10));
-        two.receive(letter, at(20));
+        let packet = send(&mut one, TWO, Mail::Orphans, at(10));
+        two.receive(packet, at(20));
         let due = two.poll_timeout().unwrap();
-        let (letters, broken) = two.handle_timeout(due);
+        let (packets, broken) = two.handle_timeout(due);
         assert!(broken.is_empty());
-        for letter in letters {
-            assert_eq!(one.receive(letter, due), Received::default());
+        for packet in packets {
+            assert_eq!(one.receive(packet, due), Received::default());
         }
         assert_eq!((one.poll_timeout(), two.poll_timeout()), (None, None));
     }

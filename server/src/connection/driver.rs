@@ -9,7 +9,7 @@ use super::{
     delayed_ack::DelayedAck,
     read_limit::ReadLimit,
     socket::{Exit, Incoming, Outgoing},
-    turn::give_way,
+    yield_once::yield_once,
 };
 use crate::{SigningService, random, service::Inbox};
 use countersign_protocol::{Challenge, ConnectionId};
@@ -140,7 +140,7 @@ async fn judged(conversation: &mut Conversation<'_>, todo: Todo) -> Todo {
     match todo {
         Todo::Judge(judgement) => {
             // So that other answers which have arrived come as far as this one, and all are judged together.
-            give_way().await;
+            yield_once().await;
             conversation.conclude(*judgement)
         }
         todo => todo,
@@ -165,7 +165,7 @@ async fn perform<S: Sink<Outgoing> + Unpin>(
     // Lets whatever else is ready run before the write: verifications come first, then the writes of all connections, one after
     // the other. A reader on another core is then woken once for many of them; each wake-up costs as much as a third of a
     // verification.
-    give_way().await;
+    yield_once().await;
     in_time(time_limit, socket.send(first)).await?;
     let Some((code, reason)) = close else { return Ok(()) };
     in_time(time_limit, socket.send(Outgoing::Close { code, reason })).await?;

@@ -7,7 +7,7 @@ mod driver;
 mod frame_rate;
 mod read_limit;
 mod socket;
-mod turn;
+mod yield_once;
 
 pub use client::Client;
 pub use driver::drive;
@@ -16,4 +16,4 @@ pub(crate) use driver::drive_within;
 pub(crate) use read_limit::ReadLimit;
 pub use socket::{Exit, Halves, Incoming, Outgoing};
 #[cfg(feature = "http")]
-pub(crate) use turn::give_way;
+pub(crate) use yield_once::yield_once;

@@ -27,7 +27,7 @@ pub(crate) enum Effect<W> {
     /// A request is another node's by now, or nobody knows. These connections show it, and keep its place until it is known what becomes of it.
     LetGo { id: RequestId, shown: SmallVec<[ConnectionId; 1]> },
     /// A request of another node has ended on disk. Its owner has to be told.
-    Overruled { id: RequestId, owner: NodeId },
+    TellOwner { id: RequestId, owner: NodeId },
     /// A request has ended, and if it is durable, that is on disk. Its waiter, if it has one, is to be told.
     Ended(OpenRequest<W>),
 }

@@ -45,7 +45,7 @@ pub struct Metrics {
     trace_spans: Family<Outcome, Counter>,
     pub(crate) other_nodes: Gauge,
     pub(crate) taken_over: Counter,
-    pub(crate) links_begun_anew: Counter,
+    pub(crate) link_resyncs: Counter,
     pub(crate) given_up: Counter,
     pub(crate) proof_failures: Counter,
     pub(crate) received: Counter,
@@ -75,7 +75,7 @@ impl Default for Metrics {
             trace_spans: labels::trace_spans(),
             other_nodes: Gauge::default(),
             taken_over: Counter::default(),
-            links_begun_anew: Counter::default(),
+            link_resyncs: Counter::default(),
             given_up: Counter::default(),
             proof_failures: Counter::default(),
             received: Counter::default(),
@@ -134,9 +134,9 @@ impl Metrics {
             self.taken_over.clone(),
         );
         registry.register(
-            "links_begun_anew",
-            "How often everything open was said to another server again, which has joined or letters of which were lost",
-            self.links_begun_anew.clone(),
+            "link_resyncs",
+            "How often everything open was said to another server again, which has joined or packets of which were lost",
+            self.link_resyncs.clone(),
         );
         registry.register(
             "given_up",

@@ -38,7 +38,7 @@ pub(super) const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 const TRIES_TO_REPLACE: u32 = 3;
 const BETWEEN_CANCELS: Duration = Duration::from_secs(1);
 
-/// How long news of a request on another node may be late where the letter that brings it is lost.
+/// How long news of a request on another node may be late where the packet that brings it is lost.
 const BETWEEN_READS: Duration = Duration::from_secs(1);
 
 /// A timer that is so late tells that the process was stopped: a machine that is merely busy is not.

@@ -1,6 +1,6 @@
 //! Gives the dispatcher its inputs and carries out what it asks.
 
-use super::{SigningService, State, gauge, handle::Handle, mailbox::Mail, step_log, told::Told};
+use super::{SigningService, State, completed::Completed, gauge, handle::Handle, mailbox::Mail, step_log};
 use crate::{
     cluster,
     dispatch::{Dispatcher, Effect, OpenRequest, SignFrame, Ticket},
@@ -36,12 +36,12 @@ impl SigningService {
         self.carry_out_effects(&mut state, now);
         // What a store has told meanwhile could not be taken in there: this thread has the state locked.
         loop {
-            while let Some(told) = self.0.told_at_once.next() {
-                self.hear(&mut state, told, now);
+            while let Some(completed) = self.0.inline_completions.next() {
+                self.handle_completed(&mut state, completed, now);
                 self.carry_out_effects(&mut state, now);
                 self.0.changed.notify_waiters();
             }
-            if !self.send_letters(&mut state, now) {
+            if !self.send_packets(&mut state, now) {
                 break;
             }
         }
@@ -58,15 +58,15 @@ impl SigningService {
     }
 
     /// Sends other nodes what there is for them; whether something may be left to do.
-    fn send_letters(&self, state: &mut State, now: Timestamp) -> bool {
+    fn send_packets(&self, state: &mut State, now: Timestamp) -> bool {
         let Some(hub) = &self.0.hub else { return false };
         self.show_waiting(state, now);
         self.carry_out_effects(state, now);
-        let letters = state.cluster.as_mut().map(|cluster| cluster.flush(now)).unwrap_or_default();
-        if letters.is_empty() {
+        let packets = state.cluster.as_mut().map(|cluster| cluster.flush(now)).unwrap_or_default();
+        if packets.is_empty() {
             return false;
         }
-        hub.send(letters);
+        hub.send(packets);
         true
     }
 
@@ -102,7 +102,7 @@ impl SigningService {
                     }
                     self.take_set_aside(state, id, now);
                 }
-                Effect::Overruled { id, owner } => {
+                Effect::TellOwner { id, owner } => {
                     if let Some(cluster) = &mut state.cluster {
                         cluster.overrule(id, owner, now);
                     }
@@ -181,10 +181,10 @@ impl SigningService {
         let service = self.clone();
         let then = Completion::new(move |written| {
             if let Some(ticket) = ticket {
-                service.take(Told::Written(ticket, written));
+                service.complete(Completed::Written(ticket, written));
             }
         });
-        self.0.told_at_once.submit(|| store.write(write, then));
+        self.0.inline_completions.submit(|| store.write(write, then));
     }
 
     fn tell(&self, state: &mut State, open: OpenRequest<oneshot::Sender<Box<Record>>>) {

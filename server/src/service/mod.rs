@@ -1,13 +1,15 @@
 //! The signing service: what a backend calls, and what every wallet connection reports to.
 
+mod active_config;
 mod clock;
 mod cluster;
+mod completed;
+mod completions;
 mod connections;
-mod current;
 mod durable;
 mod effects;
 mod handle;
-mod hearing;
+mod inline_completions;
 #[cfg(feature = "http")]
 mod listing;
 mod mailbox;
@@ -20,8 +22,6 @@ mod replacing;
 #[cfg(feature = "http")]
 mod snapshot;
 mod step_log;
-mod told;
-mod told_at_once;
 mod verifications;
 mod waiting;
 
@@ -47,20 +47,20 @@ use crate::{
     storage::{Loaded, Storage},
     time::{Clock, Timestamp},
 };
+use active_config::ActiveConfig;
 use cluster::Cluster;
+use completed::Completed;
 use countersign_protocol::{
     ApprovedBy, ConnectionId, GoodbyeReason, Message, PublicKeyBytes, RequestId, Signature, limits::frame_bytes,
 };
-use current::Current;
 use handle::Handle;
+use inline_completions::InlineCompletions;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicUsize},
     time::Duration,
 };
 use tokio::sync::{Notify, oneshot, watch};
-use told::Told;
-use told_at_once::ToldAtOnce;
 use verifications::Verifications;
 
 /// A signature that has been verified over the message that was asked for, under the key that was asked.
@@ -97,7 +97,7 @@ pub struct SigningService(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     /// What is gone by now: replaced as a whole, read once for whatever begins.
-    rules: RwLock<Arc<Current>>,
+    rules: RwLock<Arc<ActiveConfig>>,
     observers: Observers,
     /// How long a wallet's frame may be: as an answer to the longest message that was allowed since the start.
     longest_frame: Arc<AtomicUsize>,
@@ -107,7 +107,7 @@ struct Inner {
     store: Option<Arc<dyn Storage>>,
     /// Connects this node with others; none where it is the only one.
     hub: Option<Arc<dyn Hub>>,
-    told_at_once: ToldAtOnce<Told>,
+    inline_completions: InlineCompletions<Completed>,
     verifications: Verifications,
     state: Mutex<State>,
     /// Told whenever a request or a connection has gone, or a wallet has come.
@@ -195,12 +195,12 @@ impl SigningService {
         let service = Self(Arc::new(Inner {
             observers: config.observers.clone(),
             longest_frame: Arc::new(AtomicUsize::new(frame_bytes(config.max_message_bytes))),
-            rules: RwLock::new(Arc::new(Current::from(config))),
+            rules: RwLock::new(Arc::new(ActiveConfig::from(config))),
             metrics,
             clock,
             store,
             hub,
-            told_at_once: ToldAtOnce::default(),
+            inline_completions: InlineCompletions::default(),
             verifications: Verifications::default(),
             state: Mutex::new(state),
             changed: Notify::new(),

@@ -1,6 +1,6 @@
 //! Other limits and times while the service runs.
 
-use super::{SigningService, current::Current};
+use super::{SigningService, active_config::ActiveConfig};
 use crate::{config::Config, connection::ReadLimit};
 use countersign_protocol::limits::frame_bytes;
 use std::{
@@ -25,7 +25,7 @@ impl SigningService {
         };
         // Before a longer message is let in, whose answer could otherwise be refused.
         self.0.longest_frame.fetch_max(frame_bytes(config.max_message_bytes), Ordering::Relaxed);
-        let (capacity, next, now) = (config.capacity(), Arc::new(Current::from(config)), self.now());
+        let (capacity, next, now) = (config.capacity(), Arc::new(ActiveConfig::from(config)), self.now());
         let mut state = self.state();
         // With the state locked, so that a connection that comes meanwhile has one number of requests wherever it is written down.
         drop(mem::replace(&mut *self.0.rules.write().unwrap_or_else(PoisonError::into_inner), next));
@@ -40,7 +40,7 @@ impl SigningService {
     }
 
     /// What it goes by now. To be asked for once, where several things are to fit together.
-    pub(crate) fn config(&self) -> Arc<Current> {
+    pub(crate) fn config(&self) -> Arc<ActiveConfig> {
         Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 

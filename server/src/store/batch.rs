@@ -1,6 +1,6 @@
 //! What is done next: everything that has queued up, to share one commit.
 
-use super::{Completion, Event, Write, Written, due::Due, usage};
+use super::{Completion, Event, Write, Written, due_query::DueQuery, usage};
 #[cfg(feature = "http")]
 use super::{
     blocks::{Block, BlockChange},
@@ -44,7 +44,7 @@ impl Job {
 /// Something to be asked or done outside of the writes' transaction.
 pub(super) enum Question {
     Read(RequestId, Completion<Option<Record>>),
-    DueEvents(Due, Completion<(Vec<Event>, Option<Timestamp>)>),
+    DueEvents(DueQuery, Completion<(Vec<Event>, Option<Timestamp>)>),
     Forget(Timestamp, Completion<usize>),
     /// Notes that this key is in use, and asks for those of other servers that have been within this time.
     Keys([u8; 32], Duration, Completion<Vec<[u8; 32]>>),

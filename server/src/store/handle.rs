@@ -3,11 +3,11 @@
 #[cfg(feature = "http")]
 use super::HubState;
 #[cfg(feature = "postgres")]
-use super::postgres::{self, ConnectError, Order, Post, PostgresConfig};
+use super::postgres::{self, ConnectError, Order, OrderSender, PostgresConfig};
 use super::{
     Completion, Event, Loaded, OpenError, StoreConfig, StoreError, Write, Written,
     batch::{Command, Job, Question},
-    due::Due,
+    due_query::DueQuery,
     open::{self, MIN_MAX_BYTES, Opened},
     quota::Limits,
     retention::before,
@@ -50,7 +50,7 @@ struct Handle {
     submit: Option<Submit>,
     /// What goes between nodes. None for a directory of one's own, and while it is being dropped.
     #[cfg(feature = "postgres")]
-    post: Option<Post>,
+    orders: Option<OrderSender>,
     thread: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
 }
@@ -96,10 +96,10 @@ impl Store {
         let (sender, commands) = unbounded_channel();
         let limits = Limits { max_bytes: config.max_bytes, max_share_percent: config.max_share_percent };
         let shared = Arc::new(Shared::new(limits, config.retention));
-        let (thread, post, loaded) = postgres::start(config, now, commands, Arc::clone(&shared))?;
+        let (thread, orders, loaded) = postgres::start(config, now, commands, Arc::clone(&shared))?;
         let submit: Submit = Box::new(move |command| drop(sender.send(command)));
         let thread = Some(thread);
-        let handle = Handle { submit: Some(submit), post: Some(post), thread, shared };
+        let handle = Handle { submit: Some(submit), orders: Some(orders), thread, shared };
         Ok((Self(Arc::new(handle)), loaded))
     }
 
@@ -107,7 +107,7 @@ impl Store {
         Self(Arc::new(Handle {
             submit: Some(Box::new(submit)),
             #[cfg(feature = "postgres")]
-            post: None,
+            orders: None,
             thread: Some(thread),
             shared,
         }))
@@ -130,7 +130,7 @@ impl Store {
         limit: usize,
         then: impl FnOnce(Result<(Vec<Event>, Option<Timestamp>), StoreError>) + Send + 'static,
     ) {
-        let due = Due { target: target.into(), batches_together, now, limit };
+        let due = DueQuery { target: target.into(), batches_together, now, limit };
         self.ask(Question::DueEvents(due, Completion::new(then)));
     }
 
@@ -190,7 +190,7 @@ impl Store {
     #[cfg(feature = "http")]
     pub(super) fn hub_state(&self) -> Option<HubState> {
         #[cfg(feature = "postgres")]
-        return self.0.post.as_ref().map(Post::state);
+        return self.0.orders.as_ref().map(OrderSender::state);
         #[cfg(not(feature = "postgres"))]
         None
     }
@@ -199,8 +199,8 @@ impl Store {
     #[cfg(feature = "http")]
     pub(super) async fn tokens_changed(&self) {
         #[cfg(feature = "postgres")]
-        if let Some(post) = &self.0.post {
-            return post.tokens_changed().await;
+        if let Some(orders) = &self.0.orders {
+            return orders.tokens_changed().await;
         }
         pending().await
     }
@@ -219,20 +219,20 @@ impl Store {
     /// Whether other servers may use the same requests.
     #[cfg(feature = "postgres")]
     pub(super) fn is_shared(&self) -> bool {
-        self.0.post.is_some()
+        self.0.orders.is_some()
     }
 
     /// Whether no other node can have given this one up.
     #[cfg(feature = "postgres")]
     pub(super) fn holds_lease(&self) -> bool {
-        self.0.post.as_ref().is_none_or(Post::holds_lease)
+        self.0.orders.as_ref().is_none_or(OrderSender::holds_lease)
     }
 
     /// Orders something of what goes between nodes.
     #[cfg(feature = "postgres")]
     pub(super) fn order(&self, order: Order) {
-        if let Some(post) = &self.0.post {
-            post.order(order);
+        if let Some(orders) = &self.0.orders {
+            orders.order(order);
         }
     }
 
@@ -280,7 +280,7 @@ impl Drop for Handle {
         self.submit = None;
         #[cfg(feature = "postgres")]
         {
-            self.post = None;
+            self.orders = None;
         }
         // A completion may hold the last handle, and the thread cannot wait for itself.
         if let Some(thread) = self.thread.take().filter(|handle| handle.thread().id() != thread::current().id()) {

@@ -2,7 +2,7 @@
 
 use super::{Store, batch::Question, postgres::Order};
 use crate::{
-    cluster::{Hub, Letter, Listener, Presence},
+    cluster::{Hub, Listener, Packet, Presence},
     record::Record,
     storage::Completion,
 };
@@ -29,8 +29,8 @@ impl Hub for StoreHub {
         self.0.holds_lease()
     }
 
-    fn send(&self, letters: Vec<Letter>) {
-        self.0.order(Order::Send(letters));
+    fn send(&self, packets: Vec<Packet>) {
+        self.0.order(Order::Send(packets));
     }
 
     fn announce(&self, presence: Presence, then: Completion<()>) {

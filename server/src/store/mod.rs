@@ -11,7 +11,7 @@ mod columns;
 mod database;
 #[cfg(any(feature = "postgres", feature = "http"))]
 mod database_url;
-mod due;
+mod due_query;
 mod durable;
 mod end_row;
 mod error;

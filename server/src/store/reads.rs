@@ -3,7 +3,7 @@
 use super::{
     Event,
     columns::{millis, optional_timestamp, timestamp},
-    due::Due,
+    due_query::DueQuery,
     error::DbError,
     retention::{FIRST_NEVER, UNTOLD},
     rows::{self, COLUMNS},
@@ -47,8 +47,8 @@ const TOGETHER: &str = "AND NOT EXISTS (SELECT 1 FROM requests AS other WHERE ot
     AND EXISTS (SELECT 1 FROM events AS earlier WHERE earlier.request = other.seq))))";
 
 /// The webhook events that are due, and when the next after these is.
-pub(super) fn due_events(connection: &Connection, due: &Due) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
-    let Due { target, batches_together, now, limit } = due;
+pub(super) fn due_events(connection: &Connection, due: &DueQuery) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
+    let DueQuery { target, batches_together, now, limit } = due;
     let (now, limit) = (*now, *limit);
     let (joined, together) = if *batches_together { ("JOIN requests ON seq = request", TOGETHER) } else { ("", "") };
     let events: Vec<_> = connection

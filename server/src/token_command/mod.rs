@@ -1,11 +1,11 @@
 //! Tokens in a file of their own, or in the database of a cluster: made, listed, revoked, exchanged; and servers told of it.
 
 mod file;
-mod place;
+mod location;
 
 use clap::{Args, Subcommand};
 use countersign_server::http::{Revocation, TokenEntry, Tokens};
-use place::{Found, Place};
+use location::{Found, TokenLocation};
 use std::{
     error::Error,
     num::NonZeroU32,
@@ -24,12 +24,12 @@ pub(crate) enum TokenCommand {
         #[command(flatten)]
         scope: Scope,
         #[command(flatten)]
-        place: Place,
+        location: TokenLocation,
     },
     /// Lists the tokens that there are, without what could be used
     List {
         #[command(flatten)]
-        place: Place,
+        location: TokenLocation,
     },
     /// Has a token hold no more, and says what becomes of its requester's open requests
     Revoke {
@@ -42,7 +42,7 @@ pub(crate) enum TokenCommand {
         #[arg(long)]
         keep_requests: bool,
         #[command(flatten)]
-        place: Place,
+        location: TokenLocation,
     },
     /// Makes another token with the same requester and scope, and has the old one end after a while
     Rotate {
@@ -55,7 +55,7 @@ pub(crate) enum TokenCommand {
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
         #[command(flatten)]
-        place: Place,
+        location: TokenLocation,
     },
 }
 
@@ -85,16 +85,16 @@ pub(crate) struct Scope {
 impl TokenCommand {
     pub(crate) fn run(&self) -> Result<(), Box<dyn Error>> {
         match self {
-            Self::Add { name, id, scope, place } => add(place.find(true)?, (name, id.as_deref()), scope),
-            Self::List { place } => {
-                list(&place.find(false)?);
+            Self::Add { name, id, scope, location } => add(location.find(true)?, (name, id.as_deref()), scope),
+            Self::List { location } => {
+                list(&location.find(false)?);
                 Ok(())
             }
-            Self::Revoke { token, end_requests, place, .. } => {
-                revoke(place.find(true)?, token, if *end_requests { Revocation::End } else { Revocation::Keep })
+            Self::Revoke { token, end_requests, location, .. } => {
+                revoke(location.find(true)?, token, if *end_requests { Revocation::End } else { Revocation::Keep })
             }
-            Self::Rotate { token, overlap_hours, expires, place } => {
-                rotate(place.find(true)?, token, *overlap_hours, expires.clone())
+            Self::Rotate { token, overlap_hours, expires, location } => {
+                rotate(location.find(true)?, token, *overlap_hours, expires.clone())
             }
         }
     }

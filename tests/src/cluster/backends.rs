@@ -1,6 +1,6 @@
 //! Backends that call all servers in turn, and carry through whatever they have begun.
 
-use super::{Does, Ledger, Wish};
+use super::{Does, Intent, Ledger};
 use crate::outage::http::{Unanswered, call_within};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_protocol::{PublicKey, PublicKeyBytes, Signable, Signature};
@@ -101,7 +101,7 @@ pub struct Caller {
 /// Several messages that are asked for at once, or one.
 struct Asked {
     key: PublicKeyBytes,
-    wishes: Vec<Wish>,
+    intents: Vec<Intent>,
     time: Duration,
 }
 
@@ -121,17 +121,17 @@ impl Caller {
 
     async fn ask(&self, n: usize, kind: Kind, does: Does) {
         let count = if matches!(kind, Kind::WaitingBatch | Kind::DurableBatch) { 3 } else { 1 };
-        let wishes = (0..count).map(|place| Wish {
+        let intents = (0..count).map(|place| Intent {
             name: format!("{kind:?}-{}-{n}-{place}", self.number),
             does,
             after: Duration::from_millis(if n.is_multiple_of(7) { 2000 } else { fastrand::u64(..400) }),
         });
         let time = if matches!(kind, Kind::Expiring) { LITTLE_TIME } else { TIME };
         let key = self.keys[fastrand::usize(..self.keys.len())];
-        let asked = Asked { key, wishes: wishes.collect(), time };
+        let asked = Asked { key, intents: intents.collect(), time };
         let is_durable = !matches!(kind, Kind::Waiting | Kind::WaitingBatch);
-        for wish in &asked.wishes {
-            self.ledger.begin(&wish.name, is_durable);
+        for intent in &asked.intents {
+            self.ledger.begin(&intent.name, is_durable);
         }
         match kind {
             Kind::Waiting | Kind::WaitingBatch => self.wait(&asked).await,
@@ -146,22 +146,22 @@ impl Caller {
             Kind::Withdrawn => {
                 if let Some(ids) = self.submit(&asked, true).await {
                     sleep(Duration::from_millis(fastrand::u64(..600))).await;
-                    for (wish, id) in asked.wishes.iter().zip(&ids) {
-                        self.withdraw(wish, id).await;
+                    for (intent, id) in asked.intents.iter().zip(&ids) {
+                        self.withdraw(intent, id).await;
                     }
                 }
             }
         }
-        for wish in &asked.wishes {
-            self.ledger.finish(&wish.name);
+        for intent in &asked.intents {
+            self.ledger.finish(&intent.name);
         }
     }
 
     /// Makes one call under one idempotency key at two servers at the same moment, and follows what became of it.
     pub async fn race_for_a_key(&self, n: usize) {
-        let wish = Wish { name: format!("one-key-{n}"), does: Does::Sign, after: Duration::ZERO };
-        let asked = Asked { key: self.keys[n % self.keys.len()], wishes: vec![wish], time: TIME };
-        let name = &asked.wishes[0].name;
+        let intent = Intent { name: format!("one-key-{n}"), does: Does::Sign, after: Duration::ZERO };
+        let asked = Asked { key: self.keys[n % self.keys.len()], intents: vec![intent], time: TIME };
+        let name = &asked.intents[0].name;
         self.ledger.begin(name, true);
         let (one, other) = (self.starting_at(n), self.starting_at(n + 1));
         let (ids, _) = tokio::join!(one.submit(&asked, true), other.submit(&asked, true));
@@ -177,27 +177,27 @@ impl Caller {
         let after = Duration::from_millis(fastrand::u64(730..810));
         let asked = Asked {
             key: self.keys[n % self.keys.len()],
-            wishes: vec![Wish { name: format!("one-end-{n}"), does: Does::Sign, after }],
+            intents: vec![Intent { name: format!("one-end-{n}"), does: Does::Sign, after }],
             time: Duration::from_secs(1),
         };
-        let wish = &asked.wishes[0];
-        self.ledger.begin(&wish.name, true);
+        let intent = &asked.intents[0];
+        self.ledger.begin(&intent.name, true);
         let (owner, begun) = (self.starting_at(n), tokio::time::Instant::now());
         if let Some(ids) = owner.submit(&asked, true).await {
             let withdrawn_at = begun + Duration::from_millis(fastrand::u64(960..1040));
             let (one, other) = (self.starting_at(n + 1), self.starting_at(n + 2));
             let withdraw = async {
                 tokio::time::sleep_until(withdrawn_at).await;
-                one.withdraw(wish, &ids[0]).await;
+                one.withdraw(intent, &ids[0]).await;
             };
             tokio::join!(
                 withdraw,
-                owner.follow(&asked, wish, &ids[0]),
-                one.follow(&asked, wish, &ids[0]),
-                other.follow(&asked, wish, &ids[0])
+                owner.follow(&asked, intent, &ids[0]),
+                one.follow(&asked, intent, &ids[0]),
+                other.follow(&asked, intent, &ids[0])
             );
         }
-        self.ledger.finish(&wish.name);
+        self.ledger.finish(&intent.name);
     }
 
     /// The same, whose next call is at this server.
@@ -224,13 +224,13 @@ impl Caller {
                     let code = answer["code"].as_str().unwrap_or("?");
                     match (status.as_u16(), code) {
                         (503, "draining") => {}
-                        (403, "rejected") if asked.wishes[0].does == Does::Decline => {
-                            return self.ledger.told(&by, &asked.wishes[0].name, "rejected", None);
+                        (403, "rejected") if asked.intents[0].does == Does::Decline => {
+                            return self.ledger.told(&by, &asked.intents[0].name, "rejected", None);
                         }
                         (status, code) => {
                             self.ledger.noticed(format!("{status} {code} of a waiting call"));
                             if !matches!(code, "storage_unavailable" | "signer_not_connected") {
-                                self.ledger.told(&by, &asked.wishes[0].name, code, None);
+                                self.ledger.told(&by, &asked.intents[0].name, code, None);
                             }
                             return;
                         }
@@ -247,7 +247,7 @@ impl Caller {
     async fn submit(&self, asked: &Asked, is_immediate: bool) -> Option<Vec<String>> {
         let mut body = asked.body();
         body["queue"] = true.into();
-        let name = &asked.wishes[0].name;
+        let name = &asked.intents[0].name;
         let mut headers = vec![("idempotency-key", name.as_str())];
         headers.extend(is_immediate.then_some(("prefer", "respond-async")));
         let begun = Instant::now();
@@ -298,63 +298,63 @@ impl Caller {
         let resources = resources(answer);
         let ids: Vec<_> =
             resources.iter().filter_map(|resource| resource["request_id"].as_str()).map(str::to_owned).collect();
-        for (wish, id) in asked.wishes.iter().zip(&ids) {
-            self.ledger.taken(&wish.name, id);
+        for (intent, id) in asked.intents.iter().zip(&ids) {
+            self.ledger.taken(&intent.name, id);
         }
         ids
     }
 
     fn told_all(&self, by: &str, asked: &Asked, answer: &Value) {
-        for (wish, resource) in asked.wishes.iter().zip(resources(answer)) {
+        for (intent, resource) in asked.intents.iter().zip(resources(answer)) {
             // A waiting call's own answer has no state: it is a signature.
             if resource["state"].is_string() {
-                self.seen(by, &asked.key, wish, resource);
+                self.seen(by, &asked.key, intent, resource);
             } else {
-                self.check(&asked.key, wish, resource);
-                self.ledger.told(by, &wish.name, "signed", resource["times"]["ended_ms"].as_u64());
+                self.check(&asked.key, intent, resource);
+                self.ledger.told(by, &intent.name, "signed", resource["times"]["ended_ms"].as_u64());
             }
         }
     }
 
-    fn seen(&self, by: &str, key: &PublicKeyBytes, wish: &Wish, resource: &Value) -> bool {
+    fn seen(&self, by: &str, key: &PublicKeyBytes, intent: &Intent, resource: &Value) -> bool {
         if resource["state"] == "signed" {
-            self.check(key, wish, resource);
+            self.check(key, intent, resource);
         }
-        self.ledger.seen(by, &wish.name, resource)
+        self.ledger.seen(by, &intent.name, resource)
     }
 
-    fn check(&self, key: &PublicKeyBytes, wish: &Wish, resource: &Value) {
+    fn check(&self, key: &PublicKeyBytes, intent: &Intent, resource: &Value) {
         let signature = resource["signature"].as_str().and_then(|text| text.parse::<Signature>().ok());
-        let message = wish.message().into_bytes().try_into().unwrap();
+        let message = intent.message().into_bytes().try_into().unwrap();
         let key = PublicKey::admit(*key).unwrap();
         if signature.is_none_or(|signature| Signable::Message(&message).verify(&key, &signature).is_err()) {
-            self.ledger.wrong(&wish.name, "a signature that does not hold");
+            self.ledger.wrong(&intent.name, "a signature that does not hold");
         }
     }
 
     async fn follow_all(&self, asked: &Asked, ids: &[String]) {
-        for (wish, id) in asked.wishes.iter().zip(ids) {
-            self.follow(asked, wish, id).await;
+        for (intent, id) in asked.intents.iter().zip(ids) {
+            self.follow(asked, intent, id).await;
         }
     }
 
     /// Looks at a request, at one server after the other, until it has ended.
-    async fn follow(&self, asked: &Asked, wish: &Wish, id: &str) {
+    async fn follow(&self, asked: &Asked, intent: &Intent, id: &str) {
         let begun = Instant::now();
         let path = format!("/v1/requests/{id}?wait=5");
         while begun.elapsed() < asked.time + GRACE {
             let (turn, server) = self.server();
             match call_within(PATIENCE, server, Method::GET, &path, &[], None).await {
                 Ok((status, resource)) if status == 200 => {
-                    if self.seen(&format!("a poll at {turn}"), &asked.key, wish, &resource) {
-                        if resource["state"] == "expired" && wish.does != Does::Nothing && asked.time == TIME {
+                    if self.seen(&format!("a poll at {turn}"), &asked.key, intent, &resource) {
+                        if resource["state"] == "expired" && intent.does != Does::Nothing && asked.time == TIME {
                             let code = resource["error"]["code"].as_str().unwrap_or("?");
-                            self.ledger.noticed_of(&wish.name, format!("{code} of a durable request"));
+                            self.ledger.noticed_of(&intent.name, format!("{code} of a durable request"));
                         }
                         return;
                     }
                 }
-                Ok((status, _)) if status == 404 => return self.ledger.lost(&wish.name, "forgotten"),
+                Ok((status, _)) if status == 404 => return self.ledger.lost(&intent.name, "forgotten"),
                 Ok((status, problem)) => {
                     let code = problem["code"].as_str().unwrap_or("?");
                     if code != "draining" {
@@ -366,23 +366,23 @@ impl Caller {
                 Err(Unanswered::Broken) => self.ledger.noticed("a poll broke off, asked again"),
             }
         }
-        self.ledger.lost(&wish.name, "comes to no end");
+        self.ledger.lost(&intent.name, "comes to no end");
     }
 
     /// Withdraws a request, at one server after the other, until it has ended.
-    async fn withdraw(&self, wish: &Wish, id: &str) {
+    async fn withdraw(&self, intent: &Intent, id: &str) {
         let begun = Instant::now();
         let path = format!("/v1/requests/{id}");
         while begun.elapsed() < TIME + GRACE {
             let (turn, server) = self.server();
             match call_within(PATIENCE + PATIENCE, server, Method::DELETE, &path, &[], None).await {
                 Ok((status, resource)) if status == 200 => {
-                    if self.ledger.seen(&format!("who withdrew at {turn}"), &wish.name, &resource) {
+                    if self.ledger.seen(&format!("who withdrew at {turn}"), &intent.name, &resource) {
                         return;
                     }
                     self.ledger.noticed("still open when withdrawn, asked again");
                 }
-                Ok((status, _)) if status == 404 => return self.ledger.lost(&wish.name, "forgotten"),
+                Ok((status, _)) if status == 404 => return self.ledger.lost(&intent.name, "forgotten"),
                 Ok((status, problem)) => {
                     let code = problem["code"].as_str().unwrap_or("?");
                     if code != "draining" {
@@ -394,13 +394,13 @@ impl Caller {
                 Err(Unanswered::Broken) => self.ledger.noticed("a withdrawal broke off, asked again"),
             }
         }
-        self.ledger.lost(&wish.name, "cannot be withdrawn");
+        self.ledger.lost(&intent.name, "cannot be withdrawn");
     }
 }
 
 impl Asked {
     fn body(&self) -> Value {
-        let messages: Vec<_> = self.wishes.iter().map(|wish| STANDARD.encode(wish.message())).collect();
+        let messages: Vec<_> = self.intents.iter().map(|intent| STANDARD.encode(intent.message())).collect();
         let mut body = json!({
             "public_key": self.key.to_string(),
             "timeout_ms": u64::try_from(self.time.as_millis()).unwrap(),

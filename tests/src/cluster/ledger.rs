@@ -41,7 +41,7 @@ struct Entry {
 
 #[derive(Debug, Default)]
 struct Book {
-    wishes: BTreeMap<String, Entry>,
+    intents: BTreeMap<String, Entry>,
     wish_of: BTreeMap<String, String>,
     shown: BTreeSet<(String, String)>,
     lost: BTreeSet<String>,
@@ -103,7 +103,7 @@ impl Ledger {
         self.book.lock().unwrap()
     }
 
-    /// Waits until so many more wishes are done with.
+    /// Waits until so many more intents are done with.
     pub async fn more(&self, more: usize) {
         let mut done = self.done.subscribe();
         let wanted = *done.borrow_and_update() + more;
@@ -111,7 +111,7 @@ impl Ledger {
     }
 
     /// A backend begins.
-    pub fn begin(&self, wish: &str, is_durable: bool) {
+    pub fn begin(&self, intent: &str, is_durable: bool) {
         let entry = Entry {
             is_durable,
             is_taken: false,
@@ -123,45 +123,45 @@ impl Ledger {
             history: Vec::new(),
             taken_back: Vec::new(),
         };
-        self.book().wishes.insert(wish.into(), entry);
+        self.book().intents.insert(intent.into(), entry);
     }
 
     /// A backend is through with it, whatever came of it.
-    pub fn finish(&self, wish: &str) {
-        if let Some(entry) = self.book().wishes.get_mut(wish) {
+    pub fn finish(&self, intent: &str) {
+        if let Some(entry) = self.book().intents.get_mut(intent) {
             entry.done = Some(Instant::now());
         }
         self.done.send_modify(|done| *done += 1);
     }
 
-    /// A backend was told that its wish is this request, and is taken.
-    pub fn taken(&self, wish: &str, request: &str) {
+    /// A backend was told that its intent is this request, and is taken.
+    pub fn taken(&self, intent: &str, request: &str) {
         let mut book = self.book();
-        book.is(wish, request);
-        if let Some(entry) = book.wishes.get_mut(wish) {
+        book.is(intent, request);
+        if let Some(entry) = book.intents.get_mut(intent) {
             entry.is_taken = true;
         }
     }
 
     /// A wallet was asked.
-    pub fn delivered(&self, device: &str, wish: &str, request: &str) {
-        self.book().is(wish, request);
-        self.happens(wish, format!("{device} is asked"));
+    pub fn delivered(&self, device: &str, intent: &str, request: &str) {
+        self.book().is(intent, request);
+        self.happens(intent, format!("{device} is asked"));
     }
 
-    /// Something happens to a wish that may explain what becomes of it.
-    pub fn happens(&self, wish: &str, what: String) {
-        if let Some(entry) = self.book().wishes.get_mut(wish) {
+    /// Something happens to an intent that may explain what becomes of it.
+    pub fn happens(&self, intent: &str, what: String) {
+        if let Some(entry) = self.book().intents.get_mut(intent) {
             entry.history.push((Instant::now(), what));
         }
     }
 
     /// A request ended without the answer that its human has given, or would have: what is known of it.
-    pub fn noticed_of(&self, wish: &str, what: String) {
+    pub fn noticed_of(&self, intent: &str, what: String) {
         let mut book = self.book();
-        if let Some(entry) = book.wishes.get(wish) {
+        if let Some(entry) = book.intents.get(intent) {
             let requests: Vec<_> = entry.requests.keys().collect();
-            let mut story = format!("{wish} {requests:?}: {what}");
+            let mut story = format!("{intent} {requests:?}: {what}");
             for (at, what) in &entry.history {
                 story.push_str(&format!("; {} ms {what}", at.duration_since(entry.begun).as_millis()));
             }
@@ -172,23 +172,23 @@ impl Ledger {
     }
 
     /// A backend was shown a request; whether it has ended.
-    pub fn seen(&self, by: &str, wish: &str, resource: &Value) -> bool {
+    pub fn seen(&self, by: &str, intent: &str, resource: &Value) -> bool {
         let state = resource["state"].as_str().unwrap_or_default();
         if let Some(request) = resource["request_id"].as_str() {
-            self.book().is(wish, request);
+            self.book().is(intent, request);
         }
         if !matches!(state, "signed" | "rejected" | "expired" | "cancelled") {
             return false;
         }
-        self.told(by, wish, state, resource["times"]["ended_ms"].as_u64());
+        self.told(by, intent, state, resource["times"]["ended_ms"].as_u64());
         true
     }
 
     /// Somebody was told an end.
-    pub fn told(&self, by: &str, wish: &str, end: &str, ended_ms: Option<u64>) {
+    pub fn told(&self, by: &str, intent: &str, end: &str, ended_ms: Option<u64>) {
         let mut book = self.book();
         let forgetful_since = book.forgetful_since;
-        let Some(entry) = book.wishes.get_mut(wish) else { return };
+        let Some(entry) = book.intents.get_mut(intent) else { return };
         entry.ended_ms = ended_ms.or(entry.ended_ms);
         let telling = Telling { by: by.into(), end: end.into(), at: Instant::now() };
         let earlier = entry.tellings.iter().find(|earlier| earlier.end != end).cloned();
@@ -197,71 +197,71 @@ impl Ledger {
         }
         if let Some(Telling { by: first, end: before, at }) = earlier {
             let requests: Vec<_> = entry.requests.keys().cloned().collect();
-            let words = format!("{wish} {requests:?}: {first} was told {before}, {by} {end}");
+            let words = format!("{intent} {requests:?}: {first} was told {before}, {by} {end}");
             if forgetful_since.is_some_and(|since| at < since) {
-                book.lost.insert(wish.into());
+                book.lost.insert(intent.into());
             } else {
-                book.contradicted.insert(wish.into());
+                book.contradicted.insert(intent.into());
                 book.words.push(words);
             }
         }
     }
 
     /// A wallet was told that a request it asks about is over.
-    pub fn taken_back(&self, by: &str, wish: &str, cause: CancelCause) {
+    pub fn taken_back(&self, by: &str, intent: &str, cause: CancelCause) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let mut book = self.book();
-        let Some(entry) = book.wishes.get_mut(wish) else { return };
+        let Some(entry) = book.intents.get_mut(intent) else { return };
         entry.taken_back.push((format!("{by} ({})", cause.as_str()), u64::try_from(now).unwrap_or(u64::MAX)));
         drop(book);
         if cause == CancelCause::Cancelled {
-            self.told(by, wish, "cancelled", None);
+            self.told(by, intent, "cancelled", None);
         }
     }
 
     /// A wallet that has answered was told that nobody knows the request.
-    pub fn unknown(&self, wish: &str) {
-        let is_durable = self.book().wishes.get(wish).is_some_and(|entry| entry.is_durable);
+    pub fn unknown(&self, intent: &str) {
+        let is_durable = self.book().intents.get(intent).is_some_and(|entry| entry.is_durable);
         self.noticed(if is_durable { "a wallet told unknown of a durable request" } else { "a wallet told unknown" });
     }
 
     /// A human was shown a request, which had come at `came`.
-    pub fn shown(&self, device: &str, wish: &str, request: &str, came: Instant) {
+    pub fn shown(&self, device: &str, intent: &str, request: &str, came: Instant) {
         let mut book = self.book();
         let forgetful_since = book.forgetful_since;
         let is_again = !book.shown.insert((device.into(), request.into()));
-        let Some(entry) = book.wishes.get(wish) else { return };
+        let Some(entry) = book.intents.get(intent) else { return };
         let is_over = entry.tellings.iter().find(|told| told.at + NEWS < came);
         // What the database has forgotten is asked again, and rightly so.
         let is_forgotten = forgetful_since.is_some_and(|since| is_over.is_some_and(|told| told.at < since));
         let words = match is_over {
-            _ if is_again => format!("{wish} {request}: {device} was shown it again"),
-            Some(told) => format!("{wish} {request}: {device} was shown it after {} was told {}", told.by, told.end),
+            _ if is_again => format!("{intent} {request}: {device} was shown it again"),
+            Some(told) => format!("{intent} {request}: {device} was shown it after {} was told {}", told.by, told.end),
             None => return,
         };
         if is_forgotten {
-            book.lost.insert(wish.into());
+            book.lost.insert(intent.into());
         } else {
-            book.shown_twice.insert(wish.into());
+            book.shown_twice.insert(intent.into());
             book.words.push(words);
         }
     }
 
     /// A request that was taken is not there any more, or comes to no end.
-    pub fn lost(&self, wish: &str, how: &str) {
+    pub fn lost(&self, intent: &str, how: &str) {
         let mut book = self.book();
         let requests: Vec<_> =
-            book.wishes.get(wish).map(|entry| entry.requests.keys().cloned().collect()).unwrap_or_default();
-        if book.lost.insert(wish.into()) {
-            book.words.push(format!("{wish} {requests:?}: {how}"));
+            book.intents.get(intent).map(|entry| entry.requests.keys().cloned().collect()).unwrap_or_default();
+        if book.lost.insert(intent.into()) {
+            book.words.push(format!("{intent} {requests:?}: {how}"));
         }
     }
 
     /// Something that must never be.
-    pub fn wrong(&self, wish: &str, what: &str) {
+    pub fn wrong(&self, intent: &str, what: &str) {
         let mut book = self.book();
-        book.contradicted.insert(wish.into());
-        book.words.push(format!("{wish}: {what}"));
+        book.contradicted.insert(intent.into());
+        book.words.push(format!("{intent}: {what}"));
     }
 
     /// A backend was told something other than what its human did.
@@ -299,10 +299,10 @@ impl Ledger {
         self.book().forgetful_since = Some(Instant::now());
     }
 
-    /// All durable requests that were taken, each with its wish.
+    /// All durable requests that were taken, each with its intent.
     pub fn taken_requests(&self) -> Vec<(String, String)> {
         let book = self.book();
-        let taken = book.wishes.iter().filter(|(name, entry)| entry.is_taken && !book.lost.contains(*name));
+        let taken = book.intents.iter().filter(|(name, entry)| entry.is_taken && !book.lost.contains(*name));
         taken.flat_map(|(name, entry)| entry.requests.keys().map(move |id| (name.clone(), id.clone()))).collect()
     }
 
@@ -312,8 +312,8 @@ impl Ledger {
         book.check_what_was_taken_back();
         let is_under_way = |entry: &&Entry| entry.begun <= until && entry.done.is_none_or(|done| done >= from);
         Sum {
-            asked: book.wishes.len(),
-            under_way: book.wishes.values().filter(is_under_way).count(),
+            asked: book.intents.len(),
+            under_way: book.intents.values().filter(is_under_way).count(),
             lost: book.lost.len(),
             doubled: book.doubled.len(),
             contradicted: book.contradicted.len(),
@@ -328,22 +328,22 @@ impl Ledger {
 }
 
 impl Book {
-    fn is(&mut self, wish: &str, request: &str) {
-        if let Some(other) = self.wish_of.insert(request.into(), wish.into())
-            && other != wish
+    fn is(&mut self, intent: &str, request: &str) {
+        if let Some(other) = self.wish_of.insert(request.into(), intent.into())
+            && other != intent
         {
-            self.doubled.insert(wish.into());
-            self.words.push(format!("{request} is {other} and {wish}"));
+            self.doubled.insert(intent.into());
+            self.words.push(format!("{request} is {other} and {intent}"));
         }
         let forgetful_since = self.forgetful_since;
-        let Some(entry) = self.wishes.get_mut(wish) else { return };
+        let Some(entry) = self.intents.get_mut(intent) else { return };
         let now = Instant::now();
         entry.requests.entry(request.into()).or_insert(now);
         if entry.requests.len() > 1 {
-            let words = format!("{wish} has become {:?}", entry.requests.keys());
+            let words = format!("{intent} has become {:?}", entry.requests.keys());
             if forgetful_since.is_some_and(|since| entry.requests.values().any(|told| *told < since)) {
-                self.lost.insert(wish.into());
-            } else if self.doubled.insert(wish.into()) {
+                self.lost.insert(intent.into());
+            } else if self.doubled.insert(intent.into()) {
                 self.words.push(words);
             }
         }
@@ -354,7 +354,7 @@ impl Book {
         if self.forgetful_since.is_some() {
             return;
         }
-        for (name, entry) in self.wishes.iter().filter(|(_, entry)| entry.is_durable) {
+        for (name, entry) in self.intents.iter().filter(|(_, entry)| entry.is_durable) {
             let Some(ended_ms) = entry.ended_ms else { continue };
             for (by, at_ms) in entry.taken_back.iter().filter(|(_, at_ms)| at_ms + SLACK_MS < ended_ms) {
                 if self.contradicted.insert(name.clone()) {

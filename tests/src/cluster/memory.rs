@@ -1,6 +1,6 @@
 //! What a wallet has been asked, how far each is, and what its human does next. It outlives every connection.
 
-use super::{Does, Ledger, Wish};
+use super::{Does, Intent, Ledger};
 use countersign_protocol::{
     AckOutcome, ApprovedBy, ClientFrame, Message, RejectCode, RejectScope, RequestId, RequestStatus, ServerFrame,
     SignReject, SignRequest, SignResponse, Signable, WalletState, WireName as _,
@@ -30,7 +30,7 @@ pub(super) enum Step {
 
 #[derive(Debug)]
 struct Asked {
-    wish: Wish,
+    intent: Intent,
     message: Message,
     came: Instant,
     expires: Instant,
@@ -55,7 +55,7 @@ impl Memory {
     pub(super) fn note(&self, what: &str) {
         for asked in self.asked.values() {
             if !matches!(asked.step, Step::Over | Step::Answered { is_acknowledged: true, .. }) {
-                self.ledger.happens(&asked.wish.name, format!("{} {what}", self.device));
+                self.ledger.happens(&asked.intent.name, format!("{} {what}", self.device));
             }
         }
     }
@@ -89,13 +89,13 @@ impl Memory {
             let next = match asked.step {
                 Step::ComingUp(_) | Step::Shown(_) if asked.expires <= now => Step::Over,
                 Step::ComingUp(at) if at <= now => {
-                    self.ledger.shown(&self.device, &asked.wish.name, &id.to_string(), asked.came);
+                    self.ledger.shown(&self.device, &asked.intent.name, &id.to_string(), asked.came);
                     frames.push(status(*id, WalletState::Displayed));
-                    Step::Shown((asked.wish.does != Does::Nothing).then(|| now + asked.wish.after))
+                    Step::Shown((asked.intent.does != Does::Nothing).then(|| now + asked.intent.after))
                 }
                 Step::Shown(Some(at)) if at <= now => {
                     let frame = answer(*id, asked, self.number, key);
-                    self.ledger.happens(&asked.wish.name, format!("{} answers", self.device));
+                    self.ledger.happens(&asked.intent.name, format!("{} answers", self.device));
                     frames.push(frame.clone());
                     Step::Answered { frame, is_acknowledged: false }
                 }
@@ -116,8 +116,8 @@ impl Memory {
                     return Vec::new();
                 }
                 asked.step = Step::Over;
-                self.ledger.happens(&asked.wish.name, format!("{} has it taken back", self.device));
-                self.ledger.taken_back(&self.device, &asked.wish.name, cancel.cause);
+                self.ledger.happens(&asked.intent.name, format!("{} has it taken back", self.device));
+                self.ledger.taken_back(&self.device, &asked.intent.name, cancel.cause);
                 Vec::new()
             }
             ServerFrame::ResponseAck(ack) => {
@@ -137,19 +137,19 @@ impl Memory {
 
     fn ask(&mut self, request: &SignRequest) -> Option<ClientFrame> {
         let SignRequest { request_id: id, message, expires_in_ms, .. } = request;
-        let wish = Wish::read(message.as_bytes())?;
+        let intent = Intent::read(message.as_bytes())?;
         let now = Instant::now();
         let expires = now + Duration::from_millis(*expires_in_ms);
-        self.ledger.delivered(&self.device, &wish.name, &id.to_string());
+        self.ledger.delivered(&self.device, &intent.name, &id.to_string());
         let asked = self.asked.entry(*id).or_insert_with(|| Asked {
-            wish: wish.clone(),
+            intent: intent.clone(),
             message: message.clone(),
             came: now,
             expires,
             step: Step::ComingUp(now + COMES_UP),
         });
         if asked.message != *message {
-            self.ledger.wrong(&wish.name, &format!("{id} came with another message"));
+            self.ledger.wrong(&intent.name, &format!("{id} came with another message"));
         }
         asked.expires = expires;
         match &mut asked.step {
@@ -168,22 +168,23 @@ impl Memory {
     }
 
     fn acknowledge(&mut self, id: RequestId, outcome: AckOutcome) {
-        let Some(Asked { wish, step: Step::Answered { frame, is_acknowledged }, .. }) = self.asked.get_mut(&id) else {
+        let Some(Asked { intent, step: Step::Answered { frame, is_acknowledged }, .. }) = self.asked.get_mut(&id)
+        else {
             return;
         };
         *is_acknowledged = true;
-        self.ledger.happens(&wish.name, format!("{} is told {}", self.device, outcome.as_str()));
+        self.ledger.happens(&intent.name, format!("{} is told {}", self.device, outcome.as_str()));
         let end = match frame {
             ClientFrame::SignResponse(_) => Some("signed"),
             ClientFrame::SignReject(SignReject { scope: RejectScope::Key, .. }) => Some("rejected"),
             _ => None,
         };
         match (outcome, end) {
-            (AckOutcome::Accepted, Some(end)) => self.ledger.told(&self.device, &wish.name, end, None),
+            (AckOutcome::Accepted, Some(end)) => self.ledger.told(&self.device, &intent.name, end, None),
             (AckOutcome::BadSignature | AckOutcome::MessageMismatch, _) => {
-                self.ledger.wrong(&wish.name, &format!("{} was told {}", self.device, outcome.as_str()));
+                self.ledger.wrong(&intent.name, &format!("{} was told {}", self.device, outcome.as_str()));
             }
-            (AckOutcome::Unknown, _) => self.ledger.unknown(&wish.name),
+            (AckOutcome::Unknown, _) => self.ledger.unknown(&intent.name),
             (AckOutcome::Accepted | AckOutcome::Late | AckOutcome::Duplicate, _) => {}
         }
     }
@@ -195,7 +196,7 @@ fn status(request_id: RequestId, state: WalletState) -> ClientFrame {
 
 /// What the human says, as the message has it.
 fn answer(request_id: RequestId, asked: &Asked, number: usize, key: &SigningKey) -> ClientFrame {
-    let scope = match asked.wish.does {
+    let scope = match asked.intent.does {
         Does::Decline => Some(RejectScope::Key),
         Does::NotHere if number == 0 => Some(RejectScope::Device),
         Does::NotHere | Does::Sign | Does::Nothing => None,

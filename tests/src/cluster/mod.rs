@@ -2,15 +2,15 @@
 
 mod backends;
 mod database_proxy;
+mod intent;
 mod ledger;
 mod memory;
 mod nodes;
 mod wallet;
-mod wish;
 
 pub use backends::{Caller, Mix};
 pub use database_proxy::{DatabaseProxy, Mood};
+pub use intent::{Does, Intent};
 pub use ledger::{Ledger, Sum};
 pub use nodes::Node;
 pub use wallet::Device;
-pub use wish::{Does, Wish};

@@ -2,12 +2,12 @@
 
 use super::{
     coverage::Seen,
+    environment::Environment,
     events::{CallId, Event, Millis, ServerId},
-    ground::Ground,
     invariants::TAKE_OVER,
-    keeper::Keeper,
     plan::{KEYS, LONGEST, Plan},
     server::Server,
+    server_storage::ServerStorage,
     servers::Servers,
     storage::disk,
     watching::Watching,
@@ -100,69 +100,69 @@ pub(super) struct Callers<'a> {
 }
 
 impl Backends {
-    pub(super) fn new(ground: &mut Ground, plan: &Plan) -> Self {
+    pub(super) fn new(environment: &mut Environment, plan: &Plan) -> Self {
         let Plan { calls, max_inflight, .. } = *plan;
         let keys = &plan.keys();
-        let mut calls: Vec<_> = (0..calls).map(|number| Call::new(ground, number, keys, plan)).collect();
+        let mut calls: Vec<_> = (0..calls).map(|number| Call::new(environment, number, keys, plan)).collect();
         for number in 0..calls.len() {
             let is_one = |call: &Call| call.is_durable && call.bodies[0].len() == 1;
             let before: Vec<_> = (0..number).filter(|other| is_one(&calls[*other])).collect();
-            if is_one(&calls[number]) && !before.is_empty() && ground.chance(25) {
-                let replaced = ground.pick(&before);
+            if is_one(&calls[number]) && !before.is_empty() && environment.chance(25) {
+                let replaced = environment.pick(&before);
                 calls[number].replaces = Some(replaced);
                 calls[number].key = calls[replaced].key;
             } else {
-                let at = ground.between(1_000, 85_000);
-                ground.after(at, Event::Ask(number, 0));
+                let at = environment.between(1_000, 85_000);
+                environment.after(at, Event::Ask(number, 0));
             }
         }
         Self { calls, max_inflight }
     }
 
     /// Asks, or asks again, whichever server a balancer finds.
-    pub(super) fn ask(&mut self, ground: &mut Ground, servers: &mut Servers<'_>, call: (CallId, usize)) {
+    pub(super) fn ask(&mut self, environment: &mut Environment, servers: &mut Servers<'_>, call: (CallId, usize)) {
         self.calls[call.0].tries += 1;
-        let at = ground.rng.usize(..servers.len());
-        match servers.paused_until(ground, at) {
-            Some(until) => ground.at(until, Event::AskAt(at, call.0, call.1)),
-            None => self.ask_at(ground, servers, at, call),
+        let at = environment.rng.usize(..servers.len());
+        match servers.paused_until(environment, at) {
+            Some(until) => environment.at(until, Event::AskAt(at, call.0, call.1)),
+            None => self.ask_at(environment, servers, at, call),
         }
     }
 
     /// A call reaches a server.
     pub(super) fn ask_at(
         &mut self,
-        ground: &mut Ground,
+        environment: &mut Environment,
         servers: &mut Servers<'_>,
         at: ServerId,
         (number, body): (CallId, usize),
     ) {
         let call = &mut self.calls[number];
-        let Some(server) = servers.running(at) else { return retry(ground, call, number) };
+        let Some(server) = servers.running(at) else { return retry(environment, call, number) };
         match server.service.simulate_seek(&KEYS[call.key].1.to_bytes()) {
-            None => self.ask_now(ground, server, (number, body)),
+            None => self.ask_now(environment, server, (number, body)),
             Some(found) => {
-                ground.see(Seen::Sought);
-                let ticket = ground.rng.u64(..);
+                environment.see(Seen::Sought);
+                let ticket = environment.rng.u64(..);
                 server.callers.seeking.push(Seeking { call: number, body, ticket, found });
-                ground.after(SEEK_PATIENCE, Event::Sought(server.life, ticket));
+                environment.after(SEEK_PATIENCE, Event::Sought(server.life, ticket));
             }
         }
     }
 
     /// A server has found the wallets there are.
-    fn ask_now(&mut self, ground: &mut Ground, server: &mut Server<'_>, (number, body): (CallId, usize)) {
+    fn ask_now(&mut self, environment: &mut Environment, server: &mut Server<'_>, (number, body): (CallId, usize)) {
         let at = server.life.server;
         let replaced = self.calls[number].replaces.and_then(|replaced| self.calls[replaced].taken.as_deref());
         let replaced = replaced.and_then(|ids| ids.first().copied());
         let call = &mut self.calls[number];
-        let records = call.records(ground, server.time(ground), body);
+        let records = call.records(environment, server.time(environment), body);
         let ids: Vec<_> = records.iter().map(|record| record.id).collect();
         debug_assert!(ids.len() <= self.max_inflight);
         for record in &records {
-            ground.checker.asked(record, ids.clone(), call.is_durable, at);
+            environment.checker.asked(record, ids.clone(), call.is_durable, at);
         }
-        ground.note(("ask", number, at, &ids), || {
+        environment.note(("ask", number, at, &ids), || {
             let kind = if call.is_durable { "durably" } else { "and waits" };
             format!(
                 "backend {number}: asks server {at} {kind} for {ids:?} of key {}, within {} ms",
@@ -170,151 +170,153 @@ impl Backends {
             )
         });
         if ids.len() > 1 {
-            ground.see(Seen::AskedBatch);
+            environment.see(Seen::AskedBatch);
         }
         if let (Some(replaced), [id]) = (replaced, &ids[..]) {
-            ground.see(Seen::AskedInPlace);
-            ground.checker.asked_in_place(*id, replaced);
+            environment.see(Seen::AskedInPlace);
+            environment.checker.asked_in_place(*id, replaced);
         }
         let refused = match call.is_durable {
-            true => ask_durably(ground, server, call, (number, body), records, replaced),
-            false => ask(ground, server, call, number, records),
+            true => ask_durably(environment, server, call, (number, body), records, replaced),
+            false => ask(environment, server, call, number, records),
         };
         if let Err(error) = refused {
-            ground.see(Seen::AskRefused);
+            environment.see(Seen::AskRefused);
             if error == SigningError::TooManyInflight {
-                ground.see(Seen::TooManyInflight);
+                environment.see(Seen::TooManyInflight);
             }
             if error == SigningError::KeyBlocked {
-                ground.see(Seen::RefusedAsBlocked);
+                environment.see(Seen::RefusedAsBlocked);
             }
             if error == SigningError::RequesterLimit && call.max_pending.is_some() {
-                ground.see(Seen::OverOwnLimit);
+                environment.see(Seen::OverOwnLimit);
             }
             if error == SigningError::UnknownRequest {
-                ground.see(Seen::PlaceNotFree);
+                environment.see(Seen::PlaceNotFree);
             }
-            ground.note(("refused", number, error.code()), || format!("backend {number}: is refused: {error}"));
-            retry(ground, call, number);
+            environment.note(("refused", number, error.code()), || format!("backend {number}: is refused: {error}"));
+            retry(environment, call, number);
         }
     }
 
     /// Stops waiting.
-    pub(super) fn hang_up(&self, ground: &mut Ground, servers: &mut Servers<'_>, number: CallId) {
+    pub(super) fn hang_up(&self, environment: &mut Environment, servers: &mut Servers<'_>, number: CallId) {
         for at in 0..servers.len() {
             if !servers.running(at).is_some_and(|server| server.callers.is_waiting(number)) {
                 continue;
             }
-            if let Some(until) = servers.paused_until(ground, at) {
-                ground.at(until, Event::HangUp(number));
+            if let Some(until) = servers.paused_until(environment, at) {
+                environment.at(until, Event::HangUp(number));
                 continue;
             }
             let Some(server) = servers.running(at) else { continue };
             let (gone, rest): (Vec<_>, Vec<_>) =
                 std::mem::take(&mut server.callers.waiting).into_iter().partition(|waiter| waiter.call == number);
             server.callers.waiting = rest;
-            ground.see(Seen::HungUp);
-            ground.note(("hang up", number), || format!("backend {number}: hangs up"));
+            environment.see(Seen::HungUp);
+            environment.note(("hang up", number), || format!("backend {number}: hangs up"));
             for waiter in gone {
-                ground.checker.closing(waiter.id);
+                environment.checker.closing(waiter.id);
             }
         }
     }
 
-    pub(super) fn cancel(&self, ground: &mut Ground, servers: &mut Servers<'_>, number: CallId) {
-        let (Some(at), Some(ids)) = (servers.awake(ground), &self.calls[number].taken) else { return };
+    pub(super) fn cancel(&self, environment: &mut Environment, servers: &mut Servers<'_>, number: CallId) {
+        let (Some(at), Some(ids)) = (servers.awake(environment), &self.calls[number].taken) else { return };
         let Some(server) = servers.running(at) else { return };
         for id in ids {
-            ground.note(("cancel", number, id), || format!("backend {number}: cancels {id} at server {at}"));
+            environment.note(("cancel", number, id), || format!("backend {number}: cancels {id} at server {at}"));
             let requester = RequesterId::from(&requester());
-            let record = now(ground, &server.keeper, server.service.record(&requester, *id));
+            let record = now(environment, &server.storage, server.service.record(&requester, *id));
             if let Poll::Ready(Ok(record)) = record {
-                ground.checker.closing(*id);
+                environment.checker.closing(*id);
                 server.service.simulate_withdraw(*id, record.node);
             }
         }
     }
 
     /// Looks how its requests stand.
-    pub(super) fn look_up(&self, ground: &mut Ground, servers: &mut Servers<'_>, number: CallId) {
+    pub(super) fn look_up(&self, environment: &mut Environment, servers: &mut Servers<'_>, number: CallId) {
         let Some(ids) = &self.calls[number].taken else { return };
-        let server = servers.awake(ground).and_then(|at| servers.running(at));
+        let server = servers.awake(environment).and_then(|at| servers.running(at));
         let mut is_open = server.is_none();
         if let Some(server) = server {
             for id in ids {
-                is_open |= look_up(ground, server, *id);
+                is_open |= look_up(environment, server, *id);
             }
         }
         if is_open {
-            let wait = ground.between(500, 20_000);
-            ground.after(wait, Event::LookUp(number));
+            let wait = environment.between(500, 20_000);
+            environment.after(wait, Event::LookUp(number));
         }
     }
 
-    pub(super) fn overdue(&self, ground: &mut Ground, servers: &Servers<'_>, number: CallId) {
+    pub(super) fn overdue(&self, environment: &mut Environment, servers: &Servers<'_>, number: CallId) {
         let Some(server) = servers.all().find(|server| server.callers.is_waiting(number)) else { return };
-        if let Some(until) = servers.late_until(ground, server.life.server) {
-            ground.at(until, Event::Overdue(number));
+        if let Some(until) = servers.late_until(environment, server.life.server) {
+            environment.at(until, Event::Overdue(number));
         } else {
-            ground.checker.report("a waiter was not answered in time", || format!("call {number}"));
+            environment.checker.report("a waiter was not answered in time", || format!("call {number}"));
         }
     }
 
-    pub(super) fn accept_overdue(&self, ground: &mut Ground, servers: &Servers<'_>, ticket: (CallId, u64)) {
+    pub(super) fn accept_overdue(&self, environment: &mut Environment, servers: &Servers<'_>, ticket: (CallId, u64)) {
         let is_it = |accepting: &Accepting| (accepting.call, accepting.ticket) == ticket;
         let mut all = servers.all();
         let Some(server) = all.find(|server| server.callers.accepting.iter().any(is_it)) else { return };
-        if let Some(until) = servers.paused_until(ground, server.life.server) {
-            ground.at(until + ACCEPT_PATIENCE, Event::AcceptOverdue(ticket.0, ticket.1));
+        if let Some(until) = servers.paused_until(environment, server.life.server) {
+            environment.at(until + ACCEPT_PATIENCE, Event::AcceptOverdue(ticket.0, ticket.1));
         } else {
-            ground.checker.report("a caller was not told whether its requests were taken", || format!("{ticket:?}"));
+            environment
+                .checker
+                .report("a caller was not told whether its requests were taken", || format!("{ticket:?}"));
         }
     }
 
     /// Goes on with calls for which there is news; whether the server was asked for anything.
-    pub(super) fn told(&mut self, ground: &mut Ground, server: &mut Server<'_>) -> bool {
+    pub(super) fn told(&mut self, environment: &mut Environment, server: &mut Server<'_>) -> bool {
         let sought = std::mem::take(&mut server.callers.sought);
         let has_asked = !sought.is_empty();
         for call in sought {
-            self.ask_now(ground, server, call);
+            self.ask_now(environment, server, call);
         }
         for (accepting, accepted) in std::mem::take(&mut server.callers.accepted) {
             let Accepting { call: number, body, unrepeatable, .. } = accepting;
             let call = &mut self.calls[number];
-            let kept = Arc::clone(&ground.disk);
+            let kept = Arc::clone(&environment.disk);
             match accepted {
                 Ok(Accepted { request_ids, replayed }) => {
-                    ground.note(("accepted", number, &request_ids), || {
+                    environment.note(("accepted", number, &request_ids), || {
                         format!("backend {number}: is told that {request_ids:?} are taken (replayed: {replayed})")
                     });
                     if replayed {
                         let is_later = call.first_life != Some(server.life.life);
-                        ground.see(if is_later { Seen::ReplayedAfterCrash } else { Seen::Replayed });
+                        environment.see(if is_later { Seen::ReplayedAfterCrash } else { Seen::Replayed });
                     }
                     let key = call.idempotency.as_deref().map(|key| (key, body));
-                    ground.checker.accepted(&disk(&kept), key, &request_ids);
-                    if request_ids.iter().any(|id| ground.checker.place_of(*id).is_some()) {
-                        ground.see(Seen::TakenInPlace);
+                    environment.checker.accepted(&disk(&kept), key, &request_ids);
+                    if request_ids.iter().any(|id| environment.checker.place_of(*id).is_some()) {
+                        environment.see(Seen::TakenInPlace);
                     }
                     let is_first = call.taken.is_none();
                     let timeout = call.timeout;
-                    call.follow(ground, server, number, request_ids);
+                    call.follow(environment, server, number, request_ids);
                     if is_first {
-                        self.replace_later(ground, number, timeout);
+                        self.replace_later(environment, number, timeout);
                     }
                 }
                 Err(SigningError::IdempotencyKeyReused) => {
-                    ground.see(Seen::KeyReused);
+                    environment.see(Seen::KeyReused);
                     let key = call.idempotency.as_deref().unwrap_or_default();
-                    ground.checker.refused_as_reused(&disk(&kept), key, REQUESTER, fingerprint(body));
+                    environment.checker.refused_as_reused(&disk(&kept), key, REQUESTER, fingerprint(body));
                 }
                 Err(error) => {
                     if error == SigningError::StorageUnavailable {
-                        ground.see(Seen::AcceptRefusedByDisk);
-                        ground.checker.refused(&unrepeatable, server.life.server);
+                        environment.see(Seen::AcceptRefusedByDisk);
+                        environment.checker.refused(&unrepeatable, server.life.server);
                     }
-                    ground.note(("refused", number, error.code()), || format!("backend {number}: {error}"));
-                    retry(ground, call, number);
+                    environment.note(("refused", number, error.code()), || format!("backend {number}: {error}"));
+                    retry(environment, call, number);
                 }
             }
         }
@@ -322,37 +324,38 @@ impl Backends {
     }
 
     /// Has those calls made that are to take the place of this one's request.
-    fn replace_later(&self, ground: &mut Ground, replaced: CallId, timeout: Millis) {
+    fn replace_later(&self, environment: &mut Environment, replaced: CallId, timeout: Millis) {
         for (number, _) in self.calls.iter().enumerate().filter(|(_, call)| call.replaces == Some(replaced)) {
             // Before a wallet has it, while a human reads it, or when it is over.
-            let wait = if ground.chance(80) { ground.between(0, 4_000) } else { ground.between(0, timeout) };
-            ground.after(wait, Event::Ask(number, 0));
+            let wait =
+                if environment.chance(80) { environment.between(0, 4_000) } else { environment.between(0, timeout) };
+            environment.after(wait, Event::Ask(number, 0));
         }
     }
 
     /// A durable call's requests have had their time, and that of another server to end them.
-    pub(super) fn end_overdue(&self, ground: &mut Ground, servers: &Servers<'_>, number: CallId) {
+    pub(super) fn end_overdue(&self, environment: &mut Environment, servers: &Servers<'_>, number: CallId) {
         let Some(ids) = &self.calls[number].taken else { return };
-        let kept = Arc::clone(&ground.disk);
-        let Some(open) = ids.iter().find(|id| !ground.checker.has_ended(&disk(&kept), **id)) else { return };
+        let kept = Arc::clone(&environment.disk);
+        let Some(open) = ids.iter().find(|id| !environment.checker.has_ended(&disk(&kept), **id)) else { return };
         // Where the database was put back, the same call has made others since.
-        let due = ground.checker.requests.get(open).map_or(0, |request| request.expires_at) + TAKE_OVER;
-        if ground.now < due {
-            ground.at(due, Event::EndOverdue(number));
-        } else if servers.is_any_sound(ground, TAKE_OVER) {
-            ground.checker.report("a durable request did not end in time", || open.to_string());
+        let due = environment.checker.requests.get(open).map_or(0, |request| request.expires_at) + TAKE_OVER;
+        if environment.now < due {
+            environment.at(due, Event::EndOverdue(number));
+        } else if servers.is_any_sound(environment, TAKE_OVER) {
+            environment.checker.report("a durable request did not end in time", || open.to_string());
         } else {
-            ground.after(1_000, Event::EndOverdue(number));
+            environment.after(1_000, Event::EndOverdue(number));
         }
     }
 
     /// The server is gone, and with it every call that it held open.
-    pub(super) fn server_gone(&mut self, ground: &mut Ground, callers: &Callers<'_>) {
+    pub(super) fn server_gone(&mut self, environment: &mut Environment, callers: &Callers<'_>) {
         for waiter in &callers.waiting {
-            ground.checker.closing(waiter.id);
+            environment.checker.closing(waiter.id);
         }
         for seeking in &callers.seeking {
-            retry(ground, &mut self.calls[seeking.call], seeking.call);
+            retry(environment, &mut self.calls[seeking.call], seeking.call);
         }
         let waiting = callers.waiting.iter().map(|waiter| waiter.call);
         let accepting = callers.accepting.iter().map(|accepting| accepting.call);
@@ -361,28 +364,28 @@ impl Backends {
         for number in calls {
             // It cannot know whether it was taken, and only an idempotency key makes it safe to ask again.
             if self.calls[number].idempotency.is_some() {
-                retry(ground, &mut self.calls[number], number);
+                retry(environment, &mut self.calls[number], number);
             }
         }
     }
 }
 
 impl Call {
-    fn new(ground: &mut Ground, number: CallId, keys: &[usize], plan: &Plan) -> Self {
-        let size = if ground.chance(25) { ground.rng.usize(2..=4).min(plan.max_inflight) } else { 1 };
+    fn new(environment: &mut Environment, number: CallId, keys: &[usize], plan: &Plan) -> Self {
+        let size = if environment.chance(25) { environment.rng.usize(2..=4).min(plan.max_inflight) } else { 1 };
         let mut body = |which: usize| {
-            let mut message = |at| format!("{which}: pay {at} to {number}, {}", ground.rng.u32(..));
+            let mut message = |at| format!("{which}: pay {at} to {number}, {}", environment.rng.u32(..));
             (0..size).map(|at| Arc::new(Message::try_from(message(at).into_bytes()).unwrap())).collect()
         };
         let bodies = [body(0), body(1)];
-        let is_durable = ground.chance(60);
-        let idempotency = (is_durable && ground.chance(55)).then(|| format!("key-{number}"));
-        let longest = if ground.chance(25) { LONGEST } else { 20_000 };
-        let timeout = ground.between(2_000, longest);
-        let queue = is_durable && ground.chance(50);
-        let delivery_timeout = if queue { timeout } else { ground.between(1_000, 10_000).min(timeout) };
+        let is_durable = environment.chance(60);
+        let idempotency = (is_durable && environment.chance(55)).then(|| format!("key-{number}"));
+        let longest = if environment.chance(25) { LONGEST } else { 20_000 };
+        let timeout = environment.between(2_000, longest);
+        let queue = is_durable && environment.chance(50);
+        let delivery_timeout = if queue { timeout } else { environment.between(1_000, 10_000).min(timeout) };
         Self {
-            key: ground.pick(keys),
+            key: environment.pick(keys),
             bodies,
             is_durable,
             queue,
@@ -397,13 +400,13 @@ impl Call {
         }
     }
 
-    fn records(&self, ground: &mut Ground, now: Timestamp, body: usize) -> Vec<Record> {
+    fn records(&self, environment: &mut Environment, now: Timestamp, body: usize) -> Vec<Record> {
         let messages = &self.bodies[body];
         let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
-        let batch = (size > 1).then(|| BatchId::from_random_bytes(ground.bytes()));
+        let batch = (size > 1).then(|| BatchId::from_random_bytes(environment.bytes()));
         let record = |(index, message): (u32, &Arc<Message>)| {
             let asked = NewRequest {
-                id: RequestId::from_random_bytes(ground.bytes()),
+                id: RequestId::from_random_bytes(environment.bytes()),
                 public_key: KEYS[self.key].1.to_bytes(),
                 message: Arc::clone(message),
                 requester: requester(),
@@ -417,21 +420,21 @@ impl Call {
     }
 
     /// What a backend does about requests that were taken.
-    fn follow(&mut self, ground: &mut Ground, server: &mut Server<'_>, number: CallId, ids: Vec<RequestId>) {
+    fn follow(&mut self, environment: &mut Environment, server: &mut Server<'_>, number: CallId, ids: Vec<RequestId>) {
         if self.taken.is_none() {
-            let wait = ground.between(100, 10_000);
-            ground.after(wait, Event::LookUp(number));
-            if let Keeper::Database(_) = server.keeper {
-                ground.after(self.timeout + TAKE_OVER, Event::EndOverdue(number));
+            let wait = environment.between(100, 10_000);
+            environment.after(wait, Event::LookUp(number));
+            if let ServerStorage::Database(_) = server.storage {
+                environment.after(self.timeout + TAKE_OVER, Event::EndOverdue(number));
             }
-            if ground.chance(12) {
-                let wait = ground.between(10, self.timeout);
-                ground.after(wait, Event::Cancel(number));
+            if environment.chance(12) {
+                let wait = environment.between(10, self.timeout);
+                environment.after(wait, Event::Cancel(number));
             }
         }
         for id in &ids {
-            if ground.chance(50) {
-                server.callers.watching.insert(*id, Watching::begin(ground, server.service, *id));
+            if environment.chance(50) {
+                server.callers.watching.insert(*id, Watching::begin(environment, server.service, *id));
             }
         }
         self.taken = Some(ids);
@@ -446,15 +449,15 @@ fn fingerprint(body: usize) -> [u8; 32] {
     [u8::try_from(body).unwrap_or(u8::MAX); 32]
 }
 
-fn retry(ground: &mut Ground, call: &mut Call, number: CallId) {
-    if call.tries < 5 && !ground.healed {
-        let wait = ground.between(500, 8_000);
-        ground.after(wait, Event::Ask(number, 0));
+fn retry(environment: &mut Environment, call: &mut Call, number: CallId) {
+    if call.tries < 5 && !environment.healed {
+        let wait = environment.between(500, 8_000);
+        environment.after(wait, Event::Ask(number, 0));
     }
 }
 
 fn ask(
-    ground: &mut Ground,
+    environment: &mut Environment,
     server: &mut Server<'_>,
     call: &Call,
     number: CallId,
@@ -462,20 +465,20 @@ fn ask(
 ) -> Result<(), SigningError> {
     let ids: Vec<_> = records.iter().map(|record| record.id).collect();
     let waiting = server.service.simulate_ask(records, call.max_pending)?;
-    ground.see(Seen::Asked);
+    environment.see(Seen::Asked);
     let waiters = ids.into_iter().zip(waiting).map(|(id, waiting)| Waiter { call: number, waiting, id });
     server.callers.waiting.extend(waiters);
     // Whatever is due at that moment is done within it.
-    ground.after(call.timeout + 1, Event::Overdue(number));
-    if ground.chance(15) {
-        let wait = ground.between(10, call.timeout);
-        ground.after(wait, Event::HangUp(number));
+    environment.after(call.timeout + 1, Event::Overdue(number));
+    if environment.chance(15) {
+        let wait = environment.between(10, call.timeout);
+        environment.after(wait, Event::HangUp(number));
     }
     Ok(())
 }
 
 fn ask_durably(
-    ground: &mut Ground,
+    environment: &mut Environment,
     server: &mut Server<'_>,
     call: &mut Call,
     (number, body): (CallId, usize),
@@ -490,43 +493,43 @@ fn ask_durably(
         key: key.parse::<IdempotencyKey>().unwrap(),
         fingerprint: fingerprint(body),
     });
-    let kept = Arc::clone(&ground.disk);
+    let kept = Arc::clone(&environment.disk);
     let stands = replaced.and_then(|replaced| disk(&kept).record(replaced).cloned());
     if stands.as_ref().is_some_and(|record| server.service.simulated_is_elsewhere(record)) {
-        ground.see(Seen::PlaceElsewhere);
-        ground.checker.asked_elsewhere(records.iter().map(|record| record.id));
+        environment.see(Seen::PlaceElsewhere);
+        environment.checker.asked_elsewhere(records.iter().map(|record| record.id));
     }
     let answer =
         server.service.simulate_ask_durably(records, idempotency, call.queue, call.max_pending, stands.as_ref())?;
-    ground.see(Seen::AskedDurably);
+    environment.see(Seen::AskedDurably);
     if call.first_life.is_none() {
         call.first_life = Some(server.life.life);
         if call.idempotency.is_some() {
-            again(ground, number);
+            again(environment, number);
         }
     }
-    let ticket = ground.rng.u64(..);
+    let ticket = environment.rng.u64(..);
     server.callers.accepting.push(Accepting { call: number, body, ticket, unrepeatable, answer });
-    ground.after(ACCEPT_PATIENCE, Event::AcceptOverdue(number, ticket));
+    environment.after(ACCEPT_PATIENCE, Event::AcceptOverdue(number, ticket));
     Ok(())
 }
 
 /// Has a call made again, as by a backend that got no answer, or by one that mixes up its keys.
-fn again(ground: &mut Ground, number: CallId) {
+fn again(environment: &mut Environment, number: CallId) {
     for (percent, body) in [(50, 0), (25, 0), (25, 1)] {
-        if ground.chance(percent) {
-            let wait = ground.between(0, 20_000);
-            ground.after(wait, Event::Ask(number, body));
+        if environment.chance(percent) {
+            let wait = environment.between(0, 20_000);
+            environment.after(wait, Event::Ask(number, body));
         }
     }
 }
 
 /// Polls what is ready as soon as the store has been asked, since nothing here waits for more.
-pub(super) fn now<T>(ground: &Ground, keeper: &Keeper, future: impl Future<Output = T>) -> Poll<T> {
+pub(super) fn now<T>(environment: &Environment, storage: &ServerStorage, future: impl Future<Output = T>) -> Poll<T> {
     let (mut future, mut context) = (pin!(future), Context::from_waker(Waker::noop()));
     match future.as_mut().poll(&mut context) {
         Poll::Pending => {
-            keeper.answer_reads(ground);
+            storage.answer_reads(environment);
             future.poll(&mut context)
         }
         ready @ Poll::Ready(_) => ready,
@@ -534,67 +537,68 @@ pub(super) fn now<T>(ground: &Ground, keeper: &Keeper, future: impl Future<Outpu
 }
 
 /// Whether the request is still open, as far as can be known.
-fn look_up(ground: &mut Ground, server: &Server<'_>, id: RequestId) -> bool {
-    ground.see(Seen::LookedUp);
-    server.note_lag(ground);
+fn look_up(environment: &mut Environment, server: &Server<'_>, id: RequestId) -> bool {
+    environment.see(Seen::LookedUp);
+    server.note_lag(environment);
     let stranger: RequesterId = "Somebody Else".parse().unwrap();
-    let look_up =
-        |ground: &Ground, requester: &RequesterId| now(ground, &server.keeper, server.service.record(requester, id));
-    if let Poll::Ready(Ok(_)) = look_up(ground, &stranger) {
-        ground.checker.report("a request was told to a stranger", || id.to_string());
+    let look_up = |environment: &Environment, requester: &RequesterId| {
+        now(environment, &server.storage, server.service.record(requester, id))
+    };
+    if let Poll::Ready(Ok(_)) = look_up(environment, &stranger) {
+        environment.checker.report("a request was told to a stranger", || id.to_string());
     }
-    match look_up(ground, &RequesterId::from(&requester())) {
+    match look_up(environment, &RequesterId::from(&requester())) {
         Poll::Ready(Ok(record)) => {
-            tell(ground, &record, "look-up");
+            tell(environment, &record, "look-up");
             record.end.is_none()
         }
         Poll::Ready(Err(error)) => {
-            not_told(ground, &error, id);
-            !ground.checker.is_forgotten(id)
+            not_told(environment, &error, id);
+            !environment.checker.is_forgotten(id)
         }
         Poll::Pending => {
-            ground.checker.report("a look-up hangs", || id.to_string());
+            environment.checker.report("a look-up hangs", || id.to_string());
             false
         }
     }
 }
 
 /// A backend asks for what was accepted, and is told nothing of it: only a store that is away, or was put back to an earlier time, is a reason.
-pub(super) fn not_told(ground: &mut Ground, error: &SigningError, id: RequestId) {
+pub(super) fn not_told(environment: &mut Environment, error: &SigningError, id: RequestId) {
     if *error == SigningError::StorageUnavailable {
-        ground.see(Seen::LookedUpInVain);
-    } else if *error == SigningError::UnknownRequest && ground.checker.is_forgotten(id) {
-        ground.see(Seen::ForgottenTold);
+        environment.see(Seen::LookedUpInVain);
+    } else if *error == SigningError::UnknownRequest && environment.checker.is_forgotten(id) {
+        environment.see(Seen::ForgottenTold);
     } else {
-        ground.checker.report("an accepted request is not known", || format!("{id}: {error}"));
+        environment.checker.report("an accepted request is not known", || format!("{id}: {error}"));
     }
 }
 
 /// A backend learns how a request stands.
-pub(super) fn tell(ground: &mut Ground, record: &Record, by: &'static str) {
+pub(super) fn tell(environment: &mut Environment, record: &Record, by: &'static str) {
     if let Some(end) = &record.end {
-        let is_news = ground.checker.requests.get(&record.id).is_some_and(|request| request.told.is_none());
+        let is_news = environment.checker.requests.get(&record.id).is_some_and(|request| request.told.is_none());
         if is_news {
-            count(ground, record, end);
+            count(environment, record, end);
         }
     }
-    ground.note(("told", by, record.id, record.state()), || {
+    environment.note(("told", by, record.id, record.state()), || {
         format!("backend: {} is {} ({:?}), by {by}", record.id, record.state(), record.end.as_ref().map(End::state))
     });
-    let kept = Arc::clone(&ground.disk);
-    ground.checker.told(&disk(&kept), record, by);
+    let kept = Arc::clone(&environment.disk);
+    environment.checker.told(&disk(&kept), record, by);
 }
 
-fn count(ground: &mut Ground, record: &Record, end: &End) {
-    ground.see(Seen::AnswerTold);
+fn count(environment: &mut Environment, record: &Record, end: &End) {
+    environment.see(Seen::AnswerTold);
     let is_signed = matches!(end, End::Signed { .. });
     if is_signed && record.attempt > 1 {
-        ground.see(Seen::SignedAfterRedelivery);
+        environment.see(Seen::SignedAfterRedelivery);
     }
-    let times = record.times.moved(ground.epoch().saturating_neg());
+    let times = record.times.moved(environment.epoch().saturating_neg());
     let ended = times.ended.map_or(0, |ended| ended.as_millis());
-    if is_signed && times.queued.as_millis() < ground.server_began && ground.server_began < ended {
-        ground.see(Seen::SignedAfterRestart);
+    if is_signed && times.queued.as_millis() < environment.server_began && environment.server_began < ended {
+        environment.see(Seen::SignedAfterRestart);
     }
     let seen = match end {
         End::Signed { .. } => Seen::Signed,
@@ -606,9 +610,9 @@ fn count(ground: &mut Ground, record: &Record, end: &End) {
         End::Disconnected(_) => Seen::Disconnected,
         End::Cancelled => Seen::Cancelled,
         End::Draining => Seen::Drained,
-        other => return ground.checker.report("an end that nobody knows", || format!("{other:?}")),
+        other => return environment.checker.report("an end that nobody knows", || format!("{other:?}")),
     };
-    ground.see(seen);
+    environment.see(seen);
 }
 
 impl Callers<'_> {
@@ -625,7 +629,7 @@ impl Callers<'_> {
     }
 
     /// Takes what there is for those who wait.
-    pub(super) fn poll(&mut self, ground: &mut Ground, life: u64) {
+    pub(super) fn poll(&mut self, environment: &mut Environment, life: u64) {
         for mut seeking in std::mem::take(&mut self.seeking) {
             match seeking.found.try_recv() {
                 Err(TryRecvError::Empty) => self.seeking.push(seeking),
@@ -634,8 +638,8 @@ impl Callers<'_> {
         }
         for mut waiter in std::mem::take(&mut self.waiting) {
             match waiter.waiting.poll() {
-                Some(record) if record.end.is_some() => tell(ground, &record, "waiting"),
-                Some(_) => ground.checker.report("a waiter was told no end", || waiter.id.to_string()),
+                Some(record) if record.end.is_some() => tell(environment, &record, "waiting"),
+                Some(_) => environment.checker.report("a waiter was told no end", || waiter.id.to_string()),
                 None => self.waiting.push(waiter),
             }
         }
@@ -645,17 +649,19 @@ impl Callers<'_> {
                 Err(TryRecvError::Empty) => self.accepting.push(accepting),
                 Err(TryRecvError::Closed) => {
                     let call = accepting.call;
-                    ground.checker.report("a caller was dropped silently", || format!("call {call} in life {life}"));
+                    environment
+                        .checker
+                        .report("a caller was dropped silently", || format!("call {call} in life {life}"));
                 }
             }
         }
     }
 
     /// All is over: nobody may wait any more.
-    pub(super) fn finish(&self, ground: &mut Ground) {
+    pub(super) fn finish(&self, environment: &mut Environment) {
         let left = (self.waiting.len(), self.accepting.len(), self.watching.len());
         if left != (0, 0, 0) {
-            ground.checker.report("somebody still waits at the end", || format!("{left:?}"));
+            environment.checker.report("somebody still waits at the end", || format!("{left:?}"));
         }
     }
 }

@@ -1,13 +1,13 @@
-//! A database that several servers share, but for the requests in it: which nodes there are, what they have announced, and the letters on
+//! A database that several servers share, but for the requests in it: which nodes there are, what they have announced, and the packets on
 //! their way to them.
 
 use super::{
     coverage::Seen,
+    environment::{Environment, Fault},
     events::{Event, Millis, ServerId, ServerLife},
-    ground::{Fault, Ground},
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes};
-use countersign_server::cluster::{Letter, NodeId, Presence};
+use countersign_server::cluster::{NodeId, Packet, Presence};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How long a node may be silent before others give it up.
@@ -19,9 +19,9 @@ struct Node {
     life: ServerLife,
     renewed: Millis,
     is_killed: bool,
-    /// Letters to it, in the order in which it gets them.
-    letters: VecDeque<Letter>,
-    /// It gets no letter before that.
+    /// Packets to it, in the order in which it gets them.
+    packets: VecDeque<Packet>,
+    /// It gets no packet before that.
     floor: Millis,
 }
 
@@ -32,7 +32,7 @@ struct Connection {
     cut_until: Millis,
     /// How often it has broken.
     breaks: u64,
-    /// No letter comes through until then; and whether that is noticed.
+    /// No packet comes through until then; and whether that is noticed.
     deaf_until: Millis,
     is_noticed: bool,
     /// When the server at this end began, ended, or goes on after a pause.
@@ -92,17 +92,17 @@ impl Database {
         connection.cut_until = connection.cut_until.max(now + for_ms);
         connection.breaks += 1;
         for node in self.nodes.values_mut().filter(|node| node.life.server == server) {
-            node.letters.clear();
+            node.packets.clear();
         }
     }
 
-    /// Letters to a server are lost for so long.
+    /// Packets to a server are lost for so long.
     pub(super) fn deafen(&mut self, now: Millis, server: ServerId, for_ms: Millis, is_noticed: bool) {
         let connection = self.connections.entry(server).or_default();
         (connection.deaf_until, connection.is_noticed) = (now + for_ms, is_noticed);
     }
 
-    /// Whether letters to a server were lost of late, and that was noticed; told once.
+    /// Whether packets to a server were lost of late, and that was noticed; told once.
     pub(super) fn has_noticed_loss(&mut self, now: Millis, server: ServerId) -> bool {
         let Some(connection) = self.connections.get_mut(&server) else { return false };
         connection.deaf_until <= now && std::mem::take(&mut connection.is_noticed)
@@ -122,8 +122,8 @@ impl Database {
     }
 
     pub(super) fn register(&mut self, now: Millis, node: NodeId, life: ServerLife) {
-        let (letters, floor) = Default::default();
-        self.nodes.insert(node, Node { life, renewed: now, is_killed: false, letters, floor });
+        let (packets, floor) = Default::default();
+        self.nodes.insert(node, Node { life, renewed: now, is_killed: false, packets, floor });
     }
 
     /// Whether the node still is one; it goes on being one then.
@@ -187,45 +187,45 @@ impl Database {
         self.presences.iter().filter(is_wanted).cloned().collect()
     }
 
-    /// The next letter to a node.
-    pub(super) fn next_letter(&mut self, node: NodeId) -> Option<Letter> {
-        self.nodes.get_mut(&node)?.letters.pop_front()
+    /// The next packet to a node.
+    pub(super) fn next_packet(&mut self, node: NodeId) -> Option<Packet> {
+        self.nodes.get_mut(&node)?.packets.pop_front()
     }
 }
 
-/// Brings letters on their way. They arrive late, twice or never; what arrives does so in order, but for what comes twice.
-pub(super) fn post(ground: &mut Ground, letters: Vec<Letter>) {
-    let times = if ground.mishap(4) { 2 } else { 1 };
+/// Brings packets on their way. They arrive late, twice or never; what arrives does so in order, but for what comes twice.
+pub(super) fn post(environment: &mut Environment, packets: Vec<Packet>) {
+    let times = if environment.mishap(4) { 2 } else { 1 };
     if times == 2 {
-        ground.see(Seen::LettersDoubled);
+        environment.see(Seen::LettersDoubled);
     }
     for round in 0..times {
-        for letter in &letters {
-            let mut letter = letter.clone();
-            if round == 1 && ground.fault == Some(Fault::HubRenumbersLetters) {
-                letter.number += u64::try_from(letters.len()).unwrap_or_default();
+        for packet in &packets {
+            let mut packet = packet.clone();
+            if round == 1 && environment.fault == Some(Fault::HubRenumbersPackets) {
+                packet.number += u64::try_from(packets.len()).unwrap_or_default();
             }
-            put(ground, letter);
+            put(environment, packet);
         }
     }
 }
 
-fn put(ground: &mut Ground, letter: Letter) {
-    let latency = if ground.mishap(3) { ground.between(200, 4_000) } else { ground.between(1, 15) };
-    let now = ground.now;
-    let Database { nodes, connections, .. } = &mut ground.database;
-    let Some(node) = nodes.get_mut(&letter.to).filter(|node| !node.is_killed) else { return };
+fn put(environment: &mut Environment, packet: Packet) {
+    let latency = if environment.mishap(3) { environment.between(200, 4_000) } else { environment.between(1, 15) };
+    let now = environment.now;
+    let Database { nodes, connections, .. } = &mut environment.database;
+    let Some(node) = nodes.get_mut(&packet.to).filter(|node| !node.is_killed) else { return };
     let life = node.life;
     let Connection { cut_until, deaf_until, is_noticed, .. } =
         connections.get(&life.server).copied().unwrap_or_default();
     if cut_until > now || deaf_until > now {
-        if cut_until <= now && !is_noticed && !letter.mail.is_empty() {
-            ground.see(Seen::LettersLostSilently);
+        if cut_until <= now && !is_noticed && !packet.mail.is_empty() {
+            environment.see(Seen::LettersLostSilently);
         }
         return;
     }
     node.floor = node.floor.max(now + latency);
-    node.letters.push_back(letter);
+    node.packets.push_back(packet);
     let at = node.floor;
-    ground.at(at, Event::LetterComes(life));
+    environment.at(at, Event::PacketComes(life));
 }

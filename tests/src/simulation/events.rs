@@ -38,7 +38,7 @@ pub(super) enum Side {
 pub(super) enum Lane {
     Store,
     Hub,
-    Letters,
+    Packets,
 }
 
 /// How a server stops.
@@ -118,13 +118,13 @@ pub(super) enum Event {
     Answer(ServerLife, Lane),
     /// A node says that it lives.
     Renew(ServerLife),
-    /// A letter has come for a server.
-    LetterComes(ServerLife),
+    /// A packet has come for a server.
+    PacketComes(ServerLife),
     /// A server goes by lower limits, or by those it began with: requests on a connection, for a key, percent for one requester.
     LimitsSet(ServerId, Option<(usize, usize, u8)>),
     /// A server and the database do not reach each other for so long.
     CutOff(ServerId, Millis),
-    /// Letters to a server are lost for so long; whether that is noticed.
+    /// Packets to a server are lost for so long; whether that is noticed.
     Deaf(ServerId, Millis, bool),
     /// Nobody reaches the database for so long; whether it forgets what was not written to a disk.
     Outage(Millis, bool),
@@ -204,7 +204,7 @@ impl Event {
         | Self::Turn(ServerLife { server: id, .. }, _)
         | Self::Answer(ServerLife { server: id, .. }, _)
         | Self::Renew(ServerLife { server: id, .. })
-        | Self::LetterComes(ServerLife { server: id, .. })
+        | Self::PacketComes(ServerLife { server: id, .. })
         | Self::Sought(ServerLife { server: id, .. }, _) = self
         {
             Some(*id)

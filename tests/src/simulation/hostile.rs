@@ -2,8 +2,8 @@
 
 use super::{
     coverage::Seen,
+    environment::Environment,
     events::{LinkId, Side},
-    ground::Ground,
     network::{Network, Wire},
     plan::{AUDIENCE, KEYS, Kind},
     wallets::Device,
@@ -27,46 +27,54 @@ pub(super) struct Hostile {
 }
 
 impl Device {
-    pub(super) fn hostile_incoming(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, wire: Wire) {
+    pub(super) fn hostile_incoming(
+        &mut self,
+        environment: &mut Environment,
+        network: &mut Network,
+        link: LinkId,
+        wire: Wire,
+    ) {
         match wire {
             Wire::Text(text) => match ServerFrame::parse(&text) {
-                Ok(frame) => self.misbehave(ground, network, frame),
-                Err(error) => ground.checker.report("the server said what nobody can read", || error.to_string()),
+                Ok(frame) => self.misbehave(environment, network, frame),
+                Err(error) => environment.checker.report("the server said what nobody can read", || error.to_string()),
             },
             Wire::Close(..) => {
                 self.link = None;
                 self.dial += 1;
-                network.leave(ground, link, Side::Wallet);
-                self.redial(ground);
+                network.leave(environment, link, Side::Wallet);
+                self.redial(environment);
             }
             Wire::Open | Wire::Binary | Wire::Ping | Wire::Pong => {}
         }
     }
 
-    fn misbehave(&mut self, ground: &mut Ground, network: &mut Network, frame: ServerFrame) {
+    fn misbehave(&mut self, environment: &mut Environment, network: &mut Network, frame: ServerFrame) {
         match frame {
             ServerFrame::Challenge(_) if self.kind == Kind::Replayer => {
-                ground.see(Seen::ProofReplayed);
+                environment.see(Seen::ProofReplayed);
                 for text in std::mem::take(&mut self.hostile.stolen) {
-                    self.say(ground, network, text);
+                    self.say(environment, network, text);
                 }
             }
             ServerFrame::Challenge(frame) => {
                 let introduction = self.introduction(&frame.challenge);
-                self.send(ground, network, ClientFrame::Introduction(introduction));
+                self.send(environment, network, ClientFrame::Introduction(introduction));
             }
             ServerFrame::Welcome(_) if self.kind == Kind::Replayer => {
-                ground.checker.report("a proof served twice", || format!("{self:?}"));
+                environment.checker.report("a proof served twice", || format!("{self:?}"));
             }
-            ServerFrame::Welcome(_) => self.annoy(ground, network),
-            ServerFrame::SignRequest(request) => self.answer(ground, network, &request),
+            ServerFrame::Welcome(_) => self.annoy(environment, network),
+            ServerFrame::SignRequest(request) => self.answer(environment, network, &request),
             ServerFrame::ResponseAck(ack) => {
                 if ack.outcome == AckOutcome::Duplicate {
-                    ground.see(Seen::Duplicate);
+                    environment.see(Seen::Duplicate);
                 }
                 if self.hostile.foreign.contains(&ack.request_id) && ack.outcome != AckOutcome::Unknown {
                     let id = ack.request_id;
-                    ground.checker.report("a foreign request was not unknown", || format!("{id}: {:?}", ack.outcome));
+                    environment
+                        .checker
+                        .report("a foreign request was not unknown", || format!("{id}: {:?}", ack.outcome));
                 }
             }
             ServerFrame::RequestCancel(_)
@@ -87,83 +95,83 @@ impl Device {
     }
 
     /// Says what no wallet should.
-    fn annoy(&mut self, ground: &mut Ground, network: &mut Network) {
-        for _ in 0..ground.pick(&[0, 1, 3, 20]) {
-            ground.see(Seen::HostileFrame);
-            if ground.chance(5)
+    fn annoy(&mut self, environment: &mut Environment, network: &mut Network) {
+        for _ in 0..environment.pick(&[0, 1, 3, 20]) {
+            environment.see(Seen::HostileFrame);
+            if environment.chance(5)
                 && let Some(link) = self.link
             {
-                network.send(ground, link, Side::Server, Wire::Binary);
+                network.send(environment, link, Side::Server, Wire::Binary);
             }
-            let text = ground.pick(&GARBAGE);
-            self.say(ground, network, text.into());
+            let text = environment.pick(&GARBAGE);
+            self.say(environment, network, text.into());
         }
         let mine = KEYS[self.key].1.to_bytes();
-        let ids = ground.checker.requests.iter().filter(|(_, request)| request.public_key != mine);
+        let ids = environment.checker.requests.iter().filter(|(_, request)| request.public_key != mine);
         let foreign: Vec<RequestId> = ids.map(|(id, _)| *id).collect();
         if !foreign.is_empty() {
-            let id = ground.pick(&foreign);
+            let id = environment.pick(&foreign);
             self.hostile.foreign.insert(id);
-            self.respond(ground, network, id, &b"foreign"[..]);
+            self.respond(environment, network, id, &b"foreign"[..]);
         }
-        let unheard_of = RequestId::from_random_bytes(ground.bytes());
+        let unheard_of = RequestId::from_random_bytes(environment.bytes());
         self.hostile.foreign.insert(unheard_of);
-        self.respond(ground, network, unheard_of, &b"unheard of"[..]);
+        self.respond(environment, network, unheard_of, &b"unheard of"[..]);
     }
 
-    fn answer(&mut self, ground: &mut Ground, network: &mut Network, request: &SignRequest) {
+    fn answer(&mut self, environment: &mut Environment, network: &mut Network, request: &SignRequest) {
         let id = request.request_id;
-        ground.see(Seen::HostileFrame);
-        if ground.chance(30) {
-            let state = ground.pick(&[WalletState::Received, WalletState::Displayed]);
-            self.send(ground, network, ClientFrame::RequestStatus(RequestStatus { request_id: id, state }));
+        environment.see(Seen::HostileFrame);
+        if environment.chance(30) {
+            let state = environment.pick(&[WalletState::Received, WalletState::Displayed]);
+            self.send(environment, network, ClientFrame::RequestStatus(RequestStatus { request_id: id, state }));
         }
         let message = request.message.as_bytes();
-        match ground.rng.u32(0..8) {
+        match environment.rng.u32(0..8) {
             0 | 1 => {}
-            2 => self.forge(ground, network, request),
-            3 => self.respond(ground, network, id, &b"something else"[..]),
-            4 => self.respond(ground, network, id, message),
+            2 => self.forge(environment, network, request),
+            3 => self.respond(environment, network, id, &b"something else"[..]),
+            4 => self.respond(environment, network, id, message),
             5 => {
                 for _ in 0..3 {
-                    self.respond(ground, network, id, message);
+                    self.respond(environment, network, id, message);
                 }
             }
             6 => {
                 for scope in [RejectScope::Device, RejectScope::Key] {
                     let reject = SignReject { request_id: id, code: RejectCode::Locked, reason: None, scope };
-                    self.send(ground, network, ClientFrame::SignReject(reject));
+                    self.send(environment, network, ClientFrame::SignReject(reject));
                 }
             }
             7.. => {
-                self.forge(ground, network, request);
-                self.respond(ground, network, id, message);
+                self.forge(environment, network, request);
+                self.respond(environment, network, id, message);
             }
         }
     }
 
-    fn forge(&mut self, ground: &mut Ground, network: &mut Network, request: &SignRequest) {
+    fn forge(&mut self, environment: &mut Environment, network: &mut Network, request: &SignRequest) {
         let SignRequest { request_id, message, .. } = request.clone();
-        let signature = Signature::from(ground.bytes::<64>());
+        let signature = Signature::from(environment.bytes::<64>());
         self.send(
-            ground,
+            environment,
             network,
             ClientFrame::SignResponse(SignResponse { request_id, message, signature, approved_by: None }),
         );
     }
 
-    fn respond(&mut self, ground: &mut Ground, network: &mut Network, request_id: RequestId, message: &[u8]) {
-        ground.checker.signed_on(self.id, request_id);
+    fn respond(&mut self, environment: &mut Environment, network: &mut Network, request_id: RequestId, message: &[u8]) {
+        environment.checker.signed_on(self.id, request_id);
         let message = Message::try_from(message).unwrap();
         let signature = Signable::Message(&message).sign(&KEYS[self.key].0);
         self.send(
-            ground,
+            environment,
             network,
             ClientFrame::SignResponse(SignResponse { request_id, message, signature, approved_by: None }),
         );
     }
 
-    fn send(&mut self, ground: &mut Ground, network: &mut Network, frame: ClientFrame) {
-        self.say(ground, network, frame.to_json().into());
+    fn send(&mut self, environment: &mut Environment, network: &mut Network, frame: ClientFrame) {
+        self.say(environment, network, frame.to_json().into());
     }
 }

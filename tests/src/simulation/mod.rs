@@ -4,30 +4,30 @@
 //! The same seed gives the same run, to the last byte. `cargo run -p countersign-tests --bin simulate -- --help`
 
 mod backends;
+mod call_queue;
 mod clocks;
 mod coverage;
 mod database;
+mod environment;
 mod events;
-mod ground;
 mod hostile;
 mod invariants;
-mod keeper;
-mod line;
 mod network;
 mod operator;
 mod plan;
 mod prompts;
 mod server;
+mod server_storage;
 mod servers;
-mod shelf;
 mod storage;
 mod trace;
+mod wallet_storage;
 mod wallets;
 mod watching;
 mod worker;
 mod world;
 
 pub use coverage::{Coverage, Seen};
-pub use ground::{Fault, Options};
+pub use environment::{Fault, Options};
 pub use invariants::Violation;
 pub use world::{Outcome, run};

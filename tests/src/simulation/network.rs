@@ -2,8 +2,8 @@
 
 use super::{
     coverage::Seen,
+    environment::{Environment, Fault},
     events::{DeviceId, Event, LinkId, Millis, ServerId, Side},
-    ground::{Fault, Ground},
 };
 use countersign_protocol::{AckOutcome, Batch, RequestId, ServerFrame};
 use std::{collections::VecDeque, rc::Rc};
@@ -65,8 +65,12 @@ impl Network {
         Self { links: Vec::new(), latency }
     }
 
-    pub(super) fn latency(&self, ground: &mut Ground) -> Millis {
-        if ground.mishap(2) { ground.between(self.latency, 3_000) } else { ground.between(1, self.latency) }
+    pub(super) fn latency(&self, environment: &mut Environment) -> Millis {
+        if environment.mishap(2) {
+            environment.between(self.latency, 3_000)
+        } else {
+            environment.between(1, self.latency)
+        }
     }
 
     pub(super) fn connect(&mut self, device: DeviceId, server: ServerId) -> LinkId {
@@ -80,9 +84,9 @@ impl Network {
     }
 
     /// Whether everything has come through on this connection for so long.
-    pub(super) fn is_sound(&self, ground: &Ground, link: LinkId, lately: Millis) -> bool {
+    pub(super) fn is_sound(&self, environment: &Environment, link: LinkId, lately: Millis) -> bool {
         let Link { to_server, to_wallet, is_cut, is_blocked, .. } = &self.links[link];
-        let flows = |pipe: &Pipe| !pipe.is_mute && pipe.stalled_until + lately <= ground.now;
+        let flows = |pipe: &Pipe| !pipe.is_mute && pipe.stalled_until + lately <= environment.now;
         flows(to_server) && flows(to_wallet) && !is_cut && !is_blocked
     }
 
@@ -91,31 +95,31 @@ impl Network {
     }
 
     /// Puts something into the pipe towards a side.
-    pub(super) fn send(&mut self, ground: &mut Ground, link: LinkId, side: Side, wire: Wire) {
-        let latency = self.latency(ground);
-        if ground.fault == Some(Fault::NetworkDropsStatuses)
+    pub(super) fn send(&mut self, environment: &mut Environment, link: LinkId, side: Side, wire: Wire) {
+        let latency = self.latency(environment);
+        if environment.fault == Some(Fault::NetworkDropsStatuses)
             && matches!(&wire, Wire::Text(text) if text.starts_with(r#"{"type":"request_status"#))
         {
             return;
         }
-        if side == Side::Wallet && ground.fault.is_some() {
-            for wire in doctored(ground, wire) {
-                self.put(ground, link, side, wire, latency);
+        if side == Side::Wallet && environment.fault.is_some() {
+            for wire in doctored(environment, wire) {
+                self.put(environment, link, side, wire, latency);
             }
         } else {
-            self.put(ground, link, side, wire, latency);
+            self.put(environment, link, side, wire, latency);
         }
     }
 
-    fn put(&mut self, ground: &mut Ground, link: LinkId, side: Side, wire: Wire, latency: Millis) {
+    fn put(&mut self, environment: &mut Environment, link: LinkId, side: Side, wire: Wire, latency: Millis) {
         let entry = &mut self.links[link];
         if entry.is_cut || entry.towards(side).is_mute {
             return;
         }
         let pipe = entry.towards(side);
-        pipe.floor = pipe.floor.max(ground.now + latency);
+        pipe.floor = pipe.floor.max(environment.now + latency);
         pipe.wires.push_back(wire);
-        ground.at(pipe.floor, Event::Arrive(link, side));
+        environment.at(pipe.floor, Event::Arrive(link, side));
     }
 
     /// What has come out of the pipe towards a side.
@@ -124,35 +128,35 @@ impl Network {
     }
 
     /// Puts back what a side that is blocked could not read.
-    pub(super) fn put_back(&mut self, ground: &mut Ground, link: LinkId, side: Side, wire: Wire) {
+    pub(super) fn put_back(&mut self, environment: &mut Environment, link: LinkId, side: Side, wire: Wire) {
         self.links[link].towards(side).wires.push_front(wire);
-        ground.after(500, Event::Arrive(link, side));
+        environment.after(500, Event::Arrive(link, side));
     }
 
     /// The connection breaks: what is under way is lost, and each side notices some time, or has to find out.
-    pub(super) fn cut(&mut self, ground: &mut Ground, link: LinkId) {
+    pub(super) fn cut(&mut self, environment: &mut Environment, link: LinkId) {
         let entry = &mut self.links[link];
         if std::mem::replace(&mut entry.is_cut, true) {
             return;
         }
         entry.to_server.wires.clear();
         entry.to_wallet.wires.clear();
-        ground.see(Seen::Cut);
+        environment.see(Seen::Cut);
         for side in [Side::Server, Side::Wallet] {
-            if ground.mishap(30) {
-                ground.see(Seen::HalfOpen);
+            if environment.mishap(30) {
+                environment.see(Seen::HalfOpen);
             } else {
-                let wait = ground.between(0, 4_000);
-                ground.after(wait, Event::Lost(link, side));
+                let wait = environment.between(0, 4_000);
+                environment.after(wait, Event::Lost(link, side));
             }
         }
     }
 
     /// A side lets go of the connection. What it has sent may still arrive before the other side learns of it.
-    pub(super) fn leave(&mut self, ground: &mut Ground, link: LinkId, side: Side) {
+    pub(super) fn leave(&mut self, environment: &mut Environment, link: LinkId, side: Side) {
         let (rest, other) = match side {
-            Side::Server => (ground.chance(70), Side::Wallet),
-            Side::Wallet => (ground.chance(70), Side::Server),
+            Side::Server => (environment.chance(70), Side::Wallet),
+            Side::Wallet => (environment.chance(70), Side::Server),
         };
         let entry = &mut self.links[link];
         entry.towards(side).wires.clear();
@@ -166,32 +170,32 @@ impl Network {
         }
         pipe.is_mute = true;
         let floor = pipe.floor;
-        let wait = ground.between(1, 300);
-        ground.at(floor.max(ground.now + wait), Event::Lost(link, other));
+        let wait = environment.between(1, 300);
+        environment.at(floor.max(environment.now + wait), Event::Lost(link, other));
     }
 
-    pub(super) fn mute(&mut self, ground: &mut Ground, link: LinkId, side: Side) {
+    pub(super) fn mute(&mut self, environment: &mut Environment, link: LinkId, side: Side) {
         let pipe = self.links[link].towards(side);
         pipe.is_mute = true;
         pipe.wires.clear();
-        ground.see(Seen::HalfOpen);
+        environment.see(Seen::HalfOpen);
     }
 
     /// Nothing comes out at this side for a while.
-    pub(super) fn stall(&mut self, ground: &mut Ground, link: LinkId, side: Side, wait: Millis) {
+    pub(super) fn stall(&mut self, environment: &mut Environment, link: LinkId, side: Side, wait: Millis) {
         let pipe = self.links[link].towards(side);
-        pipe.floor = pipe.floor.max(ground.now + wait);
+        pipe.floor = pipe.floor.max(environment.now + wait);
         pipe.stalled_until = pipe.floor;
-        ground.see(Seen::Stalled);
+        environment.see(Seen::Stalled);
     }
 }
 
 /// What a broken network makes of something.
-fn doctored(ground: &mut Ground, wire: Wire) -> Vec<Wire> {
+fn doctored(environment: &mut Environment, wire: Wire) -> Vec<Wire> {
     let Wire::Text(text) = &wire else { return vec![wire] };
     let Ok(frame) = ServerFrame::parse(text) else { return vec![wire] };
     let made = |frame: ServerFrame| Wire::Text(frame.to_json().into());
-    match (ground.fault, frame) {
+    match (environment.fault, frame) {
         (Some(Fault::NetworkLiesAboutAnswers), ServerFrame::ResponseAck(mut ack)) => {
             if ack.outcome == AckOutcome::Late {
                 ack.outcome = AckOutcome::Accepted;
@@ -203,7 +207,7 @@ fn doctored(ground: &mut Ground, wire: Wire) -> Vec<Wire> {
             vec![made(ServerFrame::SignRequest(request))]
         }
         (Some(Fault::NetworkInventsRequests), ServerFrame::SignRequest(mut request)) => {
-            request.request_id = RequestId::from_random_bytes(ground.bytes());
+            request.request_id = RequestId::from_random_bytes(environment.bytes());
             vec![wire, made(ServerFrame::SignRequest(request))]
         }
         (_, _) => vec![wire],

@@ -3,12 +3,12 @@
 use super::{
     backends::Callers,
     coverage::Seen,
+    environment::{Environment, Fault},
     events::{Event, LinkId, Millis, ServerLife, Side},
-    ground::{Fault, Ground},
     invariants::NEWS,
-    keeper::Keeper,
     network::{Network, Wire},
     plan::KEYS,
+    server_storage::ServerStorage,
     storage::disk,
 };
 use countersign_protocol::{
@@ -51,7 +51,7 @@ impl<'a> Talk<'a> {
 /// The server while it runs.
 pub(super) struct Server<'a> {
     pub(super) service: &'a SigningService,
-    pub(super) keeper: Keeper,
+    pub(super) storage: ServerStorage,
     pub(super) callers: Callers<'a>,
     pub(super) life: ServerLife,
     /// How far the clock that may be set was ahead, in milliseconds, when this life began: the service goes by that to its end.
@@ -67,18 +67,18 @@ pub(super) struct Server<'a> {
 
 impl<'a> Server<'a> {
     pub(super) fn new(
-        ground: &Ground,
+        environment: &Environment,
         service: &'a SigningService,
-        keeper: Keeper,
+        storage: ServerStorage,
         life: ServerLife,
         max_inflight: usize,
     ) -> Self {
         Self {
             service,
-            keeper,
+            storage,
             callers: Callers::default(),
             life,
-            ahead: ground.epoch(),
+            ahead: environment.epoch(),
             is_draining: false,
             most_mail: 2 * max_inflight + 16,
             talks: BTreeMap::new(),
@@ -88,8 +88,8 @@ impl<'a> Server<'a> {
     }
 
     /// What its clock shows.
-    pub(super) fn time(&self, ground: &Ground) -> Timestamp {
-        Timestamp::from_millis(ground.now).moved(self.ahead)
+    pub(super) fn time(&self, environment: &Environment) -> Timestamp {
+        Timestamp::from_millis(environment.now).moved(self.ahead)
     }
 
     pub(super) fn links(&self) -> Vec<LinkId> {
@@ -97,26 +97,26 @@ impl<'a> Server<'a> {
     }
 
     /// A connection has come about.
-    pub(super) fn accept(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
+    pub(super) fn accept(&mut self, environment: &mut Environment, network: &mut Network, link: LinkId) {
         let newcomer = NewConnection {
-            id: ConnectionId::from_random_bytes(ground.bytes()),
-            challenge: Challenge::from(ground.bytes()),
+            id: ConnectionId::from_random_bytes(environment.bytes()),
+            challenge: Challenge::from(environment.bytes()),
             client: Client::default(),
-            now: ground.instant(),
+            now: environment.instant(),
         };
-        network.send(ground, link, Side::Wallet, Wire::Open);
+        network.send(environment, link, Side::Wallet, Wire::Open);
         match Conversation::begin(self.service, newcomer) {
             Some((conversation, inbox, first)) => {
                 self.talks.insert(link, Talk::new(conversation, inbox));
-                self.perform(ground, network, link, first);
+                self.perform(environment, network, link, first);
             }
-            None => self.perform(ground, network, link, turned_away(self.service)),
+            None => self.perform(environment, network, link, turned_away(self.service)),
         }
     }
 
     /// Something has arrived.
-    pub(super) fn incoming(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, wire: Wire) {
-        let now = ground.instant();
+    pub(super) fn incoming(&mut self, environment: &mut Environment, network: &mut Network, link: LinkId, wire: Wire) {
+        let now = environment.instant();
         let Some(talk) = self.talks.get_mut(&link) else { return };
         if talk.judging.is_some() {
             talk.held.push_back(wire);
@@ -132,33 +132,33 @@ impl<'a> Server<'a> {
             Wire::Close(..) => Todo::End(Exit::Peer),
             Wire::Open => Todo::Nothing,
         };
-        self.perform(ground, network, link, todo);
+        self.perform(environment, network, link, todo);
     }
 
     /// Judges what has been answered, and goes on with what has arrived meanwhile.
-    pub(super) fn judge(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
+    pub(super) fn judge(&mut self, environment: &mut Environment, network: &mut Network, link: LinkId) {
         let Some(talk) = self.talks.get_mut(&link) else { return };
         let Some(judgement) = talk.judging.take() else { return };
         let todo = talk.conversation.conclude(*judgement);
         let held = std::mem::take(&mut talk.held);
-        self.perform(ground, network, link, todo);
+        self.perform(environment, network, link, todo);
         for wire in held {
-            self.incoming(ground, network, link, wire);
+            self.incoming(environment, network, link, wire);
         }
     }
 
     /// The connection is gone, or the server has been waiting too long for a write.
-    pub(super) fn lose(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
+    pub(super) fn lose(&mut self, environment: &mut Environment, network: &mut Network, link: LinkId) {
         if self.talks.remove(&link).is_some() {
-            network.leave(ground, link, Side::Server);
+            network.leave(environment, link, Side::Server);
         }
     }
 
-    pub(super) fn conversation_timer(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId) {
-        let now = ground.instant();
+    pub(super) fn conversation_timer(&mut self, environment: &mut Environment, network: &mut Network, link: LinkId) {
+        let now = environment.instant();
         let Some(talk) = self.talks.get_mut(&link) else { return };
         // That of an earlier time has been seen to, and another one set.
-        if talk.timer.is_some_and(|timer| timer > ground.now) {
+        if talk.timer.is_some_and(|timer| timer > environment.now) {
             return;
         }
         talk.timer = None;
@@ -166,16 +166,16 @@ impl<'a> Server<'a> {
             return;
         }
         let todo = talk.conversation.handle_timeout(now);
-        self.perform(ground, network, link, todo);
+        self.perform(environment, network, link, todo);
     }
 
-    pub(super) fn service_timer(&mut self, ground: &mut Ground) {
+    pub(super) fn service_timer(&mut self, environment: &mut Environment) {
         // That of an earlier time has been seen to, and another one set.
-        if self.timer.is_some_and(|timer| timer > ground.now) {
+        if self.timer.is_some_and(|timer| timer > environment.now) {
             return;
         }
         self.timer = None;
-        if ground.fault != Some(Fault::ClockStands) {
+        if environment.fault != Some(Fault::ClockStands) {
             self.service.simulate_timeout();
         }
     }
@@ -183,62 +183,64 @@ impl<'a> Server<'a> {
     /// Somebody has set the system's clock.
     pub(super) fn clock_set(&self) {
         self.service.simulate_look_at_the_clock();
-        if let Keeper::Disk(drive) = &self.keeper {
+        if let ServerStorage::Disk(drive) = &self.storage {
             drive.store.sync(usize::MAX).tell();
         }
     }
 
     /// Looks which keys are blocked.
-    pub(super) fn look_at_blocks(&mut self, ground: &mut Ground) {
-        if self.blocked == ground.blocked {
+    pub(super) fn look_at_blocks(&mut self, environment: &mut Environment) {
+        if self.blocked == environment.blocked {
             return;
         }
-        self.blocked.clone_from(&ground.blocked);
-        ground.note(("blocks", self.life.server, &self.blocked), || {
+        self.blocked.clone_from(&environment.blocked);
+        environment.note(("blocks", self.life.server, &self.blocked), || {
             format!("server {}: has {:?} blocked", self.life.server, self.blocked)
         });
-        if ground.fault != Some(Fault::BlocksAreKeptQuiet) {
+        if environment.fault != Some(Fault::BlocksAreKeptQuiet) {
             let keys = self.blocked.iter().map(|key| KEYS[*key].1.to_bytes());
             self.service.simulate_set_blocked(keys.collect());
         }
     }
 
     /// Nobody holds a key that is blocked.
-    fn check_blocks(&self, ground: &mut Ground) {
+    fn check_blocks(&self, environment: &mut Environment) {
         for key in &self.blocked {
             if self.service.simulate_holders(&KEYS[*key].1.to_bytes()) > 0 {
-                ground.checker.report("a blocked key is held", || format!("key {key} at server {}", self.life.server));
+                environment
+                    .checker
+                    .report("a blocked key is held", || format!("key {key} at server {}", self.life.server));
             }
         }
     }
 
     /// Until when it may not know what others know, where there may be others.
-    fn lags_until(&self, ground: &Ground) -> Option<Millis> {
-        match self.keeper {
-            Keeper::Disk(_) => None,
-            Keeper::Database(_) => Some(ground.database.sound_since(self.life.server) + NEWS),
+    fn lags_until(&self, environment: &Environment) -> Option<Millis> {
+        match self.storage {
+            ServerStorage::Disk(_) => None,
+            ServerStorage::Database(_) => Some(environment.database.sound_since(self.life.server) + NEWS),
         }
     }
 
     /// Takes note of how far behind the others it may be with what it tells.
-    pub(super) fn note_lag(&self, ground: &mut Ground) {
-        ground.checker.lags_until = self.lags_until(ground);
+    pub(super) fn note_lag(&self, environment: &mut Environment) {
+        environment.checker.lags_until = self.lags_until(environment);
     }
 
     /// All is over: nothing may be left.
-    pub(super) fn finish(&self, ground: &mut Ground) {
+    pub(super) fn finish(&self, environment: &mut Environment) {
         let pending = self.service.pending();
         if pending != 0 {
-            ground.checker.report("requests are pending at the end", || pending.to_string());
+            environment.checker.report("requests are pending at the end", || pending.to_string());
         }
-        self.callers.finish(ground);
+        self.callers.finish(environment);
         if !self.service.simulate_is_idle() {
-            ground.checker.report("something is left of requests that are over", || "in the service".into());
+            environment.checker.report("something is left of requests that are over", || "in the service".into());
         }
     }
 
     /// Lets everything happen that can happen now.
-    pub(super) fn settle(&mut self, ground: &mut Ground, network: &mut Network) {
+    pub(super) fn settle(&mut self, environment: &mut Environment, network: &mut Network) {
         let mut context = Context::from_waker(Waker::noop());
         for link in self.links() {
             let mut mails = 0;
@@ -249,79 +251,81 @@ impl<'a> Server<'a> {
             {
                 mails += 1;
                 let todo = talk.conversation.handle_mail(mail);
-                self.perform(ground, network, link, todo);
+                self.perform(environment, network, link, todo);
             }
             if mails > self.most_mail {
-                ground.checker.report("a mailbox held more than it may", || format!("{mails} on connection {link}"));
+                environment
+                    .checker
+                    .report("a mailbox held more than it may", || format!("{mails} on connection {link}"));
             }
         }
-        self.check_blocks(ground);
-        self.note_lag(ground);
-        self.callers.poll(ground, self.life.life);
-        let Self { service, keeper, callers, .. } = self;
-        callers.watching.retain(|_, watching| watching.follow(ground, service, keeper));
-        self.arm(ground, network);
+        self.check_blocks(environment);
+        self.note_lag(environment);
+        self.callers.poll(environment, self.life.life);
+        let Self { service, storage, callers, .. } = self;
+        callers.watching.retain(|_, watching| watching.follow(environment, service, storage));
+        self.arm(environment, network);
     }
 
-    fn arm(&mut self, ground: &mut Ground, network: &Network) {
+    fn arm(&mut self, environment: &mut Environment, network: &Network) {
         for (link, talk) in self.talks.iter_mut().filter(|(_, talk)| talk.judging.is_none()) {
-            let due = ground.millis_of(talk.conversation.poll_timeout());
+            let due = environment.millis_of(talk.conversation.poll_timeout());
             if talk.timer.is_none_or(|timer| due < timer) && !network.is_blocked(*link) {
                 talk.timer = Some(due);
-                ground.at(due, Event::ConversationTimer(*link));
+                environment.at(due, Event::ConversationTimer(*link));
             }
         }
         let due = self.service.simulate_deadline().map(|due| due.moved(self.ahead.saturating_neg()).as_millis());
         if let Some(due) = due
             && self.timer.is_none_or(|timer| due < timer)
-            && ground.fault != Some(Fault::ClockStands)
+            && environment.fault != Some(Fault::ClockStands)
         {
             self.timer = Some(due);
-            ground.at(due, Event::ServiceTimer(self.life));
+            environment.at(due, Event::ServiceTimer(self.life));
         }
-        self.keeper.arm(ground, self.life);
+        self.storage.arm(environment, self.life);
     }
 
-    fn perform(&mut self, ground: &mut Ground, network: &mut Network, link: LinkId, todo: Todo) {
+    fn perform(&mut self, environment: &mut Environment, network: &mut Network, link: LinkId, todo: Todo) {
         match todo {
             Todo::Nothing => {}
-            Todo::Text(text) | Todo::Acknowledge(text) => self.say(ground, network, link, text),
-            Todo::Ping => network.send(ground, link, Side::Wallet, Wire::Ping),
+            Todo::Text(text) | Todo::Acknowledge(text) => self.say(environment, network, link, text),
+            Todo::Ping => network.send(environment, link, Side::Wallet, Wire::Ping),
             Todo::Close { text, code, reason } => {
                 match reason {
-                    "too_many_errors" => ground.see(Seen::TooManyErrors),
-                    "too_many_connections" => ground.see(Seen::TooManyConnections),
+                    "too_many_errors" => environment.see(Seen::TooManyErrors),
+                    "too_many_connections" => environment.see(Seen::TooManyConnections),
                     _ => {}
                 }
-                self.say(ground, network, link, text);
-                network.send(ground, link, Side::Wallet, Wire::Close(code, reason));
+                self.say(environment, network, link, text);
+                network.send(environment, link, Side::Wallet, Wire::Close(code, reason));
                 self.talks.remove(&link);
             }
             Todo::Judge(judgement) => {
                 if let Some(talk) = self.talks.get_mut(&link) {
                     talk.judging = Some(judgement);
                     // Some go on at once, and others when much else has happened.
-                    ground.at(ground.now + ground.now % 3, Event::Judge(link));
+                    environment.at(environment.now + environment.now % 3, Event::Judge(link));
                 }
             }
             Todo::End(exit) => {
-                ground.note(("server ends", link), || {
+                environment.note(("server ends", link), || {
                     format!("server {}: ends connection {link}: {exit:?}", self.life.server)
                 });
                 self.talks.remove(&link);
-                network.leave(ground, link, Side::Server);
+                network.leave(environment, link, Side::Server);
             }
         }
     }
 
-    fn say(&self, ground: &mut Ground, network: &mut Network, link: LinkId, text: String) {
-        ground.note(("server", link, &text), || format!("server {} → {link}: {text}", self.life.server));
+    fn say(&self, environment: &mut Environment, network: &mut Network, link: LinkId, text: String) {
+        environment.note(("server", link, &text), || format!("server {} → {link}: {text}", self.life.server));
         if let Some(talk) = self.talks.get(&link)
-            && self.lags_until(ground).is_none_or(|until| until <= ground.now)
+            && self.lags_until(environment).is_none_or(|until| until <= environment.now)
         {
-            check_acknowledgement(ground, &talk.answers, &text);
+            check_acknowledgement(environment, &talk.answers, &text);
         }
-        network.send(ground, link, Side::Wallet, Wire::Text(text.into()));
+        network.send(environment, link, Side::Wallet, Wire::Text(text.into()));
     }
 }
 
@@ -342,7 +346,7 @@ fn overhear(answers: &mut BTreeMap<RequestId, Option<Signature>>, text: &str) {
 }
 
 /// The signature that was taken is accepted again, whoever sends it on whatever connection, and whatever the server has been through.
-fn check_acknowledgement(ground: &mut Ground, answers: &BTreeMap<RequestId, Option<Signature>>, text: &str) {
+fn check_acknowledgement(environment: &mut Environment, answers: &BTreeMap<RequestId, Option<Signature>>, text: &str) {
     if !text.starts_with(r#"{"type":"response_ack"#) {
         return;
     }
@@ -350,18 +354,20 @@ fn check_acknowledgement(ground: &mut Ground, answers: &BTreeMap<RequestId, Opti
         return;
     };
     let Some(Some(signature)) = answers.get(&id) else { return };
-    let kept = Arc::clone(&ground.disk);
+    let kept = Arc::clone(&environment.disk);
     let kept = disk(&kept);
     let is_taken = match kept.record(id).and_then(|record| record.end.as_ref()) {
         // The service acts on what it knows: what is written and not told yet, it does not.
         Some(End::Signed { signature: taken, .. }) => {
-            taken == signature && !kept.is_unheard(id) && ground.checker.is_told(id)
+            taken == signature && !kept.is_unheard(id) && environment.checker.is_told(id)
         }
         Some(_) | None => false,
     };
     // By way of another server it may be told that what it says again is a duplicate, before it is told what became of the first.
-    let is_first = outcome == AckOutcome::Duplicate && ground.database.is_in_use();
+    let is_first = outcome == AckOutcome::Duplicate && environment.database.is_in_use();
     if is_taken && outcome != AckOutcome::Accepted && !is_first {
-        ground.checker.report("the signature that was taken was not accepted again", || format!("{id}: {outcome:?}"));
+        environment
+            .checker
+            .report("the signature that was taken was not accepted again", || format!("{id}: {outcome:?}"));
     }
 }

@@ -1,6 +1,6 @@
 //! A disk that keeps what was synced and nothing else, and the store before it.
 
-use super::ground::Fault;
+use super::environment::Fault;
 use countersign_protocol::{RequestId, Signature};
 use countersign_server::{
     End, PhaseTimes, Record, Timestamp,

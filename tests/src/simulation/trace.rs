@@ -20,7 +20,7 @@ impl Trace {
         now.hash(&mut self.hash);
         what.hash(&mut self.hash);
         if let Some(lines) = &mut self.lines {
-            let seconds = super::ground::Seconds(now);
+            let seconds = super::environment::Seconds(now);
             lines.push(format!("{seconds} {}", text()));
         }
     }

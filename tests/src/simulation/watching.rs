@@ -3,9 +3,9 @@
 use super::{
     backends::{not_told, now, requester, tell},
     coverage::Seen,
+    environment::Environment,
     events::Millis,
-    ground::Ground,
-    keeper::Keeper,
+    server_storage::ServerStorage,
 };
 use countersign_protocol::RequestId;
 use countersign_server::{Record, RequesterId, SigningError, SigningService, Subscription};
@@ -26,26 +26,31 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    pub(super) fn begin(ground: &mut Ground, service: &SigningService, id: RequestId) -> Self {
-        ground.see(Seen::Watched);
-        Self { id, next: first(service.clone(), id), since: ground.now }
+    pub(super) fn begin(environment: &mut Environment, service: &SigningService, id: RequestId) -> Self {
+        environment.see(Seen::Watched);
+        Self { id, next: first(service.clone(), id), since: environment.now }
     }
 
     /// Takes what there is; whether there is more to come.
-    pub(super) fn follow(&mut self, ground: &mut Ground, service: &SigningService, keeper: &Keeper) -> bool {
-        if self.since + PATIENCE <= ground.now {
-            (self.next, self.since) = (first(service.clone(), self.id), ground.now);
+    pub(super) fn follow(
+        &mut self,
+        environment: &mut Environment,
+        service: &SigningService,
+        storage: &ServerStorage,
+    ) -> bool {
+        if self.since + PATIENCE <= environment.now {
+            (self.next, self.since) = (first(service.clone(), self.id), environment.now);
         }
         loop {
-            let (watched, news) = match now(ground, keeper, &mut self.next) {
+            let (watched, news) = match now(environment, storage, &mut self.next) {
                 Poll::Pending => return true,
                 Poll::Ready(ready) => ready,
             };
             match news {
-                Ok(Some(record)) => tell(ground, &record, "watching"),
+                Ok(Some(record)) => tell(environment, &record, "watching"),
                 Ok(None) | Err(SigningError::Draining) => return false,
                 Err(error) => {
-                    not_told(ground, &error, self.id);
+                    not_told(environment, &error, self.id);
                     return false;
                 }
             }
@@ -54,7 +59,7 @@ impl Watching {
                 let news = watched.next().await;
                 (Some(watched), news)
             });
-            self.since = ground.now;
+            self.since = environment.now;
         }
     }
 }

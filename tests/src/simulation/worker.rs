@@ -1,15 +1,15 @@
 //! The database's end of the connection that one life of a server has with it: carries out what was asked, and tells what came of it.
 
 use super::{
+    call_queue::{Asked, CallQueue, Order, Question},
     coverage::Seen,
     database::{LEASE, post},
+    environment::{Environment, Fault},
     events::{Event, Lane, Millis, ServerLife, Stop},
-    ground::{Fault, Ground},
-    line::{Asked, Line, Order, Question},
     storage::disk,
 };
 use countersign_server::{
-    cluster::{Letter, NodeId, Nodes},
+    cluster::{NodeId, Nodes, Packet},
     storage::{Completion, Loaded, StoreError, Write, Written},
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -48,13 +48,13 @@ impl<T> Queue<T> {
 
 /// The database's end of it.
 pub(super) struct Worker {
-    line: Arc<Line>,
+    calls: Arc<CallQueue>,
     life: ServerLife,
     /// As what the server is known.
     node: NodeId,
     store: Queue<Question>,
     hub: Queue<Order>,
-    letters: Queue<Letter>,
+    packets: Queue<Packet>,
     /// The store has told that something failed, and nothing else gets there before it has told that it works again.
     has_failed: bool,
     renewed: Millis,
@@ -75,193 +75,193 @@ fn failure<T: 'static>(then: Completion<T>) -> Answer {
 }
 
 /// What a server starts with: all open requests that no living node owns, and those that have ended.
-pub(super) fn begin(ground: &mut Ground, life: ServerLife) -> (NodeId, Loaded) {
+pub(super) fn begin(environment: &mut Environment, life: ServerLife) -> (NodeId, Loaded) {
     // A server that was killed and is started again need not wait until its lease is over.
-    if ground.chance(50) {
-        ground.database.forget_killed();
+    if environment.chance(50) {
+        environment.database.forget_killed();
     }
-    let node = NodeId::from_bits(ground.rng.u64(..));
-    ground.database.register(ground.now, node, life);
-    let taken = take_over(ground, node, usize::MAX);
-    let kept = Arc::clone(&ground.disk);
+    let node = NodeId::from_bits(environment.rng.u64(..));
+    environment.database.register(environment.now, node, life);
+    let taken = take_over(environment, node, usize::MAX);
+    let kept = Arc::clone(&environment.disk);
     let ended = disk(&kept).loaded().ended;
     (node, Loaded { open: taken, ended })
 }
 
-fn take_over(ground: &mut Ground, node: NodeId, most: usize) -> Vec<countersign_server::Record> {
-    let kept = Arc::clone(&ground.disk);
-    let taken = disk(&kept).take_over(node, most, |owner| ground.database.has(owner));
+fn take_over(environment: &mut Environment, node: NodeId, most: usize) -> Vec<countersign_server::Record> {
+    let kept = Arc::clone(&environment.disk);
+    let taken = disk(&kept).take_over(node, most, |owner| environment.database.has(owner));
     if !taken.is_empty() {
-        ground.see(Seen::TakenOver);
+        environment.see(Seen::TakenOver);
         let ids: Vec<_> = taken.iter().map(|record| record.id).collect();
-        ground.checker.taken_over(&ids);
-        ground.note(("taken over", node.to_bits(), &ids), || format!("database: {node} takes over {ids:?}"));
+        environment.checker.taken_over(&ids);
+        environment.note(("taken over", node.to_bits(), &ids), || format!("database: {node} takes over {ids:?}"));
     }
     taken
 }
 
 impl Worker {
-    pub(super) fn new(ground: &mut Ground, line: Arc<Line>, life: ServerLife, node: NodeId) -> Self {
-        ground.after(0, Event::Renew(life));
+    pub(super) fn new(environment: &mut Environment, calls: Arc<CallQueue>, life: ServerLife, node: NodeId) -> Self {
+        environment.after(0, Event::Renew(life));
         Self {
-            line,
+            calls,
             life,
             node,
             store: Queue::new(Lane::Store),
             hub: Queue::new(Lane::Hub),
-            letters: Queue::new(Lane::Letters),
+            packets: Queue::new(Lane::Packets),
             has_failed: false,
-            renewed: ground.now,
-            renewing_since: ground.now,
+            renewed: environment.now,
+            renewing_since: environment.now,
             others: None,
-            breaks: ground.database.breaks(life.server),
-            oblivions: ground.database.oblivions,
+            breaks: environment.database.breaks(life.server),
+            oblivions: environment.database.oblivions,
         }
     }
 
-    fn is_connected(&self, ground: &Ground) -> bool {
-        ground.database.is_connected(ground.now, self.life.server)
+    fn is_connected(&self, environment: &Environment) -> bool {
+        environment.database.is_connected(environment.now, self.life.server)
     }
 
     /// Takes on what was asked since, and has it done.
-    pub(super) fn arm(&mut self, ground: &mut Ground) {
-        self.answer_reads(ground);
-        let now = ground.now;
-        let Asked { questions, orders, reads: _, letters } = self.line.take();
+    pub(super) fn arm(&mut self, environment: &mut Environment) {
+        self.answer_reads(environment);
+        let now = environment.now;
+        let Asked { questions, orders, reads: _, packets } = self.calls.take();
         for question in &questions {
             if let Question::Write(write, _) = question {
-                disk(&ground.disk).submitted(write);
+                disk(&environment.disk).submitted(write);
             }
         }
         self.store.asked.extend(questions.into_iter().map(|question| (now, question)));
         self.hub.asked.extend(orders.into_iter().map(|order| (now, order)));
-        self.letters.asked.extend(letters.into_iter().map(|letter| (now, letter)));
-        let Self { store, hub, letters, life, .. } = self;
-        arm(ground, *life, store);
-        arm(ground, *life, hub);
-        arm(ground, *life, letters);
+        self.packets.asked.extend(packets.into_iter().map(|packet| (now, packet)));
+        let Self { store, hub, packets, life, .. } = self;
+        arm(environment, *life, store);
+        arm(environment, *life, hub);
+        arm(environment, *life, packets);
     }
 
     /// Looks up at once what is looked up: when that is, is chance enough.
-    pub(super) fn answer_reads(&self, ground: &Ground) {
-        for (id, then) in self.line.take_reads() {
-            let is_connected = self.is_connected(ground);
-            let record = disk(&ground.disk).record(id).cloned();
+    pub(super) fn answer_reads(&self, environment: &Environment) {
+        for (id, then) in self.calls.take_reads() {
+            let is_connected = self.is_connected(environment);
+            let record = disk(&environment.disk).record(id).cloned();
             then.complete(if is_connected { Ok(record) } else { Err(StoreError::Failed) });
         }
     }
 
     /// Something happens on the way there or back.
-    pub(super) fn handle(&mut self, ground: &mut Ground, event: &Event) {
+    pub(super) fn handle(&mut self, environment: &mut Environment, event: &Event) {
         match event {
-            Event::Turn(_, lane) => self.turn(ground, *lane),
-            Event::Answer(_, lane) => self.answer(ground, *lane),
-            Event::Renew(_) => self.renew(ground),
-            Event::LetterComes(_) => self.letter_comes(ground),
+            Event::Turn(_, lane) => self.turn(environment, *lane),
+            Event::Answer(_, lane) => self.answer(environment, *lane),
+            Event::Renew(_) => self.renew(environment),
+            Event::PacketComes(_) => self.packet_comes(environment),
             _ => {}
         }
     }
 
     /// Does what was asked in a lane, all at once, as far as it gets there.
-    fn turn(&mut self, ground: &mut Ground, lane: Lane) {
+    fn turn(&mut self, environment: &mut Environment, lane: Lane) {
         match lane {
-            Lane::Store => self.turn_store(ground),
-            Lane::Hub => self.turn_hub(ground),
-            Lane::Letters => self.turn_letters(ground),
+            Lane::Store => self.turn_store(environment),
+            Lane::Hub => self.turn_hub(environment),
+            Lane::Packets => self.turn_packets(environment),
         }
     }
 
-    fn turn_store(&mut self, ground: &mut Ground) {
+    fn turn_store(&mut self, environment: &mut Environment) {
         self.store.is_turning = false;
-        if !self.is_connected(ground) && !self.has_failed {
+        if !self.is_connected(environment) && !self.has_failed {
             return;
         }
-        let most = if ground.mishap(20) { ground.rng.usize(1..4) } else { usize::MAX };
+        let most = if environment.mishap(20) { environment.rng.usize(1..4) } else { usize::MAX };
         for _ in 0..most {
             let Some((at, question)) = self.store.asked.pop_front() else { break };
-            let answer = if self.has_failed { fail(question) } else { self.execute(ground, question) };
+            let answer = if self.has_failed { fail(question) } else { self.execute(environment, question) };
             self.store.answers.push_back((at, answer));
         }
-        self.break_now_and_then(ground);
+        self.break_now_and_then(environment);
     }
 
     /// A connection breaks after the commit: whether it has come about shows when somebody looks again.
-    fn break_now_and_then(&self, ground: &mut Ground) {
-        if ground.mishap(1) && !self.store.answers.is_empty() {
-            ground.see(Seen::OutcomeUnknown);
-            let for_ms = ground.between(300, 9_000);
-            ground.note(("breaks", self.life.server, for_ms), || {
+    fn break_now_and_then(&self, environment: &mut Environment) {
+        if environment.mishap(1) && !self.store.answers.is_empty() {
+            environment.see(Seen::OutcomeUnknown);
+            let for_ms = environment.between(300, 9_000);
+            environment.note(("breaks", self.life.server, for_ms), || {
                 format!("database: the connection of server {} breaks after a commit", self.life.server)
             });
-            ground.database.cut_off(ground.now, self.life.server, for_ms);
+            environment.database.cut_off(environment.now, self.life.server, for_ms);
         }
     }
 
-    fn execute(&mut self, ground: &mut Ground, question: Question) -> Answer {
-        let kept = Arc::clone(&ground.disk);
+    fn execute(&mut self, environment: &mut Environment, question: Question) -> Answer {
+        let kept = Arc::clone(&environment.disk);
         match question {
             Question::Write(write, then) => {
-                if ground.fault == Some(Fault::NodeAsksNobody) && matches!(write, Write::End { .. }) {
+                if environment.fault == Some(Fault::NodeAsksNobody) && matches!(write, Write::End { .. }) {
                     return answer(then, Written::Done);
                 }
                 let outcome = disk(&kept).commit(write, Some(self.node));
                 match &outcome {
-                    Written::Ended(_) => ground.see(Seen::OverruledByNode),
-                    Written::Elsewhere => ground.see(Seen::WrittenElsewhere),
-                    Written::Unknown => ground.see(Seen::WrittenUnknown),
+                    Written::Ended(_) => environment.see(Seen::OverruledByNode),
+                    Written::Elsewhere => environment.see(Seen::WrittenElsewhere),
+                    Written::Unknown => environment.see(Seen::WrittenUnknown),
                     Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare => {}
                 }
                 answer(then, outcome)
             }
             Question::TakeOver(then) => {
-                let most = ground.pick(&[2, 500]);
-                answer(then, take_over(ground, self.node, most))
+                let most = environment.pick(&[2, 500]);
+                answer(then, take_over(environment, self.node, most))
             }
             Question::HandOver(then) => {
                 if disk(&kept).hand_over(self.node) {
-                    ground.see(Seen::HandedOver);
+                    environment.see(Seen::HandedOver);
                 }
                 answer(then, ())
             }
         }
     }
 
-    fn turn_hub(&mut self, ground: &mut Ground) {
+    fn turn_hub(&mut self, environment: &mut Environment) {
         self.hub.is_turning = false;
-        if !self.is_connected(ground) {
+        if !self.is_connected(environment) {
             return;
         }
         while let Some((at, order)) = self.hub.asked.pop_front() {
             let answer = match order {
                 Order::Announce(presence, then) => {
-                    ground.database.announce(presence);
+                    environment.database.announce(presence);
                     answer(then, ())
                 }
                 Order::Withdraw(connection) => {
-                    ground.database.withdraw(connection);
+                    environment.database.withdraw(connection);
                     continue;
                 }
-                Order::Find(keys, then) => answer(then, ground.database.find(self.node, &keys)),
+                Order::Find(keys, then) => answer(then, environment.database.find(self.node, &keys)),
             };
             self.hub.answers.push_back((at, answer));
         }
     }
 
-    fn turn_letters(&mut self, ground: &mut Ground) {
-        self.letters.is_turning = false;
-        let letters = self.letters.asked.drain(..).map(|(_, letter)| letter).collect();
-        if self.is_connected(ground) {
-            post(ground, letters);
+    fn turn_packets(&mut self, environment: &mut Environment) {
+        self.packets.is_turning = false;
+        let packets = self.packets.asked.drain(..).map(|(_, packet)| packet).collect();
+        if self.is_connected(environment) {
+            post(environment, packets);
         }
     }
 
     /// Tells what has come of what was asked in a lane.
-    fn answer(&mut self, ground: &Ground, lane: Lane) {
-        let is_connected = self.is_connected(ground) || self.has_failed;
+    fn answer(&mut self, environment: &Environment, lane: Lane) {
+        let is_connected = self.is_connected(environment) || self.has_failed;
         let (is_answering, answers) = match lane {
             Lane::Store => (&mut self.store.is_answering, &mut self.store.answers),
             Lane::Hub => (&mut self.hub.is_answering, &mut self.hub.answers),
-            Lane::Letters => (&mut self.letters.is_answering, &mut self.letters.answers),
+            Lane::Packets => (&mut self.packets.is_answering, &mut self.packets.answers),
         };
         *is_answering = false;
         if is_connected {
@@ -271,94 +271,94 @@ impl Worker {
         }
     }
 
-    /// A letter has come.
-    fn letter_comes(&self, ground: &mut Ground) {
-        let mut letters: Vec<_> = ground.database.next_letter(self.node).into_iter().collect();
-        if letters.is_empty() {
+    /// A packet has come.
+    fn packet_comes(&self, environment: &mut Environment) {
+        let mut packets: Vec<_> = environment.database.next_packet(self.node).into_iter().collect();
+        if packets.is_empty() {
             return;
         }
         // Several may be read at once.
-        if ground.chance(20) {
-            letters.extend(ground.database.next_letter(self.node));
+        if environment.chance(20) {
+            packets.extend(environment.database.next_packet(self.node));
         }
-        for letter in &letters {
-            ground.note(("letter", letter.from.to_bits(), letter.number, letter.mail.len()), || {
-                format!("server {}: has a letter: {letter:?}", self.life.server)
+        for packet in &packets {
+            environment.note(("packet", packet.from.to_bits(), packet.number, packet.mail.len()), || {
+                format!("server {}: has a packet: {packet:?}", self.life.server)
             });
         }
-        self.line.tell(|listener| listener.letters(letters));
+        self.calls.tell(|listener| listener.packets(packets));
     }
 
     /// Says that the node lives, gives up others that do not, and tells the service what has changed.
-    fn renew(&mut self, ground: &mut Ground) {
-        let wait = BETWEEN_RENEWALS + ground.between(0, 50);
-        ground.after(wait, Event::Renew(self.life));
-        if !self.is_connected(ground) {
-            return self.fail_overdue(ground);
+    fn renew(&mut self, environment: &mut Environment) {
+        let wait = BETWEEN_RENEWALS + environment.between(0, 50);
+        environment.after(wait, Event::Renew(self.life));
+        if !self.is_connected(environment) {
+            return self.fail_overdue(environment);
         }
-        if self.has_failed && ground.chance(50) {
-            self.recover(ground);
+        if self.has_failed && environment.chance(50) {
+            self.recover(environment);
         }
-        let is_known = ground.database.renew(ground.now, self.node);
+        let is_known = environment.database.renew(environment.now, self.node);
         if !is_known {
-            self.rename(ground);
+            self.rename(environment);
         }
-        if ground.now - self.renewed > INTERRUPTION {
-            self.renewing_since = ground.now;
+        if environment.now - self.renewed > INTERRUPTION {
+            self.renewing_since = environment.now;
         }
-        self.renewed = ground.now;
-        if ground.now - self.renewing_since >= LEASE && ground.database.forget_silent(ground.now) {
-            ground.see(Seen::GivenUpAlive);
+        self.renewed = environment.now;
+        if environment.now - self.renewing_since >= LEASE && environment.database.forget_silent(environment.now) {
+            environment.see(Seen::GivenUpAlive);
         }
-        self.tell_nodes(ground, !is_known);
-        self.line.renewed(ground.now + HELD);
+        self.tell_nodes(environment, !is_known);
+        self.calls.renewed(environment.now + HELD);
         if self.has_failed {
-            self.recover(ground);
+            self.recover(environment);
         }
     }
 
     /// The others have given it up, so it goes on as another.
-    fn rename(&mut self, ground: &mut Ground) {
-        let node = NodeId::from_bits(ground.rng.u64(..));
-        ground.note(("renamed", node.to_bits()), || {
+    fn rename(&mut self, environment: &mut Environment) {
+        let node = NodeId::from_bits(environment.rng.u64(..));
+        environment.note(("renamed", node.to_bits()), || {
             format!("server {}: was {}, and goes on as {node}", self.life.server, self.node)
         });
-        ground.database.register(ground.now, node, self.life);
-        ground.checker.given_up(self.life.server);
+        environment.database.register(environment.now, node, self.life);
+        environment.checker.given_up(self.life.server);
         self.node = node;
     }
 
-    fn tell_nodes(&mut self, ground: &mut Ground, is_renamed: bool) {
-        let (breaks, oblivions) = (ground.database.breaks(self.life.server), ground.database.oblivions);
-        let was_deaf = ground.database.has_noticed_loss(ground.now, self.life.server);
+    fn tell_nodes(&mut self, environment: &mut Environment, is_renamed: bool) {
+        let (breaks, oblivions) = (environment.database.breaks(self.life.server), environment.database.oblivions);
+        let was_deaf = environment.database.has_noticed_loss(environment.now, self.life.server);
         let interrupted = std::mem::replace(&mut self.breaks, breaks) != breaks || was_deaf;
         let is_another = std::mem::replace(&mut self.oblivions, oblivions) != oblivions;
         let forgotten = is_another || is_renamed;
-        let others = ground.database.others(self.node);
+        let others = environment.database.others(self.node);
         if interrupted || forgotten || self.others.as_ref() != Some(&others) {
-            ground.note(("nodes", self.life.server, others.len(), interrupted, forgotten), || {
+            environment.note(("nodes", self.life.server, others.len(), interrupted, forgotten), || {
                 let own = self.node;
                 format!("server {}: is {own}, others {others:?} ({interrupted}, {forgotten})", self.life.server)
             });
             self.others = Some(others.clone());
-            self.line.tell_nodes(Nodes { own: self.node, others, interrupted, forgotten });
+            self.calls.tell_nodes(Nodes { own: self.node, others, interrupted, forgotten });
         }
         // What a database has that took the place of another is read anew.
         if is_another && !self.has_failed {
-            let loaded = disk(&ground.disk).loaded_by(self.node);
-            self.line.tell_recovery(loaded);
+            let loaded = disk(&environment.disk).loaded_by(self.node);
+            self.calls.tell_recovery(loaded);
         }
     }
 
     /// What has waited too long for a database that is away is told to have failed, whether it got there or not.
-    fn fail_overdue(&mut self, ground: &mut Ground) {
-        let now = ground.now;
+    fn fail_overdue(&mut self, environment: &mut Environment) {
+        let now = environment.now;
         let is_overdue = |at: Millis| at + PATIENCE <= now;
         let Self { store, hub, .. } = self;
         let store_fails = store.answers.front().map(|(at, _)| *at).is_some_and(is_overdue)
             || store.asked.front().map(|(at, _)| *at).is_some_and(is_overdue);
         if store_fails {
-            ground.see(Seen::DatabaseFailed);
+            environment.see(Seen::DatabaseFailed);
             self.has_failed = true;
             for (_, answer) in std::mem::take(&mut store.answers) {
                 answer(false);
@@ -380,51 +380,52 @@ impl Worker {
     }
 
     /// The store works again. What waits fails all the same.
-    fn recover(&mut self, ground: &mut Ground) {
+    fn recover(&mut self, environment: &mut Environment) {
         self.has_failed = false;
         for (_, answer) in std::mem::take(&mut self.store.answers) {
             answer(false);
         }
-        let Asked { questions, orders, reads: _, letters } = self.line.take();
+        let Asked { questions, orders, reads: _, packets } = self.calls.take();
         for (_, question) in std::mem::take(&mut self.store.asked) {
             fail(question)(false);
         }
         for question in questions {
             fail(question)(false);
         }
-        self.hub.asked.extend(orders.into_iter().map(|order| (ground.now, order)));
-        self.letters.asked.extend(letters.into_iter().map(|letter| (ground.now, letter)));
-        let kept = Arc::clone(&ground.disk);
+        self.hub.asked.extend(orders.into_iter().map(|order| (environment.now, order)));
+        self.packets.asked.extend(packets.into_iter().map(|packet| (environment.now, packet)));
+        let kept = Arc::clone(&environment.disk);
         let loaded = disk(&kept).loaded_by(self.node);
-        ground.see(Seen::DatabaseRecovered);
-        ground.note(("recovers", self.life.server), || format!("server {}: has its database again", self.life.server));
-        self.line.tell_recovery(loaded);
+        environment.see(Seen::DatabaseRecovered);
+        environment
+            .note(("recovers", self.life.server), || format!("server {}: has its database again", self.life.server));
+        self.calls.tell_recovery(loaded);
     }
 
     /// The process drains to its end: everything that was asked is done and told.
-    pub(super) fn finish(&mut self, ground: &mut Ground) {
+    pub(super) fn finish(&mut self, environment: &mut Environment) {
         for _ in 0..8 {
-            self.arm(ground);
-            for lane in [Lane::Store, Lane::Hub, Lane::Letters] {
-                self.turn(ground, lane);
-                self.answer(ground, lane);
+            self.arm(environment);
+            for lane in [Lane::Store, Lane::Hub, Lane::Packets] {
+                self.turn(environment, lane);
+                self.answer(environment, lane);
             }
         }
-        if self.is_connected(ground) {
-            ground.database.unregister(self.node);
+        if self.is_connected(environment) {
+            environment.database.unregister(self.node);
         }
     }
 
     /// The process dies: `survive` of the writes get there, and nobody is told of any. Answers how many do not.
-    pub(super) fn die(&mut self, ground: &mut Ground, survive: usize) -> usize {
-        ground.database.kill(self.node);
-        let survive = if self.is_connected(ground) && !self.has_failed { survive } else { 0 };
-        self.arm(ground);
+    pub(super) fn die(&mut self, environment: &mut Environment, survive: usize) -> usize {
+        environment.database.kill(self.node);
+        let survive = if self.is_connected(environment) && !self.has_failed { survive } else { 0 };
+        self.arm(environment);
         for _ in 0..survive {
             let Some((_, question)) = self.store.asked.pop_front() else { break };
-            drop(self.execute(ground, question));
+            drop(self.execute(environment, question));
         }
-        self.line.die();
+        self.calls.die();
         let lost = self.store.asked.len();
         // What a completion holds on to may ask for more as it is dropped.
         drop((std::mem::take(&mut self.store.asked), std::mem::take(&mut self.store.answers)));
@@ -434,7 +435,7 @@ impl Worker {
 
     /// Nothing that is asked any more gets anywhere.
     pub(super) fn close(&self) {
-        self.line.die();
+        self.calls.die();
     }
 }
 
@@ -447,18 +448,18 @@ fn fail(question: Question) -> Answer {
 }
 
 /// Has what was asked done, and what came of it told.
-fn arm<T>(ground: &mut Ground, life: ServerLife, queue: &mut Queue<T>) {
-    let due = ground.database.connected_at(life.server).max(ground.now);
+fn arm<T>(environment: &mut Environment, life: ServerLife, queue: &mut Queue<T>) {
+    let due = environment.database.connected_at(life.server).max(environment.now);
     if !queue.asked.is_empty() && !std::mem::replace(&mut queue.is_turning, true) {
-        let wait = if ground.mishap(5) { ground.between(100, 2_500) } else { ground.between(1, 15) };
-        ground.at(due + wait, Event::Turn(life, queue.lane));
-        if queue.lane == Lane::Store && ground.mishap(1) && ground.chance(40) {
-            let wait = ground.between(0, 2 * wait);
-            ground.after(wait, Event::ServerStops(life.server, Stop::Crash));
+        let wait = if environment.mishap(5) { environment.between(100, 2_500) } else { environment.between(1, 15) };
+        environment.at(due + wait, Event::Turn(life, queue.lane));
+        if queue.lane == Lane::Store && environment.mishap(1) && environment.chance(40) {
+            let wait = environment.between(0, 2 * wait);
+            environment.after(wait, Event::ServerStops(life.server, Stop::Crash));
         }
     }
     if !queue.answers.is_empty() && !std::mem::replace(&mut queue.is_answering, true) {
-        let wait = if ground.mishap(5) { ground.between(50, 1_500) } else { ground.between(0, 8) };
-        ground.at(due + wait, Event::Answer(life, queue.lane));
+        let wait = if environment.mishap(5) { environment.between(50, 1_500) } else { environment.between(0, 8) };
+        environment.at(due + wait, Event::Answer(life, queue.lane));
     }
 }

@@ -316,7 +316,7 @@ fn that_of_another_node_ends_in_the_same_write_and_its_owner_is_told() {
     let effects = written(&mut world, 2, Ok(Written::Done));
     let told = effects
         .iter()
-        .filter(|effect| matches!(effect, Effect::Overruled { id, owner: to } if (*id, *to) == (request(1), owner())));
+        .filter(|effect| matches!(effect, Effect::TellOwner { id, owner: to } if (*id, *to) == (request(1), owner())));
     assert_eq!(told.count(), 1);
     assert_eq!(frames(&world, &effects), [(1, "sign_request", request(2))]);
 
@@ -324,7 +324,7 @@ fn that_of_another_node_ends_in_the_same_write_and_its_owner_is_told() {
         let mut world = World::connected(&[1]);
         replace_elsewhere(&mut world, 2, 1).unwrap();
         let effects = written(&mut world, 2, refused);
-        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Overruled { .. } | Effect::Deliver { .. })));
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::TellOwner { .. } | Effect::Deliver { .. })));
         assert_eq!(world.dispatcher.pending(), 0);
     }
 }
@@ -337,7 +337,7 @@ fn that_of_another_node_may_be_here_by_now() {
     replace_elsewhere(&mut world, 2, 1).unwrap();
     world.effects();
     let effects = written(&mut world, 2, Ok(Written::Done));
-    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Overruled { .. })));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::TellOwner { .. })));
     assert_eq!(frames(&world, &effects), [(1, "request_cancel", request(1)), (1, "sign_request", request(2))]);
 
     let mut world = World::connected(&[1]);

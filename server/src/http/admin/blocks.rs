@@ -1,7 +1,7 @@
 //! `GET blocks`, `PUT` and `DELETE keys/{key}/block`: keys of which nothing is to be asked.
 
 use super::{
-    acts::{Action, To, note},
+    actions::{Action, To, note},
     operator::Operator,
     state::Admin,
 };

@@ -1,13 +1,13 @@
 //! `DELETE requests/{id}`, `POST requests/cancel`: ends what is open.
 
 use super::{
-    acts::{Action, To, note},
+    actions::{Action, To, note},
     operator::Operator,
     path::public_key,
     state::Admin,
 };
 use crate::{
-    http::api::{Body, Field, FieldCode, FieldError, Kind, Problem, either_case, json},
+    http::api::{Body, Field, FieldCode, FieldError, Kind, Problem, json, parse_any_case},
     requester::RequesterId,
     service::RequestFilter,
 };
@@ -41,7 +41,7 @@ struct Cancelled {
 }
 
 pub(super) async fn cancel(admin: &Admin, who: &Operator, id: &str) -> Result<Response, Problem> {
-    let id: RequestId = either_case(id).map_err(|_| Problem::malformed("the path has no request's id"))?;
+    let id: RequestId = parse_any_case(id).map_err(|_| Problem::malformed("the path has no request's id"))?;
     let state = admin.app.service.end_one(id).await.map_err(Problem::from);
     let to = To { request_id: Some(id), ..To::default() };
     note(admin, who, Action::Cancel, &to, state.as_ref().map(|state| usize::from(*state == "cancelled")));

@@ -1,7 +1,7 @@
 //! `POST keys/{key}/disconnect`: what is done to the wallets of a key.
 
 use super::{
-    acts::{Action, To, note},
+    actions::{Action, To, note},
     operator::Operator,
     state::Admin,
 };

@@ -1,6 +1,6 @@
 //! What administrators see and do, on a listener of its own: neither a full house on the public one nor a server that stops locks them out.
 
-mod acts;
+mod actions;
 mod blocks;
 mod cancel;
 mod connections;

@@ -1,7 +1,7 @@
 //! `POST purge`: erases what has ended of a requester or of a key, and leaves a record that it happened.
 
 use super::{
-    acts::{Action, To, note},
+    actions::{Action, To, note},
     cancel::filter,
     operator::Operator,
     state::Admin,

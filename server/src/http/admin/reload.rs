@@ -1,7 +1,7 @@
 //! `POST reload`: has the server take its settings anew, and says what came of it.
 
 use super::{
-    acts::{Action, To, note_outcome},
+    actions::{Action, To, note_outcome},
     operator::Operator,
     state::Admin,
 };

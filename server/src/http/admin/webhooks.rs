@@ -1,7 +1,7 @@
 //! `GET webhooks`: the events that are not told yet, or were given up; `POST webhooks/resend`: has them told once more.
 
 use super::{
-    acts::{Action, To, note},
+    actions::{Action, To, note},
     operator::Operator,
     page::{Next, Part},
     path::Parameters,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     SigningError,
-    http::api::{Body, Field, FieldCode, FieldError, Kind, Problem, either_case, json},
+    http::api::{Body, Field, FieldCode, FieldError, Kind, Problem, json, parse_any_case},
     store::{DurableStore, EventFilter, ListedEvent, RESENT_AT_ONCE, Resend, StoreError},
 };
 use countersign_protocol::RequestId;
@@ -105,7 +105,7 @@ struct Resent {
 pub(super) async fn resend(admin: &Admin, who: &Operator, again: Again) -> Result<Response, Problem> {
     match again {
         Again { request_ids, target: None } if (1..=MOST_IDS).contains(&request_ids.len()) => {
-            let ids: Vec<Result<RequestId, _>> = request_ids.iter().map(|id| either_case(id)).collect();
+            let ids: Vec<Result<RequestId, _>> = request_ids.iter().map(|id| parse_any_case(id)).collect();
             let wrong = ids.iter().enumerate().filter(|(_, id)| id.is_err());
             let wrong = wrong.map(|(index, _)| {
                 FieldError::at(format!("/request_ids/{index}"), FieldCode::Format, "is no request's id")

@@ -1,9 +1,9 @@
 //! `/v1/batches/{id}`: how several requests of one prompt stand, and withdrawing them.
 
 use super::{
+    any_case::parse_any_case,
     app::App,
     call::{Caller, admit, refused},
-    either_case::either_case,
     list::{page, store},
     problem::Problem,
     query::Parameters,
@@ -38,7 +38,7 @@ pub(in crate::http) async fn batches(
     };
     let requester = admit(app, caller)?;
     let malformed = |detail| refused(app, caller, Problem::malformed(detail));
-    let id: BatchId = either_case(path).map_err(|_| malformed("the path has no batch's id"))?;
+    let id: BatchId = parse_any_case(path).map_err(|_| malformed("the path has no batch's id"))?;
     Parameters::of_form(query).end().map_err(|problem| refused(app, caller, problem))?;
     if cancels {
         requester.scope.check_writing()?;

@@ -1,7 +1,7 @@
 //! What backends ask, and wallets for their WebSocket: each call from its headers and body to its answer.
 
+mod any_case;
 mod app;
-mod ask_mistakes;
 mod auth;
 mod batches;
 mod blocks;
@@ -12,10 +12,8 @@ mod call;
 mod call_context;
 mod cursor;
 mod demo;
-mod either_case;
 mod events;
 mod field_error;
-mod head;
 mod last_event_id;
 mod list;
 mod live;
@@ -27,20 +25,22 @@ mod problem_members;
 mod query;
 mod refusal_log;
 mod reloads;
+mod request_head;
 mod requesters;
 mod requests;
 mod resource;
 mod scope;
 mod send_to_sign;
 mod send_to_sign_body;
+mod send_to_sign_errors;
 mod signers;
 mod webhook_secrets;
 mod webhook_target;
 mod websocket;
 mod whole_number;
 
+pub(super) use any_case::parse_any_case;
 pub(super) use app::App;
-pub(super) use ask_mistakes::Asked;
 pub(super) use auth::Requester;
 pub use auth::{Revocation, TokenEntry, TokenError, Tokens};
 pub(super) use batches::{batch_members, batches};
@@ -51,20 +51,20 @@ pub(super) use body_fields::{Body, Field, Fields, Kind};
 pub(super) use call::{Caller, Noted, OtherMethod, READING, admit, caller, json, methods, refused, reply, with_app};
 pub(super) use call_context::{call_id, name_call};
 pub(super) use demo::demo;
-pub(super) use either_case::either_case;
 pub(super) use field_error::{FieldCode, FieldError};
-pub(super) use head::check_head;
 pub(super) use last_event_id::{LastEventId, last_event_id};
 pub(super) use live::Live;
 pub(super) use preferences::Preferences;
 pub(super) use problem::Problem;
 pub(super) use query::{Parameters, decoded};
+pub(super) use request_head::check_head;
 pub(super) use requests::requests;
 pub(super) use resource::Resource;
 pub(super) use send_to_sign::{BatchAnswer, send_to_sign};
 pub(super) use send_to_sign_body::{
     SendToSignBody, ask_limits, body_limit, invalid_public_key, mistakes_beside_values,
 };
+pub(super) use send_to_sign_errors::Asked;
 pub(super) use signers::get_signer;
 pub use webhook_secrets::{WebhookSecrets, WebhookSecretsError};
 pub use webhook_target::{WebhookTarget, WebhookTargetError};

@@ -1,7 +1,7 @@
 //! The parameters of a query.
 
 use super::{
-    either_case::either_case,
+    any_case::parse_any_case,
     field_error::{FieldCode, FieldError, printable},
     problem::Problem,
 };
@@ -68,7 +68,9 @@ impl Parameters {
 
     /// Likewise, an id in either case.
     pub(in crate::http) fn take_id<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
-        self.take_with(name, |text| either_case(text).map_err(|error| Problem::malformed(format!("{name}: {error}"))))
+        self.take_with(name, |text| {
+            parse_any_case(text).map_err(|error| Problem::malformed(format!("{name}: {error}")))
+        })
     }
 
     /// Likewise, a number within limits.

@@ -1,10 +1,10 @@
 //! `/v1/requests/{id}`: how a durable request stands, to its requester alone.
 
 use super::{
+    any_case::parse_any_case,
     app::App,
     auth::Requester,
     call::{Caller, READING, admit, json, refused},
-    either_case::either_case,
     events::events,
     last_event_id::LastEventId,
     list::{cancel_all, list},
@@ -57,7 +57,8 @@ pub(in crate::http) async fn requests(
     let (id, question) = question(path, method, seen)?;
     let requester = admit(&app, caller)?;
     let malformed = |problem| refused(&app, caller, problem);
-    let id: RequestId = either_case(id).map_err(|_| malformed(Problem::malformed("the path has no request's id")))?;
+    let id: RequestId =
+        parse_any_case(id).map_err(|_| malformed(Problem::malformed("the path has no request's id")))?;
     let question = question.with_query(query).map_err(malformed)?;
     if !app.service.keeps_requests() {
         return Err(SigningError::NoStore.into());

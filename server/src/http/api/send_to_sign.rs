@@ -10,7 +10,7 @@ use super::{
     resource::Resource,
     send_to_sign_body::{Messages, SendToSignBody, ask_limits},
 };
-use crate::{Accepted, End, Record, SigningError, SigningRequest, connection::give_way};
+use crate::{Accepted, End, Record, SigningError, SigningRequest, connection::yield_once};
 use countersign_protocol::{BatchId, Message, limits::MAX_TIMEOUT_MS};
 use futures_util::future::try_join_all;
 use serde::Serialize;
@@ -109,7 +109,7 @@ async fn one(request: SigningRequest<'_>) -> Result<Response, Problem> {
     let request_id = request.id();
     let answer = request.send_for_record().await;
     // As in the driver of a connection: verifications first, then everybody's writes together.
-    give_way().await;
+    yield_once().await;
     let record = answer.map_err(|error| Problem::from(error).about(request_id))?;
     signed(&record)
 }

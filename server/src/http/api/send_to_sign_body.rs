@@ -1,15 +1,15 @@
 //! The body of `POST /v1/send_to_sign`, and the request that is made of it.
 
 use super::{
-    ask_mistakes::{AskLimits, Asked, Has},
+    any_case::parse_any_case,
     auth::Requester,
     body_fields::{Body, Field, Kind},
-    either_case::either_case,
     field_error::{FieldCode, FieldError},
     live::{Live, WEBHOOK_NOT_ALLOWED},
     metadata::Members,
     preferences::Preferences,
     problem::Problem,
+    send_to_sign_errors::{AskLimits, Asked, Has},
     whole_number,
 };
 use crate::{Config, Reference, SigningError, SigningRequest};
@@ -152,7 +152,7 @@ impl SendToSignBody {
 
     /// The request in whose place this one is to be.
     pub(in crate::http) fn replaces(&self) -> Result<Option<RequestId>, Problem> {
-        let id = self.replaces.as_deref().map(either_case).transpose();
+        let id = self.replaces.as_deref().map(parse_any_case).transpose();
         id.map_err(|_| Problem::malformed("replaces has to be a request's id"))
     }
 

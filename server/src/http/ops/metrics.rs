@@ -194,7 +194,7 @@ fn shared(store: &DurableStore, hub: HubState) -> Registry {
         ConstGauge::new(hub.lease_age.as_secs_f64()),
     );
     let queued = ConstGauge::new(number(hub.queued_bytes));
-    registry.register_with_unit("letters_queue", "Letters to other servers that wait to be sent", Unit::Bytes, queued);
+    registry.register_with_unit("mail_queue", "Mail to other servers that waits to be sent", Unit::Bytes, queued);
     registry
 }
 

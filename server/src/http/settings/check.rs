@@ -78,7 +78,7 @@ impl Settings {
     fn noting(&self, bound: SocketAddr, mistakes: &mut Mistakes) -> Checked {
         let service = self.service_noting(bound, mistakes);
         let http = self.http_noting(bound, mistakes);
-        self.place_noting(mistakes);
+        self.storage_location_noting(mistakes);
         self.audit_noting(mistakes);
         self.admin_noting(mistakes);
         Checked { service, http, kept: self.kept(mistakes) }

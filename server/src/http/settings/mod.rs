@@ -8,11 +8,11 @@ mod error;
 mod file;
 mod log_filter;
 mod mistakes;
-mod place;
 mod range;
 mod reloadable;
 mod server;
 mod service;
+mod storage_location;
 #[cfg(test)]
 mod tests;
 mod tokens_file;
@@ -34,7 +34,6 @@ use crate::{
     store::{DatabaseUrl, DurableStore},
 };
 use clap::{Args, ValueEnum};
-use place::Place;
 use serde::Deserialize;
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -42,6 +41,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
 };
+use storage_location::StorageLocation;
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
@@ -272,13 +272,13 @@ impl Settings {
             config.observers.add(observer);
         }
         let audience = config.audiences.first();
-        let (durable, loaded) = match self.place()? {
-            Place::Nowhere => {
+        let (durable, loaded) = match self.storage_location()? {
+            StorageLocation::Nowhere => {
                 let audit = self.audit(None, &mut config)?;
                 return Ok((SigningService::new(config), HttpConfig { audit, ..http }));
             }
-            Place::Directory(store) => DurableStore::open(store, audience)?,
-            Place::Database(store) => DurableStore::connect(store, self.server_key.as_deref(), audience)?,
+            StorageLocation::Directory(store) => DurableStore::open(store, audience)?,
+            StorageLocation::Database(store) => DurableStore::connect(store, self.server_key.as_deref(), audience)?,
         };
         let audit = self.audit(Some(&durable), &mut config)?;
         let store = Arc::new(durable.clone());

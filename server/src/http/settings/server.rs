@@ -3,8 +3,8 @@
 use super::{
     Settings, SettingsError,
     mistakes::Mistakes,
-    place::Place,
     range::{in_range, milliseconds, within},
+    storage_location::StorageLocation,
 };
 use crate::{
     http::{Demo, HttpConfig, Tls, Tokens},
@@ -61,13 +61,13 @@ impl Settings {
     }
 
     /// Where durable requests are kept.
-    pub(super) fn place(&self) -> Result<Place, SettingsError> {
+    pub(super) fn storage_location(&self) -> Result<StorageLocation, SettingsError> {
         let mut mistakes = Mistakes::default();
-        let place = self.place_noting(&mut mistakes);
-        mistakes.first_or(place)
+        let location = self.storage_location_noting(&mut mistakes);
+        mistakes.first_or(location)
     }
 
-    pub(super) fn place_noting(&self, mistakes: &mut Mistakes) -> Place {
+    pub(super) fn storage_location_noting(&self, mistakes: &mut Mistakes) -> StorageLocation {
         let has_place = self.database_url.is_some() || (self.audit_log.is_some() && self.data_dir.is_none());
         if self.server_key.is_some() && !has_place {
             mistakes.add(SettingsError::ServerKeyElsewhere);
@@ -84,11 +84,14 @@ impl Settings {
             mistakes.add(SettingsError::TokensInTwoPlaces);
         }
         match (&self.data_dir, &self.database_url) {
-            (None, None) => Place::Nowhere,
-            (Some(dir), _) => {
-                Place::Directory(StoreConfig { retention, max_bytes, max_share_percent, ..StoreConfig::new(dir) })
-            }
-            (None, Some(url)) => Place::Database(PostgresConfig {
+            (None, None) => StorageLocation::Nowhere,
+            (Some(dir), _) => StorageLocation::Directory(StoreConfig {
+                retention,
+                max_bytes,
+                max_share_percent,
+                ..StoreConfig::new(dir)
+            }),
+            (None, Some(url)) => StorageLocation::Database(PostgresConfig {
                 retention,
                 max_bytes,
                 max_share_percent,

@@ -100,18 +100,18 @@ fn what_is_kept_has_a_range_too() {
     let opened = |change: fn(&mut Settings)| {
         let mut settings = Settings { data_dir: Some("data".into()), ..Settings::default() };
         change(&mut settings);
-        settings.place()
+        settings.storage_location()
     };
     let expected = StoreConfig { retention: Duration::from_secs(7200), ..StoreConfig::new("data") };
-    let place = opened(|settings| settings.retention_hours = Some(2)).unwrap();
-    assert!(matches!(place, Place::Directory(store) if store == expected));
-    assert!(matches!(opened(|settings| settings.data_dir = None), Ok(Place::Nowhere)));
+    let location = opened(|settings| settings.retention_hours = Some(2)).unwrap();
+    assert!(matches!(location, StorageLocation::Directory(store) if store == expected));
+    assert!(matches!(opened(|settings| settings.data_dir = None), Ok(StorageLocation::Nowhere)));
     let database = |settings: &mut Settings| {
         settings.data_dir = None;
         settings.database_url = Some("postgres://localhost/x".parse().unwrap());
         settings.max_store_bytes = Some(MIN_MAX_BYTES);
     };
-    assert!(matches!(opened(database), Ok(Place::Database(store)) if store.max_bytes == MIN_MAX_BYTES));
+    assert!(matches!(opened(database), Ok(StorageLocation::Database(store)) if store.max_bytes == MIN_MAX_BYTES));
     let both = |settings: &mut Settings| settings.database_url = Some("postgres://localhost/x".parse().unwrap());
     assert!(matches!(opened(both), Err(SettingsError::TwoPlaces)));
     let key = |settings: &mut Settings| settings.server_key = Some("key".into());

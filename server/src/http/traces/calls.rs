@@ -1,6 +1,6 @@
 //! The span of a backend's call, as the semantic conventions for HTTP servers have it.
 
-use super::present::Traces;
+use super::enabled::Traces;
 use crate::{call_context::CallContext, trace_context::TraceContext};
 use hyper::{Method, StatusCode};
 use opentelemetry::{

@@ -1,6 +1,6 @@
 //! The spans of a request: its life, from when it was taken to its end, and within it one for each device that is asked.
 
-use super::lives::{Life, Lives};
+use super::open_spans::{OpenSpan, OpenSpans};
 use crate::{
     steps::{EndedBy, Observer, RequestSummary, Step, WalletConnection},
     time::Timestamp,
@@ -19,7 +19,7 @@ use std::{
 /// Makes spans of what happens to requests.
 pub(super) struct RequestSpans {
     tracer: SdkTracer,
-    lives: Mutex<Lives>,
+    spans: Mutex<OpenSpans>,
 }
 
 /// How a request has ended.
@@ -32,24 +32,24 @@ struct End<'a> {
 
 impl RequestSpans {
     pub(super) fn new(tracer: SdkTracer) -> Self {
-        Self { tracer, lives: Mutex::default() }
+        Self { tracer, spans: Mutex::default() }
     }
 
     /// Begins a request's span: within that of the call, if this process took that, which may be answered long before.
     fn begin(&self, request: &RequestSummary, at: SystemTime, is_taken_over: bool) {
-        if !self.lives().may_begin(request.id) {
+        if !self.spans().may_begin(request.id) {
             return;
         }
-        let span = self.life(request, at, is_taken_over);
+        let span = self.span_of(request, at, is_taken_over);
         // What nobody samples need not be followed; nor has it, at its end, a span to begin.
         if span.is_recording()
-            && let Some(life) = self.lives().begin(request.id, span)
+            && let Some(open) = self.spans().begin(request.id, span)
         {
-            end(life, at, vec![]);
+            end(open, at, vec![]);
         }
     }
 
-    fn life(&self, request: &RequestSummary, at: SystemTime, is_taken_over: bool) -> Span {
+    fn span_of(&self, request: &RequestSummary, at: SystemTime, is_taken_over: bool) -> Span {
         let mut attributes = vec![
             KeyValue::new("countersign.request.id", request.id.to_string()),
             KeyValue::new("countersign.requester.id", request.requester_id.as_str().to_owned()),
@@ -70,10 +70,10 @@ impl RequestSpans {
     }
 
     fn deliver(&self, request: &RequestSummary, to: &WalletConnection, attempt: u32, at: SystemTime) {
-        let mut lives = self.lives();
-        let Some(life) = lives.get_mut(request.id) else { return };
+        let mut spans = self.spans();
+        let Some(open) = spans.get_mut(request.id) else { return };
         let attempt = vec![KeyValue::new("countersign.attempt", i64::from(attempt))];
-        if let Some(span) = life.device(to.connection) {
+        if let Some(span) = open.device(to.connection) {
             return span.add_event_with_timestamp("delivered", at, attempt);
         }
         let mut attributes = vec![KeyValue::new("countersign.connection.id", to.connection.to_string())];
@@ -87,20 +87,20 @@ impl RequestSpans {
             .with_kind(SpanKind::Producer)
             .with_start_time(at)
             .with_attributes(attributes)
-            .start_with_context(&self.tracer, &within(Some(life.span.span_context().clone())));
+            .start_with_context(&self.tracer, &within(Some(open.span.span_context().clone())));
         span.add_event_with_timestamp("delivered", at, attempt);
-        life.ask(to.connection, span);
+        open.ask(to.connection, span);
     }
 
     fn note(&self, request: &RequestSummary, by: &WalletConnection, event: &'static str, at: SystemTime) {
-        if let Some(span) = self.lives().get_mut(request.id).and_then(|life| life.device(by.connection)) {
+        if let Some(span) = self.spans().get_mut(request.id).and_then(|open| open.device(by.connection)) {
             span.add_event_with_timestamp(event, at, vec![]);
         }
     }
 
     /// What the wallet said has been judged, its signature verified.
     fn answer(&self, request: &RequestSummary, by: &WalletConnection, outcome: AckOutcome, at: SystemTime) {
-        let span = self.lives().get_mut(request.id).and_then(|life| life.answered(by.connection));
+        let span = self.spans().get_mut(request.id).and_then(|open| open.answered(by.connection));
         let Some(mut span) = span else { return };
         let outcome = KeyValue::new("countersign.answer.outcome", outcome.as_str());
         span.add_event_with_timestamp("verified", at, vec![outcome.clone()]);
@@ -110,17 +110,17 @@ impl RequestSpans {
 
     fn end(&self, request: &RequestSummary, ended: &End<'_>, took: Duration, at: SystemTime) {
         // Named, so that the lock is let go of.
-        let known = self.lives().end(request.id);
-        let life = match known {
-            Some(life) => life,
+        let known = self.spans().end(request.id);
+        let open = match known {
+            Some(open) => open,
             // Another process took it, or a former life of this one; or nobody samples it.
-            None => Life::of(self.life(request, at.checked_sub(took).unwrap_or(at), false)),
+            None => OpenSpan::of(self.span_of(request, at.checked_sub(took).unwrap_or(at), false)),
         };
-        end(life, at, ended.attributes());
+        end(open, at, ended.attributes());
     }
 
-    fn lives(&self) -> MutexGuard<'_, Lives> {
-        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
+    fn spans(&self) -> MutexGuard<'_, OpenSpans> {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -159,9 +159,9 @@ impl End<'_> {
     }
 }
 
-/// Ends a life's span, and those of the devices that have not answered.
-fn end(life: Life, at: SystemTime, attributes: Vec<KeyValue>) {
-    let (mut span, devices) = life.into_spans();
+/// Ends a request's span, and those of the devices that have not answered.
+fn end(open: OpenSpan, at: SystemTime, attributes: Vec<KeyValue>) {
+    let (mut span, devices) = open.into_spans();
     for mut device in devices {
         device.end_with_timestamp(at);
     }

@@ -3,10 +3,10 @@
 use super::{super::State, Cluster};
 use crate::{
     SigningService,
-    cluster::{Exhausted, Guest, Mail, NodeId, Presence, Step, Taken},
+    cluster::{Exhausted, Mail, NodeId, Presence, RemoteRequest, Step, Taken},
     dispatch::SignFrame,
     record::Record,
-    service::{handle::Handle, mailbox, told::Told},
+    service::{completed::Completed, handle::Handle, mailbox},
     storage::{Completion, StoreError},
     time::Timestamp,
 };
@@ -45,13 +45,13 @@ impl SigningService {
         frame: impl FnOnce() -> ClientFrame,
     ) -> bool {
         let State { cluster: Some(cluster), dispatcher, .. } = state else { return false };
-        if let Some(guest) = cluster.guests.get_mut(connection, id) {
+        if let Some(remote) = cluster.remote_requests.get_mut(connection, id) {
             let frame = frame();
             let text = frame.to_json();
             if !matches!(frame, ClientFrame::RequestStatus(_)) {
-                guest.answer = Some(text.clone());
+                remote.answer = Some(text.clone());
             }
-            cluster.links.post(guest.owner, Mail::FromWallet { connection, frame: text });
+            cluster.links.post(remote.owner, Mail::FromWallet { connection, frame: text });
             return true;
         }
         !dispatcher.has_heard_of(id) && self.inquire(cluster, connection, id, frame().to_json())
@@ -59,7 +59,7 @@ impl SigningService {
 
     /// Looks for a request that a wallet names; false where it names too many.
     fn inquire(&self, cluster: &mut Cluster, connection: ConnectionId, id: RequestId, frame: String) -> bool {
-        let is_new = cluster.inquiries.add(connection, id, frame);
+        let is_new = cluster.owner_lookups.add(connection, id, frame);
         if is_new == Some(true) {
             self.read_for(connection, id);
         }
@@ -70,9 +70,9 @@ impl SigningService {
         let Some(store) = &self.0.store else { return };
         let service = self.clone();
         let then = Completion::new(move |record: Result<Option<Record>, _>| {
-            service.take(Told::Read { connection, id, record: record.map(|record| record.map(Box::new)) });
+            service.complete(Completed::Read { connection, id, record: record.map(|record| record.map(Box::new)) });
         });
-        self.0.told_at_once.submit(|| store.read(id, then));
+        self.0.inline_completions.submit(|| store.read(id, then));
     }
 
     /// Takes what the database has of a request that a wallet named.
@@ -89,8 +89,8 @@ impl SigningService {
         let record = match record {
             Ok(record) => record.filter(|record| record.public_key == key),
             Err(StoreError::Full | StoreError::Failed) => {
-                if let Some(inquiry) = cluster.inquiries.get_mut(connection, id) {
-                    inquiry.step = Step::Waiting(now.after(ASK_AGAIN));
+                if let Some(lookup) = cluster.owner_lookups.get_mut(connection, id) {
+                    lookup.step = Step::Waiting(now.after(ASK_AGAIN));
                 }
                 return;
             }
@@ -118,15 +118,15 @@ impl SigningService {
     ) {
         let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
         let (others, is_known) = (cluster.links.others(), cluster.is_known());
-        let Some(inquiry) = cluster.inquiries.get_mut(connection, id) else { return };
+        let Some(lookup) = cluster.owner_lookups.get_mut(connection, id) else { return };
         match kept {
             _ if dispatcher.has_heard_of(id) => answer_here(state, connection, id),
             Some(Some(owner)) if others.contains(&owner) => {
                 ask(state, connection, id, &BTreeSet::from([owner]), true);
             }
-            Some(_) => inquiry.step = Step::Waiting(now.after(ASK_AGAIN)),
+            Some(_) => lookup.step = Step::Waiting(now.after(ASK_AGAIN)),
             // Who has just started does not know yet whom to ask.
-            None if !is_known => inquiry.step = Step::Waiting(now.after(ASK_AGAIN)),
+            None if !is_known => lookup.step = Step::Waiting(now.after(ASK_AGAIN)),
             None if others.is_empty() => answer_here(state, connection, id),
             None => ask(state, connection, id, &others, false),
         }
@@ -144,34 +144,34 @@ impl SigningService {
     ) {
         let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
         if !mine {
-            if cluster.guests.get_mut(connection, id).is_some_and(|guest| guest.owner == from)
-                && let Some(guest) = cluster.guests.remove(connection, id)
+            if cluster.remote_requests.get_mut(connection, id).is_some_and(|remote| remote.owner == from)
+                && let Some(remote) = cluster.remote_requests.remove(connection, id)
             {
-                self.ask_after(state, (connection, id, guest));
-            } else if let Some(exhausted) = cluster.inquiries.is_not_of(from, connection, id) {
+                self.ask_after(state, (connection, id, remote));
+            } else if let Some(exhausted) = cluster.owner_lookups.is_not_of(from, connection, id) {
                 conclude(state, connection, id, exhausted, now);
             }
             return;
         }
-        let Some(inquiry) = cluster.inquiries.remove(connection, id) else { return };
+        let Some(lookup) = cluster.owner_lookups.remove(connection, id) else { return };
         dispatcher.engage(connection, &[id]);
         let is_answer = |frame: &&String| !frame.contains(r#""request_status""#);
-        let answer = inquiry.frames.iter().rev().find(is_answer).cloned();
-        let guest = Guest { owner: from, frame: None, is_shown: true, batch: None, is_stale: false, answer };
-        cluster.guests.insert(connection, id, guest);
-        for frame in inquiry.frames {
+        let answer = lookup.frames.iter().rev().find(is_answer).cloned();
+        let remote = RemoteRequest { owner: from, frame: None, is_shown: true, batch: None, is_stale: false, answer };
+        cluster.remote_requests.insert(connection, id, remote);
+        for frame in lookup.frames {
             cluster.links.post(from, Mail::FromWallet { connection, frame });
         }
     }
 
     /// Finds out what has become of a request that a wallet here has been asked, and whose owner has gone or does not know of it.
-    pub(super) fn ask_after(&self, state: &mut State, (connection, id, guest): Taken) {
+    pub(super) fn ask_after(&self, state: &mut State, (connection, id, remote): Taken) {
         let State { cluster: Some(cluster), .. } = state else { return };
-        if !guest.is_shown {
+        if !remote.is_shown {
             return;
         }
         // It goes on showing it, so it keeps its place.
-        let frame = guest.answer.unwrap_or_else(|| received(id));
+        let frame = remote.answer.unwrap_or_else(|| received(id));
         if !self.inquire(cluster, connection, id, frame.clone()) {
             // Too much is being looked for: it is told what a wallet is told about what nobody knows.
             state.unanswered.extend([(connection, frame), (connection, received(id))]);
@@ -222,12 +222,12 @@ impl SigningService {
                 ServerFrame::RequestCancel(RequestCancel { request_id, .. })
                 | ServerFrame::ResponseAck(ResponseAck { request_id, .. }),
             ) => {
-                let guest = cluster.guests.get_mut(connection, request_id);
-                let is_anothers = guest.as_ref().is_some_and(|guest| guest.owner != from);
-                let is_waiting = guest.is_some_and(|guest| !guest.is_shown);
+                let remote = cluster.remote_requests.get_mut(connection, request_id);
+                let is_anothers = remote.as_ref().is_some_and(|remote| remote.owner != from);
+                let is_waiting = remote.is_some_and(|remote| !remote.is_shown);
                 // A former owner has no say any more; and what the wallet was never shown need not be taken back.
                 if !is_anothers {
-                    cluster.guests.take_back(connection, request_id);
+                    cluster.remote_requests.take_back(connection, request_id);
                     dispatcher.release(connection, request_id, now);
                     if !is_waiting {
                         self.post(state, connection, mailbox::Mail::Text(text), now);
@@ -268,9 +268,9 @@ impl SigningService {
             return;
         }
         let (frame, message) = SignFrame::received(request, now);
-        let said = cluster.inquiries.remove(connection, id).map(|inquiry| inquiry.frames).unwrap_or_default();
-        let earlier = cluster.guests.remove(connection, id);
-        let (was_shown, answer) = earlier.map_or((!said.is_empty(), None), |guest| (guest.is_shown, guest.answer));
+        let said = cluster.owner_lookups.remove(connection, id).map(|lookup| lookup.frames).unwrap_or_default();
+        let earlier = cluster.remote_requests.remove(connection, id);
+        let (was_shown, answer) = earlier.map_or((!said.is_empty(), None), |remote| (remote.is_shown, remote.answer));
         let batch = frame.batch();
         // One of a batch waits for the others.
         let has_place = (was_shown || batch.is_none()) && dispatcher.engage(connection, &[id]);
@@ -278,8 +278,9 @@ impl SigningService {
         let frame = (Arc::new(frame), message);
         // A wallet that has answered need not be asked again, only heard.
         let said: Vec<_> = said.into_iter().chain(answer.clone()).collect();
-        let guest = Guest { owner: from, frame: Some(frame.clone()), is_shown, batch, is_stale: false, answer };
-        if !cluster.guests.insert(connection, id, guest) {
+        let remote =
+            RemoteRequest { owner: from, frame: Some(frame.clone()), is_shown, batch, is_stale: false, answer };
+        if !cluster.remote_requests.insert(connection, id, remote) {
             return;
         }
         let is_heard = !said.is_empty();
@@ -323,12 +324,12 @@ impl SigningService {
     /// Puts requests of other nodes to wallets that have had no room for them until now.
     pub(in crate::service) fn show_waiting(&self, state: &mut State, now: Timestamp) {
         let Some(cluster) = &state.cluster else { return };
-        for (connection, ids) in cluster.guests.waiting() {
+        for (connection, ids) in cluster.remote_requests.waiting() {
             let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
             if !dispatcher.engage(connection, &ids) {
                 continue;
             }
-            let frames: Vec<_> = ids.iter().filter_map(|id| cluster.guests.show(connection, *id)).collect();
+            let frames: Vec<_> = ids.iter().filter_map(|id| cluster.remote_requests.show(connection, *id)).collect();
             for (index, frame) in frames.iter().enumerate() {
                 self.show(state, connection, Arc::new(frame.placed(index, frames.len())), now);
             }
@@ -341,8 +342,8 @@ impl SigningService {
         let Some((public_key, device)) = state.dispatcher.holder(connection) else { return };
         let presence = Presence { node: cluster.links.own(), connection, public_key, device };
         let service = self.clone();
-        let then = Completion::new(move |announced| service.take(Told::Announced { connection, announced }));
-        self.0.told_at_once.submit(|| hub.announce(presence, then));
+        let then = Completion::new(move |announced| service.complete(Completed::Announced { connection, announced }));
+        self.0.inline_completions.submit(|| hub.announce(presence, then));
     }
 
     pub(in crate::service) fn take_announced(
@@ -366,9 +367,9 @@ impl SigningService {
     pub(in crate::service) fn depart(&self, state: &mut State, connection: ConnectionId) {
         let (Some(hub), State { cluster: Some(cluster), dispatcher, .. }) = (&self.0.hub, state) else { return };
         // One that is being closed may still have named requests.
-        cluster.guests.leave(connection);
+        cluster.remote_requests.leave(connection);
         cluster.set_aside.retain(|(of, _), _| *of != connection);
-        cluster.inquiries.leave(connection);
+        cluster.owner_lookups.leave(connection);
         cluster.unannounced.remove(&connection);
         if dispatcher.holder(connection).is_none() {
             return;
@@ -397,8 +398,8 @@ fn received(request_id: RequestId) -> String {
 fn ask(state: &mut State, connection: ConnectionId, id: RequestId, nodes: &BTreeSet<NodeId>, is_kept: bool) {
     let State { cluster: Some(cluster), dispatcher, .. } = state else { return };
     let Some((public_key, device)) = dispatcher.holder(connection) else { return };
-    let Some(inquiry) = cluster.inquiries.get_mut(connection, id) else { return };
-    inquiry.step = Step::Asking { left: nodes.clone(), is_kept };
+    let Some(lookup) = cluster.owner_lookups.get_mut(connection, id) else { return };
+    lookup.step = Step::Asking { left: nodes.clone(), is_kept };
     for node in nodes {
         let device = device.clone();
         cluster.links.post(*node, Mail::WhoseIs { connection, public_key, device, request_id: id });
@@ -407,10 +408,10 @@ fn ask(state: &mut State, connection: ConnectionId, id: RequestId, nodes: &BTree
 
 /// Answers here what a wallet has said about a request: it is this node's by now, or has ended, or is nobody's.
 fn answer_here(state: &mut State, connection: ConnectionId, id: RequestId) {
-    let Some(inquiry) = state.cluster.as_mut().and_then(|cluster| cluster.inquiries.remove(connection, id)) else {
+    let Some(lookup) = state.cluster.as_mut().and_then(|cluster| cluster.owner_lookups.remove(connection, id)) else {
         return;
     };
-    state.unanswered.extend(inquiry.frames.into_iter().map(|frame| (connection, frame)));
+    state.unanswered.extend(lookup.frames.into_iter().map(|frame| (connection, frame)));
 }
 
 /// None of the nodes that were asked has the request.
@@ -424,8 +425,8 @@ pub(super) fn conclude(
     match exhausted {
         Exhausted::Unknown => answer_here(state, connection, id),
         Exhausted::AskAgain => {
-            if let Some(inquiry) = state.cluster.as_mut().and_then(|c| c.inquiries.get_mut(connection, id)) {
-                inquiry.step = Step::Waiting(now.after(ASK_AGAIN));
+            if let Some(lookup) = state.cluster.as_mut().and_then(|c| c.owner_lookups.get_mut(connection, id)) {
+                lookup.step = Step::Waiting(now.after(ASK_AGAIN));
             }
         }
     }

@@ -1,15 +1,15 @@
 //! One of several nodes: the service's side of it. What is known here of the others, and when something is due.
 
+mod drain;
 mod host;
-mod leaving;
-mod letters;
-mod members;
+mod membership;
 mod owner;
+mod packets;
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    cluster::{Guests, Inquiries, Letter, Links, Mail, Moves, NodeId, Overruled, Watches},
+    cluster::{DrainingNodes, EndNotices, Links, Mail, NodeId, OwnerLookups, Packet, PresenceCache, RemoteRequests},
     record::Record,
     time::Timestamp,
 };
@@ -34,9 +34,9 @@ pub(super) const FIND_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Cluster {
     links: Links,
-    watches: Watches,
-    guests: Guests,
-    inquiries: Inquiries,
+    presence: PresenceCache,
+    remote_requests: RemoteRequests,
+    owner_lookups: OwnerLookups,
     /// What other nodes have sent for wallets here while this node took it for its own, or for over, and when: where it shows that it is not,
     /// the wallet is asked, and answers again.
     set_aside: BTreeMap<(ConnectionId, RequestId), (NodeId, SignRequest, Timestamp)>,
@@ -44,8 +44,8 @@ pub(super) struct Cluster {
     followers: HashMap<RequestId, SmallVec<[NodeId; 1]>>,
     /// Who waits for a key to have been looked for; told whether it was.
     seekers: HashMap<PublicKeyBytes, Vec<oneshot::Sender<bool>>>,
-    moves: Moves,
-    overruled: Overruled,
+    draining: DrainingNodes,
+    end_notices: EndNotices,
     /// Nodes whose connections are to be looked for once more.
     repairs: BTreeSet<NodeId>,
     /// Connections of this node that the database does not know of yet.
@@ -63,14 +63,14 @@ impl Cluster {
         Self {
             // None but the database gives it a name.
             links: Links::new(NodeId::from_bits(0)),
-            watches: Watches::default(),
-            guests: Guests::default(),
-            inquiries: Inquiries::default(),
+            presence: PresenceCache::default(),
+            remote_requests: RemoteRequests::default(),
+            owner_lookups: OwnerLookups::default(),
             set_aside: BTreeMap::new(),
             followers: HashMap::new(),
             seekers: HashMap::new(),
-            moves: Moves::default(),
-            overruled: Overruled::default(),
+            draining: DrainingNodes::default(),
+            end_notices: EndNotices::default(),
             repairs: BTreeSet::new(),
             unannounced: BTreeSet::new(),
             is_taking_over: false,
@@ -82,14 +82,19 @@ impl Cluster {
 
     /// When [`SigningService::handle_timeout`](super::SigningService::handle_timeout) is due.
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        let own = [self.links.poll_timeout(), self.watches.poll_timeout(), self.inquiries.poll_timeout()];
-        own.into_iter().chain([self.overruled.poll_timeout()]).chain([self.take_over_at, self.retry_at]).flatten().min()
+        let own = [self.links.poll_timeout(), self.presence.poll_timeout(), self.owner_lookups.poll_timeout()];
+        own.into_iter()
+            .chain([self.end_notices.poll_timeout()])
+            .chain([self.take_over_at, self.retry_at])
+            .flatten()
+            .min()
     }
 
     /// Whether nothing is left of any request.
     #[cfg(feature = "simulation")]
     pub(super) fn is_idle(&self) -> bool {
-        let of_requests = self.guests.is_empty() && self.inquiries.is_empty() && self.overruled.is_empty();
+        let of_requests =
+            self.remote_requests.is_empty() && self.owner_lookups.is_empty() && self.end_notices.is_empty();
         of_requests && self.followers.is_empty() && self.seekers.is_empty()
     }
 
@@ -107,8 +112,8 @@ impl Cluster {
         self.links.post(to, mail);
     }
 
-    /// The letters that are to be sent now.
-    pub(super) fn flush(&mut self, now: Timestamp) -> Vec<Letter> {
+    /// The packets that are to be sent now.
+    pub(super) fn flush(&mut self, now: Timestamp) -> Vec<Packet> {
         self.links.flush(now)
     }
 
@@ -122,7 +127,7 @@ impl Cluster {
 
     /// Tells another node that a request of its has ended: it finds that out when it has it withdrawn.
     pub(super) fn overrule(&mut self, id: RequestId, owner: NodeId, now: Timestamp) {
-        self.overruled.add(id, owner, now);
+        self.end_notices.add(id, owner, now);
         self.links.post(owner, Mail::Withdraw { request_id: id, by_operator: false });
     }
 

@@ -5,8 +5,8 @@ use crate::{
     SigningService,
     cluster::{Knowledge, Mail, NodeId, Presence},
     service::{
+        completed::{Completed, Repair},
         handle::{Elsewhere, Handle},
-        told::{Repair, Told},
     },
     storage::{Completion, StoreError},
     time::Timestamp,
@@ -44,7 +44,7 @@ impl SigningService {
         let mut state = self.state();
         let State { cluster, dispatcher, .. } = &mut *state;
         let cluster = cluster.as_mut().filter(|cluster| !cluster.links.others().is_empty())?;
-        let (knowledge, is_new) = cluster.watches.ask(*key, now);
+        let (knowledge, is_new) = cluster.presence.ask(*key, now);
         let found = (knowledge != Knowledge::Known && dispatcher.connections_of(key) == 0).then(|| {
             let (seeker, found) = oneshot::channel();
             cluster.seekers.entry(*key).or_default().push(seeker);
@@ -112,7 +112,7 @@ impl SigningService {
             return;
         }
         let mut keys = dispatcher.open_keys();
-        keys.retain(|key| cluster.watches.ask(*key, now).1);
+        keys.retain(|key| cluster.presence.ask(*key, now).1);
         self.find(keys, None);
     }
 
@@ -123,8 +123,8 @@ impl SigningService {
             let rest = keys.split_off(keys.len().min(MOST_KEYS));
             let repair = repair.clone().map(|repair| Repair { is_last: rest.is_empty(), ..repair });
             let (service, asked) = (self.clone(), keys.clone());
-            let then = Completion::new(move |found| service.take(Told::Found { keys: asked, found, repair }));
-            self.0.told_at_once.submit(|| hub.find(keys, then));
+            let then = Completion::new(move |found| service.complete(Completed::Found { keys: asked, found, repair }));
+            self.0.inline_completions.submit(|| hub.find(keys, then));
             keys = rest;
         }
     }
@@ -150,12 +150,12 @@ impl SigningService {
         let seekers: Vec<_> = told.iter().filter_map(|key| cluster.seekers.remove(key)).flatten().collect();
         let there: HashSet<_> = found.iter().map(|presence| presence.connection).collect();
         for connection in
-            repair.iter().flat_map(|repair| cluster.watches.of_keys(&repair.known, keys)).collect::<Vec<_>>()
+            repair.iter().flat_map(|repair| cluster.presence.of_keys(&repair.known, keys)).collect::<Vec<_>>()
         {
             if there.contains(&connection) {
                 state.dispatcher.put_again(connection, now);
             } else {
-                cluster.watches.remove(connection);
+                cluster.presence.remove(connection);
                 state.dispatcher.disconnect(connection, now);
             }
         }
@@ -180,15 +180,15 @@ impl SigningService {
         // What there is for connections that may be forgotten here.
         self.carry_out_effects(state, now);
         let Some(cluster) = &mut state.cluster else { return };
-        self.0.metrics.links_begun_anew.inc();
-        let keys = cluster.watches.keys();
+        self.0.metrics.link_resyncs.inc();
+        let keys = cluster.presence.keys();
         if keys.is_empty() {
-            for connection in cluster.watches.remove_of(Some(node)) {
+            for connection in cluster.presence.remove_of(Some(node)) {
                 state.dispatcher.disconnect(connection, now);
             }
             cluster.links.post(node, Mail::Complete);
         } else {
-            let known = cluster.watches.of_node(node);
+            let known = cluster.presence.of_node(node);
             self.find(keys, Some(Repair { node, known, is_last: true }));
         }
     }
@@ -221,9 +221,9 @@ impl Cluster {
         let strange: HashSet<_> =
             found.iter().filter(|found| !self.links.has(found.node)).map(|found| found.public_key).collect();
         let (again, told): (Vec<_>, Vec<_>) = keys.iter().copied().partition(|key| strange.contains(key));
-        self.watches.found(&told, knowledge);
+        self.presence.found(&told, knowledge);
         if !again.is_empty() {
-            self.watches.found(&again, Knowledge::Failed);
+            self.presence.found(&again, Knowledge::Failed);
             self.retry(now);
         }
         told
@@ -238,7 +238,7 @@ fn is_anybody_known(state: &State) -> bool {
 /// Makes a connection of another node known, if its key is watched.
 pub(super) fn meet(state: &mut State, presence: &Presence, now: Timestamp) {
     let Some(cluster) = &mut state.cluster else { return };
-    if !cluster.links.has(presence.node) || !cluster.watches.add(presence) {
+    if !cluster.links.has(presence.node) || !cluster.presence.add(presence) {
         return;
     }
     let Presence { node, connection, public_key, ref device } = *presence;
@@ -249,7 +249,7 @@ pub(super) fn meet(state: &mut State, presence: &Presence, now: Timestamp) {
 /// Forgets a connection of another node.
 pub(super) fn part(state: &mut State, connection: ConnectionId, now: Timestamp) {
     let Some(cluster) = &mut state.cluster else { return };
-    if cluster.watches.remove(connection) {
+    if cluster.presence.remove(connection) {
         state.dispatcher.disconnect(connection, now);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! All hold the schema's lock together, which a server of the version before this takes for itself alone. Each holds one of its own by
 //! itself, in the session that writes: whoever has it again after a connection broke knows that the earlier session is over, and with it the
-//! transaction that nobody had an answer of. The session that exchanges letters holds another one, so that a process whose connection
+//! transaction that nobody had an answer of. The session that exchanges packets holds another one, so that a process whose connection
 //! broke is not taken for one that has ended.
 
 use super::{
@@ -51,7 +51,7 @@ pub(super) async fn take(client: &Client, name: &str, own: &OwnNode) -> Result<(
     }
 }
 
-/// That of the session that exchanges letters, which is called `name`.
+/// That of the session that exchanges packets, which is called `name`.
 pub(super) async fn take_messenger(client: &Client, name: &str, own: &OwnNode) -> Result<(), ConnectError> {
     client.query(END_OWN, &[&name]).await?;
     client.execute(MESSENGER, &[&own.lock()]).await?;

@@ -41,7 +41,7 @@ pub use config::PostgresConfig;
 pub use error::ConnectError;
 #[cfg(feature = "http")]
 pub(crate) use hub::HubState;
-pub(super) use hub::{Order, Post};
+pub(super) use hub::{Order, OrderSender};
 pub(super) use start::start;
 #[cfg(feature = "http")]
 pub(crate) use token_table::TokenTable;

@@ -11,7 +11,7 @@ use crate::{
     store::{
         Event,
         columns::{array, millis, number, optional_timestamp, timestamp},
-        due::Due,
+        due_query::DueQuery,
         retention::{FIRST_NEVER, UNTOLD},
         rows::{self, COLUMNS},
         usage::{EVENTS_LOOKED_AT, Usage},
@@ -88,8 +88,8 @@ const TOGETHER: &str = "AND NOT EXISTS (SELECT FROM requests AS told JOIN reques
 
 /// Claims the webhook events that are due, and says when the next after these is. What another living node has
 /// claimed is left out: it will tell it, or its claim will be over.
-pub(super) async fn due_events(session: &Session, due: &Due) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
-    let Due { target, batches_together, now, limit } = due;
+pub(super) async fn due_events(session: &Session, due: &DueQuery) -> Result<(Vec<Event>, Option<Timestamp>), DbError> {
+    let DueQuery { target, batches_together, now, limit } = due;
     let (target, now, limit) = (&**target, *now, *limit);
     let together = if *batches_together { TOGETHER } else { "" };
     let own = column(session.own());

@@ -4,7 +4,7 @@ use super::{
     config::PostgresConfig,
     connector::Connector,
     error::ConnectError,
-    hub::{HubTask, Post, post},
+    hub::{HubTask, OrderSender, order_channel},
     nodes, ownership, reads,
     session::Session,
     worker::Worker,
@@ -36,10 +36,10 @@ pub(in crate::store) fn start(
     now: Timestamp,
     commands: UnboundedReceiver<Command>,
     shared: Arc<Shared>,
-) -> Result<(JoinHandle<()>, Post, Loaded), ConnectError> {
+) -> Result<(JoinHandle<()>, OrderSender, Loaded), ConnectError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (tell, told) = mpsc::channel();
-    let (post, posted) = post();
+    let (orders, received) = order_channel();
     let thread = thread::Builder::new().name("store".into()).spawn(move || {
         runtime.block_on(async {
             match open(&config, now, commands, &shared).await {
@@ -47,7 +47,7 @@ pub(in crate::store) fn start(
                     let guard = FailedUnlessDone(shared);
                     // Whoever started it waits for this.
                     drop(tell.send(Ok(loaded)));
-                    let hub = HubTask::new(Arc::clone(&connector), posted);
+                    let hub = HubTask::new(Arc::clone(&connector), received);
                     // Neither has anybody to work for once the last handle is gone.
                     let (session, ()) = tokio::join!(worker.run(), hub.run());
                     if let Some(session) = session {
@@ -60,7 +60,7 @@ pub(in crate::store) fn start(
         });
     })?;
     let loaded = told.recv().unwrap_or_else(|_| Err(io::Error::other("its thread has panicked").into()))?;
-    Ok((thread, post, loaded))
+    Ok((thread, orders, loaded))
 }
 
 async fn open(

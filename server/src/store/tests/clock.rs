@@ -1,14 +1,14 @@
 //! What a clock that is set does to what is kept.
 
-use super::{NOW, Place, accept, end, id, on_both, read, record, write};
+use super::{NOW, StoreLocation, accept, end, id, on_both, read, record, write};
 use crate::{record::Record, storage::Write};
 
 on_both!(what_is_open_keeps_the_time_it_has_left, nothing_moves_before_the_epoch,);
 
 const HOUR_MS: i64 = 3_600_000;
 
-fn what_is_open_keeps_the_time_it_has_left(place: &Place) {
-    let (store, _) = place.open();
+fn what_is_open_keeps_the_time_it_has_left(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, accept(1)).unwrap();
     write(&store, accept(2)).unwrap();
     write(&store, end(2)).unwrap();
@@ -25,8 +25,8 @@ fn what_is_open_keeps_the_time_it_has_left(place: &Place) {
     assert_eq!(read(&store, id(2)), Ok(ended), "what has ended stays as it was noted");
 }
 
-fn nothing_moves_before_the_epoch(place: &Place) {
-    let (store, _) = place.open();
+fn nothing_moves_before_the_epoch(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, accept(1)).unwrap();
     write(&store, Write::ClockSet { by_ms: i64::MIN / 2 }).unwrap();
     write(&store, Write::ClockSet { by_ms: i64::try_from(NOW.as_millis()).unwrap() }).unwrap();

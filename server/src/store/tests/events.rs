@@ -1,8 +1,8 @@
 //! Ends that webhooks have to be told.
 
 use super::{
-    MINUTE, NOW, Place, Store, StoreError, Write, end, ended_at, forget, id, on_both, read, record, wait, without_node,
-    write,
+    MINUTE, NOW, Store, StoreError, StoreLocation, Write, end, ended_at, forget, id, on_both, read, record, wait,
+    without_node, write,
 };
 use crate::{
     record::{End, Record},
@@ -56,8 +56,8 @@ fn end_at(n: u32, time: Timestamp) -> Write {
     Write::End { id: id(n), end: End::Cancelled, times: ended_at(time) }
 }
 
-fn an_end_with_a_webhook_is_an_event_once(place: &Place) {
-    let (store, _) = place.open();
+fn an_end_with_a_webhook_is_an_event_once(location: &StoreLocation) {
+    let (store, _) = location.open();
     let at_once = Record { end: Some(End::Draining), times: ended_at(after(1)), ..with_webhook(3) };
     write(&store, accept(vec![with_webhook(1), record(2), at_once.clone()])).unwrap();
     assert_eq!(due(&store, NOW, 10), Ok((vec![], Some(after(1)))), "an open one is none");
@@ -69,7 +69,7 @@ fn an_end_with_a_webhook_is_an_event_once(place: &Place) {
     assert_eq!(due(&store, NOW, 10), Ok((vec![event(ended.clone(), NOW)], Some(after(1)))));
     drop(store);
 
-    let (store, _) = place.open();
+    let (store, _) = location.open();
     let events = vec![event(ended, NOW), event(at_once, after(1))];
     assert_eq!(due(&store, after(1), 10), Ok((events, None)));
     write(&store, Write::EventDone { id: id(1) }).unwrap();
@@ -77,8 +77,8 @@ fn an_end_with_a_webhook_is_an_event_once(place: &Place) {
     assert_eq!(due(&store, NOW, 10), Ok((vec![], Some(after(1)))));
 }
 
-fn events_come_the_longest_due_first_and_say_when_the_next_is(place: &Place) {
-    let (store, _) = place.open();
+fn events_come_the_longest_due_first_and_say_when_the_next_is(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, accept((1..=4).map(with_webhook).collect())).unwrap();
     for (n, time) in [(1, after(3)), (2, after(1)), (3, after(2)), (4, after(1))] {
         write(&store, end_at(n, time)).unwrap();
@@ -98,8 +98,8 @@ fn events_come_the_longest_due_first_and_say_when_the_next_is(place: &Place) {
     assert_eq!((last.record.id, last.attempts, last.next_at, next), (id(2), 1, after(60), None));
 }
 
-fn nothing_is_forgotten_before_it_is_told(place: &Place) {
-    let (store, _) = place.open();
+fn nothing_is_forgotten_before_it_is_told(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, accept(vec![with_webhook(1), record(2)])).unwrap();
     write(&store, end(1)).unwrap();
     write(&store, end(2)).unwrap();
@@ -112,8 +112,8 @@ fn nothing_is_forgotten_before_it_is_told(place: &Place) {
 }
 
 /// Where nobody delivers webhooks, what has one is not kept for ever.
-fn what_nobody_ever_told_is_forgotten_too(place: &Place) {
-    let (store, _) = place.open();
+fn what_nobody_ever_told_is_forgotten_too(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, accept(vec![with_webhook(1)])).unwrap();
     write(&store, end(1)).unwrap();
     let week = MINUTE * 60 * 24 * 7;
@@ -134,8 +134,8 @@ fn resend(store: &Store, which: Resend) -> Vec<countersign_protocol::RequestId> 
     wait(&answer).unwrap()
 }
 
-fn what_was_given_up_is_listed_and_told_once_more(place: &Place) {
-    let (store, _) = place.open();
+fn what_was_given_up_is_listed_and_told_once_more(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, accept(vec![with_webhook(1), with_webhook(2), with_webhook(3), record(4), with_webhook(5)])).unwrap();
     (1..=4).for_each(|n| write(&store, end(n)).map(drop).unwrap());
     write(&store, Write::EventFailed { id: id(1), attempts: 9, next_at: NEVER }).unwrap();
@@ -187,8 +187,8 @@ fn what_was_given_up_is_listed_and_told_once_more(place: &Place) {
     assert_eq!(listed(&store, all(false, None)), vec![]);
 }
 
-fn the_first_of_a_batch_stands_for_all_when_all_have_ended(place: &Place) {
-    let (store, _) = place.open();
+fn the_first_of_a_batch_stands_for_all_when_all_have_ended(location: &StoreLocation) {
+    let (store, _) = location.open();
     let batch = |n: u32, of: u8, index| {
         let batch = Batch { id: BatchId::from_random_bytes([of; 16]), index, size: 2 };
         Record { batch: Some(batch), ..with_webhook(n) }
@@ -212,7 +212,7 @@ fn the_first_of_a_batch_stands_for_all_when_all_have_ended(place: &Place) {
     write(&store, Write::EventDone { id: id(2) }).unwrap();
     write(&store, Write::EventDone { id: id(1) }).unwrap();
     drop(store);
-    let (store, _) = place.open();
+    let (store, _) = location.open();
     assert_eq!(together(&store), (vec![id(5)], None));
     write(&store, end_at(4, after(4))).unwrap();
     assert_eq!(together(&store), (vec![id(3), id(5)], None));

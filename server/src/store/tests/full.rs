@@ -1,8 +1,8 @@
 //! A store without quota.
 
 use super::{
-    Kept, MINUTE, NOW, Place, Store, StoreConfig, StoreError, Write, Written, accept, end, ended_at, forget, hold, id,
-    ids, on_both, open, read, record, submit, wait, write,
+    Kept, MINUTE, NOW, Store, StoreConfig, StoreError, StoreLocation, Write, Written, accept, end, ended_at, forget,
+    hold, id, ids, on_both, open, read, record, submit, wait, write,
 };
 use crate::record::{End, PhaseTimes, Record};
 use crate::storage::{Completion, Storage as _};
@@ -168,8 +168,8 @@ fn what_is_kept_has_a_last_chance_and_is_not_lied_about() {
     assert_eq!(ids(&open(dir.path()).1.open), [id(1)]);
 }
 
-fn a_share_is_counted_as_its_requests_come_and_go(place: &Place) {
-    let open = || place.open_with(Kept { max_bytes: MAX_BYTES, max_share_percent: 25, ..Kept::default() }, NOW);
+fn a_share_is_counted_as_its_requests_come_and_go(location: &StoreLocation) {
+    let open = || location.open_with(Kept { max_bytes: MAX_BYTES, max_share_percent: 25, ..Kept::default() }, NOW);
     let (store, _) = open();
     let ask = |store: &Store, n, requester: &str| {
         let message = Arc::new(vec![1; 10_000].try_into().unwrap());

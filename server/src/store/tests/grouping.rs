@@ -1,8 +1,8 @@
 //! Many writes share a commit, and do not get in each other's way.
 
 use super::{
-    NOW, Place, StoreError, Write, Written, accept, completion, end, hold, id, on_both, read, record, submit, wait,
-    write,
+    NOW, StoreError, StoreLocation, Write, Written, accept, completion, end, hold, id, on_both, read, record, submit,
+    wait, write,
 };
 use crate::record::PhaseTimes;
 use crate::storage::{Completion, Storage as _};
@@ -20,8 +20,8 @@ on_both!(
     the_last_handle_may_be_dropped_by_a_completion,
 );
 
-fn what_queues_up_shares_a_commit(place: &Place) {
-    let (store, _) = place.open();
+fn what_queues_up_shares_a_commit(location: &StoreLocation) {
+    let (store, _) = location.open();
     let held = hold(&store);
     let before = store.commits();
     let outcomes = thread::scope(|scope| {
@@ -38,8 +38,8 @@ fn what_queues_up_shares_a_commit(place: &Place) {
     assert_eq!((outcomes.len(), store.commits() - before), (256, 1));
 }
 
-fn outcomes_are_told_in_the_order_of_the_writes(place: &Place) {
-    let (store, _) = place.open();
+fn outcomes_are_told_in_the_order_of_the_writes(location: &StoreLocation) {
+    let (store, _) = location.open();
     let told = Arc::new(Mutex::new(Vec::new()));
     for n in 0..3000 {
         let told = Arc::clone(&told);
@@ -49,8 +49,8 @@ fn outcomes_are_told_in_the_order_of_the_writes(place: &Place) {
     assert_eq!(*told.lock().unwrap(), (0..3000).collect::<Vec<_>>());
 }
 
-fn one_that_contradicts_does_not_take_the_others_with_it(place: &Place) {
-    let (store, _) = place.open();
+fn one_that_contradicts_does_not_take_the_others_with_it(location: &StoreLocation) {
+    let (store, _) = location.open();
     let held = hold(&store);
     let before = store.commits();
     let outcomes: Vec<_> = [accept(1), accept(1), accept(2), end(1)].map(|write| submit(&store, write)).into();
@@ -62,8 +62,8 @@ fn one_that_contradicts_does_not_take_the_others_with_it(place: &Place) {
     assert_eq!(read(&store, id(2)), Ok(Some(record(2))));
 }
 
-fn progress_rides_with_another_commit_and_waits_for_none_for_ever(place: &Place) {
-    let (store, _) = place.open();
+fn progress_rides_with_another_commit_and_waits_for_none_for_ever(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, accept(1)).unwrap();
     let progress = |attempt| Write::Progress {
         id: id(1),
@@ -81,8 +81,8 @@ fn progress_rides_with_another_commit_and_waits_for_none_for_ever(place: &Place)
     assert_eq!(read(&store, id(1)).unwrap().unwrap().attempt, 3);
 }
 
-fn the_last_handle_commits_what_was_submitted(place: &Place) {
-    let (store, _) = place.open();
+fn the_last_handle_commits_what_was_submitted(location: &StoreLocation) {
+    let (store, _) = location.open();
     let held = hold(&store);
     let outcomes: Vec<_> = (0..100).map(|n| submit(&store, accept(n))).collect();
     let other = store.clone();
@@ -90,11 +90,11 @@ fn the_last_handle_commits_what_was_submitted(place: &Place) {
     drop(held);
     drop(other);
     assert!(outcomes.iter().all(|outcome| outcome.try_recv() == Ok(Ok(Written::Done))), "told before drop returns");
-    assert_eq!(place.open().1.open.len(), 100);
+    assert_eq!(location.open().1.open.len(), 100);
 }
 
-fn the_last_handle_may_be_dropped_by_a_completion(place: &Place) {
-    let (store, _) = place.open();
+fn the_last_handle_may_be_dropped_by_a_completion(location: &StoreLocation) {
+    let (store, _) = location.open();
     let held = hold(&store);
     let (then, outcome) = completion();
     let last = store.clone();

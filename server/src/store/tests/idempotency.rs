@@ -1,8 +1,8 @@
 //! Asking twice under one name is asking once.
 
 use super::{
-    Idempotency, MINUTE, NOW, Place, StoreError, Write, Written, end, forget, hold, id, ids, on_both, read, record,
-    submit, wait, write,
+    Idempotency, MINUTE, NOW, StoreError, StoreLocation, Write, Written, end, forget, hold, id, ids, on_both, read,
+    record, submit, wait, write,
 };
 use crate::record::Record;
 
@@ -20,8 +20,8 @@ fn asked(records: Vec<Record>, key: &str, fingerprint: u8) -> Write {
     Write::Accept { records, idempotency: Some(idempotency), replaced: None }
 }
 
-fn the_same_again_is_the_first_and_something_else_is_refused(place: &Place) {
-    let (store, _) = place.open();
+fn the_same_again_is_the_first_and_something_else_is_refused(location: &StoreLocation) {
+    let (store, _) = location.open();
     assert_eq!(write(&store, asked(vec![record(1), record(2)], "key", 1)), Ok(Written::Done));
     for again in [3, 4] {
         let outcome = write(&store, asked(vec![record(again)], "key", 1));
@@ -34,22 +34,22 @@ fn the_same_again_is_the_first_and_something_else_is_refused(place: &Place) {
     assert_eq!(write(&store, asked(vec![other], "key", 3)), Ok(Written::Done), "a key is its requester's own");
 
     drop(store);
-    let (store, loaded) = place.open();
+    let (store, loaded) = location.open();
     assert_eq!(ids(&loaded.open), [id(1), id(2), id(3), id(4)]);
     assert_eq!(write(&store, asked(vec![record(5)], "key", 1)), Ok(Written::Existing(vec![id(1), id(2)])));
     assert_eq!(write(&store, asked(vec![record(5)], "key", 9)), Ok(Written::Reused));
 }
 
-fn a_key_can_be_looked_up_without_asking_anything(place: &Place) {
-    let (store, _) = place.open();
+fn a_key_can_be_looked_up_without_asking_anything(location: &StoreLocation) {
+    let (store, _) = location.open();
     assert_eq!(write(&store, asked(Vec::new(), "key", 1)), Ok(Written::Done));
     assert_eq!(write(&store, asked(vec![record(1)], "key", 1)), Ok(Written::Done), "the look-up has not used it");
     assert_eq!(write(&store, asked(Vec::new(), "key", 1)), Ok(Written::Existing(vec![id(1)])));
     assert_eq!(write(&store, asked(Vec::new(), "key", 2)), Ok(Written::Reused));
 }
 
-fn holds_within_one_transaction(place: &Place) {
-    let (store, _) = place.open();
+fn holds_within_one_transaction(location: &StoreLocation) {
+    let (store, _) = location.open();
     let held = hold(&store);
     let before = store.commits();
     let outcomes: Vec<_> = [(1, 1), (2, 1), (3, 2)]
@@ -62,8 +62,8 @@ fn holds_within_one_transaction(place: &Place) {
     assert_eq!(store.commits() - before, 1);
 }
 
-fn a_refused_request_leaves_its_key_unused(place: &Place) {
-    let (store, _) = place.open();
+fn a_refused_request_leaves_its_key_unused(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, asked(vec![record(1)], "first", 1)).unwrap();
     // The second of them contradicts what is there.
     assert_eq!(write(&store, asked(vec![record(2), record(1)], "key", 1)), Err(StoreError::Failed));
@@ -72,8 +72,8 @@ fn a_refused_request_leaves_its_key_unused(place: &Place) {
     assert!(!store.is_failed());
 }
 
-fn a_key_is_forgotten_with_the_last_of_its_requests(place: &Place) {
-    let (store, _) = place.open();
+fn a_key_is_forgotten_with_the_last_of_its_requests(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, asked(vec![record(1), record(2)], "key", 1)).unwrap();
     write(&store, end(1)).unwrap();
     assert_eq!(forget(&store, NOW.after(MINUTE)), Ok(1));

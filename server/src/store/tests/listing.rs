@@ -1,6 +1,8 @@
 //! A requester's own requests, found again.
 
-use super::{Kept, MINUTE, NOW, Place, Store, Write, ended_at, forget, id, on_both, record, wait, without_node, write};
+use super::{
+    Kept, MINUTE, NOW, Store, StoreLocation, Write, ended_at, forget, id, on_both, record, wait, without_node, write,
+};
 use crate::{
     Metadata,
     record::{End, PhaseTimes, Record},
@@ -77,16 +79,16 @@ fn various(n: u32) -> Record {
     }
 }
 
-fn every_filter_takes_what_it_says_and_pages_have_it_all(place: &Place) {
-    let (store, _) = place.open();
+fn every_filter_takes_what_it_says_and_pages_have_it_all(location: &StoreLocation) {
+    let (store, _) = location.open();
     let records: Vec<_> = (0..90).map(various).collect();
     let key = |n: u32| format!("k{}", n % 45).parse().unwrap();
     // Two requests under each key of "Bank"; ids do not come in their order.
     let mut of_key: BTreeMap<u32, Vec<Record>> = BTreeMap::new();
     for record in &records {
         let n = u32::try_from(u128::from_be_bytes(record.id.to_bytes())).unwrap();
-        let place = if record.requester_id.as_str() == "Bank" { n % 45 } else { 1000 + n };
-        of_key.entry(place).or_default().push(record.clone());
+        let location = if record.requester_id.as_str() == "Bank" { n % 45 } else { 1000 + n };
+        of_key.entry(location).or_default().push(record.clone());
     }
     for (n, records) in of_key.into_iter().rev() {
         let requester = records[0].requester_id.clone();
@@ -141,8 +143,8 @@ fn every_filter_takes_what_it_says_and_pages_have_it_all(place: &Place) {
     assert!(found > 300, "{found}");
 }
 
-fn what_comes_and_goes_between_pages_moves_nothing(place: &Place) {
-    let (store, _) = place.open();
+fn what_comes_and_goes_between_pages_moves_nothing(location: &StoreLocation) {
+    let (store, _) = location.open();
     let bank = |n| Record { requester_id: "Bank".parse().unwrap(), ..record(n) };
     let records = (10..20).map(bank).collect();
     write(&store, Write::Accept { records, idempotency: None, replaced: None }).unwrap();
@@ -158,8 +160,8 @@ fn what_comes_and_goes_between_pages_moves_nothing(place: &Place) {
     assert_eq!(super::ids(&second.records), [id(16), id(14), id(13)]);
 }
 
-fn what_is_rare_is_found_in_pages_that_are_bounded(place: &Place) {
-    let (store, _) = place.open_with(Kept { max_share_percent: 100, ..Kept::default() }, NOW);
+fn what_is_rare_is_found_in_pages_that_are_bounded(location: &StoreLocation) {
+    let (store, _) = location.open_with(Kept { max_share_percent: 100, ..Kept::default() }, NOW);
     let rare = |n| if n == 3 { [1; 32] } else { [2; 32] };
     let records = (0..12_001).map(|n| Record { public_key: rare(n).into(), ..record(n) });
     for some in records.collect::<Vec<_>>().chunks(1_000) {
@@ -173,8 +175,8 @@ fn what_is_rare_is_found_in_pages_that_are_bounded(place: &Place) {
     assert_eq!(super::ids(&found), [id(3)]);
 }
 
-fn pages_are_bounded_in_bytes(place: &Place) {
-    let (store, _) = place.open();
+fn pages_are_bounded_in_bytes(location: &StoreLocation) {
+    let (store, _) = location.open();
     let message = Arc::new(vec![1; 60_000].try_into().unwrap());
     let records = (0..40).map(|n| Record { message: Arc::clone(&message), ..record(n) }).collect();
     write(&store, Write::Accept { records, idempotency: None, replaced: None }).unwrap();

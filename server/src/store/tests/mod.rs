@@ -11,13 +11,13 @@ mod idempotency;
 #[cfg(feature = "http")]
 mod listing;
 mod opening;
-mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod replacing;
 mod round_trip;
+mod store_location;
 
-use place::{Kept, Place, on_both};
+use store_location::{Kept, StoreLocation, on_both};
 
 use super::{Completion, Idempotency, Loaded, Store, StoreConfig, StoreError, Write, Written};
 use crate::{

@@ -1,8 +1,8 @@
 //! One request ends and another begins in a single transaction, or neither.
 
 use super::{
-    Idempotency, Kept, NOW, Place, Store, Write, Written, end, ended_at, hold, id, ids, on_both, read, record, submit,
-    wait, write,
+    Idempotency, Kept, NOW, Store, StoreLocation, Write, Written, end, ended_at, hold, id, ids, on_both, read, record,
+    submit, wait, write,
 };
 use crate::{
     record::{End, Record},
@@ -43,8 +43,8 @@ fn accept(record: Record) -> Write {
     Write::Accept { records: vec![record], idempotency: None, replaced: None }
 }
 
-fn one_ends_and_the_other_is_open(place: &Place) {
-    let (store, _) = place.open();
+fn one_ends_and_the_other_is_open(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, accept(Record { webhook: Some(URL.into()), ..record(1) })).unwrap();
     assert_eq!(write(&store, replace(2, 1)), Ok(Written::Done));
     let told = |store: &Store| {
@@ -54,13 +54,13 @@ fn one_ends_and_the_other_is_open(place: &Place) {
     assert_eq!(told(&store), (Some(End::Cancelled), Some(NOW)));
     assert_eq!(due(&store), [id(1)], "it is told");
     drop(store);
-    let (store, loaded) = place.open();
+    let (store, loaded) = location.open();
     assert_eq!((ids(&loaded.open), ids(&loaded.ended)), (vec![id(2)], vec![id(1)]));
     assert_eq!(told(&store), (Some(End::Cancelled), Some(NOW)));
 }
 
-fn nothing_is_written_where_it_has_ended_or_is_not_there(place: &Place) {
-    let (store, _) = place.open();
+fn nothing_is_written_where_it_has_ended_or_is_not_there(location: &StoreLocation) {
+    let (store, _) = location.open();
     assert_eq!(write(&store, replace(2, 1)), Ok(Written::Unknown));
     write(&store, accept(record(1))).unwrap();
     write(&store, end(1)).unwrap();
@@ -69,8 +69,8 @@ fn nothing_is_written_where_it_has_ended_or_is_not_there(place: &Place) {
     assert_eq!(read(&store, id(2)), Ok(None));
 }
 
-fn what_is_refused_leaves_it_open(place: &Place) {
-    let (store, _) = place.open_with(Kept { max_bytes: 512 * 1024, ..Kept::default() }, NOW);
+fn what_is_refused_leaves_it_open(location: &StoreLocation) {
+    let (store, _) = location.open_with(Kept { max_bytes: 512 * 1024, ..Kept::default() }, NOW);
     write(&store, accept(record(1))).unwrap();
     let replaced = Some(Box::new(Replaced { id: id(1), end: End::Cancelled, times: ended_at(NOW), owner: None }));
     let long = |n| Record { message: Arc::new(vec![1; 60_000].try_into().unwrap()), ..record(n) };
@@ -85,8 +85,8 @@ fn what_is_refused_leaves_it_open(place: &Place) {
     assert_eq!(read(&store, id(2)), Ok(None));
 }
 
-fn the_same_again_is_found_although_it_has_ended(place: &Place) {
-    let (store, _) = place.open();
+fn the_same_again_is_found_although_it_has_ended(location: &StoreLocation) {
+    let (store, _) = location.open();
     let key = |fingerprint| {
         let requester = record(1).requester_id;
         Some(Idempotency { requester, key: "key".parse().unwrap(), fingerprint: [fingerprint; 32] })
@@ -98,8 +98,8 @@ fn the_same_again_is_found_although_it_has_ended(place: &Place) {
     assert_eq!(read(&store, id(2)).unwrap().unwrap().end, None, "it goes on");
 }
 
-fn it_holds_within_one_transaction(place: &Place) {
-    let (store, _) = place.open();
+fn it_holds_within_one_transaction(location: &StoreLocation) {
+    let (store, _) = location.open();
     let held = hold(&store);
     let outcomes: Vec<_> = [accept(record(1)), replace(2, 1)].into_iter().map(|write| submit(&store, write)).collect();
     drop(held);

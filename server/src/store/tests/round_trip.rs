@@ -1,6 +1,6 @@
 //! What is read is what was written.
 
-use super::{Kept, MINUTE, NOW, Place, accept, ended_at, forget, id, ids, on_both, read, record, write};
+use super::{Kept, MINUTE, NOW, StoreLocation, accept, ended_at, forget, id, ids, on_both, read, record, write};
 use crate::storage::{Completion, Storage as _};
 use crate::{
     Metadata,
@@ -64,8 +64,8 @@ fn full_record(n: u32) -> Record {
     }
 }
 
-fn every_shape_of_a_record_and_of_an_end(place: &Place) {
-    let (store, _) = place.open();
+fn every_shape_of_a_record_and_of_an_end(location: &StoreLocation) {
+    let (store, _) = location.open();
     let mut expected = Vec::new();
     for (n, end) in (0..).zip(ends()) {
         let (before, at_once) = (full_record(2 * n), record(2 * n + 1));
@@ -83,11 +83,11 @@ fn every_shape_of_a_record_and_of_an_end(place: &Place) {
     }
     assert_eq!(read(&store, id(1_000_000)), Ok(None));
     drop(store);
-    assert_eq!(place.open().1.ended, expected);
+    assert_eq!(location.open().1.ended, expected);
 }
 
-fn progress_is_kept_and_nothing_follows_an_end(place: &Place) {
-    let (store, _) = place.open();
+fn progress_is_kept_and_nothing_follows_an_end(location: &StoreLocation) {
+    let (store, _) = location.open();
     write(&store, accept(1)).unwrap();
     let times = PhaseTimes { delivered: later(5), received: later(6), displayed: None, ..record(1).times };
     assert_eq!(write(&store, Write::Progress { id: id(1), times, attempt: 2 }), Ok(Written::Done));
@@ -102,8 +102,8 @@ fn progress_is_kept_and_nothing_follows_an_end(place: &Place) {
     assert_eq!(read(&store, id(1)), Ok(Some(kept)));
 }
 
-fn open_ones_come_back_in_order_and_ended_ones_of_the_last_hour(place: &Place) {
-    let (store, loaded) = place.open();
+fn open_ones_come_back_in_order_and_ended_ones_of_the_last_hour(location: &StoreLocation) {
+    let (store, loaded) = location.open();
     assert!(loaded.open.is_empty() && loaded.ended.is_empty());
     for n in [9, 3, 7, 1, 5] {
         write(&store, accept(n)).unwrap();
@@ -113,13 +113,13 @@ fn open_ones_come_back_in_order_and_ended_ones_of_the_last_hour(place: &Place) {
         write(&store, Write::End { id: id(n), end: End::Cancelled, times: ended_at(time) }).unwrap();
     }
     drop(store);
-    let (_store, loaded) = place.open();
+    let (_store, loaded) = location.open();
     assert_eq!(ids(&loaded.open), [id(3), id(5)]);
     assert_eq!(ids(&loaded.ended), [id(9), id(7)], "the oldest first");
 }
 
-fn what_ended_is_forgotten_after_its_time_and_what_is_open_never(place: &Place) {
-    let (store, _) = place.open();
+fn what_ended_is_forgotten_after_its_time_and_what_is_open_never(location: &StoreLocation) {
+    let (store, _) = location.open();
     // More than are forgotten in one transaction.
     let records: Vec<_> = (0..1201).map(record).collect();
     write(&store, Write::Accept { records, idempotency: None, replaced: None }).unwrap();
@@ -135,7 +135,7 @@ fn what_ended_is_forgotten_after_its_time_and_what_is_open_never(place: &Place) 
     write(&store, super::end(5000)).unwrap();
     drop(store);
     let kept = Kept { retention: MINUTE, ..Kept::default() };
-    let (store, loaded) = place.open_with(kept, NOW.after(MINUTE * 2));
+    let (store, loaded) = location.open_with(kept, NOW.after(MINUTE * 2));
     // A start forgets nothing, whatever the clock shows then.
     assert_eq!((ids(&loaded.open), ids(&loaded.ended)), (vec![id(1200)], vec![id(5000)]));
     store.forget(NOW.after(MINUTE));

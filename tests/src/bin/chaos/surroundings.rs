@@ -3,7 +3,7 @@
 use crate::{World, durable::Durable, public_key, quiet_server, row::Row, server_with_tokens};
 use countersign_server::http::Tokens;
 use countersign_tests::{
-    Backend, Hook, Proxied, ServerProcess, TestWallet,
+    Backend, Proxied, ServerProcess, TestWallet, WebhookReceiver,
     chaos::{Honest, Seen, hostile},
     within,
 };
@@ -42,7 +42,7 @@ impl World {
                 held.push(stream);
             }
         });
-        let mut other = Hook::start(&[200]).await;
+        let mut other = WebhookReceiver::start(&[200]).await;
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().to_str().unwrap();
         let server =

@@ -142,14 +142,14 @@ impl World {
         let requests = self.ledger.taken_requests();
         for (n, server) in self.servers().into_iter().enumerate() {
             for some in requests.chunks(16) {
-                join_all(some.iter().map(async |(wish, id)| {
+                join_all(some.iter().map(async |(intent, id)| {
                     match call(server, Method::GET, &format!("/v1/requests/{id}"), &[], None).await {
                         Some((status, resource)) if status == 200 => {
-                            if !self.ledger.seen(&format!("a last look at {n}"), wish, &resource) {
-                                self.ledger.lost(wish, &format!("open in the end at {n}: {}", resource["state"]));
+                            if !self.ledger.seen(&format!("a last look at {n}"), intent, &resource) {
+                                self.ledger.lost(intent, &format!("open in the end at {n}: {}", resource["state"]));
                             }
                         }
-                        Some((status, _)) if status == 404 => self.ledger.lost(wish, "forgotten in the end"),
+                        Some((status, _)) if status == 404 => self.ledger.lost(intent, "forgotten in the end"),
                         Some(_) | None => self.ledger.noticed("no last look"),
                     }
                 }))

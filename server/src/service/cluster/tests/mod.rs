@@ -243,7 +243,7 @@ fn a_waiting_call_ends_with_its_node() {
 }
 
 #[test]
-fn lost_letters_are_made_good() {
+fn lost_packets_are_made_good() {
     let world = World::new(2);
     let mut wallet = connect(&world.services[1], 1);
     world.go_on();

@@ -2,7 +2,7 @@
 
 use crate::{
     Config, SigningService,
-    cluster::{Hub, Letter, Listener, NodeId, Nodes, Presence},
+    cluster::{Hub, Listener, NodeId, Nodes, Packet, Presence},
     record::Record,
     storage::{Completion, Loaded, Recovered, Replaced, Storage, StoreError, Write, Written},
 };
@@ -24,7 +24,7 @@ pub(super) struct Database {
     tasks: VecDeque<Task>,
     /// It answers nothing and brings nothing.
     pub(super) is_away: bool,
-    /// Letters that are lost next.
+    /// Packets that are lost next.
     pub(super) loses: usize,
     /// Which node each server is, and whom of it is told what.
     names: Vec<NodeId>,
@@ -103,7 +103,7 @@ impl World {
         database.held = (0..self.services.len()).map(|place| (place, Vec::new())).collect();
     }
 
-    /// The connection on which a server exchanges letters comes to another database, which does not know it.
+    /// The connection on which a server exchanges packets comes to another database, which does not know it.
     pub(super) fn hub_comes_back(&self, place: usize) {
         let mut database = self.database.lock().unwrap();
         let own = NodeId::from_bits(database.names[place].to_bits() + 100);
@@ -250,19 +250,19 @@ impl Hub for Link {
         !self.database.lock().unwrap().is_away
     }
 
-    fn send(&self, letters: Vec<Letter>) {
+    fn send(&self, packets: Vec<Packet>) {
         let shared = Arc::clone(&self.database);
         self.later(move || {
-            for letter in letters {
+            for packet in packets {
                 let mut database = shared.lock().unwrap();
                 if database.loses > 0 {
                     database.loses -= 1;
                     continue;
                 }
-                let listener = database.nodes.get(&letter.to).filter(|_| !database.is_away).cloned();
+                let listener = database.nodes.get(&packet.to).filter(|_| !database.is_away).cloned();
                 drop(database);
                 if let Some(listener) = listener {
-                    listener.letters(vec![letter]);
+                    listener.packets(vec![packet]);
                 }
             }
         });

@@ -1,4 +1,4 @@
-//! How what has a text is written in a letter.
+//! How what has a text is written in a packet.
 
 /// Whatever has one text, as that.
 pub(super) mod text {

@@ -1,37 +1,37 @@
-//! How letters travel as notifications: several in one payload where they fit, one in several where it does not.
+//! How packets travel as notifications: several in one payload where they fit, one in several where it does not.
 //!
-//! A payload is lines of one letter each, or begins with `+` and is a piece: a number that tells it from pieces of other letters, its place, how
-//! many there are, and a line break before the text. Of two payloads that are the same the database would bring one. All of a letter's pieces are sent by one statement, and the database puts nothing in between.
+//! A payload is lines of one packet each, or begins with `+` and is a piece: a number that tells it from pieces of other packets, its place, how
+//! many there are, and a line break before the text. Of two payloads that are the same the database would bring one. All of a packet's pieces are sent by one statement, and the database puts nothing in between.
 
-use super::letters;
-use crate::cluster::{Letter, NodeId};
+use super::packets;
+use crate::cluster::{NodeId, Packet};
 use std::collections::{BTreeMap, btree_map::Entry};
 
 /// PostgreSQL takes payloads of less than 8,000 bytes.
 const MAX_PAYLOAD_BYTES: usize = 7_999;
 /// What stands before a piece takes no more.
 const PIECE_BYTES: usize = MAX_PAYLOAD_BYTES - 32;
-/// The most pieces of one letter: 8 MB.
+/// The most pieces of one packet: 8 MB.
 const MAX_PIECES: usize = 1_000;
 
-/// Puts letters into payloads, in order for each receiver. One too long for all that is left out.
-pub(super) fn pack(letters: &[Letter]) -> Vec<(NodeId, String)> {
+/// Puts packets into payloads, in order for each receiver. One too long for all that is left out.
+pub(super) fn pack(packets: &[Packet]) -> Vec<(NodeId, String)> {
     let mut packed = Vec::new();
     let mut filling: BTreeMap<NodeId, String> = BTreeMap::new();
-    for (number, letter) in letters.iter().enumerate() {
-        let Some(text) = letters::write(letter) else { continue };
+    for (number, packet) in packets.iter().enumerate() {
+        let Some(text) = packets::write(packet) else { continue };
         if text.len() > MAX_PAYLOAD_BYTES {
-            packed.extend(filling.remove(&letter.to).map(|payload| (letter.to, payload)));
-            packed.extend(pieces(number, &text).into_iter().map(|piece| (letter.to, piece)));
+            packed.extend(filling.remove(&packet.to).map(|payload| (packet.to, payload)));
+            packed.extend(pieces(number, &text).into_iter().map(|piece| (packet.to, piece)));
             continue;
         }
-        match filling.entry(letter.to) {
+        match filling.entry(packet.to) {
             Entry::Vacant(entry) => drop(entry.insert(text)),
             Entry::Occupied(mut entry) if entry.get().len() + 1 + text.len() <= MAX_PAYLOAD_BYTES => {
                 entry.get_mut().push('\n');
                 entry.get_mut().push_str(&text);
             }
-            Entry::Occupied(mut entry) => packed.push((letter.to, entry.insert(text))),
+            Entry::Occupied(mut entry) => packed.push((packet.to, entry.insert(text))),
         }
     }
     packed.extend(filling);
@@ -48,7 +48,7 @@ fn pieces(number: usize, text: &str) -> Vec<String> {
     }
     let count = chunks.len();
     if count > MAX_PIECES {
-        tracing::warn!(bytes = text.len(), "a letter to another node is too long and is lost");
+        tracing::warn!(bytes = text.len(), "a packet to another node is too long and is lost");
         return Vec::new();
     }
     chunks.iter().enumerate().map(|(place, chunk)| format!("+{number}/{place}/{count}\n{chunk}")).collect()
@@ -60,7 +60,7 @@ struct Begun {
     text: String,
 }
 
-/// Which piece of which letter, and of how many.
+/// Which piece of which packet, and of how many.
 #[derive(PartialEq, Eq)]
 struct Piece {
     number: usize,
@@ -75,15 +75,15 @@ impl Piece {
     }
 }
 
-/// Takes letters out of payloads. Whatever is not understood is left out: a neighbour may lie, or be of another version.
+/// Takes packets out of payloads. Whatever is not understood is left out: a neighbour may lie, or be of another version.
 #[derive(Default)]
 pub(super) struct Unpacking {
-    /// The beginning of a letter whose other pieces are still to come.
+    /// The beginning of a packet whose other pieces are still to come.
     begun: Option<Begun>,
 }
 
 impl Unpacking {
-    pub(super) fn unpack(&mut self, payload: &str) -> Vec<Letter> {
+    pub(super) fn unpack(&mut self, payload: &str) -> Vec<Packet> {
         let Some(piece) = payload.strip_prefix('+') else {
             return payload.lines().filter_map(read).collect();
         };
@@ -112,12 +112,12 @@ impl Unpacking {
 }
 
 /// What a neighbour wrote has no place in a log.
-fn read(text: &str) -> Option<Letter> {
-    let letter = letters::read(text);
-    if letter.is_none() {
-        tracing::warn!(bytes = text.len(), "a letter from another node cannot be read and is lost");
+fn read(text: &str) -> Option<Packet> {
+    let packet = packets::read(text);
+    if packet.is_none() {
+        tracing::warn!(bytes = text.len(), "a packet from another node cannot be read and is lost");
     }
-    letter
+    packet
 }
 
 #[cfg(test)]
@@ -125,11 +125,11 @@ mod tests {
     use super::*;
     use crate::cluster::Mail;
 
-    fn letter(number: u64, length: usize) -> Letter {
+    fn packet(number: u64, length: usize) -> Packet {
         let frame = "ä\n\"".repeat(length);
         let mail =
             vec![Mail::FromWallet { connection: countersign_protocol::ConnectionId::from_bytes([1; 16]), frame }];
-        Letter {
+        Packet {
             from: NodeId::from_bits(1),
             to: NodeId::from_bits(number % 2),
             epoch: 1,
@@ -142,10 +142,10 @@ mod tests {
 
     #[test]
     fn whatever_is_packed_comes_out_again_and_fits() {
-        let letters: Vec<_> =
-            (0..400).map(|number| letter(number, if number % 50 == 7 { 30_000 } else { number as usize })).collect();
-        let packed = pack(&letters);
-        assert!(packed.len() < letters.len() * 2);
+        let packets: Vec<_> =
+            (0..400).map(|number| packet(number, if number % 50 == 7 { 30_000 } else { number as usize })).collect();
+        let packed = pack(&packets);
+        assert!(packed.len() < packets.len() * 2);
         for receiver in 0..2 {
             let mut unpacking = Unpacking::default();
             let to = NodeId::from_bits(receiver);
@@ -157,14 +157,14 @@ mod tests {
             unique.dedup();
             assert_eq!(unique.len(), payloads.len(), "the database brings each once");
             let came: Vec<_> = payloads.iter().flat_map(|payload| unpacking.unpack(payload)).collect();
-            let sent: Vec<_> = letters.iter().filter(|letter| letter.to == to).cloned().collect();
+            let sent: Vec<_> = packets.iter().filter(|packet| packet.to == to).cloned().collect();
             assert!(came == sent);
         }
     }
 
     #[test]
-    fn a_letter_of_which_a_piece_is_missing_takes_no_other_with_it() {
-        let (long, short) = (letter(2, 5_000), letter(4, 1));
+    fn a_packet_of_which_a_piece_is_missing_takes_no_other_with_it() {
+        let (long, short) = (packet(2, 5_000), packet(4, 1));
         let pieces = pack(&[long.clone(), short.clone()]);
         assert!(pieces.len() > 4);
         for missing in 0..pieces.len() - 1 {

@@ -1,7 +1,7 @@
 //! Takes in what the database tells of its own accord, for as long as the connection lasts.
 
 use super::{super::own_node::OwnNode, super::tls::Encrypted, envelope::Unpacking};
-use crate::cluster::{Letter, Listener, NodeId};
+use crate::cluster::{Listener, NodeId, Packet};
 use std::{
     future::poll_fn,
     mem,
@@ -15,10 +15,10 @@ use tokio_postgres::{AsyncMessage, Connection, Socket};
 const AT_ONCE: usize = 256;
 /// What the channel ends with on which nothing is said but that tokens have changed.
 pub(super) const TOKENS: &str = "_tokens";
-/// How many letters of strangers are kept.
+/// How many packets of strangers are kept.
 const MOST_HELD: usize = 256;
 
-/// Whom letters are for.
+/// Whom packets are for.
 #[derive(Clone)]
 pub(super) struct Inbox {
     pub(super) own: Arc<OwnNode>,
@@ -29,37 +29,37 @@ pub(super) struct Inbox {
     pub(super) tokens: Arc<Notify>,
 }
 
-/// Letters of nodes that are so new that the listener does not know of them. They are kept until it does, which is at once: nobody who has
+/// Packets of nodes that are so new that the listener does not know of them. They are kept until it does, which is at once: nobody who has
 /// just come is to be overlooked by those who were there.
 #[derive(Default)]
 pub(super) struct Strangers {
     known: Mutex<Vec<NodeId>>,
-    letters: Mutex<Vec<Letter>>,
+    packets: Mutex<Vec<Packet>>,
     /// Told when there are any.
     pub(super) have_written: Notify,
 }
 
 impl Strangers {
-    /// Takes the letters of strangers out of these.
-    fn hold_back(&self, letters: &mut Vec<Letter>) {
+    /// Takes the packets of strangers out of these.
+    fn hold_back(&self, packets: &mut Vec<Packet>) {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if letters.iter().all(|letter| known.contains(&letter.from)) {
+        if packets.iter().all(|packet| known.contains(&packet.from)) {
             return;
         }
-        let mut held = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.packets.lock().unwrap_or_else(PoisonError::into_inner);
         let (familiar, strange): (Vec<_>, Vec<_>) =
-            mem::take(letters).into_iter().partition(|letter| known.contains(&letter.from));
-        *letters = familiar;
+            mem::take(packets).into_iter().partition(|packet| known.contains(&packet.from));
+        *packets = familiar;
         let room = MOST_HELD.saturating_sub(held.len());
         held.extend(strange.into_iter().take(room));
         self.have_written.notify_one();
     }
 
-    /// Notes whom the listener knows, and gives the letters of those it has just come to know. Those of others are dropped.
-    pub(super) fn meet(&self, others: &[NodeId]) -> Vec<Letter> {
+    /// Notes whom the listener knows, and gives the packets of those it has just come to know. Those of others are dropped.
+    pub(super) fn meet(&self, others: &[NodeId]) -> Vec<Packet> {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = others.to_vec();
-        let mut held = mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner));
-        held.retain(|letter| others.contains(&letter.from));
+        let mut held = mem::take(&mut *self.packets.lock().unwrap_or_else(PoisonError::into_inner));
+        held.retain(|packet| others.contains(&packet.from));
         held
     }
 }
@@ -70,12 +70,12 @@ impl Inbox {
         let mut unpacking = Unpacking::default();
         loop {
             let (payloads, is_over) = poll_fn(|cx| notifications(&mut connection, &self.tokens, cx)).await;
-            let mut letters: Vec<_> = payloads.iter().flat_map(|payload| unpacking.unpack(payload)).collect();
+            let mut packets: Vec<_> = payloads.iter().flat_map(|payload| unpacking.unpack(payload)).collect();
             // Those to a node that this one was before came too late.
-            letters.retain(|letter| letter.to == self.own.id());
-            self.strangers.hold_back(&mut letters);
-            if let Some(listener) = self.listener.get().filter(|_| !letters.is_empty()) {
-                listener.letters(letters);
+            packets.retain(|packet| packet.to == self.own.id());
+            self.strangers.hold_back(&mut packets);
+            if let Some(listener) = self.listener.get().filter(|_| !packets.is_empty()) {
+                listener.packets(packets);
             }
             if is_over {
                 return;
@@ -84,7 +84,7 @@ impl Inbox {
     }
 }
 
-/// The payloads of letters that have come, and whether the connection is over.
+/// The payloads of packets that have come, and whether the connection is over.
 fn notifications(
     connection: &mut Connection<Socket, Encrypted>,
     tokens: &Notify,

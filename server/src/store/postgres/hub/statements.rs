@@ -26,7 +26,7 @@ const FIND: &str = "SELECT found.* FROM unnest($1::bytea[]) AS wanted (key), LAT
 
 /// Payloads, in order.
 const NOTIFY: &str =
-    "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS letters (channel, payload)";
+    "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS packets (channel, payload)";
 
 pub(super) struct Statements {
     pub(super) renew: Statement,

@@ -9,7 +9,7 @@ use super::{
     inbox::Inbox,
     lease::{self, Lease, Renewed},
     link::Link,
-    post::{Moment, Posted},
+    orders::{Moment, OrderReceiver},
     presence::{self, Found},
     waiting::{Turn, Waiting},
 };
@@ -27,7 +27,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that has not answered for so long is replaced.
 const SILENCE: Duration = Duration::from_secs(5);
-/// How long after one turn the next one comes. What a letter costs the database is nearly all in the notification that carries it, and a human does
+/// How long after one turn the next one comes. What a packet costs the database is nearly all in the notification that carries it, and a human does
 /// not notice five milliseconds.
 const BETWEEN_TURNS: Duration = Duration::from_millis(5);
 /// How soon after a failure, and then how often at first and at last, another connection is tried.
@@ -37,7 +37,7 @@ const LAST_RECONNECT: Duration = Duration::from_secs(2);
 /// What the task works with.
 pub(in crate::store::postgres) struct HubTask {
     connector: Arc<Connector>,
-    posted: Posted,
+    received: OrderReceiver,
     waiting: Waiting,
     lease: Lease,
     inbox: Inbox,
@@ -49,11 +49,11 @@ pub(in crate::store::postgres) struct HubTask {
 }
 
 impl HubTask {
-    pub(in crate::store::postgres) fn new(connector: Arc<Connector>, posted: Posted) -> Self {
-        let (own, tokens) = (Arc::clone(connector.own()), Arc::clone(&posted.tokens));
+    pub(in crate::store::postgres) fn new(connector: Arc<Connector>, received: OrderReceiver) -> Self {
+        let (own, tokens) = (Arc::clone(connector.own()), Arc::clone(&received.tokens));
         Self {
             connector,
-            posted,
+            received,
             waiting: Waiting::default(),
             lease: Lease::new(Arc::clone(&own)),
             inbox: Inbox { own, listener: Arc::new(OnceLock::new()), strangers: Arc::default(), tokens },
@@ -72,7 +72,7 @@ impl HubTask {
                     tracing::warn!(%error, "the connection between servers is lost; another one is being made");
                 }
             }
-            self.posted.note_disconnected();
+            self.received.note_disconnected();
             self.interrupted = true;
         }
     }
@@ -89,7 +89,7 @@ impl HubTask {
                 let forgotten = timeout(SILENCE, lease.resume(&link)).await.map_err(|_| DbError::Late)??;
                 Ok::<_, ConnectError>((link, forgotten))
             };
-            match meanwhile(&mut self.waiting, &mut self.posted, until, connecting).await? {
+            match meanwhile(&mut self.waiting, &mut self.received, until, connecting).await? {
                 Ok((link, forgotten)) => {
                     // The first time there was nothing that could be.
                     if forgotten && self.interrupted {
@@ -119,14 +119,14 @@ impl HubTask {
                     return ControlFlow::Continue(error);
                 }
             }
-            if let Some(turn) = self.waiting.take(&self.posted) {
+            if let Some(turn) = self.waiting.take(&self.received) {
                 next_turn = Instant::now() + BETWEEN_TURNS;
                 if let Err(error) = self.work(link, turn).await? {
                     return ControlFlow::Continue(error);
                 }
             } else {
                 tokio::select! {
-                    order = self.posted.next() => match order {
+                    order = self.received.next() => match order {
                         Some(order) => self.waiting.push(order),
                         None => return ControlFlow::Break(()),
                     },
@@ -136,8 +136,8 @@ impl HubTask {
                 }
             }
             let until = next_turn + PATIENCE;
-            meanwhile(&mut self.waiting, &mut self.posted, until, sleep_until(next_turn.into())).await?;
-            while let Some(order) = self.posted.waiting() {
+            meanwhile(&mut self.waiting, &mut self.received, until, sleep_until(next_turn.into())).await?;
+            while let Some(order) = self.received.waiting() {
                 self.waiting.push(order);
             }
         }
@@ -147,7 +147,7 @@ impl HubTask {
         let began = Moment::now();
         let until = Instant::now() + PATIENCE;
         let renewing = timeout(SILENCE, self.lease.renew(link));
-        match meanwhile(&mut self.waiting, &mut self.posted, until, renewing).await? {
+        match meanwhile(&mut self.waiting, &mut self.received, until, renewing).await? {
             Ok(Ok(Renewed { others, is_renamed })) => {
                 if is_renamed {
                     self.interrupted = true;
@@ -155,7 +155,7 @@ impl HubTask {
                 }
                 self.tell(others);
                 // Not before the service knows as whom.
-                self.posted.note_renewed(began);
+                self.received.note_renewed(began);
                 if let Some(listener) = self.inbox.listener.get() {
                     listener.renewed();
                 }
@@ -171,7 +171,7 @@ impl HubTask {
         let until = Instant::now() + PATIENCE;
         let own = self.lease.own();
         let working = timeout(SILENCE, async {
-            let payloads = pack(&turn.letters);
+            let payloads = pack(&turn.packets);
             let (sent, changed, found) = tokio::join!(
                 biased;
                 link.notify(&payloads),
@@ -182,7 +182,7 @@ impl HubTask {
             // Where the database has no room for notifications there may be later.
             let is_lost = match sent {
                 Err(error) if error.code().is_some() => {
-                    tracing::warn!(error = %DbError::from(error), "letters to other servers are lost");
+                    tracing::warn!(error = %DbError::from(error), "packets to other servers are lost");
                     true
                 }
                 sent => {
@@ -192,7 +192,7 @@ impl HubTask {
             };
             Ok::<(Found, bool), DbError>((found?, is_lost))
         });
-        let worked = meanwhile(&mut self.waiting, &mut self.posted, until, working).await;
+        let worked = meanwhile(&mut self.waiting, &mut self.received, until, working).await;
         match worked? {
             Ok(Ok((found, is_lost))) => {
                 self.interrupted |= is_lost;
@@ -225,11 +225,11 @@ impl HubTask {
         }
         let (own, others) = known.clone();
         self.told = Some(known);
-        let letters = self.inbox.strangers.meet(&others);
+        let packets = self.inbox.strangers.meet(&others);
         let (interrupted, forgotten) = (mem::take(&mut self.interrupted), mem::take(&mut self.forgotten));
         listener.nodes(Nodes { own, others, interrupted, forgotten });
-        if !letters.is_empty() {
-            listener.letters(letters);
+        if !packets.is_empty() {
+            listener.packets(packets);
         }
     }
 }
@@ -238,7 +238,7 @@ impl HubTask {
 /// off where nobody is left to order anything.
 async fn meanwhile<T>(
     waiting: &mut Waiting,
-    posted: &mut Posted,
+    received: &mut OrderReceiver,
     until: Instant,
     wanted: impl Future<Output = T>,
 ) -> ControlFlow<(), T> {
@@ -250,14 +250,14 @@ async fn meanwhile<T>(
             result = &mut wanted => return ControlFlow::Continue(result),
             () = sleep_until(until.into()), if !is_late => {
                 is_late = true;
-                waiting.fail(posted);
+                waiting.fail(received);
             }
-            order = posted.next() => match order {
+            order = received.next() => match order {
                 None => return ControlFlow::Break(()),
                 Some(order) => {
                     waiting.push(order);
                     if is_late {
-                        waiting.fail(posted);
+                        waiting.fail(received);
                     }
                 }
             }

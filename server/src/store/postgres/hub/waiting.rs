@@ -1,11 +1,11 @@
 //! What the hub is to do, gathered so that it is done together, and who waits for it.
 
 use super::{
-    post::{Order, Posted, size},
+    orders::{Order, OrderReceiver, size},
     presence::{Changes, Found},
 };
 use crate::{
-    cluster::{Letter, Listener, Presence},
+    cluster::{Listener, Packet, Presence},
     storage::{Completion, StoreError},
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes};
@@ -14,7 +14,7 @@ use std::{
     mem,
 };
 
-/// About how many bytes of letters are sent by one statement.
+/// About how many bytes of packets are sent by one statement.
 const TURN_BYTES: usize = 512 * 1024;
 
 /// Who waits for what is done together.
@@ -28,7 +28,7 @@ struct Replies {
 pub(super) struct Waiting {
     /// One that has not been told anything yet.
     pub(super) listener: Option<Box<dyn Listener>>,
-    letters: VecDeque<Letter>,
+    packets: VecDeque<Packet>,
     changes: Changes,
     replies: Replies,
     /// Who waits for what is being done.
@@ -40,7 +40,7 @@ pub(super) struct Waiting {
 /// What is done together.
 #[derive(Default)]
 pub(super) struct Turn {
-    pub(super) letters: Vec<Letter>,
+    pub(super) packets: Vec<Packet>,
     pub(super) changes: Changes,
     pub(super) keys: Vec<PublicKeyBytes>,
 }
@@ -49,7 +49,7 @@ impl Waiting {
     pub(super) fn push(&mut self, order: Order) {
         match order {
             Order::Listen(listener) => self.listener = Some(listener),
-            Order::Send(letters) => self.letters.extend(letters),
+            Order::Send(packets) => self.packets.extend(packets),
             Order::Announce(presence, then) => {
                 self.changes.insert(presence.connection, Some(presence));
                 self.replies.announced.push(then);
@@ -63,21 +63,21 @@ impl Waiting {
     }
 
     /// What can be done now, if there is anything.
-    pub(super) fn take(&mut self, posted: &Posted) -> Option<Turn> {
+    pub(super) fn take(&mut self, received: &OrderReceiver) -> Option<Turn> {
         let mut turn = Turn { changes: mem::take(&mut self.changes), ..Turn::default() };
         let mut bytes = 0;
         while bytes < TURN_BYTES
-            && let Some(letter) = self.letters.pop_front()
+            && let Some(packet) = self.packets.pop_front()
         {
-            bytes += size(&letter);
-            posted.release(&letter);
-            turn.letters.push(letter);
+            bytes += size(&packet);
+            received.release(&packet);
+            turn.packets.push(packet);
         }
         self.under_way = mem::take(&mut self.replies);
         let keys: HashSet<_> = self.under_way.finds.iter().flat_map(|(keys, _)| keys).copied().collect();
         turn.keys = keys.into_iter().collect();
         self.placed.extend(turn.changes.iter().filter(|(_, to)| to.is_some()).map(|(connection, _)| *connection));
-        let is_something = !turn.letters.is_empty() || !turn.changes.is_empty() || !self.under_way.is_empty();
+        let is_something = !turn.packets.is_empty() || !turn.changes.is_empty() || !self.under_way.is_empty();
         is_something.then_some(turn)
     }
 
@@ -105,12 +105,12 @@ impl Waiting {
     }
 
     /// Nothing can be done for now. Whoever waits is told so; withdrawals go on waiting.
-    pub(super) fn fail(&mut self, posted: &Posted) {
+    pub(super) fn fail(&mut self, received: &OrderReceiver) {
         self.under_way.fail();
         self.replies.fail();
         self.changes.retain(|connection, to| to.take().is_none() || self.placed.contains(connection));
-        for letter in self.letters.drain(..) {
-            posted.release(&letter);
+        for packet in self.packets.drain(..) {
+            received.release(&packet);
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     proxy::{Mood, Proxy},
 };
 use crate::{
-    cluster::{Hub, Letter, Listener, NodeId, Nodes},
+    cluster::{Hub, Listener, NodeId, Nodes, Packet},
     record::{End, Record},
     storage::{Completion, Idempotency, Loaded, Storage as _},
     store::{Event, PostgresConfig, Store},
@@ -26,14 +26,14 @@ pub(super) struct Node {
     pub(super) hub: Arc<dyn Hub>,
     pub(super) loaded: Loaded,
     pub(super) nodes: Receiver<Nodes>,
-    pub(super) letters: Receiver<Letter>,
+    pub(super) packets: Receiver<Packet>,
     /// Each renewal of its lease.
     renewed: Receiver<()>,
 }
 
 struct Told {
     nodes: Sender<Nodes>,
-    letters: Sender<Letter>,
+    packets: Sender<Packet>,
     renewed: Sender<()>,
 }
 
@@ -43,8 +43,8 @@ impl Listener for Told {
         let _ = self.nodes.send(nodes);
     }
 
-    fn letters(&self, letters: Vec<Letter>) {
-        letters.into_iter().for_each(|letter| drop(self.letters.send(letter)));
+    fn packets(&self, packets: Vec<Packet>) {
+        packets.into_iter().for_each(|packet| drop(self.packets.send(packet)));
     }
 
     fn renewed(&self) {
@@ -66,10 +66,10 @@ impl Node {
     fn at(config: PostgresConfig) -> Self {
         let (store, loaded) = Store::connect(config, NOW).unwrap();
         let hub = store.hub().unwrap();
-        let ((told_nodes, nodes), (told_letters, letters)) = (channel(), channel());
+        let ((told_nodes, nodes), (told_packets, packets)) = (channel(), channel());
         let (told_renewed, renewed) = channel();
-        hub.listen(Box::new(Told { nodes: told_nodes, letters: told_letters, renewed: told_renewed }));
-        Self { store, hub, loaded, nodes, letters, renewed }
+        hub.listen(Box::new(Told { nodes: told_nodes, packets: told_packets, renewed: told_renewed }));
+        Self { store, hub, loaded, nodes, packets, renewed }
     }
 
     /// Waits until it is told this of the nodes.

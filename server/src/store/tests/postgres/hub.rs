@@ -1,4 +1,4 @@
-//! Letters between servers, and whose wallet is where.
+//! Packets between servers, and whose wallet is where.
 
 use super::{
     super::{StoreError, id, wait},
@@ -6,7 +6,7 @@ use super::{
     cluster::{Node, completion},
     proxy::Mood,
 };
-use crate::cluster::{Letter, Mail, NodeId, Presence};
+use crate::cluster::{Mail, NodeId, Packet, Presence};
 use countersign_protocol::{ConnectionId, Device, PublicKeyBytes};
 use std::{
     sync::Arc,
@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-fn letter(from: NodeId, to: NodeId, number: u64, mail: Vec<Mail>) -> Letter {
-    Letter { from, to, epoch: 7, number, received: Some((6, 5)), broken: None, mail }
+fn packet(from: NodeId, to: NodeId, number: u64, mail: Vec<Mail>) -> Packet {
+    Packet { from, to, epoch: 7, number, received: Some((6, 5)), broken: None, mail }
 }
 
 fn connection(n: u8) -> ConnectionId {
@@ -50,30 +50,30 @@ fn settle(node: &Node) {
 
 #[test]
 #[ignore = "needs PostgreSQL: make postgres-tests"]
-fn letters_come_whole_and_in_order_however_long() {
+fn packets_come_whole_and_in_order_however_long() {
     let database = Database::new();
     let (first, second) = (Node::on(&database), Node::on(&database));
     let (from, to) = (first.id(), second.id());
     let frame = |length: usize| format!("{{\"message\":\"{}ü\\\"\"}}", "a".repeat(length));
     let of = |number: u64, length: usize| {
-        letter(from, to, number, vec![Mail::ForWallet { connection: connection(1), frame: frame(length) }])
+        packet(from, to, number, vec![Mail::ForWallet { connection: connection(1), frame: frame(length) }])
     };
-    // A stranger's first letter comes once it is known who that is.
+    // A stranger's first packet comes once it is known who that is.
     first.hub.send(vec![of(0, 1)]);
-    assert_eq!(wait(&second.letters), of(0, 1));
+    assert_eq!(wait(&second.packets), of(0, 1));
     // Short ones, some that just fit or just do not, and those of 64 KiB in base64.
     let lengths = (0..1000).map(|n| n % 400).chain((7_600..7_800).step_by(7)).chain([90_000, 90_000, 10, 400_000]);
     let sent: Vec<_> = (1..).zip(lengths).map(|(number, length)| of(number, length)).collect();
-    for letters in sent.chunks(16) {
-        first.hub.send(letters.to_vec());
+    for packets in sent.chunks(16) {
+        first.hub.send(packets.to_vec());
     }
     for expected in &sent {
-        let came = wait(&second.letters);
+        let came = wait(&second.packets);
         assert!(came == *expected, "{} instead of {}", came.number, expected.number);
     }
     // What was sent to somebody else does not come here.
-    first.hub.send(vec![letter(from, from, 1, vec![Mail::Orphans]), letter(from, to, 2, vec![Mail::Complete])]);
-    assert_eq!(wait(&second.letters).mail, [Mail::Complete]);
+    first.hub.send(vec![packet(from, from, 1, vec![Mail::Orphans]), packet(from, to, 2, vec![Mail::Complete])]);
+    assert_eq!(wait(&second.packets).mail, [Mail::Complete]);
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn what_makes_no_sense_is_not_heard() {
     for payload in ["", "x", "{}", "+", "+1/0/2\nhalf", "+1/9/3\n", "+1/0/99999999\nx", "[1]", "+1/1/2\nrest"] {
         database.execute(&format!("SELECT pg_notify({channel}, '{payload}')"));
     }
-    first.hub.send(vec![letter(from, to, 1, vec![Mail::Changed { request_id: id(1) }])]);
-    assert_eq!(wait(&second.letters).number, 1);
+    first.hub.send(vec![packet(from, to, 1, vec![Mail::Changed { request_id: id(1) }])]);
+    assert_eq!(wait(&second.packets).number, 1);
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn a_connection_that_is_cut_is_said_to_have_been_and_what_was_announced_stays() 
         assert!(!nodes.forgotten && nodes.others.len() == 1, "{nodes:?}");
     }
     assert_eq!(find(&second, &[1]), Ok(vec![presence(one, 1, 1)]));
-    first.hub.send(vec![letter(one, two, 1, vec![Mail::Complete])]);
-    assert_eq!(wait(&second.letters).number, 1);
+    first.hub.send(vec![packet(one, two, 1, vec![Mail::Complete])]);
+    assert_eq!(wait(&second.packets).number, 1);
 
     // What is not logged is empty after a crash.
     database.execute("TRUNCATE presence");

@@ -3,8 +3,8 @@
 use super::{
     clocks::{milliseconds, timestamp},
     coverage::Seen,
+    environment::{Environment, Fault},
     events::{DeviceId, Event, Millis},
-    ground::{Fault, Ground},
 };
 use countersign_protocol::RequestId;
 use countersign_wasm::{
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The storage of one device.
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
+pub(super) struct WalletStorage {
     /// As JSON, with the time of day at which the request's time is over, by the clock of that moment.
     records: BTreeMap<RequestId, (String, f64)>,
     queue: VecDeque<(StoreTaskId, Change)>,
@@ -43,13 +43,19 @@ enum Written {
     Over,
 }
 
-impl Shelf {
+impl WalletStorage {
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }
 
     /// Takes on a task; `zero` is the time of day at which the wallet's own clock showed nought.
-    pub(super) fn submit(&mut self, ground: &mut Ground, device: (DeviceId, u64), task: StoreTask, zero: f64) {
+    pub(super) fn submit(
+        &mut self,
+        environment: &mut Environment,
+        device: (DeviceId, u64),
+        task: StoreTask,
+        zero: f64,
+    ) {
         let change = match task.action {
             StoreAction::Keep(record) => Change::Keep {
                 id: record.request_id,
@@ -64,23 +70,23 @@ impl Shelf {
             StoreAction::Forget(id) => Change::Forget(id),
         };
         self.queue.push_back((task.id, change));
-        let wait = match ground.rng.u32(0..200) {
-            _ if ground.healed => 5,
+        let wait = match environment.rng.u32(0..200) {
+            _ if environment.healed => 5,
             0 => {
-                ground.see(Seen::StoreHung);
+                environment.see(Seen::StoreHung);
                 self.has_hung = true;
-                ground.between(5_000, 9_000)
+                environment.between(5_000, 9_000)
             }
-            1..10 => ground.between(100, 2_000),
-            10.. => ground.between(1, 20),
+            1..10 => environment.between(100, 2_000),
+            10.. => environment.between(1, 20),
         };
-        self.floor = self.floor.max(ground.now + wait);
+        self.floor = self.floor.max(environment.now + wait);
         // What is said or shown and not written is what a crash is about.
-        if ground.mishap(2) {
-            let wait = ground.between(0, 2 * wait);
-            ground.after(wait, Event::WalletCrashes(device.0));
+        if environment.mishap(2) {
+            let wait = environment.between(0, 2 * wait);
+            environment.after(wait, Event::WalletCrashes(device.0));
         }
-        ground.at(self.floor, Event::Shelved(device.0, device.1));
+        environment.at(self.floor, Event::Shelved(device.0, device.1));
     }
 
     /// Does the oldest thing.
@@ -102,13 +108,13 @@ impl Shelf {
     }
 
     /// The process dies; some of what was under way may have been done, in its order.
-    pub(super) fn crash(&mut self, ground: &mut Ground) {
-        for _ in 0..ground.rng.usize(0..=self.queue.len()) {
+    pub(super) fn crash(&mut self, environment: &mut Environment) {
+        for _ in 0..environment.rng.usize(0..=self.queue.len()) {
             self.step();
         }
         self.queue.clear();
         self.floor = 0;
-        if ground.fault == Some(Fault::WalletForgets) {
+        if environment.fault == Some(Fault::WalletForgets) {
             self.records.clear();
         }
     }

@@ -1,4 +1,4 @@
-//! What stores and hubs tell, whenever they do.
+//! What stores and hubs answer, whenever they do.
 
 use crate::{
     cluster::{NodeId, Presence},
@@ -20,7 +20,7 @@ pub(super) struct Repair {
 
 /// What came of something that was asked.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum Completed {
     Written(Ticket, Result<Written, StoreError>),
     /// What the store has of a request that a wallet named.
     Read {

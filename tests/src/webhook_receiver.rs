@@ -24,15 +24,15 @@ use tokio::{
 
 /// A server that is told ends. It stops when dropped.
 #[derive(Debug)]
-pub struct Hook {
+pub struct WebhookReceiver {
     address: SocketAddr,
-    notices: UnboundedReceiver<Notice>,
+    deliveries: UnboundedReceiver<Delivery>,
     _serving: JoinSet<()>,
 }
 
 /// What it was told.
 #[derive(Debug)]
-pub struct Notice {
+pub struct Delivery {
     /// The path that was called.
     pub path: String,
     /// The headers.
@@ -41,12 +41,12 @@ pub struct Notice {
     pub body: Bytes,
 }
 
-impl Hook {
+impl WebhookReceiver {
     /// Starts one that gives these answers, one after the other, and 204 after that. 0 is no answer at all.
     pub async fn start(answers: &[u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (sender, notices) = mpsc::unbounded_channel();
+        let (sender, deliveries) = mpsc::unbounded_channel();
         let answers = Arc::new(Mutex::new(answers.iter().copied().collect::<VecDeque<_>>()));
         let mut serving = JoinSet::new();
         serving.spawn(async move {
@@ -60,7 +60,7 @@ impl Hook {
                         let (head, body) = request.into_parts();
                         let body = body.collect().await.unwrap().to_bytes();
                         // The test may have seen enough.
-                        let _ = sender.send(Notice { path: head.uri.path().into(), headers: head.headers, body });
+                        let _ = sender.send(Delivery { path: head.uri.path().into(), headers: head.headers, body });
                         let status = answers.lock().unwrap().pop_front().unwrap_or(204);
                         if status == 0 {
                             pending::<()>().await;
@@ -72,7 +72,7 @@ impl Hook {
                 connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self { address, notices, _serving: serving }
+        Self { address, deliveries, _serving: serving }
     }
 
     /// Its URL.
@@ -81,17 +81,17 @@ impl Hook {
     }
 
     /// The next that it is told.
-    pub async fn next(&mut self) -> Notice {
-        within("a notice", self.notices.recv()).await.unwrap()
+    pub async fn next(&mut self) -> Delivery {
+        within("a delivery", self.deliveries.recv()).await.unwrap()
     }
 
     /// Whether it has been told nothing more so far.
     pub fn is_quiet(&self) -> bool {
-        self.notices.is_empty()
+        self.deliveries.is_empty()
     }
 }
 
-impl Notice {
+impl Delivery {
     /// One header.
     pub fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()

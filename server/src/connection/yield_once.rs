@@ -1,4 +1,4 @@
-//! Giving way.
+//! Yielding to other tasks.
 
 use std::{
     pin::Pin,
@@ -9,24 +9,24 @@ use std::{
 ///
 /// The runtime's own `yield_now` asks the sockets in between: what that finds is little, as they were asked a moment ago, and goes before what has
 /// given way. So many small rounds would take the place of a few large ones.
-pub(crate) fn give_way() -> GiveWay {
-    GiveWay { has_given_way: false }
+pub(crate) fn yield_once() -> YieldOnce {
+    YieldOnce { has_yielded: false }
 }
 
-/// [`give_way`]. As small as can be: there are two for every wallet.
+/// [`yield_once`]. As small as can be: there are two for every wallet.
 #[derive(Debug)]
-pub(crate) struct GiveWay {
-    has_given_way: bool,
+pub(crate) struct YieldOnce {
+    has_yielded: bool,
 }
 
-impl Future for GiveWay {
+impl Future for YieldOnce {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.has_given_way {
+        if self.has_yielded {
             return Poll::Ready(());
         }
-        self.has_given_way = true;
+        self.has_yielded = true;
         cx.waker().wake_by_ref();
         Poll::Pending
     }

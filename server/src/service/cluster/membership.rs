@@ -2,10 +2,10 @@
 
 use super::{super::State, BETWEEN_TAKE_OVERS, Cluster, host::conclude};
 use crate::{
-    cluster::{Letter, Links, Listener, Mail, NodeId, Nodes},
+    cluster::{Links, Listener, Mail, NodeId, Nodes, Packet},
     dispatch::Dispatcher,
     record::Record,
-    service::{SigningService, gauge, told::Told},
+    service::{SigningService, completed::Completed, gauge},
     storage::{Completion, StoreError},
     time::Timestamp,
 };
@@ -25,9 +25,9 @@ impl Listener for Hears {
         }
     }
 
-    fn letters(&self, letters: Vec<Letter>) {
+    fn packets(&self, packets: Vec<Packet>) {
         if let Some(inner) = self.0.upgrade() {
-            SigningService(inner).take_letters(letters);
+            SigningService(inner).take_packets(packets);
         }
     }
 
@@ -54,7 +54,7 @@ impl SigningService {
         let known = cluster.links.own();
         if known == NodeId::from_bits(0) {
             // Whoever starts may have been stopped, or another one for it to take its place.
-            cluster.moves.end(known, now);
+            cluster.draining.end(known, now);
         }
         if nodes.own != known {
             self.become_another(&mut state, nodes.own, known != NodeId::from_bits(0), now);
@@ -76,7 +76,7 @@ impl SigningService {
         cluster.followers.clear();
         cluster.taken_over.clear();
         cluster.repairs.clear();
-        for connection in cluster.watches.remove_of(None) {
+        for connection in cluster.presence.remove_of(None) {
             dispatcher.disconnect(connection, now);
         }
         if was_known {
@@ -107,7 +107,7 @@ impl SigningService {
                 if let Some(cluster) = &mut state.cluster {
                     cluster.links.distrust(*node);
                     cluster.links.begin_anew(*node, now);
-                    cluster.inquiries.restart(*node, now);
+                    cluster.owner_lookups.restart(*node, now);
                 }
                 self.repair(state, *node, now);
             }
@@ -123,7 +123,7 @@ impl SigningService {
         if joined > 0 {
             self.watch_open_keys(state, now);
             // Whoever was found before their node was known.
-            let strange = state.cluster.as_mut().map(|cluster| cluster.watches.failed()).unwrap_or_default();
+            let strange = state.cluster.as_mut().map(|cluster| cluster.presence.failed()).unwrap_or_default();
             self.find(strange, None);
         }
     }
@@ -132,14 +132,14 @@ impl SigningService {
     fn forget(&self, state: &mut State, node: NodeId, now: Timestamp) {
         let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
         cluster.repairs.remove(&node);
-        cluster.moves.end(node, now);
-        for connection in cluster.watches.remove_of(Some(node)) {
+        cluster.draining.end(node, now);
+        for connection in cluster.presence.remove_of(Some(node)) {
             dispatcher.disconnect(connection, now);
         }
-        cluster.guests.distrust(node);
-        let exhausted = cluster.inquiries.is_gone(node);
-        for guest in cluster.guests.take_stale(node) {
-            self.ask_after(state, guest);
+        cluster.remote_requests.distrust(node);
+        let exhausted = cluster.owner_lookups.is_gone(node);
+        for remote in cluster.remote_requests.take_stale(node) {
+            self.ask_after(state, remote);
         }
         for (connection, id, exhausted) in exhausted {
             conclude(state, connection, id, exhausted, now);
@@ -154,8 +154,8 @@ impl SigningService {
         }
         cluster.is_taking_over = true;
         let service = self.clone();
-        let then = Completion::new(move |records| service.take(Told::TakenOver(records)));
-        self.0.told_at_once.submit(|| hub.take_over(then));
+        let then = Completion::new(move |records| service.complete(Completed::TakenOver(records)));
+        self.0.inline_completions.submit(|| hub.take_over(then));
     }
 
     pub(in crate::service) fn take_taken_over(
@@ -183,9 +183,9 @@ impl SigningService {
         records.iter_mut().for_each(|record| record.move_by(self.behind()));
         let ids: HashSet<_> = records.iter().map(|record| record.id).collect();
         // What wallets have said to the former owner, and had no answer to.
-        state.unanswered.append(&mut cluster.inquiries.take_of(&ids));
-        let answers = cluster.guests.take_of(&ids).into_iter();
-        state.unanswered.extend(answers.filter_map(|(connection, _, guest)| Some((connection, guest.answer?))));
+        state.unanswered.append(&mut cluster.owner_lookups.take_of(&ids));
+        let answers = cluster.remote_requests.take_of(&ids).into_iter();
+        state.unanswered.extend(answers.filter_map(|(connection, _, remote)| Some((connection, remote.answer?))));
         state.dispatcher.adopt(records, now);
         self.watch_open_keys(state, now);
         self.0.deadlines.notify_one();
@@ -195,8 +195,8 @@ impl SigningService {
     pub(in crate::service) fn hand_over(&self, state: &State) {
         let (Some(hub), Some(_)) = (&self.0.hub, &state.cluster) else { return };
         let service = self.clone();
-        let then = Completion::new(move |handed_over| service.take(Told::HandedOver(handed_over)));
-        self.0.told_at_once.submit(|| hub.hand_over(then));
+        let then = Completion::new(move |handed_over| service.complete(Completed::HandedOver(handed_over)));
+        self.0.inline_completions.submit(|| hub.hand_over(then));
     }
 
     pub(in crate::service) fn take_handed_over(state: &mut State, handed_over: Result<(), StoreError>) {
@@ -217,27 +217,27 @@ impl SigningService {
         if cluster.poll_timeout().is_none_or(|due| now < due) {
             return;
         }
-        let (letters, broken) = cluster.links.handle_timeout(now);
-        if let Some(hub) = self.0.hub.as_ref().filter(|_| !letters.is_empty()) {
-            hub.send(letters);
+        let (packets, broken) = cluster.links.handle_timeout(now);
+        if let Some(hub) = self.0.hub.as_ref().filter(|_| !packets.is_empty()) {
+            hub.send(packets);
         }
-        for connection in cluster.watches.sweep(now, |key| dispatcher.has_open(key)) {
+        for connection in cluster.presence.sweep(now, |key| dispatcher.has_open(key)) {
             dispatcher.disconnect(connection, now);
         }
-        for (owner, request_id) in cluster.overruled.take_due(now) {
+        for (owner, request_id) in cluster.end_notices.take_due(now) {
             cluster.links.post(owner, Mail::Withdraw { request_id, by_operator: false });
         }
-        let again = cluster.inquiries.take_due(now);
+        let again = cluster.owner_lookups.take_due(now);
         for (connection, id) in again {
             self.read_for(connection, id);
         }
         for node in &broken {
-            cluster.inquiries.restart(*node, now);
+            cluster.owner_lookups.restart(*node, now);
         }
         let mut repairs: BTreeSet<NodeId> = broken.into_iter().collect();
         if cluster.retry_at.take_if(|due| now >= *due).is_some() {
             repairs.append(&mut cluster.repairs);
-            let failed = cluster.watches.failed();
+            let failed = cluster.presence.failed();
             let unannounced = mem::take(&mut cluster.unannounced);
             self.find(failed, None);
             for connection in unannounced {

@@ -20,7 +20,7 @@ const NAMES: [(Does, &str); 4] =
 
 /// One thing that a backend wants signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct Intent {
     /// Unlike that of any other.
     pub name: String,
     /// What the human does.
@@ -29,7 +29,7 @@ pub struct Wish {
     pub after: Duration,
 }
 
-impl Wish {
+impl Intent {
     /// The message to be signed.
     pub fn message(&self) -> String {
         let name = NAMES.iter().find(|(does, _)| *does == self.does).map_or("", |(_, name)| *name);

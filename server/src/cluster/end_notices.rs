@@ -1,11 +1,11 @@
-//! What other nodes are to be told of requests of theirs that have been ended here.
+//! Notices to the owners of requests that have been ended here.
 
 use super::NodeId;
 use crate::time::Timestamp;
 use countersign_protocol::RequestId;
 use std::{collections::VecDeque, time::Duration};
 
-/// How soon it is said again: a letter may be lost, and none says that it has arrived.
+/// How soon it is said again: a packet may be lost, and none says that it has arrived.
 const BETWEEN: Duration = Duration::from_secs(1);
 
 /// How often. A node that has not heard for so long has lost its lease, and the request with it.
@@ -24,9 +24,9 @@ struct Notice {
 
 /// All of them, in the order in which they are due: each waits as long as the others.
 #[derive(Debug, Default)]
-pub(crate) struct Overruled(VecDeque<Notice>);
+pub(crate) struct EndNotices(VecDeque<Notice>);
 
-impl Overruled {
+impl EndNotices {
     /// The owner is being told now, and is to be told again.
     pub(crate) fn add(&mut self, id: RequestId, to: NodeId, now: Timestamp) {
         if self.0.len() < MOST {
@@ -66,20 +66,20 @@ mod tests {
 
     #[test]
     fn it_is_said_until_whoever_has_not_heard_it_owns_nothing() {
-        let mut overruled = Overruled::default();
+        let mut end_notices = EndNotices::default();
         let (id, node) = (RequestId::from_bytes([1; 16]), NodeId::from_bits(7));
-        overruled.add(id, node, after(0));
-        let said = (0..20).filter(|seconds| !overruled.take_due(after(*seconds)).is_empty()).collect::<Vec<_>>();
+        end_notices.add(id, node, after(0));
+        let said = (0..20).filter(|seconds| !end_notices.take_due(after(*seconds)).is_empty()).collect::<Vec<_>>();
         assert_eq!(said, [1, 2, 3, 4, 5]);
-        assert_eq!(overruled.poll_timeout(), None);
+        assert_eq!(end_notices.poll_timeout(), None);
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let mut overruled = Overruled::default();
+        let mut end_notices = EndNotices::default();
         for n in 0..2 * MOST as u128 {
-            overruled.add(RequestId::from_bytes(n.to_be_bytes()), NodeId::from_bits(7), after(0));
+            end_notices.add(RequestId::from_bytes(n.to_be_bytes()), NodeId::from_bits(7), after(0));
         }
-        assert_eq!(overruled.take_due(after(1)).len(), MOST);
+        assert_eq!(end_notices.take_due(after(1)).len(), MOST);
     }
 }

@@ -11,7 +11,7 @@ use std::{error::Error, path::PathBuf};
 
 /// Where the tokens are, and the server.
 #[derive(Args)]
-pub(crate) struct Place {
+pub(crate) struct TokenLocation {
     /// TOML file with settings, which says where the others are
     #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -42,7 +42,7 @@ enum Kept {
     Database(Box<DatabaseTokens>),
 }
 
-impl Place {
+impl TokenLocation {
     /// What there is; nobody else changes it meanwhile, where it is `to_write`.
     pub(super) fn find(&self, to_write: bool) -> Result<Found, Box<dyn Error>> {
         // What else is wrong with the settings, the server says.

@@ -4,7 +4,7 @@ use crate::store::{PostgresConfig, StoreConfig};
 
 /// Where durable requests are kept.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum StorageLocation {
     Nowhere,
     Directory(StoreConfig),
     Database(PostgresConfig),

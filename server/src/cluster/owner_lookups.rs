@@ -1,4 +1,4 @@
-//! What wallets have said about requests that this node has not heard of, until it is known whose they are.
+//! Looks up the owner of requests that wallets name and this node does not know; what the wallets say is kept meanwhile.
 
 use super::NodeId;
 use crate::time::Timestamp;
@@ -28,7 +28,7 @@ pub(crate) enum Step {
 
 /// What is said about one request on one connection.
 #[derive(Debug)]
-pub(crate) struct Inquiry {
+pub(crate) struct OwnerLookup {
     pub(crate) step: Step,
     /// What the wallet has said.
     pub(crate) frames: Vec<String>,
@@ -36,34 +36,34 @@ pub(crate) struct Inquiry {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(crate) struct Inquiries {
-    inquiries: BTreeMap<(ConnectionId, RequestId), Inquiry>,
+pub(crate) struct OwnerLookups {
+    owner_lookups: BTreeMap<(ConnectionId, RequestId), OwnerLookup>,
     /// Of all their frames.
     bytes: usize,
     /// How many each connection has caused.
     caused: HashMap<ConnectionId, u32>,
 }
 
-impl Inquiry {
+impl OwnerLookup {
     fn bytes(&self) -> usize {
         self.frames.iter().map(String::len).sum()
     }
 }
 
-impl Inquiries {
+impl OwnerLookups {
     /// Takes in what a wallet says; whether the request has to be looked for, or none where it asks for too many.
     pub(crate) fn add(&mut self, connection: ConnectionId, id: RequestId, frame: String) -> Option<bool> {
         let least = (connection, RequestId::from_bytes([0; 16]));
-        let of_it = self.inquiries.range(least..).take_while(|((of, _), _)| *of == connection);
+        let of_it = self.owner_lookups.range(least..).take_while(|((of, _), _)| *of == connection);
         let (count, bytes) =
-            of_it.fold((0, frame.len()), |(count, bytes), (_, inquiry)| (count + 1, bytes + inquiry.bytes()));
+            of_it.fold((0, frame.len()), |(count, bytes), (_, lookup)| (count + 1, bytes + lookup.bytes()));
         if bytes > MOST_BYTES || self.bytes + frame.len() > MOST_BYTES_OF_ALL {
             return None;
         }
-        if let Some(inquiry) = self.inquiries.get_mut(&(connection, id)) {
-            if inquiry.frames.len() < MOST_FRAMES && !inquiry.frames.contains(&frame) {
+        if let Some(lookup) = self.owner_lookups.get_mut(&(connection, id)) {
+            if lookup.frames.len() < MOST_FRAMES && !lookup.frames.contains(&frame) {
                 self.bytes += frame.len();
-                inquiry.frames.push(frame);
+                lookup.frames.push(frame);
             }
             return Some(false);
         }
@@ -73,24 +73,24 @@ impl Inquiries {
         }
         *caused += 1;
         self.bytes += frame.len();
-        self.inquiries.insert((connection, id), Inquiry { step: Step::Reading, frames: vec![frame] });
+        self.owner_lookups.insert((connection, id), OwnerLookup { step: Step::Reading, frames: vec![frame] });
         Some(true)
     }
 
-    pub(crate) fn get_mut(&mut self, connection: ConnectionId, id: RequestId) -> Option<&mut Inquiry> {
-        self.inquiries.get_mut(&(connection, id))
+    pub(crate) fn get_mut(&mut self, connection: ConnectionId, id: RequestId) -> Option<&mut OwnerLookup> {
+        self.owner_lookups.get_mut(&(connection, id))
     }
 
-    pub(crate) fn remove(&mut self, connection: ConnectionId, id: RequestId) -> Option<Inquiry> {
-        let inquiry = self.inquiries.remove(&(connection, id))?;
-        self.bytes -= inquiry.bytes();
-        Some(inquiry)
+    pub(crate) fn remove(&mut self, connection: ConnectionId, id: RequestId) -> Option<OwnerLookup> {
+        let lookup = self.owner_lookups.remove(&(connection, id))?;
+        self.bytes -= lookup.bytes();
+        Some(lookup)
     }
 
     pub(crate) fn leave(&mut self, connection: ConnectionId) {
         self.caused.remove(&connection);
         let least = (connection, RequestId::from_bytes([0; 16]));
-        let of_it = self.inquiries.range(least..).take_while(|((of, _), _)| *of == connection);
+        let of_it = self.owner_lookups.range(least..).take_while(|((of, _), _)| *of == connection);
         let ids: Vec<_> = of_it.map(|((_, id), _)| *id).collect();
         for id in ids {
             self.remove(connection, id);
@@ -99,14 +99,16 @@ impl Inquiries {
 
     /// Takes it that this node has not got the request; what there is to do where it was the last that might.
     pub(crate) fn is_not_of(&mut self, node: NodeId, connection: ConnectionId, id: RequestId) -> Option<Exhausted> {
-        let Step::Asking { left, is_kept } = &mut self.inquiries.get_mut(&(connection, id))?.step else { return None };
+        let Step::Asking { left, is_kept } = &mut self.owner_lookups.get_mut(&(connection, id))?.step else {
+            return None;
+        };
         left.remove(&node);
         left.is_empty().then_some(if *is_kept { Exhausted::AskAgain } else { Exhausted::Unknown })
     }
 
     /// Takes it that a node is gone, likewise.
     pub(crate) fn is_gone(&mut self, node: NodeId) -> Vec<(ConnectionId, RequestId, Exhausted)> {
-        let places: Vec<_> = self.inquiries.keys().copied().collect();
+        let places: Vec<_> = self.owner_lookups.keys().copied().collect();
         let exhausted = places
             .into_iter()
             .filter_map(|(connection, id)| Some((connection, id, self.is_not_of(node, connection, id)?)));
@@ -115,10 +117,10 @@ impl Inquiries {
 
     /// Those that are to be asked for again, from the database on.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<(ConnectionId, RequestId)> {
-        let is_due = |inquiry: &Inquiry| matches!(inquiry.step, Step::Waiting(until) if until <= now);
-        let due = self.inquiries.iter_mut().filter(|(_, inquiry)| is_due(inquiry));
-        due.map(|(place, inquiry)| {
-            inquiry.step = Step::Reading;
+        let is_due = |lookup: &OwnerLookup| matches!(lookup.step, Step::Waiting(until) if until <= now);
+        let due = self.owner_lookups.iter_mut().filter(|(_, lookup)| is_due(lookup));
+        due.map(|(place, lookup)| {
+            lookup.step = Step::Reading;
             *place
         })
         .collect()
@@ -126,24 +128,24 @@ impl Inquiries {
 
     /// Takes out what was said about these requests, which this node owns by now.
     pub(crate) fn take_of(&mut self, ids: &HashSet<RequestId>) -> Vec<(ConnectionId, String)> {
-        let taken: Vec<_> = self.inquiries.keys().copied().filter(|(_, id)| ids.contains(id)).collect();
+        let taken: Vec<_> = self.owner_lookups.keys().copied().filter(|(_, id)| ids.contains(id)).collect();
         let said = taken.into_iter().filter_map(|place| Some((place.0, self.remove(place.0, place.1)?.frames)));
         said.flat_map(|(connection, frames)| frames.into_iter().map(move |frame| (connection, frame))).collect()
     }
 
-    /// Letters have been lost: whoever was asked is asked again, from the database on.
+    /// Packets have been lost: whoever was asked is asked again, from the database on.
     pub(crate) fn restart(&mut self, node: NodeId, now: Timestamp) {
-        for inquiry in self.inquiries.values_mut() {
-            if let Step::Asking { left, .. } = &inquiry.step
+        for lookup in self.owner_lookups.values_mut() {
+            if let Step::Asking { left, .. } = &lookup.step
                 && left.contains(&node)
             {
-                inquiry.step = Step::Waiting(now);
+                lookup.step = Step::Waiting(now);
             }
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        let waiting = self.inquiries.values().filter_map(|inquiry| match inquiry.step {
+        let waiting = self.owner_lookups.values().filter_map(|lookup| match lookup.step {
             Step::Waiting(until) => Some(until),
             Step::Reading | Step::Asking { .. } => None,
         });
@@ -152,7 +154,7 @@ impl Inquiries {
 
     #[cfg(feature = "simulation")]
     pub(crate) fn is_empty(&self) -> bool {
-        self.inquiries.is_empty()
+        self.owner_lookups.is_empty()
     }
 }
 
@@ -171,36 +173,36 @@ mod tests {
 
     #[test]
     fn who_makes_requests_up_is_looked_after_no_more() {
-        let mut inquiries = Inquiries::default();
+        let mut owner_lookups = OwnerLookups::default();
         let connection = ConnectionId::from_random_bytes([1; 16]);
         let id = |n: u128| RequestId::from_random_bytes(n.to_be_bytes());
         for n in 0..u128::from(MOST_CAUSED) {
-            assert_eq!(inquiries.add(connection, id(n), "a frame".into()), Some(true), "{n}");
-            inquiries.remove(connection, id(n));
+            assert_eq!(owner_lookups.add(connection, id(n), "a frame".into()), Some(true), "{n}");
+            owner_lookups.remove(connection, id(n));
         }
-        assert_eq!(inquiries.add(connection, id(9_999), "a frame".into()), None);
-        inquiries.leave(connection);
+        assert_eq!(owner_lookups.add(connection, id(9_999), "a frame".into()), None);
+        owner_lookups.leave(connection);
         for n in 0..MOST as u128 {
-            assert_eq!(inquiries.add(connection, id(n), "a frame".into()), Some(true), "{n}");
+            assert_eq!(owner_lookups.add(connection, id(n), "a frame".into()), Some(true), "{n}");
         }
-        assert_eq!(inquiries.add(connection, id(9_999), "a frame".into()), None, "at once");
-        assert_eq!(inquiries.add(connection, id(1), "another".into()), Some(false));
+        assert_eq!(owner_lookups.add(connection, id(9_999), "a frame".into()), None, "at once");
+        assert_eq!(owner_lookups.add(connection, id(1), "another".into()), Some(false));
     }
 
     #[test]
     fn what_is_kept_is_bounded_in_bytes() {
-        let mut inquiries = Inquiries::default();
+        let mut owner_lookups = OwnerLookups::default();
         let connection = ConnectionId::from_random_bytes([1; 16]);
         let id = |n: u8| RequestId::from_random_bytes([n; 16]);
-        assert_eq!(inquiries.add(connection, id(1), "a".repeat(MOST_BYTES - 1)), Some(true));
-        assert_eq!(inquiries.add(connection, id(2), "bb".into()), None);
-        assert_eq!(inquiries.add(connection, id(1), "bb".into()), None, "nor of the same");
+        assert_eq!(owner_lookups.add(connection, id(1), "a".repeat(MOST_BYTES - 1)), Some(true));
+        assert_eq!(owner_lookups.add(connection, id(2), "bb".into()), None);
+        assert_eq!(owner_lookups.add(connection, id(1), "bb".into()), None, "nor of the same");
         assert_eq!(
-            inquiries.add(ConnectionId::from_random_bytes([2; 16]), id(2), "bb".into()),
+            owner_lookups.add(ConnectionId::from_random_bytes([2; 16]), id(2), "bb".into()),
             Some(true),
             "others may"
         );
-        inquiries.leave(connection);
-        assert_eq!(inquiries.bytes, 2);
+        owner_lookups.leave(connection);
+        assert_eq!(owner_lookups.bytes, 2);
     }
 }

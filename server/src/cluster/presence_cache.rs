@@ -1,4 +1,4 @@
-//! Which connections on other nodes hold the keys that somebody here has asked for lately.
+//! Which connections on other nodes hold the keys that were asked for here lately.
 
 use super::{NodeId, Presence};
 use crate::time::Timestamp;
@@ -33,13 +33,13 @@ struct Watch {
 
 /// The watched keys, and the connections on other nodes that hold them.
 #[derive(Debug, Default)]
-pub(crate) struct Watches {
+pub(crate) struct PresenceCache {
     by_key: HashMap<PublicKeyBytes, Watch>,
     connections: HashMap<ConnectionId, (NodeId, PublicKeyBytes)>,
     next_sweep: Option<Timestamp>,
 }
 
-impl Watches {
+impl PresenceCache {
     /// What is known of a key, which is watched from now on; true where it has to be looked for.
     pub(crate) fn ask(&mut self, key: PublicKeyBytes, now: Timestamp) -> (Knowledge, bool) {
         self.next_sweep.get_or_insert(now.after(BETWEEN_SWEEPS));
@@ -167,34 +167,34 @@ mod tests {
 
     #[test]
     fn a_key_is_looked_for_once_and_again_where_that_failed() {
-        let mut watches = Watches::default();
+        let mut cache = PresenceCache::default();
         let (key, now) = ([1; 32].into(), Timestamp::from_millis(0));
-        assert_eq!(watches.ask(key, now), (Knowledge::Finding, true));
-        assert_eq!(watches.ask(key, now), (Knowledge::Finding, false));
-        watches.found(&[key], Knowledge::Failed);
-        assert_eq!(watches.ask(key, now), (Knowledge::Finding, true));
-        watches.found(&[key], Knowledge::Known);
-        assert_eq!(watches.ask(key, now), (Knowledge::Known, false));
-        watches.found(&[key], Knowledge::Failed);
-        assert_eq!(watches.ask(key, now), (Knowledge::Known, false), "each that comes or goes is told all the same");
+        assert_eq!(cache.ask(key, now), (Knowledge::Finding, true));
+        assert_eq!(cache.ask(key, now), (Knowledge::Finding, false));
+        cache.found(&[key], Knowledge::Failed);
+        assert_eq!(cache.ask(key, now), (Knowledge::Finding, true));
+        cache.found(&[key], Knowledge::Known);
+        assert_eq!(cache.ask(key, now), (Knowledge::Known, false));
+        cache.found(&[key], Knowledge::Failed);
+        assert_eq!(cache.ask(key, now), (Knowledge::Known, false), "each that comes or goes is told all the same");
     }
 
     #[test]
     fn what_nobody_asks_for_is_forgotten_with_its_connections() {
-        let mut watches = Watches::default();
+        let mut cache = PresenceCache::default();
         let at = Timestamp::from_millis;
         for n in 1..=2 {
-            watches.ask([n; 32].into(), at(0));
-            assert!(watches.add(&presence(n)) && !watches.add(&presence(n)));
+            cache.ask([n; 32].into(), at(0));
+            assert!(cache.add(&presence(n)) && !cache.add(&presence(n)));
         }
-        assert!(!watches.add(&presence(3)), "not watched");
-        assert!(watches.sweep(at(999), |_| false).is_empty());
-        assert!(watches.sweep(at(9_999), |_| false).is_empty());
+        assert!(!cache.add(&presence(3)), "not watched");
+        assert!(cache.sweep(at(999), |_| false).is_empty());
+        assert!(cache.sweep(at(9_999), |_| false).is_empty());
         let is_open = |key: &PublicKeyBytes| *key == [1; 32].into();
-        assert_eq!(watches.sweep(at(11_000), is_open), [presence(2).connection]);
-        assert_eq!(watches.poll_timeout(), Some(at(12_000)));
-        assert_eq!(watches.remove_of(None), [presence(1).connection]);
-        watches.sweep(at(12_000), |_| false);
-        assert_eq!(watches.poll_timeout(), None, "nothing is left");
+        assert_eq!(cache.sweep(at(11_000), is_open), [presence(2).connection]);
+        assert_eq!(cache.poll_timeout(), Some(at(12_000)));
+        assert_eq!(cache.remove_of(None), [presence(1).connection]);
+        cache.sweep(at(12_000), |_| false);
+        assert_eq!(cache.poll_timeout(), None, "nothing is left");
     }
 }

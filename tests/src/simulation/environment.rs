@@ -56,8 +56,8 @@ pub enum Fault {
     NetworkInventsRequests,
     /// The database takes any end, whoever owns the request and whether or not it is open.
     DatabaseTakesAnyEnd,
-    /// Letters that come twice have another number the second time.
-    HubRenumbersLetters,
+    /// Packets that come twice have another number the second time.
+    HubRenumbersPackets,
     /// A node takes an end for written that it has not written.
     NodeAsksNobody,
     /// A server is told nothing of which keys are blocked.
@@ -75,7 +75,7 @@ pub struct Options {
 
 /// What the world stands on.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(super) struct Environment {
     pub(super) now: Millis,
     /// The servers' clocks: one that only ever goes on, and one that may be set.
     pub(super) clocks: Simulated,
@@ -96,7 +96,7 @@ pub(super) struct Ground {
     pub(super) healed: bool,
 }
 
-impl Ground {
+impl Environment {
     pub(super) fn new(seed: u64, options: Options) -> Self {
         Self {
             now: START,
@@ -163,7 +163,7 @@ impl Ground {
         self.rng.u32(0..100) < percent
     }
 
-    /// As [`Ground::chance`], but for what goes wrong.
+    /// As [`Environment::chance`], but for what goes wrong.
     pub(super) fn mishap(&mut self, percent: u32) -> bool {
         self.chance(percent) && !self.healed
     }

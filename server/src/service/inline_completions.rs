@@ -1,4 +1,4 @@
-//! Outcomes that a store tells from within the submission, by the very thread that submits.
+//! Submissions that a store completes inline, on the very thread that submits.
 //!
 //! Submissions are made with the service's state locked, so that they come in the order in which they were decided. A store that
 //! completes or drops a write at once, as one in memory may, would otherwise wait for that lock for ever.
@@ -9,23 +9,23 @@ use std::{
     thread::{self, ThreadId},
 };
 
-/// What was told at once, and has to be taken in by the thread that submits.
+/// What was completed inline, and has to be taken in by the thread that submits.
 #[derive(Debug)]
-pub(super) struct ToldAtOnce<T>(Mutex<Inner<T>>);
+pub(super) struct InlineCompletions<T>(Mutex<Inner<T>>);
 
 #[derive(Debug)]
 struct Inner<T> {
     submitting: Option<ThreadId>,
-    told: VecDeque<T>,
+    completed: VecDeque<T>,
 }
 
-impl<T> Default for ToldAtOnce<T> {
+impl<T> Default for InlineCompletions<T> {
     fn default() -> Self {
-        Self(Mutex::new(Inner { submitting: None, told: VecDeque::new() }))
+        Self(Mutex::new(Inner { submitting: None, completed: VecDeque::new() }))
     }
 }
 
-impl<T> ToldAtOnce<T> {
+impl<T> InlineCompletions<T> {
     /// Submits something. Only one thread may at a time.
     pub(super) fn submit(&self, submission: impl FnOnce()) {
         self.lock().submitting = Some(thread::current().id());
@@ -33,19 +33,19 @@ impl<T> ToldAtOnce<T> {
         self.lock().submitting = None;
     }
 
-    /// Keeps an outcome for later if this thread is submitting, and gives it back otherwise.
-    pub(super) fn defer(&self, outcome: T) -> Option<T> {
+    /// Keeps what was completed for later if this thread is submitting, and gives it back otherwise.
+    pub(super) fn defer(&self, completed: T) -> Option<T> {
         let mut inner = self.lock();
         if inner.submitting != Some(thread::current().id()) {
-            return Some(outcome);
+            return Some(completed);
         }
-        inner.told.push_back(outcome);
+        inner.completed.push_back(completed);
         None
     }
 
-    /// The next outcome that was kept.
+    /// The next that was kept.
     pub(super) fn next(&self) -> Option<T> {
-        self.lock().told.pop_front()
+        self.lock().completed.pop_front()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {

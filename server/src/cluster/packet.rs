@@ -1,21 +1,21 @@
-//! What nodes tell each other.
+//! What nodes send each other: packets of mail.
 
 use super::NodeId;
 use countersign_protocol::{ConnectionId, Device, PublicKeyBytes, RequestId};
 use std::sync::Arc;
 
-/// What one node sends another at once. The way between them may lose letters, or bring one twice or late.
+/// What one node sends another at once. The way between them may lose packets, or bring one twice or late.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct Packet {
     /// Who sends it.
     pub from: NodeId,
     /// Whom to.
     pub to: NodeId,
-    /// Letters are numbered from 1 within an epoch. Another one begins when something was lost.
+    /// Packets are numbered from 1 within an epoch. Another one begins when something was lost.
     pub epoch: u32,
     /// Its number. One without mail that is not the first has the last one's, to ask whether that has come, or 0 where it asks nothing.
     pub number: u64,
-    /// The last letter that has come from the receiver, by epoch and number.
+    /// The last packet that has come from the receiver, by epoch and number.
     pub received: Option<(u32, u64)>,
     /// An epoch of the receiver's of which something is missing: another one is to begin.
     pub broken: Option<u32>,
@@ -96,6 +96,6 @@ pub enum Mail {
     },
     /// To all: there are durable requests without an owner.
     Orphans,
-    /// Something that a node of a later version says. A letter that brings nothing else counts all the same.
+    /// Something that a node of a later version says. A packet that brings nothing else counts all the same.
     Other,
 }

@@ -1,8 +1,8 @@
 //! What is wrong with what is asked, value by value: looked for once something is.
 
 use super::{
+    any_case::parse_any_case,
     body_fields::Fields,
-    either_case::either_case,
     field_error::{FieldCode, FieldError, child},
 };
 use crate::{Metadata, MetadataError, Reference, ReferenceError};
@@ -92,7 +92,7 @@ impl Asked<'_> {
             let detail = "is not allowed beside messages: one request takes the place of one";
             found.push(FieldError::at("/replaces", FieldCode::Conflict, detail));
         }
-        if self.replaces.is_some_and(|id| either_case::<RequestId>(id).is_err()) {
+        if self.replaces.is_some_and(|id| parse_any_case::<RequestId>(id).is_err()) {
             found.push(FieldError::at("/replaces", FieldCode::Format, "has to be a request's id"));
         }
         found

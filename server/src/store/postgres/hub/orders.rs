@@ -1,7 +1,7 @@
 //! The queue of what the hub's task is to do.
 
 use crate::{
-    cluster::{Letter, Listener, Mail, Presence},
+    cluster::{Listener, Mail, Packet, Presence},
     storage::Completion,
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes};
@@ -17,23 +17,23 @@ use tokio::sync::{
     mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 
-/// The most bytes of letters that wait to be sent. What comes beyond is lost, as letters may be.
+/// The most bytes of packets that wait to be sent. What comes beyond is lost, as packets may be.
 const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a letter, or one thing in it, takes at least, in bytes.
+/// What a packet, or one thing in it, takes at least, in bytes.
 const LEAST_BYTES: usize = 128;
 
 /// What is to be done.
 pub(in crate::store) enum Order {
     Listen(Box<dyn Listener>),
-    Send(Vec<Letter>),
+    Send(Vec<Packet>),
     Announce(Presence, Completion<()>),
     Withdraw(ConnectionId),
     Find(Vec<PublicKeyBytes>, Completion<Vec<Presence>>),
 }
 
 /// Where it is ordered.
-pub(in crate::store) struct Post {
+pub(in crate::store) struct OrderSender {
     orders: UnboundedSender<Order>,
     queued: Arc<AtomicUsize>,
     lease: Arc<LeaseWatch>,
@@ -45,7 +45,7 @@ pub(in crate::store) struct Post {
 #[derive(Debug, Clone, Copy)]
 #[cfg(feature = "http")]
 pub(crate) struct HubState {
-    /// Letters that wait to be sent, in bytes.
+    /// Packets that wait to be sent, in bytes.
     pub(crate) queued_bytes: usize,
     /// The connection that renews the lease is there.
     pub(crate) is_connected: bool,
@@ -89,7 +89,7 @@ impl LeaseWatch {
 }
 
 /// Where it arrives.
-pub(in crate::store::postgres) struct Posted {
+pub(in crate::store::postgres) struct OrderReceiver {
     orders: UnboundedReceiver<Order>,
     queued: Arc<AtomicUsize>,
     lease: Arc<LeaseWatch>,
@@ -97,27 +97,27 @@ pub(in crate::store::postgres) struct Posted {
     pub(super) tokens: Arc<Notify>,
 }
 
-pub(in crate::store::postgres) fn post() -> (Post, Posted) {
+pub(in crate::store::postgres) fn order_channel() -> (OrderSender, OrderReceiver) {
     let (sender, receiver) = unbounded_channel();
     let queued = Arc::<AtomicUsize>::default();
     // Whoever starts has just registered.
     let lease = Arc::new(LeaseWatch { is_connected: AtomicBool::new(false), renewed_at: Mutex::new(Moment::now()) });
     let tokens = Arc::<Notify>::default();
-    let post = Post {
+    let sender = OrderSender {
         orders: sender,
         queued: Arc::clone(&queued),
         lease: Arc::clone(&lease),
         #[cfg(feature = "http")]
         tokens: Arc::clone(&tokens),
     };
-    (post, Posted { orders: receiver, queued, lease, tokens })
+    (sender, OrderReceiver { orders: receiver, queued, lease, tokens })
 }
 
-impl Post {
+impl OrderSender {
     /// Only a task that has panicked does nothing; what is not done is dropped, and so answered.
     pub(in crate::store) fn order(&self, mut order: Order) {
-        if let Order::Send(letters) = &mut order {
-            letters.retain(|letter| self.has_room(letter));
+        if let Order::Send(packets) = &mut order {
+            packets.retain(|packet| self.has_room(packet));
         }
         drop(self.orders.send(order));
     }
@@ -142,8 +142,8 @@ impl Post {
         }
     }
 
-    fn has_room(&self, letter: &Letter) -> bool {
-        let size = size(letter);
+    fn has_room(&self, packet: &Packet) -> bool {
+        let size = size(packet);
         let had_room = self.queued.fetch_add(size, Ordering::Relaxed) + size <= MAX_QUEUED_BYTES;
         if !had_room {
             self.queued.fetch_sub(size, Ordering::Relaxed);
@@ -152,7 +152,7 @@ impl Post {
     }
 }
 
-impl Posted {
+impl OrderReceiver {
     /// The next order; none once nobody can give one any more.
     pub(super) async fn next(&mut self) -> Option<Order> {
         self.orders.recv().await
@@ -173,14 +173,14 @@ impl Posted {
         self.lease.is_connected.store(false, Ordering::Relaxed);
     }
 
-    /// What this letter took is free again.
-    pub(super) fn release(&self, letter: &Letter) {
-        self.queued.fetch_sub(size(letter), Ordering::Relaxed);
+    /// What this packet took is free again.
+    pub(super) fn release(&self, packet: &Packet) {
+        self.queued.fetch_sub(size(packet), Ordering::Relaxed);
     }
 }
 
-/// About how much a letter takes, in bytes.
-pub(super) fn size(letter: &Letter) -> usize {
+/// About how much a packet takes, in bytes.
+pub(super) fn size(packet: &Packet) -> usize {
     let of_mail = |mail: &Mail| match mail {
         Mail::ForWallet { frame, .. } | Mail::FromWallet { frame, .. } => frame.len(),
         Mail::Arrived { .. }
@@ -194,5 +194,5 @@ pub(super) fn size(letter: &Letter) -> usize {
         | Mail::Orphans
         | Mail::Other => 0,
     };
-    letter.mail.iter().map(|mail| LEAST_BYTES + of_mail(mail)).sum::<usize>() + LEAST_BYTES
+    packet.mail.iter().map(|mail| LEAST_BYTES + of_mail(mail)).sum::<usize>() + LEAST_BYTES
 }

@@ -1,15 +1,15 @@
-//! Letters as text. A neighbour of the next version may add fields and kinds of mail: what is not known here is left out.
+//! Packets as text. A neighbour of the next version may add fields and kinds of mail: what is not known here is left out.
 
 use super::as_text::{node, text};
-use crate::cluster::{Letter, Mail, NodeId};
+use crate::cluster::{Mail, NodeId, Packet};
 use countersign_protocol::{ConnectionId, Device, DeviceId, DeviceLabel, PublicKeyBytes, RequestId};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, sync::Arc};
 
-/// One letter, in one line.
-pub(super) fn write(letter: &Letter) -> Option<String> {
-    let Letter { from, to, epoch, number, received, broken, mail } = letter;
-    let text = LetterText {
+/// One packet, in one line.
+pub(super) fn write(packet: &Packet) -> Option<String> {
+    let Packet { from, to, epoch, number, received, broken, mail } = packet;
+    let text = PacketText {
         from: *from,
         to: *to,
         epoch: *epoch,
@@ -21,15 +21,15 @@ pub(super) fn write(letter: &Letter) -> Option<String> {
     serde_json::to_string(&text).ok()
 }
 
-/// Reads a letter back.
-pub(super) fn read(text: &str) -> Option<Letter> {
-    let LetterText { from, to, epoch, number, received, broken, mail } = serde_json::from_str(text).ok()?;
+/// Reads a packet back.
+pub(super) fn read(text: &str) -> Option<Packet> {
+    let PacketText { from, to, epoch, number, received, broken, mail } = serde_json::from_str(text).ok()?;
     let mail = mail.into_iter().map(MailText::into_mail).collect();
-    Some(Letter { from, to, epoch, number, received, broken, mail })
+    Some(Packet { from, to, epoch, number, received, broken, mail })
 }
 
 #[derive(Serialize, Deserialize)]
-struct LetterText<'a> {
+struct PacketText<'a> {
     #[serde(with = "node")]
     from: NodeId,
     #[serde(with = "node")]
@@ -212,15 +212,15 @@ mod tests {
     }
 
     #[test]
-    fn every_letter_is_read_back_as_it_was_written() {
+    fn every_packet_is_read_back_as_it_was_written() {
         let (from, to) = (NodeId::from_bits(u64::MAX), NodeId::from_bits(7));
         for (received, broken) in [(None, None), (Some((u32::MAX, u64::MAX)), Some(0)), (Some((0, 0)), Some(u32::MAX))]
         {
             for mail in [vec![], every_mail()] {
-                let letter = Letter { from, to, epoch: u32::MAX, number: u64::MAX, received, broken, mail };
-                let text = write(&letter).unwrap();
+                let packet = Packet { from, to, epoch: u32::MAX, number: u64::MAX, received, broken, mail };
+                let text = write(&packet).unwrap();
                 assert!(!text.contains('\n') && text.starts_with('{'));
-                assert_eq!(read(&text), Some(letter));
+                assert_eq!(read(&text), Some(packet));
             }
         }
     }
@@ -231,12 +231,12 @@ mod tests {
             {"kind":"complete","more":{"x":[1]}},{"kind":"sealed","frame":"x"},{"kind":"orphans"}]}"#;
         let mail = vec![Mail::Complete, Mail::Other, Mail::Orphans];
         let (from, to) = (NodeId::from_bits(1), NodeId::from_bits(2));
-        assert_eq!(read(text), Some(Letter { from, to, epoch: 1, number: 2, received: None, broken: None, mail }));
+        assert_eq!(read(text), Some(Packet { from, to, epoch: 1, number: 2, received: None, broken: None, mail }));
     }
 
     #[test]
-    fn what_is_no_letter_is_none() {
-        let whole = write(&Letter {
+    fn what_is_no_packet_is_none() {
+        let whole = write(&Packet {
             from: NodeId::from_bits(1),
             to: NodeId::from_bits(2),
             epoch: 1,

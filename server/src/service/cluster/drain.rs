@@ -3,7 +3,7 @@
 use super::super::State;
 use crate::{
     SigningService,
-    cluster::{Moves, ON_THE_WAY},
+    cluster::{DrainingNodes, ON_THE_WAY},
     service::mailbox::Mail,
 };
 use countersign_protocol::{ConnectionId, PublicKeyBytes};
@@ -22,8 +22,9 @@ impl SigningService {
             return;
         }
         let is_settled = |state: &State| {
-            let is_expected = |moves: &Moves| moves.are_under_way(self.now());
-            state.dispatcher.connections_of(key) > 0 || !state.cluster.as_ref().is_some_and(|c| is_expected(&c.moves))
+            let is_expected = |moves: &DrainingNodes| moves.are_under_way(self.now());
+            state.dispatcher.connections_of(key) > 0
+                || !state.cluster.as_ref().is_some_and(|c| is_expected(&c.draining))
         };
         self.until(ON_THE_WAY, is_settled).await;
     }

@@ -5,7 +5,7 @@ use super::events::Millis;
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use countersign_server::{
     Record,
-    cluster::{Hub, Letter, Listener, Nodes, Presence},
+    cluster::{Hub, Listener, Nodes, Packet, Presence},
     simulation::Simulated,
     storage::{Completion, Loaded, Recovered, Storage, Write, Written},
 };
@@ -37,7 +37,7 @@ pub(super) struct Asked {
     pub(super) questions: Vec<Question>,
     pub(super) orders: Vec<Order>,
     pub(super) reads: Vec<Read>,
-    pub(super) letters: Vec<Letter>,
+    pub(super) packets: Vec<Packet>,
 }
 
 #[derive(Default)]
@@ -50,18 +50,18 @@ struct State {
 }
 
 /// The service's end of the connection that one life of a server has with the database.
-pub(super) struct Line {
+pub(super) struct CallQueue {
     state: Mutex<State>,
     clocks: Simulated,
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for CallQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").finish_non_exhaustive()
+        f.debug_struct("CallQueue").finish_non_exhaustive()
     }
 }
 
-impl Line {
+impl CallQueue {
     pub(super) fn new(clocks: Simulated) -> Self {
         Self { state: Mutex::default(), clocks }
     }
@@ -124,7 +124,7 @@ impl Line {
     }
 }
 
-impl Storage for Line {
+impl Storage for CallQueue {
     fn write(&self, write: Write, then: Completion<Written>) {
         self.ask(|asked| asked.questions.push(Question::Write(write, then)));
     }
@@ -138,7 +138,7 @@ impl Storage for Line {
     }
 }
 
-impl Hub for Line {
+impl Hub for CallQueue {
     fn listen(&self, listener: Box<dyn Listener>) {
         self.state().listener = Some(listener);
     }
@@ -147,8 +147,8 @@ impl Hub for Line {
         self.clocks.elapsed.load(Ordering::Relaxed) < self.state().held_until
     }
 
-    fn send(&self, letters: Vec<Letter>) {
-        self.ask(|asked| asked.letters.extend(letters));
+    fn send(&self, packets: Vec<Packet>) {
+        self.ask(|asked| asked.packets.extend(packets));
     }
 
     fn announce(&self, presence: Presence, then: Completion<()>) {

@@ -1,4 +1,4 @@
-//! Wallets that nodes send to others when they stop.
+//! Nodes that drain, and the wallets on their way from them to others.
 
 use super::NodeId;
 use crate::time::Timestamp;
@@ -9,14 +9,14 @@ pub(crate) const ON_THE_WAY: Duration = Duration::from_secs(2);
 
 /// Whether wallets are about to come.
 #[derive(Debug, Default)]
-pub(crate) struct Moves {
+pub(crate) struct DrainingNodes {
     /// Nodes that have said that they leave, and have not left.
     leaving: BTreeSet<NodeId>,
     /// Until when wallets of one that has left may be on their way.
     until: Option<Timestamp>,
 }
 
-impl Moves {
+impl DrainingNodes {
     /// A node sends its wallets away from now on.
     pub(crate) fn begin(&mut self, node: NodeId) {
         self.leaving.insert(node);

@@ -15,8 +15,8 @@ const MOST_DEVICES: usize = 64;
 /// Of how many that have ended it is known that their beginning is told no more: tasks on several processors tell the two.
 const MOST_ENDED: usize = 256;
 
-/// A request's life.
-pub(super) struct Life {
+/// The span of an open request, and those of the devices that are asked.
+pub(super) struct OpenSpan {
     /// Its place among all that were ever followed.
     number: u64,
     pub(super) span: Span,
@@ -24,15 +24,15 @@ pub(super) struct Life {
 }
 
 #[derive(Default)]
-pub(super) struct Lives {
-    lives: HashMap<RequestId, Life>,
+pub(super) struct OpenSpans {
+    spans: HashMap<RequestId, OpenSpan>,
     /// In the order in which they were begun.
     order: BTreeMap<u64, RequestId>,
     begun: u64,
     ended: VecDeque<RequestId>,
 }
 
-impl Life {
+impl OpenSpan {
     /// One that is about to end.
     pub(super) fn of(span: Span) -> Self {
         Self { number: 0, span, devices: SmallVec::new() }
@@ -61,31 +61,31 @@ impl Life {
     }
 }
 
-impl Lives {
+impl OpenSpans {
     /// Whether a request is to be followed from now on: it has not ended already.
     pub(super) fn may_begin(&self, id: RequestId) -> bool {
-        !self.lives.contains_key(&id) && !self.ended.contains(&id)
+        !self.spans.contains_key(&id) && !self.ended.contains(&id)
     }
 
     /// Follows it; gives the one that has to be let go of for that.
-    pub(super) fn begin(&mut self, id: RequestId, span: Span) -> Option<Life> {
+    pub(super) fn begin(&mut self, id: RequestId, span: Span) -> Option<OpenSpan> {
         self.begun += 1;
-        self.lives.insert(id, Life { number: self.begun, span, devices: SmallVec::new() });
+        self.spans.insert(id, OpenSpan { number: self.begun, span, devices: SmallVec::new() });
         self.order.insert(self.begun, id);
-        let oldest = if self.lives.len() > MOST { self.order.pop_first() } else { None };
-        oldest.and_then(|(_, oldest)| self.lives.remove(&oldest))
+        let oldest = if self.spans.len() > MOST { self.order.pop_first() } else { None };
+        oldest.and_then(|(_, oldest)| self.spans.remove(&oldest))
     }
 
-    pub(super) fn get_mut(&mut self, id: RequestId) -> Option<&mut Life> {
-        self.lives.get_mut(&id)
+    pub(super) fn get_mut(&mut self, id: RequestId) -> Option<&mut OpenSpan> {
+        self.spans.get_mut(&id)
     }
 
     /// Follows it no more.
-    pub(super) fn end(&mut self, id: RequestId) -> Option<Life> {
-        match self.lives.remove(&id) {
-            Some(life) => {
-                self.order.remove(&life.number);
-                Some(life)
+    pub(super) fn end(&mut self, id: RequestId) -> Option<OpenSpan> {
+        match self.spans.remove(&id) {
+            Some(open) => {
+                self.order.remove(&open.number);
+                Some(open)
             }
             None => {
                 if self.ended.len() >= MOST_ENDED {
@@ -114,23 +114,23 @@ mod tests {
 
     #[test]
     fn no_more_are_followed_than_there_is_room_for() {
-        let mut lives = Lives::default();
-        assert!((0..MOST).all(|n| lives.begin(id(n), span()).is_none()));
-        assert!(lives.end(id(0)).is_some());
-        assert!(lives.begin(id(MOST), span()).is_none(), "room again");
-        assert!(lives.begin(id(MOST + 1), span()).is_some());
-        assert!(lives.get_mut(id(1)).is_none() && lives.get_mut(id(2)).is_some(), "the oldest went");
-        assert_eq!((lives.lives.len(), lives.order.len()), (MOST, MOST));
+        let mut spans = OpenSpans::default();
+        assert!((0..MOST).all(|n| spans.begin(id(n), span()).is_none()));
+        assert!(spans.end(id(0)).is_some());
+        assert!(spans.begin(id(MOST), span()).is_none(), "room again");
+        assert!(spans.begin(id(MOST + 1), span()).is_some());
+        assert!(spans.get_mut(id(1)).is_none() && spans.get_mut(id(2)).is_some(), "the oldest went");
+        assert_eq!((spans.spans.len(), spans.order.len()), (MOST, MOST));
     }
 
     #[test]
     fn what_has_ended_does_not_begin() {
-        let mut lives = Lives::default();
+        let mut spans = OpenSpans::default();
         for n in 0..2 * MOST_ENDED {
-            assert!(lives.end(id(n)).is_none());
+            assert!(spans.end(id(n)).is_none());
         }
         let last = id(2 * MOST_ENDED - 1);
-        assert!(!lives.may_begin(last) && lives.may_begin(id(0)), "the oldest are forgotten");
-        assert_eq!(lives.ended.len(), MOST_ENDED);
+        assert!(!spans.may_begin(last) && spans.may_begin(id(0)), "the oldest are forgotten");
+        assert_eq!(spans.ended.len(), MOST_ENDED);
     }
 }

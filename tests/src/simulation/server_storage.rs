@@ -2,15 +2,15 @@
 
 use super::{
     coverage::Seen,
+    environment::Environment,
     events::{Event, ServerLife, Stop},
-    ground::Ground,
     storage::Store,
     worker::Worker,
 };
 use std::sync::Arc;
 
 /// What keeps the requests of one life of a server.
-pub(super) enum Keeper {
+pub(super) enum ServerStorage {
     Disk(Drive),
     Database(Box<Worker>),
 }
@@ -21,52 +21,52 @@ pub(super) struct Drive {
     is_syncing: bool,
 }
 
-impl Keeper {
+impl ServerStorage {
     pub(super) fn disk(store: Arc<Store>) -> Self {
         Self::Disk(Drive { store, is_syncing: false })
     }
 
     /// Has done what was asked since.
-    pub(super) fn arm(&mut self, ground: &mut Ground, life: ServerLife) {
+    pub(super) fn arm(&mut self, environment: &mut Environment, life: ServerLife) {
         match self {
-            Self::Disk(drive) => drive.arm(ground, life),
-            Self::Database(worker) => worker.arm(ground),
+            Self::Disk(drive) => drive.arm(environment, life),
+            Self::Database(worker) => worker.arm(environment),
         }
     }
 
     /// Answers at once what was looked up.
-    pub(super) fn answer_reads(&self, ground: &Ground) {
+    pub(super) fn answer_reads(&self, environment: &Environment) {
         match self {
             // It has.
             Self::Disk(_) => {}
-            Self::Database(worker) => worker.answer_reads(ground),
+            Self::Database(worker) => worker.answer_reads(environment),
         }
     }
 
     /// The process drains to its end: it has all the time it needs.
-    pub(super) fn finish(&mut self, ground: &mut Ground) {
+    pub(super) fn finish(&mut self, environment: &mut Environment) {
         match self {
             Self::Disk(drive) => drive.store.sync(usize::MAX).tell(),
-            Self::Database(worker) => worker.finish(ground),
+            Self::Database(worker) => worker.finish(environment),
         }
     }
 
     /// The process dies: `survive` of the writes are kept, and nobody is told of any.
-    pub(super) fn die(&mut self, ground: &mut Ground, survive: usize) {
+    pub(super) fn die(&mut self, environment: &mut Environment, survive: usize) {
         let lost = match self {
             Self::Disk(drive) => {
                 let waiting = drive.store.waiting().is_some();
                 let lost = drive.store.die(survive);
                 if waiting && lost == 0 {
-                    ground.see(Seen::CrashBetweenSyncAndTelling);
+                    environment.see(Seen::CrashBetweenSyncAndTelling);
                 }
                 lost
             }
-            Self::Database(worker) => worker.die(ground, survive),
+            Self::Database(worker) => worker.die(environment, survive),
         };
         if lost > 0 {
-            ground.see(Seen::CrashLosingWrites);
-            ground.note(("lost", lost), || format!("{lost} writes are lost"));
+            environment.see(Seen::CrashLosingWrites);
+            environment.note(("lost", lost), || format!("{lost} writes are lost"));
         }
     }
 
@@ -80,29 +80,29 @@ impl Keeper {
 }
 
 impl Drive {
-    fn arm(&mut self, ground: &mut Ground, life: ServerLife) {
+    fn arm(&mut self, environment: &mut Environment, life: ServerLife) {
         let Some(submitted) = self.store.waiting().filter(|_| !self.is_syncing) else { return };
         self.is_syncing = true;
-        ground.note(("write", submitted), || format!("disk: a sync begins after {submitted} writes"));
-        let wait = if ground.mishap(8) { ground.between(200, 3_000) } else { ground.between(1, 30) };
-        ground.after(wait, Event::Sync(life));
+        environment.note(("write", submitted), || format!("disk: a sync begins after {submitted} writes"));
+        let wait = if environment.mishap(8) { environment.between(200, 3_000) } else { environment.between(1, 30) };
+        environment.after(wait, Event::Sync(life));
         // What is written and not synced is what a crash is about.
-        if ground.mishap(1) && ground.chance(60) {
-            let wait = ground.between(0, 2 * wait);
-            ground.after(wait, Event::ServerStops(life.server, Stop::Crash));
+        if environment.mishap(1) && environment.chance(60) {
+            let wait = environment.between(0, 2 * wait);
+            environment.after(wait, Event::ServerStops(life.server, Stop::Crash));
         }
     }
 
     /// What was submitted is on disk now, or has failed to get there.
-    pub(super) fn sync(&mut self, ground: &mut Ground) {
+    pub(super) fn sync(&mut self, environment: &mut Environment) {
         self.is_syncing = false;
-        let most = if ground.mishap(20) { ground.rng.usize(1..4) } else { usize::MAX };
+        let most = if environment.mishap(20) { environment.rng.usize(1..4) } else { usize::MAX };
         let synced = self.store.sync(most);
         if synced.kept {
-            ground.see(Seen::EndWaitedForRoom);
+            environment.see(Seen::EndWaitedForRoom);
         }
         if synced.overruled {
-            ground.see(Seen::EndOverruled);
+            environment.see(Seen::EndOverruled);
         }
         synced.tell();
     }

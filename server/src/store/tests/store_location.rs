@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A place that nobody else has.
-pub(super) enum Place {
+pub(super) enum StoreLocation {
     Directory(TempDir),
     #[cfg(feature = "postgres")]
     Database(super::postgres::Database),
@@ -26,7 +26,7 @@ impl Default for Kept {
     }
 }
 
-impl Place {
+impl StoreLocation {
     pub(super) fn directory() -> Self {
         Self::Directory(tempfile::tempdir().unwrap())
     }
@@ -65,7 +65,7 @@ macro_rules! on_both {
             $(
                 #[test]
                 fn $test() {
-                    super::$test(&super::super::Place::directory());
+                    super::$test(&super::super::StoreLocation::directory());
                 }
             )*
         }
@@ -76,7 +76,7 @@ macro_rules! on_both {
                 #[test]
                 #[ignore = "needs PostgreSQL: make postgres-tests"]
                 fn $test() {
-                    super::$test(&super::super::Place::Database(super::super::postgres::Database::new()));
+                    super::$test(&super::super::StoreLocation::Database(super::super::postgres::Database::new()));
                 }
             )*
         }

@@ -1,4 +1,4 @@
-//! Letters from other nodes, one thing in them after the other.
+//! Packets from other nodes, one thing in them after the other.
 
 use super::{
     super::State,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     SigningService,
-    cluster::{Letter, Mail, NodeId, Presence},
+    cluster::{Mail, NodeId, Packet, Presence},
     steps::EndedBy,
     time::Timestamp,
 };
@@ -14,10 +14,10 @@ use countersign_protocol::{ClientFrame, ConnectionId, RequestId};
 use smallvec::smallvec;
 
 impl SigningService {
-    pub(super) fn take_letters(&self, letters: Vec<Letter>) {
-        for letter in letters {
-            let from = letter.from;
-            for mail in self.take_letter(letter) {
+    pub(super) fn take_packets(&self, packets: Vec<Packet>) {
+        for packet in packets {
+            let from = packet.from;
+            for mail in self.take_packet(packet) {
                 match mail {
                     // Judged outside the lock.
                     Mail::FromWallet { connection, frame } => self.take_from_wallet(from, connection, &frame),
@@ -27,17 +27,17 @@ impl SigningService {
         }
     }
 
-    fn take_letter(&self, letter: Letter) -> Vec<Mail> {
-        let (now, from) = (self.now(), letter.from);
+    fn take_packet(&self, packet: Packet) -> Vec<Mail> {
+        let (now, from) = (self.now(), packet.from);
         let mut state = self.state();
         let Some(cluster) = &mut state.cluster else { return Vec::new() };
-        let received = cluster.links.receive(letter, now);
+        let received = cluster.links.receive(packet, now);
         if received.has_begun {
             // What the owner has said of these meanwhile may be lost; it says it again, and then that it has.
-            cluster.guests.distrust(from);
+            cluster.remote_requests.distrust(from);
         }
         if received.has_begun || received.was_broken {
-            cluster.inquiries.restart(from, now);
+            cluster.owner_lookups.restart(from, now);
             self.repair(&mut state, from, now);
         }
         self.carry_out(state, now);
@@ -59,20 +59,20 @@ impl SigningService {
                 self.0.changed.notify_waiters();
             }
             Mail::Left { connection } => {
-                if cluster.watches.node_of(connection) == Some(from) {
+                if cluster.presence.node_of(connection) == Some(from) {
                     part(state, connection, now);
                 }
             }
             Mail::ForWallet { connection, frame } => self.take_for_wallet(state, from, connection, frame, now),
             Mail::Complete => {
-                for guest in cluster.guests.take_stale(from) {
-                    self.ask_after(state, guest);
+                for remote in cluster.remote_requests.take_stale(from) {
+                    self.ask_after(state, remote);
                 }
             }
             Mail::WhoseIs { connection, public_key, device, request_id } => {
                 let mine = dispatcher.has_heard_of(request_id);
                 if mine {
-                    if cluster.watches.ask(public_key, now).1 {
+                    if cluster.presence.ask(public_key, now).1 {
                         self.find(vec![public_key], None);
                     }
                     meet(state, &Presence { node: from, connection, public_key, device }, now);
@@ -104,7 +104,7 @@ impl SigningService {
             }
             Mail::Orphans => {
                 // Said by a node that stops.
-                cluster.moves.begin(from);
+                cluster.draining.begin(from);
                 self.take_over(state);
             }
             // The one is taken elsewhere, the other for those who know what it means.
@@ -139,7 +139,7 @@ impl SigningService {
         let now = self.now();
         let mut state = self.state();
         let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
-        if cluster.watches.node_of(connection) == Some(from) {
+        if cluster.presence.node_of(connection) == Some(from) {
             if dispatcher.has_heard_of(id) {
                 state.unanswered.push((connection, frame.to_owned()));
             } else {
