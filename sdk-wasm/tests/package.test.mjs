@@ -47,7 +47,7 @@ test('the package holds what it needs and nothing else', () => {
   assert.deepEqual(loose.map((name) => name.replace('dist/types/', '')).sort(), ['common/bytes.d.ts', 'common/errors.d.ts',
     'entries/shared-wallet.d.ts', 'entries/shared.d.ts', 'entries/test-answers.d.ts', 'keys/key-formats.d.ts', 'keys/key.d.ts', 'keys/open-key.d.ts',
     'keys/public-key.d.ts', 'keys/signer.d.ts', 'keys/verify.d.ts', 'keys/web-crypto-key.d.ts', 'messages/describe.d.ts',
-    'platform/platform.d.ts', 'platform/text-coding.d.ts', 'platform/wasm.d.ts', 'policies/policies.d.ts', 'policies/policy.d.ts', 'requests/batch.d.ts',
+    'platform/encoding-polyfill.d.ts', 'platform/platform.d.ts', 'platform/wasm.d.ts', 'policies/policies.d.ts', 'policies/policy.d.ts', 'requests/batch.d.ts',
     'requests/request.d.ts', 'storage/policy-store.d.ts', 'storage/wallet-store.d.ts', 'wallet/events.d.ts', 'wallet/options.d.ts',
     'wallet/other-tabs.d.ts', 'wallet/wallet.d.ts']);
   assert.deepEqual(

@@ -50,7 +50,7 @@ export function reasonOf(error: unknown): string {
 }
 
 /** Calls into WebAssembly, which throws a text: a code, a space, and a sentence. @internal */
-export function guarded<T>(call: () => T): T {
+export function callCore<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {

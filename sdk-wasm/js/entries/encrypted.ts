@@ -1,6 +1,6 @@
 import * as script from '../encrypted-core.js';
 import type { WasmSource } from '../platform/wasm.js';
-import { CountersignError, fromBase64, guarded, instantiate, Key, once, toBase64 } from './shared.js';
+import { CountersignError, callCore, fromBase64, instantiate, Key, once, toBase64 } from './shared.js';
 
 /** What it costs to try a passphrase; by default what RFC 9106 §4 recommends where memory is scarce. */
 export interface ExportOptions {
@@ -104,7 +104,7 @@ async function withCore<T>(
   use: (core: script.CoreHeader) => T,
 ): Promise<T> {
   await init();
-  return guarded(() => {
+  return callCore(() => {
     const core = new script.CoreHeader(
       fromBase64(publicKey) ?? new Uint8Array(),
       whole(memoryKib),

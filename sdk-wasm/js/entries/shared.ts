@@ -2,7 +2,7 @@
 // and the platform are there once. One script is also smaller than many, since each is compressed by itself.
 
 // Before the others: they need it when they are loaded.
-import '../platform/text-coding.js';
+import '../platform/encoding-polyfill.js';
 
 export { CountersignError } from '../common/errors.js';
 export { Key } from '../keys/key.js';
@@ -24,7 +24,7 @@ export { fromBase64, isBytes, toBase64 } from '../common/bytes.js';
 /** @internal */
 export { Emitter } from '../common/emitter.js';
 /** @internal */
-export { guarded, reasonOf } from '../common/errors.js';
+export { callCore, reasonOf } from '../common/errors.js';
 /** @internal */
 export { once } from '../common/once.js';
 /** @internal */
@@ -38,4 +38,4 @@ export { web } from '../platform/web.js';
 /** @internal */
 export { answered, ended } from '../requests/request.js';
 /** @internal */
-export { substitutes } from '../wallet/substitute.js';
+export { overridesByKey } from '../wallet/overrides.js';

@@ -1,6 +1,6 @@
 import type { Signer } from '../keys/signer.js';
 import type { Details, Outcome } from '../requests/request.js';
-import { answered, CountersignError, ended, install, platform, SignBatch, SignRequest, substitutes, Wallet, web } from './shared.js';
+import { answered, CountersignError, ended, install, overridesByKey, platform, SignBatch, SignRequest, Wallet, web } from './shared.js';
 import type { Answer, EndOfAnswer, EndOfOpen } from './test-answers.js';
 import { type Host, TestCore } from './test-core.js';
 import { TestRequests } from './test-requests.js';
@@ -108,7 +108,7 @@ export async function testWallet(): Promise<TestWallet> {
       cores.add(this);
     }
   }
-  substitutes.set(key, {
+  overridesByKey.set(key, {
     options: { url: 'wss://example.com/ws', store: false, tabs: 'each', WebSocket: class {} },
     // It has what a wallet without store and socket calls.
     Core: Core as never,

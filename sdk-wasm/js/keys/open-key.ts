@@ -1,4 +1,4 @@
-import { persistently } from '../common/persistently.js';
+import { retry } from '../common/retry.js';
 import { init } from '../platform/wasm.js';
 import { Key } from './key.js';
 import { brokenKey, DEFAULT_NAME, findKey, forgetKey, type KeyRecord, keepKey, type SealedRecord } from './key-store.js';
@@ -51,7 +51,7 @@ async function makeSealed(name: string): Promise<WebCryptoKey | Key> {
 }
 
 async function seal(name: string): Promise<SealedRecord> {
-  const sealingKey = await persistently(() => subtle().generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']));
+  const sealingKey = await retry(() => subtle().generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']));
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const key = await Key.generate();
   const seed = key.exportSeed();

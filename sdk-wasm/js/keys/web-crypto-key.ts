@@ -1,6 +1,6 @@
 import { type Bytes, toBase64 } from '../common/bytes.js';
 import { CountersignError } from '../common/errors.js';
-import { persistently } from '../common/persistently.js';
+import { retry } from '../common/retry.js';
 import { init } from '../platform/wasm.js';
 import { Key } from './key.js';
 import { invalidKey, readSeed, type Secret, toJwk, toPkcs8 } from './key-formats.js';
@@ -114,7 +114,7 @@ export class WebCryptoKey implements Signer {
   async sign(bytes: Uint8Array): Promise<Bytes> {
     checkSignable(bytes);
     const copy = new Uint8Array(bytes);
-    return new Uint8Array(await persistently(() => subtle().sign(ED25519, this.#privateKey, copy)));
+    return new Uint8Array(await retry(() => subtle().sign(ED25519, this.#privateKey, copy)));
   }
 
   /**
@@ -132,9 +132,9 @@ export class WebCryptoKey implements Signer {
   }
 
   static async #make(): Promise<WebCryptoKey> {
-    const generated = await persistently(() => subtle().generateKey(ED25519, false, ['sign', 'verify'])).catch(unsupported);
+    const generated = await retry(() => subtle().generateKey(ED25519, false, ['sign', 'verify'])).catch(unsupported);
     const { publicKey, privateKey } = generated as CryptoKeyPair;
-    const raw = await persistently(() => subtle().exportKey('raw', publicKey));
+    const raw = await retry(() => subtle().exportKey('raw', publicKey));
     return new WebCryptoKey(toBase64(new Uint8Array(raw)), privateKey, undefined, true);
   }
 
@@ -145,7 +145,7 @@ export class WebCryptoKey implements Signer {
       // WebCrypto does not check a public key beside the seed, and gives none out for a key that it is to keep to itself.
       const key = await Key.of(secret);
       key.free();
-      const privateKey = await persistently(() => subtle().importKey('pkcs8', der, ED25519, false, ['sign']))
+      const privateKey = await retry(() => subtle().importKey('pkcs8', der, ED25519, false, ['sign']))
         // WebKitGTK takes no seed so that begins with a zero byte, and takes it so.
         .catch(() => subtle().importKey('jwk', { ...toJwk(der.subarray(-32), key.publicKey) }, ED25519, false, ['sign']))
         .catch(unsupported);

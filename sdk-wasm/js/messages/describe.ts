@@ -1,7 +1,7 @@
 import { isBytes } from '../common/bytes.js';
 import { CountersignError } from '../common/errors.js';
-import { hasGap, hasStrayMarks, isLong, isOneToken, mayReorder, mixesScripts } from './plain.js';
 import { prettyJson } from './pretty-json.js';
+import { hasGap, hasStrayMarks, isLong, isOneToken, mayReorder, mixesScripts } from './text-checks.js';
 
 /**
  * What kind of message is to be signed. `text`: UTF-8. `json`: a JSON object or array (RFC 8259). `binary`: anything else.

@@ -1,6 +1,6 @@
 import type { Bytes } from '../common/bytes.js';
 import { Emitter } from '../common/emitter.js';
-import { type CountersignError, guarded } from '../common/errors.js';
+import { type CountersignError, callCore } from '../common/errors.js';
 
 /**
  * How far a request has come. It starts `open`; with `approve()` or `reject()` it is `answered` until the server acknowledges.
@@ -187,7 +187,7 @@ export class SignRequest {
 
   /** Tells the backend that a human can see the request. Once is enough. */
   displayed(): void {
-    if (this.#state === 'open') guarded(() => this.#actions.displayed(this.id));
+    if (this.#state === 'open') callCore(() => this.#actions.displayed(this.id));
   }
 
   /**
@@ -230,7 +230,7 @@ export class SignRequest {
     });
     this.#waiters.push(waiter);
     try {
-      guarded(act);
+      callCore(act);
     } catch (error) {
       this.#waiters.splice(this.#waiters.indexOf(waiter) >>> 0, 1);
       // It may have run out at this very call.

@@ -25,13 +25,13 @@ export interface CoreHostParts {
   readonly storeQueue: StoreQueue | undefined;
   tell(event: StateEvent): void;
   /** The error as the wallet's owner is told it, who dialled this audience last. */
-  explain(code: string, message: string, audience: string): CountersignError;
+  explainError(code: string, message: string, audience: string): CountersignError;
 }
 
 /** What the core calls. It may be in the midst of any call into the core. An empty text stands for one that is not there. */
-export function coreHost({ core, urls, webSocket, key, publicKey, emitter, prompts, storeQueue, tell, explain }: CoreHostParts) {
+export function coreHost({ core, urls, webSocket, key, publicKey, emitter, prompts, storeQueue, tell, explainError }: CoreHostParts) {
   let dialled = '';
-  const errorOf = (code: string, message: string) => (code === '' ? undefined : explain(code, message, dialled));
+  const errorOf = (code: string, message: string) => (code === '' ? undefined : explainError(code, message, dialled));
   const show = (direction: FrameEvent['direction'], text: string) => {
     if (emitter.has('frame')) emitter.emit('frame', { direction, type: typeOf(text), text });
   };
@@ -84,7 +84,7 @@ export function coreHost({ core, urls, webSocket, key, publicKey, emitter, promp
     repeated: (id: string, attempt: number, expiresInMs: number) => prompts.repeated(id, attempt, expiresInMs),
     answered: (id: string) => prompts.answered(id),
     ended: (id: string, state: Outcome['state'], code: string, message: string) => prompts.ended(id, state, errorOf(code, message)),
-    error: (code: string, message: string) => emitter.emit('error', explain(code, message, dialled)),
+    error: (code: string, message: string) => emitter.emit('error', explainError(code, message, dialled)),
     store(task: number, id: string, record: string, expiresInMs: number, durable: boolean) {
       storeQueue?.put(task, { id, expiresAt: Date.now() + expiresInMs, durable, record });
     },

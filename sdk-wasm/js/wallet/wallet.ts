@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { Emitter, report } from '../common/emitter.js';
-import { CountersignError, type ErrorCode, guarded, reasonOf } from '../common/errors.js';
+import { CountersignError, callCore, type ErrorCode, reasonOf } from '../common/errors.js';
 import { randomId } from '../common/random-id.js';
 import { CoreWallet } from '../core.js';
 import { publicKeyOf } from '../keys/signer.js';
@@ -12,12 +12,12 @@ import { MemoryPolicyStore } from '../storage/policy-store.js';
 import { StoreQueue } from '../storage/store-queue.js';
 import { coreHost } from './core-host.js';
 import type { ConnectionState, StateEvent, WalletEvents } from './events.js';
-import { explain } from './explain.js';
+import { explainError } from './explain-error.js';
 import { nodesOf } from './nodes.js';
 import type { Device, WalletOptions } from './options.js';
 import type { ElsewhereRequest } from './other-tabs.js';
+import { overridesByKey } from './overrides.js';
 import { Prompts } from './prompts.js';
-import { substitutes } from './substitute.js';
 import { Tabs } from './tabs.js';
 
 interface Waiter {
@@ -67,11 +67,11 @@ export class Wallet {
 
   /** @throws {CountersignError} `invalid_key`, `wasm_not_loaded`, `invalid_url`, `invalid_device`, `no_websocket` */
   constructor(options: WalletOptions) {
-    const substitute = substitutes.get(options?.key);
-    const { key, url: given, device, WebSocket, backoff, store, policyStore, tabs } = { ...options, ...substitute?.options };
+    const overrides = overridesByKey.get(options?.key);
+    const { key, url: given, device, WebSocket, backoff, store, policyStore, tabs } = { ...options, ...overrides?.options };
     const publicKey = publicKeyOf(key);
     // Node.js 20 gets its WebSocket along with the WebAssembly.
-    if (substitute === undefined) checkLoaded();
+    if (overrides === undefined) checkLoaded();
     const { audience, order, urls } = nodesOf(given);
     const webSocket = WebSocket ?? platform().webSocket();
     if (webSocket === undefined) {
@@ -119,14 +119,14 @@ export class Wallet {
       storeQueue: this.#storeQueue,
       // Reading the store was the beginning of connecting.
       tell: (event) => (event.state === 'connecting' && this.#state === 'connecting') || this.#tell(event),
-      explain: (code, message, audience) =>
+      explainError: (code, message, audience) =>
         this.#isHandingOver
           ? new CountersignError('superseded', 'another tab goes on with this wallet')
-          : explain(code as ErrorCode, message, { audience, origin }, this.#state),
+          : explainError(code as ErrorCode, message, { audience, origin }, this.#state),
     });
-    const core = guarded(() => {
+    const core = callCore(() => {
       const [first = '', ...others] = order;
-      const core = new (substitute?.Core ?? CoreWallet)(
+      const core = new (overrides?.Core ?? CoreWallet)(
         publicKey,
         first,
         origin,
@@ -287,7 +287,7 @@ export class Wallet {
   }
 
   #identify(deviceId: string): void {
-    guarded(() => this.#core.identify(deviceId, this.#device.label));
+    callCore(() => this.#core.identify(deviceId, this.#device.label));
   }
 
   #tell(event: StateEvent): void {

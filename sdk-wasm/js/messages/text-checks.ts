@@ -1,6 +1,6 @@
 /**
- * What is plain: shown in the order in which it is signed, in full view, each word in one script, no marks but those of a script. Whatever is
- * not is told by a name; there is no list of what deceives, since such lists do not end.
+ * Checks of whether a text is plain: shown in the order in which it is signed, in full view, each word in one script, no marks but those of a
+ * script. Whatever is not is told by a name; there is no list of what deceives, since such lists do not end.
  */
 
 /** More would fill a screen or two, and its end is easily not seen. */

@@ -6,7 +6,7 @@ const MOST_TRIES = 3;
 const PATIENCE_MS = 5_000;
 
 /** Does what an engine fails in now and then for no reason, or never answers, and is as well done again. */
-export async function persistently<T>(act: () => Promise<T>): Promise<T> {
+export async function retry<T>(act: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await withTimeout(act(), PATIENCE_MS);

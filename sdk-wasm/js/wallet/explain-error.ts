@@ -10,7 +10,7 @@ export interface Dialled {
 }
 
 /** An error of the core as the wallet's owner is told it: with what can be done about it, where it is a matter of configuration. */
-export function explain(code: ErrorCode, message: string, { audience, origin }: Dialled, state: ConnectionState): CountersignError {
+export function explainError(code: ErrorCode, message: string, { audience, origin }: Dialled, state: ConnectionState): CountersignError {
   if (code === 'proof_invalid') {
     return new CountersignError(
       code,
