@@ -4,8 +4,8 @@ import { Backoff } from './backoff.js';
 import type { Clock } from './clock.js';
 import { CountersignError, NetworkError, NoStoreError, ProtocolError, RateLimitedError, UnavailableError } from './errors.js';
 import { errorOf, mediaType } from './problem.js';
-import { parseJson } from './shapes.js';
 import type { Exchange, HttpAnswer, Transport } from './transport.js';
+import { parseJson } from './validation.js';
 
 /** How a call is made again. */
 export interface Policy {

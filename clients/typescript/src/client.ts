@@ -1,4 +1,3 @@
-import { Asker, type AskOptions, knownReadings, question } from './asking.js';
 import { Caller } from './caller.js';
 import { type Clock, systemClock } from './clock.js';
 import { type Verify, verifyEd25519 } from './ed25519.js';
@@ -9,10 +8,11 @@ import { Listing } from './listing.js';
 import { spelled } from './public-key.js';
 import { type ReceiptOptions, verifyReceipt } from './receipt.js';
 import { Requests } from './requests.js';
-import { asJwkSet, asSigner } from './shapes.js';
-import type { Signed } from './signed.js';
+import { type AskOptions, knownReadings, prepareCall, SendToSign } from './send-to-sign.js';
 import { Submitted } from './submitted.js';
 import { Transport } from './transport.js';
+import { asJwkSet, asSigner } from './validation.js';
+import type { Signed } from './verified-signature.js';
 import { verifyWebhook, type WebhookEvent, type WebhookHeaders, type WebhookOptions } from './webhook.js';
 import type { BatchResource, CancelledAll, JwkSet, ReceiptClaims, RequestResource, SignerResource } from './wire.js';
 
@@ -58,7 +58,7 @@ export class Countersign {
   readonly #caller: Caller;
   readonly #requests: Requests;
   readonly #listing: Listing;
-  readonly #asker: Asker;
+  readonly #sendToSign: SendToSign;
   readonly #keys: Keys;
   readonly #verify: Verify;
   readonly #clock: Clock;
@@ -82,7 +82,7 @@ export class Countersign {
     this.#caller = new Caller(bases(server), transport, clock, random);
     this.#requests = new Requests(this.#caller, patience);
     this.#listing = new Listing(this.#caller, patience);
-    this.#asker = new Asker(this.#caller, this.#requests, { ...patience, durable, randomUUID });
+    this.#sendToSign = new SendToSign(this.#caller, this.#requests, { ...patience, durable, randomUUID });
     this.#keys = new Keys(() => this.jwks(), clock);
     this.#verify = verify;
     this.#clock = clock;
@@ -96,7 +96,7 @@ export class Countersign {
    */
   async sendToSign(publicKey: string | Uint8Array, message: Uint8Array, options: AskOptions = {}): Promise<Signed> {
     if (Array.isArray(message)) throw new TypeError('several messages are for sendToSignBatch');
-    const [result] = await this.#asker.sign(question(publicKey, message, options));
+    const [result] = await this.#sendToSign.sign(prepareCall(publicKey, message, options));
     if (result instanceof CountersignError) throw result;
     return result as Signed;
   }
@@ -112,7 +112,7 @@ export class Countersign {
     messages: readonly Uint8Array[],
     options: AskOptions = {},
   ): Promise<(Signed | CountersignError)[]> {
-    return this.#asker.sign(question(publicKey, [...messages], options));
+    return this.#sendToSign.sign(prepareCall(publicKey, [...messages], options));
   }
 
   /**
@@ -135,8 +135,8 @@ export class Countersign {
   }
 
   async #submit(publicKey: string | Uint8Array, messages: Uint8Array | Uint8Array[], options: AskOptions): Promise<Submitted[]> {
-    const asked = question(publicKey, messages, options);
-    const accepted = await this.#asker.accept(asked, { signal: asked.signal });
+    const asked = prepareCall(publicKey, messages, options);
+    const accepted = await this.#sendToSign.accept(asked, { signal: asked.signal });
     return accepted.map((request, index) => {
       const expected = asked.expected[index];
       if (!expected) throw new TypeError('there are more requests than messages');

@@ -1,8 +1,8 @@
 // Which requests are meant, as the API is asked for them and as its answers are held to it.
 
-import { knownReadings } from './asking.js';
 import { decodeBase64, equal } from './bytes.js';
 import { readings, spelled } from './public-key.js';
+import { knownReadings } from './send-to-sign.js';
 import { isEnd, type RequestResource } from './wire.js';
 
 /** Which requests: those to which everything given applies. */

@@ -1,4 +1,3 @@
-export type { AskOptions } from './asking.js';
 export { type ClientOptions, Countersign } from './client.js';
 export type { Clock } from './clock.js';
 export { type Verify, verifyEd25519 } from './ed25519.js';
@@ -31,8 +30,9 @@ export {
 } from './errors.js';
 export type { Filters, ListOptions } from './filters.js';
 export { type ReceiptOptions, verifyReceipt } from './receipt.js';
-export type { Signed } from './signed.js';
+export type { AskOptions } from './send-to-sign.js';
 export type { Submitted } from './submitted.js';
+export type { Signed } from './verified-signature.js';
 export {
   type BatchEndedEvent,
   type RequestEndedEvent,

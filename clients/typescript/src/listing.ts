@@ -2,11 +2,11 @@
 
 import type { Caller } from './caller.js';
 import { type Filters, type ListOptions, queryOf } from './filters.js';
+import { checkBatch, PageChecker } from './pagination.js';
 import type { Patience } from './requests.js';
-import { asBatchResource, asCancelledAll, asPage, idOf } from './shapes.js';
-import { verified } from './signed.js';
 import type { Exchange } from './transport.js';
-import { checkBatch, Walk } from './walk.js';
+import { asBatchResource, asCancelledAll, asPage, idOf } from './validation.js';
+import { verified } from './verified-signature.js';
 import type { BatchResource, CancelledAll, RequestResource } from './wire.js';
 
 /** `/v1/requests` and `/v1/batches/` */
@@ -21,10 +21,10 @@ export class Listing {
 
   async *list({ signal, ...options }: ListOptions): AsyncGenerator<RequestResource, void, undefined> {
     const query = queryOf(options);
-    const walk = new Walk(options, options.pageSize);
+    const pages = new PageChecker(options, options.pageSize);
     for (;;) {
       const page = asPage(await this.#json('GET', `/v1/requests?${query}`, signal));
-      walk.check(page);
+      pages.check(page);
       yield* await this.#verified(page.requests);
       if (page.next_cursor === undefined) return;
       query.set('cursor', page.next_cursor);

@@ -1,8 +1,8 @@
 // An answer that is no success, as an error.
 
 import { type CountersignError, failureOf, ProtocolError } from './errors.js';
-import { asProblem, parseJson } from './shapes.js';
 import type { HttpAnswer } from './transport.js';
+import { asProblem, parseJson } from './validation.js';
 
 /** The media type of an answer, without its parameters. */
 export function mediaType(headers: Headers): string {

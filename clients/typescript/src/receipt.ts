@@ -3,9 +3,9 @@
 import { decodeBase64, decodeBase64Url, decodeUtf8, encodeBase64Url, equal, sha256 } from './bytes.js';
 import { type Verify, verifyEd25519 } from './ed25519.js';
 import { UnknownKeyError, VerificationError } from './errors.js';
-import { keyNamed } from './jwk-set.js';
+import { keyNamed } from './jwks.js';
 import { readings } from './public-key.js';
-import { asClaims, asObject, own, parseJson } from './shapes.js';
+import { asClaims, asObject, own, parseJson } from './validation.js';
 import type { JwkSet, ReceiptClaims } from './wire.js';
 
 const TYPE = 'countersign-receipt+jwt';

@@ -4,10 +4,10 @@ import { about, type Caller, isTransient } from './caller.js';
 import type { Verify } from './ed25519.js';
 import { failureOf, NetworkError, ProtocolError } from './errors.js';
 import { errorOf, mediaType } from './problem.js';
-import { asProblem, asRequest, idOf, parseJson } from './shapes.js';
-import { type Expected, verified } from './signed.js';
 import { EventReader, type ServerSentEvent } from './sse.js';
 import type { Exchange } from './transport.js';
+import { asProblem, asRequest, idOf, parseJson } from './validation.js';
+import { type Expected, verified } from './verified-signature.js';
 import { isEnd, type RequestResource, type State } from './wire.js';
 
 /** Proxies cut what is silent for a minute. */

@@ -1,6 +1,6 @@
 import type { Verify } from './ed25519.js';
 import type { Requests } from './requests.js';
-import { conclusion, type Expected, type Signed } from './signed.js';
+import { type Expected, resultOf, type Signed } from './verified-signature.js';
 import type { RequestResource } from './wire.js';
 
 /** A request that the server has written down. What is told of it is verified against what was sent. */
@@ -53,6 +53,6 @@ export class Submitted {
    * @throws {CountersignError} why there is none
    */
   async result(options: { signal?: AbortSignal | undefined } = {}): Promise<Signed> {
-    return conclusion(await this.wait(options), this.#expected, this.#verify);
+    return resultOf(await this.wait(options), this.#expected, this.#verify);
   }
 }

@@ -3,7 +3,7 @@
 import { decodeUtf8 } from './bytes.js';
 import type { Clock } from './clock.js';
 import { CountersignError, NetworkError, ProtocolError } from './errors.js';
-import { Link, unlessAborted } from './link.js';
+import { LinkedSignal, unlessAborted } from './linked-signal.js';
 
 /** A call of the API. */
 export interface Exchange {
@@ -97,23 +97,23 @@ export class Transport {
 
   /** Runs work that ends in time, by the exchange's signal, or with an error of this package. */
   async #within<T>({ timeoutMs, signal }: Exchange, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const link = new Link(signal);
+    const linked = new LinkedSignal(signal);
     const timer = new AbortController();
     const late = new NetworkError(`nothing whole came within ${timeoutMs} ms`, { sent: true });
     this.#options.clock.sleep(timeoutMs, timer.signal).then(
-      () => link.abort(late),
+      () => linked.abort(late),
       () => {},
     );
     try {
       if (signal?.aborted) throw signal.reason;
-      return await unlessAborted(work(link.signal), link.signal);
+      return await unlessAborted(work(linked.signal), linked.signal);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
-      if (link.signal.aborted) throw late;
+      if (linked.signal.aborted) throw late;
       throw error instanceof CountersignError ? error : networkError(error);
     } finally {
       timer.abort();
-      link.release();
+      linked.release();
     }
   }
 }

@@ -3,9 +3,9 @@
 import { decodeBase64, decodeUtf8 } from './bytes.js';
 import { type Verify, verifyEd25519 } from './ed25519.js';
 import { ProtocolError, UnknownKeyError, VerificationError } from './errors.js';
-import { signingKeys } from './jwk-set.js';
-import { asBatchResource, asRequest, asWebhook, parseJson } from './shapes.js';
-import { verified } from './signed.js';
+import { signingKeys } from './jwks.js';
+import { asBatchResource, asRequest, asWebhook, parseJson } from './validation.js';
+import { verified } from './verified-signature.js';
 import type { BatchResource, JwkSet, RequestResource } from './wire.js';
 
 const TOLERANCE_S = 300;

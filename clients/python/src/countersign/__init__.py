@@ -1,6 +1,5 @@
 """Asks the wallet in somebody's browser for an Ed25519 signature, and returns a verified one."""
 
-from ._asking import Options, Signed, SignOptions
 from ._async_client import AsyncCountersign, AsyncSubmitted
 from ._client import Countersign, Submitted
 from ._ed25519 import verify as verify_ed25519
@@ -33,6 +32,7 @@ from ._errors import (
 from ._jwks import JwkSet
 from ._listing import Filters, ListOptions
 from ._receipt import ReceiptClaims, verify_receipt
+from ._send_to_sign import Options, Signed, SignOptions
 from ._settings import ClientOptions
 from ._webhook import WebhookEvent, WebhookHeaders, WebhookKeys, verify_webhook
 from ._wire import Batch, BatchResource, CancelledAll, Device, Request, Signer

@@ -12,16 +12,16 @@ import anyio
 import httpx
 from typing_extensions import Self, Unpack
 
-from . import _asking, _requests
-from ._asking import Bytes, Expected, Options, Signed, SignOptions, one_message, question, several_messages
+from . import _requests, _send_to_sign
 from ._calls import call_json
 from ._errors import CountersignError
-from ._following import follow
+from ._follow import follow
 from ._jwks import JwkSet
 from ._keys import Keys, fetch_jwks
 from ._listing import Filters, ListOptions, batch, cancel_all, listed
 from ._public_key import PublicKey, spelled
 from ._receipt import ReceiptClaims, verify_receipt
+from ._send_to_sign import Bytes, Expected, Options, Signed, SignOptions, one_message, prepare_call, several_messages
 from ._settings import ClientOptions, settings_of
 from ._steps import Exchange
 from ._transport import AsyncTransport
@@ -66,7 +66,7 @@ class AsyncCountersign:
         `CountersignError`.
         """
         (result,) = await self._transport.run(
-            _asking.sign(self._settings, question(public_key, one_message(message), options))
+            _send_to_sign.sign(self._settings, prepare_call(public_key, one_message(message), options))
         )
         if isinstance(result, CountersignError):
             raise result
@@ -81,7 +81,7 @@ class AsyncCountersign:
         or the server can no longer say what became of them.
         """
         return await self._transport.run(
-            _asking.sign(self._settings, question(public_key, several_messages(messages), options))
+            _send_to_sign.sign(self._settings, prepare_call(public_key, several_messages(messages), options))
         )
 
     async def submit(self, public_key: PublicKey, message: Bytes, **options: Unpack[Options]) -> AsyncSubmitted:
@@ -97,8 +97,8 @@ class AsyncCountersign:
     async def _submit(
         self, public_key: PublicKey, messages: Bytes | Sequence[Bytes], options: Options
     ) -> list[AsyncSubmitted]:
-        asked = question(public_key, messages, cast(SignOptions, options))
-        requests = await self._transport.run(_asking.submit(self._settings, asked))
+        asked = prepare_call(public_key, messages, cast(SignOptions, options))
+        requests = await self._transport.run(_send_to_sign.submit(self._settings, asked))
         return [AsyncSubmitted(self, request, one) for request, one in zip(requests, asked.expected, strict=True)]
 
     async def get(self, request_id: str) -> Request:

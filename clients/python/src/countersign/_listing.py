@@ -6,10 +6,10 @@ from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 from ._calls import call_json
+from ._pagination import PageChecker, check_batch
 from ._public_key import PublicKey, spelled
 from ._requests import verify_answer
 from ._steps import Emit, Exchange, Settings, Steps
-from ._walk import Walk, check_batch
 from ._wire import BatchResource, CancelledAll, as_batch_resource, as_cancelled_all, as_page, is_uuid
 
 
@@ -37,11 +37,11 @@ class ListOptions(Filters, total=False):
 def listed(settings: Settings, options: ListOptions) -> Steps[None]:
     """Emits each of them, the newest first."""
     query = _query(options, ListOptions)
-    walk = Walk(options)
+    pages = PageChecker(options)
     while True:
         value = yield from call_json(settings, _exchange(settings, "GET", query))
         requests, cursor = as_page(value)
-        walk.check(requests, cursor)
+        pages.check(requests, cursor)
         for request in requests:
             verify_answer(request)
         for request in requests:

@@ -1,7 +1,7 @@
-// Signals that end with others. AbortSignal.any() keeps listening to a signal that lives long; a link lets go of it.
+// Signals that end with others. AbortSignal.any() keeps listening to a signal that lives long; a linked signal lets go of it.
 
 /** A signal that is aborted with any of others, until it is released. */
-export class Link {
+export class LinkedSignal {
   readonly #controller = new AbortController();
   readonly #sources: AbortSignal[];
   readonly #listener = (event: Event) => this.abort((event.target as AbortSignal).reason);

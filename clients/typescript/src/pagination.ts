@@ -2,14 +2,14 @@
 
 import { ProtocolError } from './errors.js';
 import { type Filters, takes } from './filters.js';
-import type { Page } from './shapes.js';
+import type { Page } from './validation.js';
 import { type BatchResource, isEnd, type RequestResource } from './wire.js';
 
 /** Pages without a request that may come in a row. A server has passed over thousands of requests for each. */
 const MOST_EMPTY_PAGES = 10_000;
 
-/** A walk through a list. What it remembers is bounded: one id, and the cursors since the last page that had a request. */
-export class Walk {
+/** Checks a list page by page. What it remembers is bounded: one id, and the cursors since the last page that had a request. */
+export class PageChecker {
   readonly #filters: Filters;
   readonly #pageSize: number | undefined;
   #lastId: string | undefined;

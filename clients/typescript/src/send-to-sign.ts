@@ -3,12 +3,12 @@
 import { encodeBase64 } from './bytes.js';
 import { about, type Caller } from './caller.js';
 import { CountersignError, DeadlineError, InvalidRequestError, NoStoreError, ProtocolError, VerificationError } from './errors.js';
-import { Link, unlessAborted } from './link.js';
+import { LinkedSignal, unlessAborted } from './linked-signal.js';
 import { readings, spelled } from './public-key.js';
 import type { Patience, Requests } from './requests.js';
-import { asAnswer, asBatch, asRequest } from './shapes.js';
-import { conclusion, type Expected, type Signed, verified } from './signed.js';
 import type { Exchange } from './transport.js';
+import { asAnswer, asBatch, asRequest } from './validation.js';
+import { type Expected, resultOf, type Signed, verified } from './verified-signature.js';
 import { isEnd, type RequestResource } from './wire.js';
 
 /** What the server takes where a call says nothing. */
@@ -58,8 +58,8 @@ const OPTIONS = [
   'signal',
 ];
 
-/** A call that has been looked at. */
-export interface Question {
+/** A call whose arguments have been checked. */
+export interface PreparedCall {
   body: string;
   expected: Expected[];
   isBatch: boolean;
@@ -72,7 +72,7 @@ export interface Question {
 }
 
 /** What asking needs of its client. */
-export interface AskerOptions extends Patience {
+export interface SendToSignOptions extends Patience {
   durable: boolean;
   randomUUID(): string;
 }
@@ -83,7 +83,7 @@ export interface AskerOptions extends Patience {
  * @throws {TypeError} where an argument is of another type
  * @throws {InvalidRequestError} where the key has no spelling of a key
  */
-export function question(publicKey: string | Uint8Array, messages: Uint8Array | Uint8Array[], options: AskOptions): Question {
+export function prepareCall(publicKey: string | Uint8Array, messages: Uint8Array | Uint8Array[], options: AskOptions): PreparedCall {
   const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) throw new TypeError(`there is no option ${unknown}`);
   const { purpose, reference, metadata, timeoutMs, deliveryTimeoutMs, queue, webhook, replaces, idempotencyKey, deadlineMs, signal } =
@@ -126,41 +126,41 @@ export function knownReadings(publicKey: string | Uint8Array): Uint8Array[] {
 }
 
 /** `POST /v1/send_to_sign` */
-export class Asker {
+export class SendToSign {
   readonly #caller: Caller;
   readonly #requests: Requests;
-  readonly #options: AskerOptions;
+  readonly #options: SendToSignOptions;
   /** Until when the server is taken to keep nothing. */
   #noStoreUntil = -Infinity;
 
-  constructor(caller: Caller, requests: Requests, options: AskerOptions) {
+  constructor(caller: Caller, requests: Requests, options: SendToSignOptions) {
     this.#caller = caller;
     this.#requests = requests;
     this.#options = options;
   }
 
   /** One result for each message, in their order. */
-  async sign(asked: Question): Promise<(Signed | CountersignError)[]> {
-    const link = new Link(asked.signal);
+  async sign(asked: PreparedCall): Promise<(Signed | CountersignError)[]> {
+    const linked = new LinkedSignal(asked.signal);
     const timer = new AbortController();
     const deadlineMs = asked.deadlineMs ?? asked.timeoutMs + 2 * this.#options.patienceMs;
     this.#caller.clock.sleep(deadlineMs, timer.signal).then(
-      () => link.abort(new DeadlineError(`the call took longer than ${deadlineMs} ms`)),
+      () => linked.abort(new DeadlineError(`the call took longer than ${deadlineMs} ms`)),
       () => {},
     );
     try {
-      link.signal.throwIfAborted();
-      const accepted = await this.#accepted(asked, link.signal);
-      return await (accepted ? this.#ends(asked, accepted, link.signal) : this.#plainly(asked, link.signal));
+      linked.signal.throwIfAborted();
+      const accepted = await this.#accepted(asked, linked.signal);
+      return await (accepted ? this.#ends(asked, accepted, linked.signal) : this.#plainly(asked, linked.signal));
     } finally {
       timer.abort();
-      link.release();
+      linked.release();
     }
   }
 
   /** The requests as they stand when they have been written down. The call is made again until it is answered. */
   async accept(
-    asked: Question,
+    asked: PreparedCall,
     { leaving, signal }: { leaving?: AbortSignal; signal?: AbortSignal | undefined },
   ): Promise<RequestResource[]> {
     const key = asked.idempotencyKey ?? this.#options.randomUUID();
@@ -177,7 +177,7 @@ export class Asker {
   }
 
   /** Undefined where the server keeps nothing, and nothing is lost by that. */
-  async #accepted(asked: Question, leaving: AbortSignal): Promise<RequestResource[] | undefined> {
+  async #accepted(asked: PreparedCall, leaving: AbortSignal): Promise<RequestResource[] | undefined> {
     const { clock } = this.#caller;
     if (!asked.needsStore && (!this.#options.durable || clock.elapsed() < this.#noStoreUntil)) return undefined;
     const given = new AbortController();
@@ -205,7 +205,7 @@ export class Asker {
     throw reason;
   }
 
-  async #ends(asked: Question, accepted: RequestResource[], signal: AbortSignal): Promise<(Signed | CountersignError)[]> {
+  async #ends(asked: PreparedCall, accepted: RequestResource[], signal: AbortSignal): Promise<(Signed | CountersignError)[]> {
     const ended = new Map<string, RequestResource | VerificationError>(
       accepted.filter(({ state }) => isEnd(state)).map((request) => [request.request_id, request]),
     );
@@ -222,20 +222,20 @@ export class Asker {
     return Promise.all(
       ends.map(async (end, index) => {
         if (end instanceof VerificationError) return end;
-        return this.#result(conclusion(end as RequestResource, asked.expected[index] as Expected, this.#options.verify));
+        return this.#result(resultOf(end as RequestResource, asked.expected[index] as Expected, this.#options.verify));
       }),
     );
   }
 
   /** A call that waits: the server withdraws the request when its connection closes. */
-  async #plainly(asked: Question, signal: AbortSignal): Promise<(Signed | CountersignError)[]> {
+  async #plainly(asked: PreparedCall, signal: AbortSignal): Promise<(Signed | CountersignError)[]> {
     const { patienceMs, verify } = this.#options;
     const timeoutMs = asked.timeoutMs + patienceMs;
     const exchange: Exchange = { method: 'POST', path: '/v1/send_to_sign', body: asked.body, timeoutMs, signal };
     const value = await this.#caller.json(exchange, { repeatable: false, patienceMs });
     if (!asked.isBatch) return [await verified(asAnswer(value), asked.expected[0], verify)];
     const ends = this.#each(asBatch(value).requests, asked);
-    return Promise.all(ends.map((end, index) => this.#result(conclusion(end, asked.expected[index] as Expected, verify))));
+    return Promise.all(ends.map((end, index) => this.#result(resultOf(end, asked.expected[index] as Expected, verify))));
   }
 
   async #withdraw(requests: RequestResource[]): Promise<void> {
@@ -252,7 +252,7 @@ export class Asker {
     timer.abort();
   }
 
-  #each(requests: RequestResource[], { expected }: Question): RequestResource[] {
+  #each(requests: RequestResource[], { expected }: PreparedCall): RequestResource[] {
     if (requests.length !== expected.length)
       throw new ProtocolError(`the server answers for ${requests.length} of ${expected.length} messages`);
     if (new Set(requests.map(({ request_id }) => request_id)).size !== requests.length)

@@ -107,8 +107,8 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked, checked as far as the answers have to be compared with it."""
+class PreparedCall:
+    """A call whose arguments have been checked, as far as the answers have to be compared with them."""
 
     body: bytes
     expected: tuple[Expected, ...]
@@ -120,7 +120,7 @@ class Question:
     durable: bool = field(default=False)
 
 
-def question(public_key: PublicKey, messages: Bytes | Sequence[Bytes], options: SignOptions) -> Question:
+def prepare_call(public_key: PublicKey, messages: Bytes | Sequence[Bytes], options: SignOptions) -> PreparedCall:
     unknown = set(options) - SignOptions.__annotations__.keys() - Options.__annotations__.keys()
     if unknown:
         raise TypeError(f"no such option: {', '.join(sorted(unknown))}")
@@ -134,7 +134,7 @@ def question(public_key: PublicKey, messages: Bytes | Sequence[Bytes], options: 
     }
     members |= {"public_key": spelled(public_key)} | ({"message": encoded[0]} if single else {"messages": encoded})
     keys = tuple(readings(public_key))
-    return Question(
+    return PreparedCall(
         body=json.dumps(members, ensure_ascii=False, allow_nan=False).encode("utf-8"),
         expected=tuple(Expected(keys, message) for message in all_bytes),
         idempotency_key=_idempotency_key(options.get("idempotency_key")),
@@ -184,7 +184,7 @@ def _seconds(value: object) -> float | None:
     return float(value)
 
 
-def sign(settings: Settings, asked: Question) -> Steps[list[Signed | CountersignError]]:
+def sign(settings: Settings, asked: PreparedCall) -> Steps[list[Signed | CountersignError]]:
     """Asks and waits: for each message, in their order, what was signed or why it was not."""
     span = asked.deadline if asked.deadline is not None else asked.timeout + 2 * settings.patience
     deadline = settings.monotonic() + span
@@ -198,7 +198,7 @@ def sign(settings: Settings, asked: Question) -> Steps[list[Signed | Countersign
     return (yield from _sign_waiting(settings, asked, deadline))
 
 
-def submit(settings: Settings, asked: Question) -> Steps[list[Request]]:
+def submit(settings: Settings, asked: PreparedCall) -> Steps[list[Request]]:
     """Has requests written down. They stand as the answer says."""
     key = asked.idempotency_key or settings.uuid()
     answers = yield from accept(settings, asked, key, Attempts())
@@ -210,7 +210,7 @@ def submit(settings: Settings, asked: Question) -> Steps[list[Request]]:
     return requests
 
 
-def _sign_durably(settings: Settings, asked: Question, deadline: float) -> Steps[list[Signed | CountersignError]]:
+def _sign_durably(settings: Settings, asked: PreparedCall, deadline: float) -> Steps[list[Signed | CountersignError]]:
     key = asked.idempotency_key or settings.uuid()
     attempts = Attempts()
     accepted: list[Answer] = []
@@ -234,7 +234,7 @@ def _sign_durably(settings: Settings, asked: Question, deadline: float) -> Steps
 
 
 def accept(
-    settings: Settings, asked: Question, key: str, attempts: Attempts, deadline: float = math.inf
+    settings: Settings, asked: PreparedCall, key: str, attempts: Attempts, deadline: float = math.inf
 ) -> Steps[list[Answer]]:
     headers = {"Content-Type": "application/json", "Prefer": "respond-async", "Idempotency-Key": key}
     exchange = Exchange("POST", _PATH, headers, asked.body, settings.exchange_timeout)
@@ -251,7 +251,7 @@ def accept(
     return _as_many(as_answers(value), asked)
 
 
-def _as_many(answers: list[Answer], asked: Question) -> list[Answer]:
+def _as_many(answers: list[Answer], asked: PreparedCall) -> list[Answer]:
     if len(answers) != len(asked.expected):
         raise ProtocolError(f"the answer has {len(answers)} requests for {len(asked.expected)} messages")
     return answers
@@ -271,7 +271,9 @@ def _end_of(settings: Settings, answer: Answer, deadline: float) -> Steps[Answer
     return (yield from wait(settings, answer.request_id, deadline=deadline))
 
 
-def _withdraw(settings: Settings, asked: Question, key: str, attempts: Attempts, accepted: list[Answer]) -> Steps[None]:
+def _withdraw(
+    settings: Settings, asked: PreparedCall, key: str, attempts: Attempts, accepted: list[Answer]
+) -> Steps[None]:
     """Withdraws what the server has, or may have: then its name is asked for under the same key, which makes no second request."""
     deadline = settings.monotonic() + _WITHDRAWAL_S
     try:
@@ -285,7 +287,7 @@ def _withdraw(settings: Settings, asked: Question, key: str, attempts: Attempts,
         return
 
 
-def _sign_waiting(settings: Settings, asked: Question, deadline: float) -> Steps[list[Signed | CountersignError]]:
+def _sign_waiting(settings: Settings, asked: PreparedCall, deadline: float) -> Steps[list[Signed | CountersignError]]:
     """In one call, which withdraws its request when its connection closes."""
     headers = {"Content-Type": "application/json"}
     timeout = asked.timeout + settings.exchange_timeout

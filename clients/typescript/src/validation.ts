@@ -166,7 +166,7 @@ const requestMembers = object({
   ),
 });
 
-const requestShape: Check = (value, path) => {
+const checkRequest: Check = (value, path) => {
   requestMembers(value, path);
   const { state, signature, error } = value as RequestResource;
   if (state === 'signed') need(signature !== undefined, `${path}.signature`, 'there where the state is signed');
@@ -178,7 +178,7 @@ const requestShape: Check = (value, path) => {
   );
 };
 
-const claimsShape = object({
+const checkClaims = object({
   iss: optional(string),
   jti: uuid,
   iat: integer,
@@ -197,8 +197,8 @@ const claimsShape = object({
 });
 
 /** The end of a webhook's story is told with a request, in this envelope. */
-const webhookShape = object({ type: string, timestamp: string, data: object({}) });
-const jwkSetShape = object({
+const checkWebhook = object({ type: string, timestamp: string, data: object({}) });
+const checkJwkSet = object({
   keys: list(
     object({
       kty: string,
@@ -213,15 +213,15 @@ const jwkSetShape = object({
   webhook_public_key: optional(string),
 });
 
-export const asRequest = shape<RequestResource>(requestShape, 'request');
-export const asBatch = shape<Batch>(object({ batch_id: optional(uuid), requests: list(requestShape, 16) }), 'batch');
-export const asBatchResource = shape<BatchResource>(
-  object({ batch_id: uuid, state: oneOf('open', 'ended'), requests: list(requestShape, 16) }),
+export const asRequest = validator<RequestResource>(checkRequest, 'request');
+export const asBatch = validator<Batch>(object({ batch_id: optional(uuid), requests: list(checkRequest, 16) }), 'batch');
+export const asBatchResource = validator<BatchResource>(
+  object({ batch_id: uuid, state: oneOf('open', 'ended'), requests: list(checkRequest, 16) }),
   'batch',
 );
-export const asPage = shape<Page>(object({ requests: list(requestShape, MOST_AT_ONCE, 0), next_cursor: optional(cursor) }), 'page');
-export const asCancelledAll = shape<CancelledAll>(object({ cancelled: withdrawn, has_more: boolean }), 'answer');
-export const asAnswer = shape<Answer>(
+export const asPage = validator<Page>(object({ requests: list(checkRequest, MOST_AT_ONCE, 0), next_cursor: optional(cursor) }), 'page');
+export const asCancelledAll = validator<CancelledAll>(object({ cancelled: withdrawn, has_more: boolean }), 'answer');
+export const asAnswer = validator<Answer>(
   object({
     request_id: uuid,
     public_key: base64(32),
@@ -233,10 +233,10 @@ export const asAnswer = shape<Answer>(
   }),
   'answer',
 );
-export const asSigner = shape<SignerResource>(object({ public_key: base64(32), connected: boolean, connections: integer }), 'signer');
-export const asJwkSet = shape<JwkSet>(jwkSetShape, 'key set');
-export const asWebhook = shape<{ type: string; timestamp: string; data: Members }>(webhookShape, 'webhook');
-export const asProblem = shape<Problem>(
+export const asSigner = validator<SignerResource>(object({ public_key: base64(32), connected: boolean, connections: integer }), 'signer');
+export const asJwkSet = validator<JwkSet>(checkJwkSet, 'key set');
+export const asWebhook = validator<{ type: string; timestamp: string; data: Members }>(checkWebhook, 'webhook');
+export const asProblem = validator<Problem>(
   object({
     status: integer,
     code: string,
@@ -246,7 +246,7 @@ export const asProblem = shape<Problem>(
     reject_code: optional(string),
     reason: optional(string),
     phase: optional(string),
-    replaced: optional(requestShape),
+    replaced: optional(checkRequest),
     errors: optional(
       list(
         object({ pointer: optional(string), parameter: optional(string), header: optional(string), code: string, detail: string }),
@@ -259,7 +259,7 @@ export const asProblem = shape<Problem>(
 
 /** Also that a signature is there where one was made, and only there. */
 export function asClaims(value: unknown): ReceiptClaims {
-  claimsShape(value, 'receipt');
+  checkClaims(value, 'receipt');
   const claims = value as ReceiptClaims;
   need(
     (claims.signature !== undefined) === (claims.state === 'signed'),
@@ -280,7 +280,7 @@ export function own(members: Members, name: string): unknown {
   return Object.hasOwn(members, name) ? members[name] : undefined;
 }
 
-function shape<T>(check: Check, path: string): (value: unknown) => T {
+function validator<T>(check: Check, path: string): (value: unknown) => T {
   return (value) => {
     check(value, path);
     return value as T;

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from ._calls import Backoff, call, check_type
 from ._encoding import parse_json
 from ._errors import CountersignError, NetworkError, ProtocolError, RateLimitedError, UnavailableError
-from ._events import Event, EventReader
 from ._requests import checked, path_of
+from ._sse import Event, EventReader
 from ._steps import Broken, Emit, Exchange, Pause, Read, Settings, Steps
 from ._wire import Request, as_problem, as_request
 
@@ -18,7 +18,7 @@ _TYPE = "text/event-stream"
 
 
 @dataclass
-class _Course:
+class _Progress:
     """What has been heard of a request."""
 
     request_id: str
@@ -29,49 +29,49 @@ class _Course:
 
 def follow(settings: Settings, request_id: str) -> Steps[None]:
     """Emits each state once, to the last."""
-    course = _Course(request_id, Backoff(settings))
-    while not course.ended:
+    progress = _Progress(request_id, Backoff(settings))
+    while not progress.ended:
         try:
-            broken = yield from _connection(settings, course)
+            broken = yield from _connection(settings, progress)
         except CountersignError as error:
             error.request_id = error.request_id or request_id
             raise
-        if course.ended:
+        if progress.ended:
             return
-        pause = course.backoff.next(broken)
+        pause = progress.backoff.next(broken)
         if pause is None:
             raise broken
         if pause > 0:
             yield Pause(pause)
 
 
-def _connection(settings: Settings, course: _Course) -> Steps[CountersignError]:
+def _connection(settings: Settings, progress: _Progress) -> Steps[CountersignError]:
     """Gives the reason why the connection is over, which matters where the request has not ended."""
-    path = path_of(course.request_id, "/events")
+    path = path_of(progress.request_id, "/events")
     answer = yield from call(settings, Exchange("GET", path, {"Accept": _TYPE}, timeout=_SILENCE_S, stream=True))
     check_type(answer, _TYPE)
     reader = EventReader(settings.max_answer_bytes)
     while True:
         piece = yield Read()
         if not isinstance(piece, bytes):
-            return _broken(piece, course.request_id)
+            return _broken(piece, progress.request_id)
         for event in reader.feed(piece):
             if event.name == "problem":
                 return _problem(event)
-            yield from _tell(settings, course, _request(event, course.request_id))
-            if course.ended:
-                return _broken(None, course.request_id)
+            yield from _tell(settings, progress, _request(event, progress.request_id))
+            if progress.ended:
+                return _broken(None, progress.request_id)
 
 
-def _tell(settings: Settings, course: _Course, request: Request) -> Steps[None]:
+def _tell(settings: Settings, progress: _Progress, request: Request) -> Steps[None]:
     # It has been heard from, so that the patience begins anew; how often it is called does not.
-    course.backoff.give_up = None
-    if request.state in course.told:
+    progress.backoff.give_up = None
+    if request.state in progress.told:
         return
-    course.backoff = Backoff(settings)
-    course.told.add(request.state)
+    progress.backoff = Backoff(settings)
+    progress.told.add(request.state)
     yield Emit(request)
-    course.ended = request.ended
+    progress.ended = request.ended
 
 
 def _broken(piece: Broken | None, request_id: str) -> CountersignError:

@@ -70,7 +70,7 @@ export async function verified(told: Told, expected: Expected | undefined, verif
  *
  * @throws {CountersignError} why there is none
  */
-export async function conclusion(request: RequestResource, expected: Expected, verify: Verify): Promise<Signed> {
+export async function resultOf(request: RequestResource, expected: Expected, verify: Verify): Promise<Signed> {
   if (request.state === 'signed') return verified(request, expected, verify);
   if (!isEnd(request.state) || !request.error) throw new ProtocolError('the request has not ended', { request_id: request.request_id });
   throw failureOf({ ...request.error, request_id: request.request_id });

@@ -2,7 +2,7 @@
 
 import { decodeBase64Url, equal } from './bytes.js';
 import { VerificationError } from './errors.js';
-import { asJwkSet } from './shapes.js';
+import { asJwkSet } from './validation.js';
 import type { Jwk, JwkSet } from './wire.js';
 
 /** The Ed25519 keys of a set for signatures; others are passed over. */

@@ -14,8 +14,8 @@ from ._wire import BatchResource, Request
 _MOST_EMPTY_PAGES = 10_000
 
 
-class Walk:
-    """A walk through a list. What it remembers is bounded: one id, and the cursors since the last page that had a request."""
+class PageChecker:
+    """Checks a list page by page. What it remembers is bounded: one id, and the cursors since the last page that had a request."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = dict(options)
