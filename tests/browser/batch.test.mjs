@@ -60,7 +60,7 @@ scenario(world, 'all are declined with one reason, and go to the earlier ones ea
   await tab.backend.field('Two messages in one prompt').uncheck();
   await tab.ask({ message: 'another' });
   await tab.wallet.sees('another');
-  assert.equal(await tab.page.locator('#earlier-requests .row').count(), 2);
+  assert.equal(await tab.page.locator('#history-rows .row').count(), 2);
   await tab.approve();
   await tab.backend.sees('Signature verified');
   assert.deepEqual(prompts.seen(), ['new', 'new']);

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { allEnded, allSigned, askedOnce, noneWrong, nothingSigned, tookPlace, verdict } from '../../web-demo/src/js/attacks/verdict.js';
+import { callProgress } from '../../web-demo/src/js/call-progress.js';
 import { checkSnippet } from '../../web-demo/src/js/verify/snippet.js';
-import { watched } from '../../web-demo/src/js/watched.js';
 import { frameWords, isHeartbeat } from '../../web-demo/src/js/wire/frame-words.js';
-import { frameOf, tap } from '../../web-demo/src/js/wire/tap.js';
+import { frameOf, interceptor } from '../../web-demo/src/js/wire/interceptor.js';
 
 const { frames } = JSON.parse(readFileSync(new URL('../../protocol/vectors/frames.json', import.meta.url), 'utf8'));
 
@@ -58,7 +58,7 @@ class FakeSocket extends EventTarget {
 function tapped(rewrite) {
   /** @type {FrameSeen[]} */
   const seen = [];
-  const wire = tap(/** @type {typeof WebSocket} */ (/** @type {unknown} */ (FakeSocket)), {
+  const wire = interceptor(/** @type {typeof WebSocket} */ (/** @type {unknown} */ (FakeSocket)), {
     rewrite,
     onFrame: (event) => seen.push(event),
   });
@@ -141,7 +141,7 @@ test('the promise is held only by what was observed', () => {
 const frame = (frame) => ({ text: JSON.stringify(frame) });
 
 test('phases come from what the wallet sees, and then from the answer', () => {
-  const call = watched({ message: 'YQ==', timeout_ms: 5_000 }, 100);
+  const call = callProgress({ message: 'YQ==', timeout_ms: 5_000 }, 100);
   const [request] = call.requests;
   assert.deepEqual([request.state, request.expires_at_ms], ['queued', 5_100]);
   assert.equal(call.frame(frame({ type: 'sign_request', request_id: 'other', message: 'Yg==' }), 101), false);
@@ -157,7 +157,7 @@ test('phases come from what the wallet sees, and then from the answer', () => {
 
 test('an end without a signature has its name, and what was never a request has no phases', () => {
   const ended = (outcome, delivered = true) => {
-    const call = watched({ message: 'YQ==' }, 0);
+    const call = callProgress({ message: 'YQ==' }, 0);
     if (delivered) call.frame(frame({ type: 'sign_request', request_id: 'a', message: 'YQ==' }), 1);
     return call.end(outcome, 2).map(({ state }) => state);
   };
@@ -172,7 +172,7 @@ test('an end without a signature has its name, and what was never a request has 
 });
 
 test('two messages are told apart, also where they are the same', () => {
-  const call = watched({ messages: ['YQ==', 'YQ=='] }, 0);
+  const call = callProgress({ messages: ['YQ==', 'YQ=='] }, 0);
   call.frame(frame({ type: 'sign_request', request_id: 'a', message: 'YQ==' }), 1);
   call.frame(frame({ type: 'sign_request', request_id: 'a', message: 'YQ==', attempt: 2 }), 2);
   call.frame(frame({ type: 'sign_request', request_id: 'b', message: 'YQ==' }), 3);

@@ -56,7 +56,7 @@ scenario(
     await wire.passed('response_ack');
     assert.equal(wire.frames('response_ack')[0].outcome, 'accepted');
     await tab.wallet.sees('An answer from before the reload');
-    assert.equal(await tab.page.locator('#earlier-requests .row').count(), 1);
+    assert.equal(await tab.page.locator('#history-rows .row').count(), 1);
     await tab.wallet.sees('Nothing to sign');
     assert.deepEqual(prompts.seen(), ['new']);
   },

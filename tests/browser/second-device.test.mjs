@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import UPNG from 'upng-js';
 import decodeQR from '../../web-demo/node_modules/qr/decode.js';
-import { obstacleTo } from '../../web-demo/src/js/obstacle.js';
+import { deviceWarning } from '../../web-demo/src/js/device-warning.js';
 import { launchChromium, world as newWorld, Server } from './harness.mjs';
 import { openTab, scenario } from './visit.mjs';
 
@@ -29,10 +29,10 @@ async function freePort() {
 
 test('where another device cannot come the page says why', () => {
   for (const hostname of ['localhost', '127.0.0.1', '127.1.2.3', '[::1]', 'demo.localhost'])
-    assert.match(obstacleTo({ protocol: 'https:', hostname }) ?? '', /means this machine to every device/, hostname);
+    assert.match(deviceWarning({ protocol: 'https:', hostname }) ?? '', /means this machine to every device/, hostname);
   for (const hostname of ['192.168.1.20', 'laptop.local', '127.example.com'])
-    assert.match(obstacleTo({ protocol: 'http:', hostname }) ?? '', /only over https/, hostname);
-  assert.equal(obstacleTo({ protocol: 'https:', hostname: 'laptop.local' }), undefined);
+    assert.match(deviceWarning({ protocol: 'http:', hostname }) ?? '', /only over https/, hostname);
+  assert.equal(deviceWarning({ protocol: 'https:', hostname: 'laptop.local' }), undefined);
 });
 
 scenario(world, 'on a loopback address there is no code, but how to get one', async ({ tab }) => {

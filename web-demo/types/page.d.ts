@@ -237,7 +237,7 @@ interface Attack {
   summary: string;
   /** Why it fails. */
   why: string;
-  run(scene: import('../src/js/attacks/scene.js').Scene): Promise<Finding[]>;
+  run(harness: import('../src/js/attacks/harness.js').AttackHarness): Promise<Finding[]>;
 }
 
 /** What an attack's second window tells of itself. */

@@ -1,6 +1,6 @@
-import { advice } from './advice.js';
 import { fromBase64 } from './bytes.js';
 import { byId, element, icon } from './dom.js';
+import { errorAdvice } from './error-advice.js';
 import { duration, sentence } from './format.js';
 import { checkSignature } from './verify.js';
 
@@ -169,7 +169,7 @@ export function showProblem({ status, body, ms, retryAfter, chip, shown = body }
     state: isLate || isDeclined || body.code === 'cancelled' ? 'calm' : 'bad',
     icon: isLate ? 'clock' : isDeclined ? 'cross' : body.code === 'cancelled' ? 'back' : 'alert',
     title: `${detail}${reason}`,
-    text: advice(body.code, retryAfter),
+    text: errorAdvice(body.code, retryAfter),
     chip: chip ?? `${status} ${body.code}`,
     body: shown,
     ms,

@@ -1,5 +1,5 @@
 import { toHex } from './bytes.js';
-import { pause } from './pause.js';
+import { delay } from './delay.js';
 
 /** Where the page sends its requests: the API of the server it came from. */
 export const ENDPOINT = new URL('/v1/send_to_sign', location.href).href;
@@ -57,7 +57,7 @@ export async function sendDurably(body, { onLost, ...options }) {
     if (outcome.kind !== 'unreachable') return outcome;
     onLost();
     // Given up meanwhile: the next turn says so.
-    await pause(RETRY_MS, options.signal).catch(() => {});
+    await delay(RETRY_MS, options.signal).catch(() => {});
   }
 }
 

@@ -1,15 +1,15 @@
 import { offerRequest, showAnswer, showEnds, showRetrying, showWaiting } from './answer-view.js';
 import { ENDPOINT, RESPOND_ASYNC, sendDurably, sendToSign } from './api.js';
 import { markFields, readForm } from './ask-form.js';
+import { callProgress } from './call-progress.js';
 import { copyShown } from './copy.js';
 import { curlCommand } from './curl.js';
 import { byId, partsOf } from './dom.js';
 import { durableOption } from './durable-option.js';
-import { followed } from './followed.js';
+import { followedRequests } from './followed-requests.js';
 import { nodeCall } from './node-call.js';
 import { progressView } from './progress-view.js';
 import { signerFromAddress } from './second-device.js';
-import { watched } from './watched.js';
 
 /**
  * The right half of the page: a backend that asks for signatures.
@@ -25,14 +25,14 @@ export function backendPanel({ onAsk, onNode, onAnswer, onEnd }) {
   const form = byId('ask');
   const { signer, token, several } = form.elements;
   const progress = progressView();
-  const written = followed(progress, () => token.value);
+  const written = followedRequests(progress, () => token.value);
   const submit = byId('submit');
   const cancel = byId('cancel');
   let walletKey = '';
   /** @type {AbortController | null} */
   let waiting = null;
   let requestsOpen = 0;
-  /** @type {ReturnType<typeof watched> | null} */
+  /** @type {ReturnType<typeof callProgress> | null} */
   let watching = null;
 
   function refresh() {
@@ -76,7 +76,7 @@ export function backendPanel({ onAsk, onNode, onAnswer, onEnd }) {
     onAsk();
     showWaiting();
     offerRequest(requestsOpen > 0);
-    watching = asked.durable ? null : watched(asked.body, Date.now());
+    watching = asked.durable ? null : callProgress(asked.body, Date.now());
     progress.start(watching?.requests ?? []);
     const options = { token: token.value, signal: waiting.signal, onNode };
     const outcome = await (asked.durable ? sendDurably(asked.body, { ...options, onLost: showRetrying }) : sendToSign(asked.body, options));

@@ -3,7 +3,7 @@ import { armedButtons, isEnabled } from './decision.js';
 import { fromTemplate } from './dom.js';
 import { showMessage } from './message-view.js';
 import { outcomeOf } from './outcome.js';
-import { readToEnd } from './reading.js';
+import { readToEnd } from './read-to-end.js';
 
 /**
  * One message of a batch, as an item of its card.

@@ -1,6 +1,6 @@
 import { authorization, parse } from './api.js';
+import { delay } from './delay.js';
 import { eventsOf } from './event-stream.js';
-import { pause } from './pause.js';
 
 const RETRY_MS = 1_000;
 
@@ -31,7 +31,7 @@ export async function followRequest(id, { token, signal, onNews, onLost }) {
       if (signal.aborted || error instanceof Problem) throw error;
     }
     onLost();
-    await pause(RETRY_MS, signal);
+    await delay(RETRY_MS, signal);
   }
 }
 

@@ -1,4 +1,4 @@
-import { frameOf } from './wire/tap.js';
+import { frameOf } from './wire/interceptor.js';
 
 /** How many are remembered that nobody has asked for yet: a wallet never has so many requests at once. */
 const REMEMBERED = 64;

@@ -4,7 +4,7 @@ import { decision } from './decision.js';
 import { fromTemplate } from './dom.js';
 import { showMessage } from './message-view.js';
 import { hasEnded, outcomeOf } from './outcome.js';
-import { readToEnd } from './reading.js';
+import { readToEnd } from './read-to-end.js';
 
 /**
  * One request as a card.

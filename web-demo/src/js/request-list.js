@@ -1,13 +1,13 @@
 import { announce } from './announce.js';
 import { batchCard } from './batch-card.js';
 import { byId } from './dom.js';
-import { earlierRow, unseenRow } from './earlier-row.js';
+import { historyRow, unseenRow } from './history-row.js';
 import { excerpt } from './message-view.js';
 import { hasEnded, outcomeOf } from './outcome.js';
 import { promptSheet } from './prompt-sheet.js';
 import { requestCard } from './request-card.js';
 
-const EARLIER_KEPT = 20;
+const HISTORY_KEPT = 20;
 
 /**
  * The wallet's requests: cards in the order they came, and below them a line for each earlier one. A card that ended
@@ -17,7 +17,7 @@ const EARLIER_KEPT = 20;
  */
 export function requestList(onOpen) {
   const shown = byId('open-requests');
-  const earlier = byId('earlier-requests');
+  const historyRows = byId('history-rows');
   const title = document.title;
   const sheet = promptSheet(() => cards.forEach((card) => card.arm()));
   /**
@@ -58,9 +58,9 @@ export function requestList(onOpen) {
 
   /** @param {HTMLElement[]} rows */
   function remember(rows) {
-    earlier.prepend(...rows);
-    while (earlier.childElementCount > EARLIER_KEPT) earlier.lastElementChild?.remove();
-    byId('earlier').hidden = false;
+    historyRows.prepend(...rows);
+    while (historyRows.childElementCount > HISTORY_KEPT) historyRows.lastElementChild?.remove();
+    byId('history').hidden = false;
   }
 
   function putAwayOver() {
@@ -143,7 +143,7 @@ export function requestList(onOpen) {
         if (!hasEnded(request) || !outcome) return;
         off();
         const told = request.state === 'accepted' ? { ...outcome, sentence: 'Signed by your rule. Nobody was asked.' } : outcome;
-        remember([earlierRow(request, told)]);
+        remember([historyRow(request, told)]);
         tell(told);
       };
       const off = request.on('change', end);
@@ -180,4 +180,4 @@ export function requestList(onOpen) {
  * @param {import('countersign').SignRequest} request
  * @param {RequestOutcome | null | undefined} outcome
  */
-const rowOf = (request, outcome) => (outcome ? [earlierRow(request, outcome)] : []);
+const rowOf = (request, outcome) => (outcome ? [historyRow(request, outcome)] : []);

@@ -1,6 +1,6 @@
 import { copyShown } from './copy.js';
+import { deviceWarning } from './device-warning.js';
 import { byId } from './dom.js';
-import { obstacleTo } from './obstacle.js';
 
 /**
  * The way to this page from another device, by a code to photograph. That device has a key of its own and is another wallet: a key that travels can be
@@ -13,17 +13,17 @@ export function secondDevice() {
 
   async function show() {
     if (!root.open) return;
-    const obstacle = obstacleTo(location);
-    byId('device-obstacle').textContent = obstacle ?? '';
-    byId('device-setup').hidden = obstacle === undefined;
-    byId('device-code').hidden = obstacle !== undefined || publicKey === '';
-    if (obstacle !== undefined || publicKey === '') return;
+    const warning = deviceWarning(location);
+    byId('device-warning').textContent = warning ?? '';
+    byId('device-setup').hidden = warning === undefined;
+    byId('device-code').hidden = warning !== undefined || publicKey === '';
+    if (warning !== undefined || publicKey === '') return;
     const address = addressFor(publicKey);
     byId('device-address').textContent = address;
     // Few visitors want it: it is loaded when the first does.
     const loaded = await import('./qr-code.js').catch(() => null);
     if (loaded) loaded.drawCode(byId('device-qr'), address);
-    else byId('device-obstacle').textContent = 'The code could not be loaded: type the address, or reload the page.';
+    else byId('device-warning').textContent = 'The code could not be loaded: type the address, or reload the page.';
   }
 
   root.addEventListener('toggle', show);

@@ -2,9 +2,9 @@ import { announce } from '../announce.js';
 import { byId, element, fromTemplate, icon } from '../dom.js';
 import { sentence } from '../format.js';
 import { disconnect } from './disconnect.js';
+import { attackHarness } from './harness.js';
 import { replay } from './replay.js';
 import { restart } from './restart.js';
-import { scene } from './scene.js';
 import { secondTab } from './second-tab.js';
 import { tamper } from './tamper.js';
 import { askedOnce, noneWrong, tookPlace, verdict } from './verdict.js';
@@ -42,19 +42,19 @@ export function attackPanel({ token, onFrame }) {
     for (const other of rows.values()) other.current(other === chosen);
     chosen.show('running');
     begin(attack);
-    const stage = scene({ token: token(), onStep: showStep, onFrame });
+    const harness = attackHarness({ token: token(), onStep: showStep, onFrame });
     let findings;
     try {
-      findings = await attack.run(stage);
+      findings = await attack.run(harness);
     } catch (error) {
       // What was seen until then still counts.
       findings = [
         tookPlace(false, sentence(String(error instanceof Error ? error.message : error))),
-        noneWrong(stage.answers),
-        askedOnce(stage.prompts),
+        noneWrong(harness.answers),
+        askedOnce(harness.prompts),
       ];
     } finally {
-      stage.close();
+      harness.close();
       running = false;
     }
     const result = verdict(findings);

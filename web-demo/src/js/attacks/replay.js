@@ -10,29 +10,29 @@ export const replay = {
   title: 'Replay an earlier answer',
   summary: 'Somebody has kept an answer of yours, and sends it again for the next request.',
   why: 'An answer counts for one request only, and its signature for that request’s message only.',
-  async run(scene) {
+  async run(harness) {
     /** @type {import('countersign').SignRequest | undefined} */
     let undecided;
-    const victim = await scene.wallet('wallet', {
+    const victim = await harness.wallet('wallet', {
       async onRequest(request) {
         if (new TextDecoder().decode(request.message) === FIRST) return request.approve();
         undecided = request;
-        scene.stir();
+        harness.recheck();
         return undefined;
       },
     });
-    const first = await scene.ask(victim, FIRST);
+    const first = await harness.ask(victim, FIRST);
     const kept = victim.last('sign_response')?.text ?? '';
-    scene.say('attacker', 'has kept this answer.');
+    harness.say('attacker', 'has kept this answer.');
 
     const acks = () => victim.all('response_ack').map(({ frame }) => frame);
-    const answering = scene.ask(victim, SECOND);
-    const { id } = await scene.until('the next request', () => undecided);
+    const answering = harness.ask(victim, SECOND);
+    const { id } = await harness.until('the next request', () => undecided);
     const seen = acks().length;
     victim.inject(kept);
-    await scene.until('what the server says', () => acks().length > seen);
-    const stillOpen = scene.answers.length === 1;
-    scene.say('backend', stillOpen ? 'still waits for its second signature.' : 'has been answered.', stillOpen ? '' : 'bad');
+    await harness.until('what the server says', () => acks().length > seen);
+    const stillOpen = harness.answers.length === 1;
+    harness.say('backend', stillOpen ? 'still waits for its second signature.' : 'has been answered.', stillOpen ? '' : 'bad');
 
     victim.inject(JSON.stringify({ ...JSON.parse(kept), request_id: id, message: toBase64(fromText(SECOND)) }));
     const second = await answering;
@@ -51,9 +51,9 @@ export const replay = {
         ok: !second.signature,
         text: second.signature ? 'Under the new request’s name it was accepted.' : 'Under the new request’s name it was refused.',
       },
-      noneWrong(scene.answers),
-      allEnded(scene.answers),
-      askedOnce(scene.prompts),
+      noneWrong(harness.answers),
+      allEnded(harness.answers),
+      askedOnce(harness.prompts),
     ];
   },
 };

@@ -10,7 +10,7 @@ export const restart = {
   title: 'Restart the server',
   summary: 'The server’s process ends while you are being asked, and another takes its place.',
   why: 'A request that has to outlive its caller is on disk before it is accepted. The wallet knows it again by its id.',
-  async run(scene) {
+  async run(harness) {
     if (!(await demoServer())) {
       return [
         tookPlace(
@@ -24,31 +24,31 @@ export const restart = {
     const decision = new Promise((resolve) => {
       decide = resolve;
     });
-    const victim = await scene.wallet('wallet', {
+    const victim = await harness.wallet('wallet', {
       onRequest: async (request) => {
         await decision;
         await request.approve();
       },
     });
-    const { refused, end } = await scene.askDurably(victim, 'Release 1.4.2 of payments');
+    const { refused, end } = await harness.askDurably(victim, 'Release 1.4.2 of payments');
     if (refused) return [tookPlace(false, `The server keeps no requests (${refused.code}). Start it with --data-dir.`)];
-    await scene.until('the wallet to ask', () => scene.prompts.size === 1);
+    await harness.until('the wallet to ask', () => harness.prompts.size === 1);
 
     const path = await pathToWallet(victim.publicKey);
     const before = path === undefined ? null : await demoServer(path);
     if (!before) return [tookPlace(false, 'None of the servers has this wallet.')];
-    scene.say('attacker', 'has the server’s process end at once.');
+    harness.say('attacker', 'has the server’s process end at once.');
     if (!(await restartServer({ path }))) return [tookPlace(false, 'The server refused to be restarted.')];
     const after = await nextInstance(path, before.instance);
-    scene.say('server', after ? `is another process: ${after} in place of ${before.instance}.` : 'did not come back.');
-    await scene.until('the wallet to be back', () => victim.all('welcome').length > 1);
+    harness.say('server', after ? `is another process: ${after} in place of ${before.instance}.` : 'did not come back.');
+    await harness.until('the wallet to be back', () => victim.all('welcome').length > 1);
     decide();
     await end;
     return [
       tookPlace(Boolean(after), 'The process was gone, and all it had in memory.'),
-      allSigned(scene.answers),
-      allEnded(scene.answers),
-      askedOnce(scene.prompts),
+      allSigned(harness.answers),
+      allEnded(harness.answers),
+      askedOnce(harness.prompts),
     ];
   },
 };

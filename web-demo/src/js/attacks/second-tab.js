@@ -10,7 +10,7 @@ export const secondTab = {
   title: 'Open a second tab',
   summary: 'The same wallet is open twice. Both could ask you, and you could sign twice.',
   why: 'One tab holds the wallet’s lock and alone is connected. The others stand by, and take over when it closes.',
-  async run(scene) {
+  async run(harness) {
     // First of all: a browser opens windows only right after a click.
     const opened = window.open(PAGE, '', WINDOW);
     if (!opened) {
@@ -21,11 +21,11 @@ export const secondTab = {
     const hear = ({ source, origin, data }) => {
       if (source !== opened || origin !== location.origin) return;
       Object.assign(second, data);
-      scene.stir();
+      harness.recheck();
     };
     addEventListener('message', hear);
     try {
-      return await play(scene, opened, second);
+      return await play(harness, opened, second);
     } finally {
       removeEventListener('message', hear);
       opened.close();
@@ -34,39 +34,39 @@ export const secondTab = {
 };
 
 /**
- * @param {import('./scene.js').Scene} scene
+ * @param {import('./harness.js').AttackHarness} harness
  * @param {Window} opened
  * @param {SecondTab} second what the second tab tells of itself, as it comes
  */
-async function play(scene, opened, second) {
+async function play(harness, opened, second) {
   let decide = () => {};
   /** @type {Promise<void>} */
   const decision = new Promise((resolve) => {
     decide = resolve;
   });
-  const leading = await scene.wallet('wallet', {
+  const leading = await harness.wallet('wallet', {
     tabs: 'one',
     onRequest: async (request) => {
       await decision;
       await request.approve();
     },
   });
-  await scene.until('the second window', () => second.ready);
+  await harness.until('the second window', () => second.ready);
   opened.postMessage({ seed: leading.seed() }, location.origin);
-  await scene.until('the second tab’s wallet', () => second.state === 'standby' || second.state === 'connected');
-  scene.say('second tab', second.state === 'standby' ? 'stands by: this wallet is open in another tab.' : 'is connected too.');
+  await harness.until('the second tab’s wallet', () => second.state === 'standby' || second.state === 'connected');
+  harness.say('second tab', second.state === 'standby' ? 'stands by: this wallet is open in another tab.' : 'is connected too.');
 
-  const answering = scene.ask(leading, 'Grant read access to ledger 7, until Friday');
-  await scene.until('the second tab to hear of it', () => second.elsewhere > 0 || second.prompts > 0);
-  const connections = await signerConnections(leading.publicKey, scene.token);
-  scene.say(
+  const answering = harness.ask(leading, 'Grant read access to ledger 7, until Friday');
+  await harness.until('the second tab to hear of it', () => second.elsewhere > 0 || second.prompts > 0);
+  const connections = await signerConnections(leading.publicKey, harness.token);
+  harness.say(
     'second tab',
     second.prompts > 0 ? 'asks as well.' : 'says that a request waits in the other tab, and asks nothing.',
     second.prompts > 0 ? 'bad' : '',
   );
   decide();
   await answering;
-  for (const [id, times] of scene.prompts) scene.prompts.set(id, times + second.prompts);
+  for (const [id, times] of harness.prompts) harness.prompts.set(id, times + second.prompts);
   return [
     tookPlace(second.ready, 'A second window had the same wallet open.'),
     {
@@ -74,8 +74,8 @@ async function play(scene, opened, second) {
       ok: connections === 1,
       text: `The server knew ${connections === 1 ? 'one connection' : `${connections} connections`} of this wallet.`,
     },
-    askedOnce(scene.prompts),
-    allSigned(scene.answers),
-    allEnded(scene.answers),
+    askedOnce(harness.prompts),
+    allSigned(harness.answers),
+    allEnded(harness.answers),
   ];
 }

@@ -9,15 +9,15 @@ export const wrongKey = {
   title: 'Sign with the wrong key',
   summary: 'Somebody claims to be your wallet, and puts their own signature in place of yours.',
   why: 'A wallet is only known by a key that it has proven to hold, and only that key’s signature counts.',
-  async run(scene) {
+  async run(harness) {
     /** @type {string | undefined} */
     let stolen;
-    const victim = await scene.wallet('wallet', {
+    const victim = await harness.wallet('wallet', {
       rewrite: ({ frame, text }) => (stolen && frame.type === 'sign_response' ? JSON.stringify({ ...frame, signature: stolen }) : text),
     });
 
-    scene.say('attacker', 'introduces a wallet of their own under your wallet’s key.');
-    const impostor = await scene.wallet('attacker', {
+    harness.say('attacker', 'introduces a wallet of their own under your wallet’s key.');
+    const impostor = await harness.wallet('attacker', {
       connects: false,
       rewrite: ({ frame, text }) => (frame.type === 'introduction' ? JSON.stringify({ ...frame, public_key: victim.publicKey }) : text),
     });
@@ -25,12 +25,12 @@ export const wrongKey = {
       () => null,
       ({ code }) => code,
     );
-    const connections = await signerConnections(victim.publicKey, scene.token);
+    const connections = await signerConnections(victim.publicKey, harness.token);
 
-    scene.say('attacker', 'connects as themselves, and signs the same message with their own key.');
-    const mallory = await scene.wallet('attacker');
-    ({ signature: stolen } = await scene.ask(mallory, MESSAGE));
-    const answer = await scene.ask(victim, MESSAGE);
+    harness.say('attacker', 'connects as themselves, and signs the same message with their own key.');
+    const mallory = await harness.wallet('attacker');
+    ({ signature: stolen } = await harness.ask(mallory, MESSAGE));
+    const answer = await harness.ask(victim, MESSAGE);
     return [
       tookPlace(
         impostor.last('introduction')?.fate === 'altered' && victim.last('sign_response')?.fate === 'altered',
@@ -46,9 +46,9 @@ export const wrongKey = {
         ok: !answer.signature,
         text: answer.signature ? 'The other key’s signature was accepted.' : 'The other key’s signature was not accepted.',
       },
-      noneWrong(scene.answers),
-      allEnded(scene.answers),
-      askedOnce(scene.prompts),
+      noneWrong(harness.answers),
+      allEnded(harness.answers),
+      askedOnce(harness.prompts),
     ];
   },
 };

@@ -1,7 +1,7 @@
 import { byId, fromTemplate } from '../dom.js';
 import { preciseTime } from '../format.js';
 import { frameWords, isHeartbeat } from './frame-words.js';
-import { frameOf } from './tap.js';
+import { frameOf } from './interceptor.js';
 
 const ROWS_KEPT = 200;
 const SHOWN_CHARACTERS = 6_000;

@@ -1,5 +1,5 @@
 import { Key, Wallet } from '../sdk.js';
-import { frameOf, isRepeated, tap } from '../wire/tap.js';
+import { frameOf, interceptor, isRepeated } from '../wire/interceptor.js';
 
 const CONNECT_MS = 10_000;
 // Whoever watches does not want to wait.
@@ -8,30 +8,30 @@ const BACKOFF = { initialMs: 300, maxMs: 2_000 };
 /**
  * A wallet of its own, with a fresh key in memory, behind a man in the middle. The visitor's wallet has no part in it.
  *
- * @typedef {Awaited<ReturnType<typeof standIn>>} StandIn
- * @typedef {object} StandInOptions
- * @property {Rewrite} [rewrite] of `tap`
+ * @typedef {Awaited<ReturnType<typeof ephemeralWallet>>} EphemeralWallet
+ * @typedef {object} EphemeralWalletOptions
+ * @property {Rewrite} [rewrite] of `interceptor`
  * @property {(request: import('countersign').SignRequest) => Promise<unknown>} [onRequest] what its human does; approves unless given
  * @property {'one' | 'each'} [tabs] of the SDK
  * @property {boolean} [connects] whether to wait until it is connected
- * @typedef {object} Told what is told: see `scene`
- * @property {import('./scene.js').Scene['say']} say
+ * @typedef {object} Told what is told: see `attackHarness`
+ * @property {import('./harness.js').AttackHarness['say']} say
  * @property {(id: string) => string} nameOf
  * @property {(event: FrameSeen) => void} onFrame
  * @property {() => void} onState
  * @property {(id: string) => void} onPrompt
  *
  * @param {string} name what it is called in what is written down
- * @param {StandInOptions & Told} options
+ * @param {EphemeralWalletOptions & Told} options
  */
-export async function standIn(
+export async function ephemeralWallet(
   name,
   { rewrite, onRequest = (request) => request.approve(), tabs = 'each', connects = true, say, nameOf, onFrame, onState, onPrompt },
 ) {
   const own = await Key.generate();
   /** @type {(FrameSeen & { frame: Frame })[]} */
   const frames = [];
-  const wire = tap(WebSocket, {
+  const wire = interceptor(WebSocket, {
     rewrite,
     onFrame(event) {
       const frame = frameOf(event.text);

@@ -5,7 +5,7 @@
  * @param {HTMLElement} content what scrolls, its text inside
  * @param {() => void} then
  */
-export function whenSeenWhole(content, then) {
+export function whenFullySeen(content, then) {
   const ends = [edge(), edge()];
   content.prepend(ends[0]);
   content.append(ends[1]);

@@ -8,7 +8,7 @@ import { recall, remember } from './followed-store.js';
  * @param {import('./progress-view.js').ProgressView} progress where their phases are shown
  * @param {() => string} token gives the bearer token, or empty
  */
-export function followed(progress, token) {
+export function followedRequests(progress, token) {
   /** @type {{ ids: string[], aborter: AbortController } | undefined} */
   let current;
 

@@ -5,8 +5,8 @@
  * @param {{ rewrite?: Rewrite, onFrame?(event: FrameSeen): void }} options passes all on unless `rewrite` is given; `onFrame` is told of every frame
  * @returns {{ WebSocket: typeof WebSocket, inject(text: string): void, cut(): void }} `inject` sends the server a text as if the wallet had; `cut` breaks the connection
  */
-export function tap(Real, { rewrite = ({ text }) => text, onFrame = () => {} } = {}) {
-  /** @type {Tapped | undefined} */
+export function interceptor(Real, { rewrite = ({ text }) => text, onFrame = () => {} } = {}) {
+  /** @type {InterceptedSocket | undefined} */
   let last;
 
   /**
@@ -21,7 +21,7 @@ export function tap(Real, { rewrite = ({ text }) => text, onFrame = () => {} } =
     return onward(passed);
   }
 
-  class Tapped extends Real {
+  class InterceptedSocket extends Real {
     /** @type {WebSocket['onmessage']} */
     #listener = null;
 
@@ -55,7 +55,7 @@ export function tap(Real, { rewrite = ({ text }) => text, onFrame = () => {} } =
   }
 
   return {
-    WebSocket: Tapped,
+    WebSocket: InterceptedSocket,
     inject: (text) => last?.inject(text),
     cut: () => last?.close(4000, 'cut'),
   };

@@ -5,7 +5,7 @@
  * @param {AbortSignal} signal
  * @returns {Promise<void>}
  */
-export function pause(ms, signal) {
+export function delay(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener(

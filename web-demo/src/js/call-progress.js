@@ -1,4 +1,4 @@
-import { frameOf } from './wire/tap.js';
+import { frameOf } from './wire/interceptor.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** @type {Record<string, string>} */
@@ -17,7 +17,7 @@ const ENDS = {
  * @param {Omit<CallBody, 'public_key'>} body of the call
  * @param {number} now the time, in milliseconds since the Unix epoch
  */
-export function watched(body, now) {
+export function callProgress(body, now) {
   const messages = body.messages ?? [body.message ?? ''];
   const expires_at_ms = now + (body.timeout_ms ?? DEFAULT_TIMEOUT_MS);
   /** @type {ApiRequest[]} */

@@ -40,7 +40,7 @@ const ADVICE = {
  * @param {string} code
  * @param {string | null} [retryAfter] in seconds
  */
-export function advice(code, retryAfter) {
+export function errorAdvice(code, retryAfter) {
   if (retryAfter) return `Ask again in ${retryAfter} s.`;
   return ADVICE[code] ?? 'See the detail above.';
 }

@@ -8,7 +8,7 @@ import { excerpt } from './message-view.js';
  * @param {import('countersign').SignRequest} request
  * @param {RequestOutcome} outcome
  */
-export function earlierRow({ id, requester, message }, outcome) {
+export function historyRow({ id, requester, message }, outcome) {
   const { root, parts } = row(id, outcome);
   parts.requester.textContent = requester.name;
   parts.excerpt.textContent = excerpt(message);
@@ -36,7 +36,7 @@ export function unseenRow(id, state, outcome) {
  * @param {RequestOutcome} outcome
  */
 function row(id, outcome) {
-  const made = fromTemplate('earlier-row');
+  const made = fromTemplate('history-row');
   const { root, parts } = made;
   root.dataset.requestId = id;
   root.dataset.tone = outcome.tone;

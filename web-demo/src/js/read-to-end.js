@@ -1,4 +1,4 @@
-import { whenSeenWhole } from './seen.js';
+import { whenFullySeen } from './visibility.js';
 
 // Some of what was on the screen stays on it, so that nobody loses their place.
 const STEP = 0.8;
@@ -18,7 +18,7 @@ export function readToEnd(parts, onSeen) {
   });
   overflow.observe(message);
   more.addEventListener('click', () => message.scrollBy({ top: message.clientHeight * STEP }));
-  whenSeenWhole(message, () => {
+  whenFullySeen(message, () => {
     overflow.disconnect();
     // The next press of the same key must not reach what comes after it.
     if (document.activeElement === more) message.focus();

@@ -5,7 +5,7 @@ const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
  *
  * @param {{ protocol: string, hostname: string }} location
  */
-export function obstacleTo({ protocol, hostname }) {
+export function deviceWarning({ protocol, hostname }) {
   if (LOOPBACK.test(hostname))
     return `This page was opened as ${hostname}, which means this machine to every device: another one would look for it on itself.`;
   if (protocol !== 'https:')

@@ -2,22 +2,22 @@ import { sendDurably, sendToSign } from '../api.js';
 import { fromText, toBase64 } from '../bytes.js';
 import { followRequest } from '../durable.js';
 import { checkSignature } from '../verify.js';
-import { standIn } from './stand-in.js';
+import { ephemeralWallet } from './ephemeral-wallet.js';
 
 const PATIENCE_MS = 15_000;
 const CALL_MS = 30_000;
 
 /**
- * Where an attack plays: wallets with fresh keys that approve what they are shown, and a backend. Writes down what it sees.
+ * What an attack runs in: wallets with fresh keys that approve what they are shown, and a backend. Writes down what it sees.
  *
- * @typedef {ReturnType<typeof scene>} Scene
+ * @typedef {ReturnType<typeof attackHarness>} AttackHarness
  * @param {object} options
  * @param {string} options.token the bearer token, or empty
  * @param {(step: Step) => void} options.onStep called for each thing that is seen
  * @param {(event: FrameSeen, whose: string) => void} options.onFrame called with each frame of these wallets, and what they are called in the log
  */
-export function scene({ token, onStep, onFrame }) {
-  /** @type {StandIn[]} */
+export function attackHarness({ token, onStep, onFrame }) {
+  /** @type {EphemeralWallet[]} */
   const wallets = [];
   /** @type {JudgedAnswer[]} */
   const answers = [];
@@ -30,7 +30,7 @@ export function scene({ token, onStep, onFrame }) {
   const ended = new AbortController();
 
   /** Something has happened: whoever waits for something looks again. */
-  const stir = () => waiting.forEach((look) => look());
+  const recheck = () => waiting.forEach((look) => look());
   /**
    * @param {string} who
    * @param {string} text
@@ -59,12 +59,12 @@ export function scene({ token, onStep, onFrame }) {
     const answer = { kind, signature, valid, code };
     answers.push(answer);
     say('backend', whatIsGot(answered, valid), kind === 'signed' && valid ? 'good' : kind === 'signed' ? 'bad' : '');
-    stir();
+    recheck();
     return answer;
   }
 
   /**
-   * @param {StandIn} wallet
+   * @param {EphemeralWallet} wallet
    * @param {string} text
    * @returns {Call}
    */
@@ -87,21 +87,21 @@ export function scene({ token, onStep, onFrame }) {
      * A wallet that is connected.
      *
      * @param {string} name
-     * @param {import('./stand-in.js').StandInOptions} options
+     * @param {import('./ephemeral-wallet.js').EphemeralWalletOptions} options
      */
     async wallet(name, options = {}) {
-      const made = await standIn(name, {
+      const made = await ephemeralWallet(name, {
         ...options,
         say,
         nameOf,
         onFrame: (event) => {
           onFrame(event, 'attack');
-          stir();
+          recheck();
         },
-        onState: stir,
+        onState: recheck,
         onPrompt: (id) => {
           prompts.set(id, (prompts.get(id) ?? 0) + 1);
-          stir();
+          recheck();
         },
       });
       wallets.push(made);
@@ -110,7 +110,7 @@ export function scene({ token, onStep, onFrame }) {
     /**
      * The backend asks; resolves with what it got, signature checked.
      *
-     * @param {StandIn} wallet
+     * @param {EphemeralWallet} wallet
      * @param {string} text
      * @param {AbortSignal} [patience] aborted when it stops waiting
      */
@@ -122,16 +122,16 @@ export function scene({ token, onStep, onFrame }) {
     /**
      * The backend asks, and has the request written down. Resolves with the promise of its end, or with what was answered instead.
      *
-     * @param {StandIn} wallet
+     * @param {EphemeralWallet} wallet
      * @param {string} text
      */
     async askDurably(wallet, text) {
       const asked = call(wallet, text);
-      const outcome = await sendDurably({ ...asked.body, queue: true }, { token, signal: ended.signal, onLost: stir });
+      const outcome = await sendDurably({ ...asked.body, queue: true }, { token, signal: ended.signal, onLost: recheck });
       if (outcome.kind !== 'accepted') return { refused: await judged(asked, single(outcome)) };
       const id = outcome.requests[0]?.request_id ?? '';
       const follow = async () => {
-        const last = await followRequest(id, { token, signal: ended.signal, onNews: stir, onLost: stir });
+        const last = await followRequest(id, { token, signal: ended.signal, onNews: recheck, onLost: recheck });
         return judged(asked, endOf(last));
       };
       const end = follow();
@@ -164,7 +164,7 @@ export function scene({ token, onStep, onFrame }) {
         look();
       });
     },
-    stir,
+    recheck,
     /** Lets go of everything. */
     close() {
       ended.abort();
@@ -174,7 +174,7 @@ export function scene({ token, onStep, onFrame }) {
 }
 
 /**
- * @typedef {import('./stand-in.js').StandIn} StandIn
+ * @typedef {import('./ephemeral-wallet.js').EphemeralWallet} EphemeralWallet
  * @typedef {{ publicKey: string, contents: Uint8Array<ArrayBuffer>, body: CallBody }} Call
  * @typedef {{ kind: 'signed', body: { signature: string } }} SignedAnswer
  * @typedef {{ kind: 'problem', status?: number, body: ApiProblem }} ProblemAnswer
