@@ -14,17 +14,20 @@ export function waitingRequest(server, publicKey, text) {
 }
 
 /** A request that outlives its call and the server: the state that it ends with. */
-export async function durableRequest(stage, publicKey, text) {
+export async function durableRequest(fixture, publicKey, text) {
   const message = Buffer.from(text).toString('base64');
-  const { body } = await stage.server.sendToSign({ public_key: publicKey, message, queue: true }, { headers: { prefer: 'respond-async' } });
+  const { body } = await fixture.server.sendToSign(
+    { public_key: publicKey, message, queue: true },
+    { headers: { prefer: 'respond-async' } },
+  );
   const { request_id: id } = body;
   return {
     async withdraw() {
-      const response = await fetch(`${stage.server.url}/v1/requests/${id}`, { method: 'DELETE' });
+      const response = await fetch(`${fixture.server.url}/v1/requests/${id}`, { method: 'DELETE' });
       assert.equal(response.status, 200);
     },
     async end() {
-      const request = await stage.server.request(id, { waitSeconds: 60 });
+      const request = await fixture.server.request(id, { waitSeconds: 60 });
       return request.state === 'signed' ? signed(request, text) : request.state;
     },
   };

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CASES } from './cases.mjs';
 import { ENGINES } from './engines.mjs';
+import { Fixture } from './fixture.mjs';
 import { SharedBrowser } from './shared-browser.mjs';
-import { Stage } from './stage.mjs';
 import { expected, table } from './table.mjs';
 
 /** @type {import('./table.mjs').Outcomes} */
@@ -21,7 +21,7 @@ for (const engine of ENGINES) {
     after(() => shared.kill());
     for (const given of CASES) {
       test(given.name, async () => {
-        const outcome = await Stage.play(engine, shared, given.play);
+        const outcome = await Fixture.run(engine, shared, given.run);
         outcomes.get(engine.name)?.set(given.name, outcome);
         assert.deepEqual(outcome, expected(given, engine.name));
       });

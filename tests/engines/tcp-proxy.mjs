@@ -1,10 +1,10 @@
-// The path between a wallet and the server, which can be cut.
+// A TCP proxy between a wallet and the server, which can cut their connection.
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { portOf } from '../packaging/port.mjs';
 
-export class Path {
+export class TcpProxy {
   #listener;
   #sockets = new Set();
   #isCut = false;
@@ -15,10 +15,10 @@ export class Path {
   }
 
   static async open() {
-    const path = new Path();
-    path.#listener.listen(0, '127.0.0.1');
-    await once(path.#listener, 'listening');
-    return path;
+    const proxy = new TcpProxy();
+    proxy.#listener.listen(0, '127.0.0.1');
+    await once(proxy.#listener, 'listening');
+    return proxy;
   }
 
   /** Where wallets dial. */

@@ -1,15 +1,15 @@
-// What a case is played on: a server, the path to it, a site, and browsers with tabs of that site.
+// What a case runs on: a server, the proxy in front of it, a site, and browsers with tabs of that site.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Server, withDirectory } from '../browser/harness.mjs';
 import { until } from '../browser/until.mjs';
 import { durableRequest, waitingRequest } from './backend-request.mjs';
-import { Path } from './path.mjs';
 import { Site } from './site.mjs';
+import { TcpProxy } from './tcp-proxy.mjs';
 import { WalletTab } from './wallet-tab.mjs';
 
-export class Stage {
+export class Fixture {
   #engine;
   #shared;
   #directory = withDirectory();
@@ -19,8 +19,8 @@ export class Stage {
   #profiles = 0;
   /** @type {any} */
   #site;
-  /** @type {any} A {@link Path}. */
-  path;
+  /** @type {any} A {@link TcpProxy}. */
+  proxy;
   /** @type {any} A {@link Server}. */
   server;
 
@@ -30,31 +30,31 @@ export class Stage {
   }
 
   /**
-   * Plays a case, and ends all that it has started, whatever becomes of it: gives how requests ended and what humans saw.
+   * Runs a case, and ends all that it has started, whatever becomes of it: gives how requests ended and what humans saw.
    *
    * @param {typeof import('./engines.mjs').ENGINES[number]} engine
    * @param {import('./shared-browser.mjs').SharedBrowser} shared
-   * @param {(stage: Stage) => Promise<string>} run
+   * @param {(fixture: Fixture) => Promise<string>} body
    */
-  static async play(engine, shared, run) {
-    const stage = new Stage(engine, shared);
+  static async run(engine, shared, body) {
+    const fixture = new Fixture(engine, shared);
     try {
-      mkdirSync(stage.#directory.path);
-      stage.path = await Path.open();
-      stage.#site = await Site.open();
-      await stage.startServer();
-      const end = await run(stage);
-      await stage.server.untilIdle();
-      for (const tab of stage.#tabs) await tab.close();
+      mkdirSync(fixture.#directory.path);
+      fixture.proxy = await TcpProxy.open();
+      fixture.#site = await Site.open();
+      await fixture.startServer();
+      const end = await body(fixture);
+      await fixture.server.untilIdle();
+      for (const tab of fixture.#tabs) await tab.close();
       // Of two tabs the later may be the first to be heard.
-      return { end, prompts: stage.#site.prompts.seen().sort() };
+      return { end, prompts: fixture.#site.prompts.seen().sort() };
     } catch (error) {
-      if (error instanceof Error) error.message += await stage.#report();
+      if (error instanceof Error) error.message += await fixture.#report();
       // Who knows in which state it is.
       await shared.kill();
       throw error;
     } finally {
-      await stage.#close();
+      await fixture.#close();
     }
   }
 
@@ -85,7 +85,7 @@ export class Stage {
    * @param {Options} [options]
    */
   async open({ browser, type, page = 'index', seed } = {}) {
-    const settings = new URLSearchParams({ url: this.path.url, ...(seed && { seed: seed.join() }) });
+    const settings = new URLSearchParams({ url: this.proxy.url, ...(seed && { seed: seed.join() }) });
     const url = `${this.#site.url}/${page}.html#${settings}`;
     if (browser !== undefined) return new WalletTab(await browser.open(url, type));
     const tab = new WalletTab(await (await this.#shared.running()).open(url, type));
@@ -125,9 +125,9 @@ export class Stage {
   }
 
   async startServer() {
-    const args = ['--data-dir', join(this.#directory.path, 'server'), '--audience', this.path.url];
+    const args = ['--data-dir', join(this.#directory.path, 'server'), '--audience', this.proxy.url];
     this.server = await until('the server starts', () => Server.start({ args, webRoot: this.#directory.path }));
-    this.path.leadTo(this.server.port);
+    this.proxy.leadTo(this.server.port);
   }
 
   /** What wallets and server say, as an addition to an error. */
@@ -139,7 +139,7 @@ export class Stage {
   async #close() {
     await Promise.all([...this.#browsers].map((browser) => browser.kill()));
     await this.server?.stop('SIGKILL');
-    await Promise.all([this.path?.close(), this.#site?.close()]);
+    await Promise.all([this.proxy?.close(), this.#site?.close()]);
     this.#directory.remove();
   }
 }
