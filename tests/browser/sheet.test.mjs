@@ -139,3 +139,22 @@ scenario(world, 'where its place is in sight the prompt stays there', async ({ t
   await tab.approve();
   assert.equal((await answer).status, 200);
 });
+
+scenario(world, 'where a page comes to rest that was scrolling when the prompt came counts, however late that is', async ({ tab }) => {
+  // It scrolls for as long as it is told to.
+  await tab.page.evaluate(() => {
+    const scroll = () => document.dispatchEvent(new Event('scroll'));
+    Object.assign(window, { scrolling: setInterval(scroll, 10) });
+  });
+  const { answer } = backendAsks(world.server, await tab.publicKey(), 'while it scrolls');
+  await tab.wallet.sees('while it scrolls');
+  assert.equal(await isSheet(tab), false);
+  await tab.page.evaluate(async () => {
+    await new Promise((over) => AbortSignal.timeout(1_500).addEventListener('abort', over));
+    clearInterval(Reflect.get(window, 'scrolling'));
+    scrollTo({ top: document.body.scrollHeight, behavior: 'instant' });
+  });
+  await tab.page.locator('#requests[data-sheet=true]').waitFor();
+  await tab.approve();
+  assert.equal((await answer).status, 200);
+});

@@ -95,7 +95,9 @@ async fn what_a_request_is_called_is_shown_to_its_requester_wherever_it_is_and_t
     waiting["messages"] = json!(["YQ==", "Yg=="]);
     let (signed, ()) = tokio::join!(backend.post(&waiting), sign(&mut wallet, 2));
     assert!(signed.json["requests"].as_array().unwrap().iter().all(shows), "{}", signed.text);
-    server.kill().await;
+    // It writes its log to the end, which a killed one would not.
+    server.signal("TERM").await;
+    server.wait().await;
     let log = std::fs::read_to_string(log.path()).unwrap();
     assert!(log.contains(&id(&accepted)) && !log.contains("Auftrag") && !log.contains("teborg"));
 }

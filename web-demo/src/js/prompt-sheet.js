@@ -2,8 +2,8 @@ import { byId } from './dom.js';
 
 /** How much of the window the prompt's place has to take, if it is not in it whole, to be seen there. */
 const ENOUGH = 0.4;
-/** How long a scroll may go on that was under way when the prompt came, in milliseconds. */
-const SCROLLING_MS = 1_000;
+/** A page that was scrolling when the prompt came has gone on by then, in milliseconds. */
+const SCROLLS_ON_MS = 1_000;
 /** Where somebody may be typing: what they type must not end up elsewhere. */
 const TEXT_FIELDS = 'textarea, input:not([type=checkbox], [type=radio])';
 
@@ -60,7 +60,9 @@ export function promptSheet(onMove) {
     /** A prompt has come. */
     offer() {
       follow();
-      document.addEventListener('scrollend', follow, { once: true, signal: AbortSignal.timeout(SCROLLING_MS) });
+      // Where a scroll ends that is under way counts, however long it takes: on a busy machine some seconds.
+      const whenEnded = () => document.addEventListener('scrollend', follow, { once: true });
+      document.addEventListener('scroll', whenEnded, { once: true, signal: AbortSignal.timeout(SCROLLS_ON_MS) });
     },
     close,
   };
