@@ -423,8 +423,10 @@ async fn an_operator_ends_requests_and_everybody_hears_of_it() {
     assert_eq!((reply.code(), &reply.headers["allow"]), ((405, "method_not_allowed"), &"POST".parse().unwrap()));
 
     let metrics = admin.get("/metrics").await.text;
-    for line in ["countersign_admin_acts_total{act=\"cancel\"} 3", "countersign_admin_acts_total{act=\"cancel_all\"} 3"]
-    {
+    for line in [
+        "countersign_admin_actions_total{action=\"cancel\"} 3",
+        "countersign_admin_actions_total{action=\"cancel_all\"} 3",
+    ] {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
     server.finish(admin).await;
@@ -753,7 +755,7 @@ async fn what_was_not_taken_is_listed_and_told_once_more() {
     }
     assert_eq!(admin.get("/admin/v1/webhooks/resend").await.code(), (405, "method_not_allowed"));
     let metrics = admin.get("/metrics").await.text;
-    assert!(metrics.contains("countersign_admin_acts_total{act=\"resend\"} 4\n"), "{metrics}");
+    assert!(metrics.contains("countersign_admin_actions_total{action=\"resend\"} 4\n"), "{metrics}");
     server.finish((wallet, backend, admin)).await;
     let log = fs::read_to_string(&audit).unwrap();
     assert_eq!(log.matches("\"action\":\"resend\"").count(), 4, "{log}");

@@ -92,7 +92,7 @@ async fn every_value_of_a_label_is_there_before_anything_happens() {
     .flat_map(|(file, before)| words_after(&read(file), before))
     .collect();
     let webhook = read("server/src/http/webhook/worker.rs");
-    let acts = read("server/src/http/admin/acts.rs");
+    let actions = read("server/src/http/admin/actions.rs");
     let mut outcomes = codes_of_requests();
     outcomes.insert("signed".into());
     for (family, label, expected) in [
@@ -114,7 +114,11 @@ async fn every_value_of_a_label_is_there_before_anything_happens() {
             "outcome",
             words_after(between(&webhook, "fn as_str(", "\n    }").unwrap(), "=> "),
         ),
-        ("countersign_admin_acts_total", "act", words_after(between(&acts, "fn as_str(", "\n    }").unwrap(), "=> ")),
+        (
+            "countersign_admin_actions_total",
+            "action",
+            words_after(between(&actions, "fn as_str(", "\n    }").unwrap(), "=> "),
+        ),
         ("countersign_request_duration_seconds_count", "outcome", names(&["signed", "other"])),
         ("countersign_requester_requests_total", "requester", names(&["other"])),
     ] {

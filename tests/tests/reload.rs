@@ -215,7 +215,7 @@ async fn an_administrator_has_settings_taken_anew_and_is_told_why_they_are_not()
     assert!(told["reloaded"] == false && mistakes.len() == 2, "{told}");
     assert_eq!(admin.get("/admin/v1/reload").await.code(), (405, "method_not_allowed"));
     let text = admin.get("/metrics").await.text;
-    assert!(text.contains("countersign_admin_acts_total{act=\"reload\"} 2\n"), "{text}");
+    assert!(text.contains("countersign_admin_actions_total{action=\"reload\"} 2\n"), "{text}");
     server.finish(admin).await;
 }
 

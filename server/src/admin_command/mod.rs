@@ -44,12 +44,12 @@ pub(crate) struct AdminCommand {
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
-    wish: Wish,
+    action: Action,
 }
 
 /// What is wanted.
 #[derive(Subcommand)]
-enum Wish {
+enum Action {
     /// How the server is
     Status,
     /// The wallets that are connected to it
@@ -176,34 +176,34 @@ impl AdminCommand {
     }
 
     async fn ask(&self, client: &Client) -> Result<(), AdminError> {
-        match &self.wish {
-            Wish::Status => {
+        match &self.action {
+            Action::Status => {
                 let answer = client.call(Method::GET, "status", None).await?;
                 self.print(&answer)
             }
-            Wish::Connections { key } => self.list(client, "connections", &[("key", text(*key))], &CONNECTIONS).await,
-            Wish::Requests { requester, key } => {
+            Action::Connections { key } => self.list(client, "connections", &[("key", text(*key))], &CONNECTIONS).await,
+            Action::Requests { requester, key } => {
                 let filter = [("requester", requester.clone()), ("key", text(*key))];
                 self.list(client, "requests", &filter, &REQUESTS).await
             }
-            Wish::Cancel { id: Some(id), .. } => {
+            Action::Cancel { id: Some(id), .. } => {
                 self.act(client, Method::DELETE, &format!("requests/{id}"), None).await
             }
-            Wish::Cancel { id: None, requester, key } => {
+            Action::Cancel { id: None, requester, key } => {
                 let whose = json!({ "requester": requester, "key": text(*key) });
                 self.act(client, Method::POST, "requests/cancel", Some(whose)).await
             }
-            Wish::Disconnect { key } => {
+            Action::Disconnect { key } => {
                 let path = format!("keys/{}/disconnect", encoded(&key.to_string()));
                 self.act(client, Method::POST, &path, None).await
             }
-            Wish::Block { key, reason, r#for } => {
+            Action::Block { key, reason, r#for } => {
                 let until = r#for.map(|time| Timestamp::of_the_system().after(time).as_millis());
                 let terms = json!({ "reason": reason, "until_ms": until });
                 self.act(client, Method::PUT, &block_of(*key), Some(terms)).await
             }
-            Wish::Unblock { key } => self.act(client, Method::DELETE, &block_of(*key), None).await,
-            Wish::Purge { requester, key, ended_before, cancel } => {
+            Action::Unblock { key } => self.act(client, Method::DELETE, &block_of(*key), None).await,
+            Action::Purge { requester, key, ended_before, cancel } => {
                 let since = ended_before.map(|time| time.duration_since(UNIX_EPOCH).unwrap_or_default());
                 let before = since.map(|since| Timestamp::from_millis(0).after(since).as_millis());
                 let scope = json!({
@@ -211,19 +211,19 @@ impl AdminCommand {
                 });
                 self.act(client, Method::POST, "purge", Some(scope)).await
             }
-            Wish::Webhooks { failed, target } => {
+            Action::Webhooks { failed, target } => {
                 let filter = [("failed", failed.then(|| "true".to_owned())), ("target", target.clone())];
                 self.list(client, "webhooks", &filter, &WEBHOOKS).await
             }
-            Wish::Resend { ids, target } => {
+            Action::Resend { ids, target } => {
                 let which = match target {
                     Some(target) => json!({ "target": target }),
                     None => json!({ "request_ids": ids }),
                 };
                 self.act(client, Method::POST, "webhooks/resend", Some(which)).await
             }
-            Wish::Blocks => self.list(client, "blocks", &[], &BLOCKS).await,
-            Wish::Reload => {
+            Action::Blocks => self.list(client, "blocks", &[], &BLOCKS).await,
+            Action::Reload => {
                 let answer = client.call(Method::POST, "reload", None).await?;
                 let is_reloaded = answer.get("reloaded").and_then(Value::as_bool) == Some(true);
                 if is_reloaded { self.print(&answer) } else { Err(AdminError::not_reloaded(&answer)) }

@@ -19,7 +19,7 @@ pub struct TokenMark {
 
 /// Something that an administrator did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct AdminAct<'a> {
+pub struct AdminAction<'a> {
     /// What, as a short stable word.
     pub action: &'a str,
     /// Who did it: the name of their token.
@@ -91,7 +91,7 @@ pub(super) enum Entry<'a> {
         changed: &'a [&'a str],
         tokens: &'a [TokenMark],
     },
-    Admin(AdminAct<'a>),
+    Admin(AdminAction<'a>),
     Asked {
         #[serde(flatten)]
         request: Request<'a>,

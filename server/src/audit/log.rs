@@ -2,7 +2,7 @@
 
 use super::{
     chain::Head,
-    entry::{AdminAct, Entry, TokenMark},
+    entry::{AdminAction, Entry, TokenMark},
     error::AuditError,
     files::LogFile,
     journal::Journal,
@@ -120,8 +120,8 @@ impl AuditLog {
     }
 
     /// Says what an administrator did.
-    pub fn acted(&self, act: AdminAct<'_>) {
-        self.add(&Entry::Admin(act));
+    pub fn acted(&self, action: AdminAction<'_>) {
+        self.add(&Entry::Admin(action));
     }
 
     /// Says that these settings were read again, and which tokens are new or gone.

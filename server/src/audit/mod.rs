@@ -20,7 +20,7 @@ mod verify;
 mod writer;
 
 pub use chain::{Hash, Head, HeadError};
-pub use entry::{AdminAct, TokenMark};
+pub use entry::{AdminAction, TokenMark};
 pub use error::AuditError;
 pub use line::{Line, LineError};
 pub use log::{AuditConfig, AuditLog, OnFull};

@@ -2,6 +2,7 @@
 
 use super::{
     Dispatcher,
+    check::Check,
     open_request::{OpenRequest, Verdict},
 };
 use crate::{
@@ -10,20 +11,9 @@ use crate::{
     time::Timestamp,
 };
 use countersign_protocol::{
-    AckOutcome, CancelCause, ConnectionId, Message, PublicKeyBytes, RequestId, RequestStatus, Signature, WalletState,
+    AckOutcome, CancelCause, ConnectionId, PublicKeyBytes, RequestId, RequestStatus, Signature, WalletState,
 };
 use std::sync::Arc;
-
-/// What a wallet's answer is to be met with.
-#[derive(Debug)]
-pub(crate) enum Check {
-    /// The message it has to be judged by.
-    Judge(Arc<Message>),
-    /// It counts for nothing, or for nothing new.
-    Acknowledge(AckOutcome),
-    /// The request's end is being written, and the acknowledgement follows that; or could not be, and none follows.
-    Later,
-}
 
 impl<T, W> Dispatcher<T, W> {
     /// Notes how far a request has come on a device. Why it is to be taken back, if it is over for the device: it may have ended while the

@@ -9,6 +9,7 @@ mod accepting;
 mod account;
 mod answers;
 mod blocked;
+mod check;
 mod cluster;
 mod delivery;
 mod effect;
@@ -29,7 +30,7 @@ mod tests;
 
 pub(crate) use accepting::Replaces;
 pub(crate) use account::Capacity;
-pub(crate) use answers::Check;
+pub(crate) use check::Check;
 pub use effect::Accepted;
 pub(crate) use effect::{Effect, Ticket};
 pub(crate) use open_request::{OpenRequest, Verdict};

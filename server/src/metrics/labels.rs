@@ -14,7 +14,8 @@ const SCOPES: [&str; 6] = ["token", "ip_failures", "ip_connects", "connection", 
 
 /// What administrators do.
 #[cfg(feature = "http")]
-const ADMIN_ACTS: [&str; 8] = ["block", "cancel", "cancel_all", "disconnect", "purge", "reload", "resend", "unblock"];
+const ADMIN_ACTIONS: [&str; 8] =
+    ["block", "cancel", "cancel_all", "disconnect", "purge", "reload", "resend", "unblock"];
 
 /// What became of an attempt to tell a webhook.
 const WEBHOOK_OUTCOMES: [&str; 4] = ["delivered", "failed", "gone", "given_up"];
@@ -55,8 +56,8 @@ pub(super) struct Scope {
 
 #[cfg(feature = "http")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Act {
-    pub(super) act: &'static str,
+pub(super) struct AdminAction {
+    pub(super) action: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -95,8 +96,8 @@ pub(super) fn rate_limited() -> Family<Scope, Counter> {
 }
 
 #[cfg(feature = "http")]
-pub(super) fn admin_acts() -> Family<Act, Counter> {
-    family(ADMIN_ACTS.into_iter().map(|act| Act { act }))
+pub(super) fn admin_actions() -> Family<AdminAction, Counter> {
+    family(ADMIN_ACTIONS.into_iter().map(|action| AdminAction { action }))
 }
 
 fn names<N: WireName>() -> impl Iterator<Item = &'static str> {

@@ -36,7 +36,7 @@ pub struct Metrics {
     rate_limited: Family<Scope, Counter>,
     webhooks: Family<Outcome, Counter>,
     #[cfg(feature = "http")]
-    admin_acts: Family<labels::Act, Counter>,
+    admin_actions: Family<labels::AdminAction, Counter>,
     store_commits: Counter,
     store_failures: Counter,
     store_failed: Gauge,
@@ -66,7 +66,7 @@ impl Default for Metrics {
             rate_limited: labels::rate_limited(),
             webhooks: labels::webhooks(),
             #[cfg(feature = "http")]
-            admin_acts: labels::admin_acts(),
+            admin_actions: labels::admin_actions(),
             store_commits: Counter::default(),
             store_failures: Counter::default(),
             store_failed: Gauge::default(),
@@ -104,7 +104,7 @@ impl Metrics {
         registry.register("rate_limited", "What came faster than allowed, by scope", self.rate_limited.clone());
         registry.register("webhooks", "Attempts to tell an end to a webhook, by outcome", self.webhooks.clone());
         #[cfg(feature = "http")]
-        registry.register("admin_acts", "What administrators did or tried, by act", self.admin_acts.clone());
+        registry.register("admin_actions", "What administrators did or tried, by action", self.admin_actions.clone());
         registry.register("store_commits", "Transactions the store has committed", self.store_commits.clone());
         registry.register("store_write_failures", "Writes that came to nothing", self.store_failures.clone());
         registry.register(
@@ -200,8 +200,8 @@ impl Metrics {
     }
 
     #[cfg(feature = "http")]
-    pub(crate) fn admin_act(&self, act: &'static str) {
-        self.admin_acts.get_or_create(&labels::Act { act }).inc();
+    pub(crate) fn admin_action(&self, action: &'static str) {
+        self.admin_actions.get_or_create(&labels::AdminAction { action }).inc();
     }
 
     /// What the store has counted itself: commits, writes that came to nothing, whether it has failed.

@@ -44,6 +44,7 @@ mod times;
 #[cfg(feature = "http")]
 mod tokens;
 mod usage;
+mod webhook_event;
 #[cfg(all(feature = "http", not(feature = "postgres")))]
 mod without_postgres;
 mod worker;
@@ -51,11 +52,6 @@ mod writes;
 
 #[cfg(test)]
 mod tests;
-
-use crate::{
-    record::{Record, WebhookUrl},
-    time::Timestamp,
-};
 
 pub(crate) use crate::storage::{Completion, Idempotency, Loaded, Replaced, StoreError, Write, Written};
 pub use backup::{BackedUp, BackupError, Verified, backup, verify_backup};
@@ -93,20 +89,8 @@ pub(crate) use times::Times;
 pub(crate) use tokens::{MAX_ENTRY_BYTES, MOST_TOKENS, TokenNews, TokenRow};
 #[cfg(feature = "http")]
 pub(crate) use usage::Usage;
+pub use webhook_event::Event;
 #[cfg(all(feature = "http", not(feature = "postgres")))]
 pub use without_postgres::ConnectError;
 #[cfg(all(feature = "http", not(feature = "postgres")))]
 pub(crate) use without_postgres::{HubState, PostgresConfig, TokenTable};
-
-/// An end that has to be told to a webhook; named by its request's id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// How it ended.
-    pub record: Record,
-    /// Where it is to be told.
-    pub url: WebhookUrl,
-    /// How often it has been tried in vain.
-    pub attempts: u32,
-    /// When it is to be tried.
-    pub next_at: Timestamp,
-}

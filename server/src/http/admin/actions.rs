@@ -1,7 +1,7 @@
 //! What administrators have done: a line in the log, an entry in the audit log, a count. None of these decides whether it is done.
 
 use super::{operator::Operator, state::Admin};
-use crate::{audit::AdminAct, http::api::Problem};
+use crate::{audit::AdminAction, http::api::Problem};
 use countersign_protocol::{PublicKeyBytes, RequestId};
 
 /// What can be done.
@@ -68,9 +68,9 @@ pub(super) fn note_outcome(
         count,
         "an administrator acted"
     );
-    admin.app.service.metrics().admin_act(action);
+    admin.app.service.metrics().admin_action(action);
     if let Some(audit) = &admin.app.audit {
-        audit.acted(AdminAct {
+        audit.acted(AdminAction {
             action,
             by: &who.name,
             address,

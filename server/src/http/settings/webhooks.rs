@@ -8,20 +8,6 @@ use crate::{
 };
 use std::{path::PathBuf, sync::Arc};
 
-impl WebhookEntry {
-    fn target(&self, number: usize, mistakes: &mut Mistakes) -> Option<WebhookTarget> {
-        let target = self.url.parse::<WebhookTarget>();
-        let target = target.map_err(|source| mistakes.add(SettingsError::Webhook { number, source })).ok();
-        let secrets =
-            self.secrets_file.as_deref().map_or_else(|| Ok(WebhookSecrets::default()), WebhookSecrets::from_file);
-        let secrets = secrets.map_err(|source| mistakes.add(SettingsError::WebhookSecrets { number, source })).ok();
-        let requesters = self.requesters.iter().map(|id| id.parse::<RequesterId>()).collect::<Result<Vec<_>, _>>();
-        let requesters =
-            requesters.map_err(|source| mistakes.add(SettingsError::WebhookRequester { number, source })).ok();
-        Some(target?.with_secrets(secrets?).for_requesters(requesters?).telling_batches(self.batches))
-    }
-}
-
 /// The current key, and the one before it until every receiver knows the current one.
 const MAX_KEYS: usize = 2;
 
@@ -68,7 +54,7 @@ impl Settings {
         let mut targets = Vec::<WebhookTarget>::new();
         let is_known = |targets: &[WebhookTarget], url: &str| targets.iter().any(|known| known.as_str() == url);
         for (entry, number) in self.webhook.iter().zip(1..) {
-            let Some(target) = entry.target(number, mistakes) else { continue };
+            let Some(target) = target(entry, number, mistakes) else { continue };
             if is_known(&targets, target.as_str()) {
                 mistakes.add(SettingsError::WebhookTwice(number));
             }
@@ -84,4 +70,16 @@ impl Settings {
         }
         targets
     }
+}
+
+/// What a table names, if all of it can be read.
+fn target(entry: &WebhookEntry, number: usize, mistakes: &mut Mistakes) -> Option<WebhookTarget> {
+    let target = entry.url.parse::<WebhookTarget>();
+    let target = target.map_err(|source| mistakes.add(SettingsError::Webhook { number, source })).ok();
+    let secrets =
+        entry.secrets_file.as_deref().map_or_else(|| Ok(WebhookSecrets::default()), WebhookSecrets::from_file);
+    let secrets = secrets.map_err(|source| mistakes.add(SettingsError::WebhookSecrets { number, source })).ok();
+    let requesters = entry.requesters.iter().map(|id| id.parse::<RequesterId>()).collect::<Result<Vec<_>, _>>();
+    let requesters = requesters.map_err(|source| mistakes.add(SettingsError::WebhookRequester { number, source })).ok();
+    Some(target?.with_secrets(secrets?).for_requesters(requesters?).telling_batches(entry.batches))
 }
