@@ -90,7 +90,7 @@ async function everyExplanation({ tab, context }) {
 /** What comes of pages and servers that go away. */
 async function everyOutlivingState({ tab, context }) {
   await tab.ask({ several: true, durable: true });
-  await tab.wallet.button('One by one').click();
+  await tab.oneByOne();
   await tab.page.locator('[data-part=approve]:not([aria-disabled])').first().waitFor();
   await tab.backend.sees('Shown to the person');
   await finds(tab, 'a batch, one by one, and its phases');
@@ -105,7 +105,7 @@ async function everyOutlivingState({ tab, context }) {
   await finds(second, 'standing by');
   await second.page.close();
 
-  await tab.wallet.button('One by one').click();
+  await tab.oneByOne();
   await tab.press('Decline message 2');
   await tab.press('Approve rest');
   await tab.backend.sees('1 of 2 signed and verified');

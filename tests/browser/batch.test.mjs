@@ -33,7 +33,7 @@ scenario(world, 'two messages are shown in one prompt and approved in one go', a
 
 scenario(world, 'one by one, each has its own outcome', async ({ tab, prompts }) => {
   await tab.ask({ several: true, message: 'the first' });
-  await tab.wallet.button('One by one').click();
+  await tab.oneByOne();
   await tab.press('Decline message 2');
   await item(tab, 2).getByText('Declined. Nothing was signed.').waitFor();
   await tab.press('Approve rest');
@@ -100,7 +100,7 @@ scenario(
   'a batch keeps to its side where the two halves stand close',
   async ({ tab, prompts }) => {
     await tab.ask({ several: true, message: 'w'.repeat(300), hex: false });
-    await tab.wallet.button('One by one').click();
+    await tab.oneByOne();
     await tab.press('Decline message 2');
     await tab.wallet.button('Approve rest').waitFor();
     const wide = await tab.page.evaluate(() => {

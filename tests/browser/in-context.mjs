@@ -20,11 +20,23 @@ export function inContext(world, name, body, { tolerated, skip = false, ...optio
       await world.server.untilIdle();
     } catch (error) {
       // What was said elsewhere is mostly why the page did not show what was waited for.
-      if (error instanceof Error) error.message += watch.report() + world.server.report();
+      if (error instanceof Error) error.message += watch.report() + world.server.report() + (await shown(context));
       throw error;
     } finally {
       await context.close();
     }
     watch.assertClean();
   });
+}
+
+/**
+ * What the pages show, as assistive technology is told.
+ *
+ * @param {import('playwright-core').BrowserContext} context
+ */
+async function shown(context) {
+  const main = (page) => page.locator('main, body').first().ariaSnapshot({ timeout: 5_000 });
+  const pages = context.pages().map(async (page) => `\n${page.url()}\n${await main(page)}`);
+  const told = await Promise.allSettled(pages);
+  return told.map((page) => (page.status === 'fulfilled' ? page.value : '')).join('');
 }

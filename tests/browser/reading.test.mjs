@@ -120,7 +120,7 @@ scenario(world, 'one approval for several takes that all were read', async ({ ta
   await all.waitFor();
   await armed(tab);
   assert.equal(await all.getAttribute('aria-disabled'), 'true');
-  await tab.wallet.button('One by one').click();
+  await tab.oneByOne();
   await tab.page.locator('.apart [data-part=approve]:not([aria-disabled])').first().waitFor();
   assert.equal(await tab.wallet.button('Approve message 1').getAttribute('aria-disabled'), null);
   assert.equal(await tab.wallet.button('Approve message 2').getAttribute('aria-disabled'), 'true');

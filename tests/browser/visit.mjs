@@ -111,6 +111,13 @@ export class Tab {
     } while ((await untaken()) > before);
   }
 
+  /** Has the messages of a batch decided one by one; again where the page moved under the click, which then went elsewhere. */
+  async oneByOne() {
+    const button = this.wallet.button('One by one');
+    do await button.click();
+    while ((await button.getAttribute('aria-expanded')) !== 'true');
+  }
+
   /** Presses Tab until `locator` has the focus, and checks at each stop that the focus can be seen. */
   async tabTo(locator, key = 'Tab') {
     await locator.waitFor();

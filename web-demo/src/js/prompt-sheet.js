@@ -18,6 +18,8 @@ export function promptSheet(onMove) {
   const place = byId('requests-place');
   /** @type {HTMLElement | null} */
   let cameFrom = null;
+  /** Ended when another prompt comes, or somebody lays hands on this one. */
+  let untouched = new AbortController();
 
   const isSheet = () => stage.dataset.sheet === 'true';
 
@@ -48,6 +50,7 @@ export function promptSheet(onMove) {
     stage.focus({ preventScroll: true });
   }
 
+  stage.addEventListener('pointerdown', () => untouched.abort());
   byId('close-sheet').addEventListener('click', close);
   stage.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && !event.defaultPrevented) close();
@@ -60,9 +63,15 @@ export function promptSheet(onMove) {
     /** A prompt has come. */
     offer() {
       follow();
-      // Where a scroll ends that is under way counts, however long it takes: on a busy machine some seconds.
-      const whenEnded = () => document.addEventListener('scrollend', follow, { once: true });
-      document.addEventListener('scroll', whenEnded, { once: true, signal: AbortSignal.timeout(SCROLLS_ON_MS) });
+      untouched.abort();
+      untouched = new AbortController();
+      const options = { once: true, signal: untouched.signal };
+      const came = performance.now();
+      const scrolled = () => {
+        // Where a scroll ends that was under way counts, however long it takes: on a busy machine some seconds.
+        if (performance.now() - came < SCROLLS_ON_MS) document.addEventListener('scrollend', follow, options);
+      };
+      document.addEventListener('scroll', scrolled, options);
     },
     close,
   };
