@@ -151,3 +151,19 @@ scenario(world, 'whatever it is made of, its end can be reached', async ({ tab }
   await tab.approve();
   await tab.backend.sees('Signature verified');
 });
+
+scenario(world, 'what was scrolled to its end before anybody could see it can be read all the same', async ({ tab }) => {
+  await tab.page.evaluate(() => {
+    const requests = document.querySelector('#requests') ?? document.body;
+    const scroll = new MutationObserver(() => {
+      const content = requests.querySelector('.content');
+      if (!content || content.scrollHeight <= content.clientHeight) return;
+      scroll.disconnect();
+      content.scrollTop = content.scrollHeight;
+    });
+    scroll.observe(requests, { childList: true, subtree: true });
+  });
+  await tab.ask({ message: 'line\n'.repeat(40) });
+  await tab.approve();
+  await tab.backend.sees('Signature verified');
+});

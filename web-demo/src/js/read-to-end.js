@@ -17,7 +17,12 @@ export function readToEnd(parts, onSeen) {
     more.hidden = message.scrollHeight <= message.clientHeight;
   });
   overflow.observe(message);
-  more.addEventListener('click', () => message.scrollBy({ top: message.clientHeight * STEP }));
+  more.addEventListener('click', () => {
+    // Whoever is at its end has the rest above: it was scrolled, or the page was, before it could be seen.
+    const isAtEnd = message.scrollTop + message.clientHeight > message.scrollHeight - 1;
+    message.scrollBy({ top: isAtEnd ? -message.scrollTop : message.clientHeight * STEP });
+    message.scrollIntoView({ block: 'nearest' });
+  });
   whenFullySeen(message, () => {
     overflow.disconnect();
     // The next press of the same key must not reach what comes after it.
