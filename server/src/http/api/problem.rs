@@ -170,10 +170,11 @@ impl From<SigningError> for Problem {
             SigningError::Timeout(_) | SigningError::DeliveryTimeout => StatusCode::GATEWAY_TIMEOUT,
         };
         let problem = Self::new(status, error.code(), error.to_string());
-        let replaced = match &error {
+        let replaced = if let SigningError::ReplacedRequestEnded(record) = &error {
             // Of a request's own words all are JSON; if ever one is not, the problem goes without it.
-            SigningError::ReplacedRequestEnded(record) => serde_json::to_value(Resource::from(&**record)).ok(),
-            _ => None,
+            serde_json::to_value(Resource::from(&**record)).ok()
+        } else {
+            None
         };
         Self { members: Box::new(Members { replaced, ..error.into() }), ..problem }
     }

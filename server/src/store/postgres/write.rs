@@ -67,11 +67,9 @@ fn builds_on_itself(jobs: &[Job]) -> bool {
         Write::End { id: ended, .. } => *ended == id,
         Write::Progress { .. } | Write::EventDone { .. } | Write::EventFailed { .. } | Write::ClockSet { .. } => false,
     };
-    jobs.iter().enumerate().any(|(place, job)| match &job.write {
-        Write::Accept { replaced: Some(replaced), .. } => {
-            jobs.iter().take(place).any(|earlier| concerns(&earlier.write, replaced.id))
-        }
-        _ => false,
+    jobs.iter().enumerate().any(|(place, job)| {
+        let Write::Accept { replaced: Some(replaced), .. } = &job.write else { return false };
+        jobs.iter().take(place).any(|earlier| concerns(&earlier.write, replaced.id))
     })
 }
 
