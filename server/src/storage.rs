@@ -110,6 +110,9 @@ pub struct Idempotency {
 pub enum Written {
     /// It is on disk.
     Done,
+    /// Requests were accepted, and are on disk as that node's, or nobody's, of several that share the database: others may have given up the one that
+    /// asked for it, which owns nothing of it then.
+    Accepted(Option<NodeId>),
     /// Nothing was written: the idempotency key has been used before, for the same, which made these requests.
     Existing(Vec<RequestId>),
     /// Nothing was written: the idempotency key has been used before, for something else.

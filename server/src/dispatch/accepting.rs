@@ -17,6 +17,8 @@ pub(super) struct Accepting {
     pub(super) is_repeatable: bool,
     /// The open request in whose place they are, which ends with the same write.
     pub(super) replaces: Option<Replaces>,
+    /// This node has taken them over meanwhile, under another name than it has written them.
+    pub(super) is_taken_over: bool,
 }
 
 /// The request in whose place others are to be.

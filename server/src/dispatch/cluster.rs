@@ -20,9 +20,10 @@ impl<T, W> Dispatcher<T, W> {
         self.lease.is_doubtful = !is_held;
     }
 
-    /// Whether a request is not to be put to anybody for as long as that is so; it is looked for again when the lease is renewed.
+    /// Whether a request is not to be put to anybody for as long as that is so; it is looked for again when the lease is renewed. Of a durable one
+    /// another node may be the owner by then, and have had it answered, replaced or cancelled.
     pub(super) fn holds_back(&mut self, id: RequestId) -> bool {
-        let may_be_over = |open: &OpenRequest<W>| !open.durable && open.record.phase() > Phase::Queued;
+        let may_be_over = |open: &OpenRequest<W>| open.durable || open.record.phase() > Phase::Queued;
         let is_held_back = self.lease.is_doubtful && self.open_requests.get(id).is_some_and(may_be_over);
         self.lease.has_held_back |= is_held_back;
         is_held_back
@@ -124,7 +125,9 @@ impl<T, W> Dispatcher<T, W> {
     pub(crate) fn adopt(&mut self, records: Vec<Record>, now: Timestamp) {
         let mut concerned = BTreeSet::new();
         for record in records {
-            if self.open_requests.get(record.id).is_none() && !self.is_accepting(record.id) {
+            if let Some(accepting) = self.accepting_mut(record.id) {
+                accepting.is_taken_over = true;
+            } else if self.open_requests.get(record.id).is_none() {
                 self.steps.push(now, Step::TakenOver { request: RequestSummary::of(&record, true) });
                 concerned.append(&mut self.go_on_with(record, now));
             }
@@ -136,6 +139,7 @@ impl<T, W> Dispatcher<T, W> {
 
     /// Lets go of all durable requests but those whose end is being written: it shows whose those are.
     pub(crate) fn let_go_of_all(&mut self) {
+        self.accepting.values_mut().for_each(|accepting| accepting.is_taken_over = false);
         self.let_go_of_all_but(&HashSet::new());
     }
 
@@ -156,6 +160,10 @@ impl<T, W> Dispatcher<T, W> {
                 self.decide(id, End::Disconnected(phase), EndedBy::Elsewhere, now);
             }
         }
+    }
+
+    fn accepting_mut(&mut self, id: RequestId) -> Option<&mut Accepting> {
+        self.accepting.values_mut().find(|accepting| accepting.records.iter().any(|other| other.id == id))
     }
 
     pub(super) fn is_accepting(&self, id: RequestId) -> bool {

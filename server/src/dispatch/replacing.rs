@@ -78,7 +78,7 @@ impl<T, W> Dispatcher<T, W> {
         let id = match replaces {
             Replaces::Here(id) => *id,
             Replaces::Elsewhere { id, owner, .. } => {
-                if *written == Ok(Written::Done) {
+                if matches!(written, Ok(Written::Done | Written::Accepted(_))) {
                     self.effects.push_back(Effect::TellOwner { id: *id, owner: *owner });
                     // Should it be here by now.
                     self.decide(*id, End::Cancelled, EndedBy::Requester, now);
@@ -87,7 +87,7 @@ impl<T, W> Dispatcher<T, W> {
             }
         };
         match written {
-            Ok(Written::Done) => return self.settle_apart(id, None),
+            Ok(Written::Done | Written::Accepted(_)) => return self.settle_apart(id, None),
             Ok(Written::Ended(stands)) => self.settle(id, Some(stands), now),
             Ok(Written::Elsewhere) => self.let_go(id),
             Ok(Written::Unknown) => self.lose(id, now),

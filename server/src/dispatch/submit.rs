@@ -83,12 +83,22 @@ impl<T, W> Dispatcher<T, W> {
         let refusal =
             self.check_blocked(first).and_then(|()| own()).and_then(|()| place()).and_then(|()| signer()).err();
         let accepting = match refusal {
-            None => Accepting { records, refusal: None, is_repeatable: idempotency.is_some(), replaces },
+            None => Accepting {
+                records,
+                refusal: None,
+                is_repeatable: idempotency.is_some(),
+                replaces,
+                is_taken_over: false,
+            },
             // A repeated call is answered although no wallet is connected by now, or it is the very request that leaves no room for it, or what
             // it is in the place of has ended: only the store can tell one.
-            Some(error) if idempotency.is_some() => {
-                Accepting { records: Vec::new(), refusal: Some(error), is_repeatable: true, replaces: None }
-            }
+            Some(error) if idempotency.is_some() => Accepting {
+                records: Vec::new(),
+                refusal: Some(error),
+                is_repeatable: true,
+                replaces: None,
+                is_taken_over: false,
+            },
             Some(error) => return Err(error),
         };
         let replaced = accepting.replaces.as_ref().and_then(|replaces| self.replaced(replaces, now)).map(Box::new);
@@ -106,7 +116,9 @@ impl<T, W> Dispatcher<T, W> {
         match ticket {
             Ticket::End(id) => match written {
                 Ok(Written::Ended(stands)) => self.settle(id, Some(&stands), now),
-                Ok(Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare) => {
+                Ok(
+                    Written::Done | Written::Accepted(_) | Written::Existing(_) | Written::Reused | Written::OverShare,
+                ) => {
                     self.settle(id, None, now);
                 }
                 Ok(Written::Elsewhere) => self.let_go(id),
@@ -115,7 +127,11 @@ impl<T, W> Dispatcher<T, W> {
             },
             Ticket::Accept(id) => {
                 let Some(accepting) = self.accepting.remove(&id) else { return };
-                let Accepting { records, refusal, is_repeatable, replaces } = accepting;
+                let Accepting { records, refusal, is_repeatable, replaces, is_taken_over } = accepting;
+                let written = match written {
+                    Ok(Written::Accepted(_)) if is_taken_over => Ok(Written::Done),
+                    written => written,
+                };
                 if written != Ok(Written::Done) || refusal.is_some() {
                     for record in &records {
                         self.account.remove(&self.capacity, record);
@@ -129,12 +145,20 @@ impl<T, W> Dispatcher<T, W> {
                     replaces.as_ref().map(|replaces| self.handle_replaced(replaces, &written, now)).unwrap_or_default();
                 let replaced = replaces.as_ref().map(Replaces::id);
                 let accepted = match (written, refusal) {
-                    (Ok(Written::Done), Some(error)) => Err(error),
+                    (Ok(Written::Done | Written::Accepted(_)), Some(error)) => Err(error),
                     (Ok(Written::Done), None) => {
                         let request_ids = records.iter().map(|record| record.id).collect();
                         let open = |record| OpenRequest::new(Box::new(record), true, None).replacing(replaced);
                         self.open(records.into_iter().map(open).collect(), now);
                         Ok(Accepted { request_ids, replayed: false })
+                    }
+                    // Whoever owns them goes on with them, which may be this node, as soon as it has taken them over.
+                    (Ok(Written::Accepted(_)), None) => {
+                        for record in &records {
+                            let request = RequestSummary::of(record, true);
+                            self.steps.push(now, Step::Asked { request, message: Arc::clone(&record.message) });
+                        }
+                        Ok(Accepted { request_ids: records.iter().map(|record| record.id).collect(), replayed: false })
                     }
                     (Ok(Written::Existing(request_ids)), _) => Ok(Accepted { request_ids, replayed: true }),
                     (Ok(Written::Reused), _) => Err(SigningError::IdempotencyKeyReused),

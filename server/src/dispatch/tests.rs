@@ -400,9 +400,7 @@ fn nothing_is_put_to_a_wallet_again_while_the_other_nodes_may_have_said_that_it_
     world.disconnect(1);
 
     world.dispatcher.note_lease(false);
-    let durable = [2].map(request);
-    let asked = |delivered: Vec<SignRequest>| delivered.iter().map(|asked| asked.request_id).collect::<Vec<_>>();
-    assert_eq!(asked(world.introduce(2, None)), durable, "whoever owns it now has the store say so");
+    assert!(world.introduce(2, None).is_empty(), "the durable one may have another owner, who has had it answered");
     world.dispatcher.ask(plain([record(3)]), world.now).unwrap();
     assert_eq!(world.delivered().len(), 1, "what nobody was asked before is over nowhere");
     world.dispatcher.deliver_held_back(world.now);
@@ -413,7 +411,7 @@ fn nothing_is_put_to_a_wallet_again_while_the_other_nodes_may_have_said_that_it_
     world.dispatcher.deliver_held_back(world.now);
     assert_eq!(
         world.delivered().iter().map(|(to, asked)| (*to, asked.request_id)).collect::<Vec<_>>(),
-        [(2, request(1))]
+        [(2, request(1)), (2, request(2))]
     );
     world.dispatcher.deliver_held_back(world.now);
     assert!(world.delivered().is_empty(), "once");

@@ -17,6 +17,9 @@ impl SigningService {
     pub(super) fn handle_completed(&self, state: &mut State, completed: Completed, now: Timestamp) {
         match completed {
             Completed::Written(ticket, mut written) => {
+                if let Ok(Written::Accepted(owner)) = written {
+                    return self.take_accepted(state, ticket, owner, now);
+                }
                 if let Ok(Written::Ended(record)) = &mut written {
                     record.move_by(self.behind());
                 }

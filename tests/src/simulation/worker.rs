@@ -204,12 +204,20 @@ impl Worker {
                 if environment.fault == Some(Fault::NodeAsksNobody) && matches!(write, Write::End { .. }) {
                     return answer(then, Written::Done);
                 }
-                let outcome = disk(&kept).commit(write, Some(self.node));
+                let accepts = matches!(&write, Write::Accept { records, .. } if !records.is_empty());
+                let mut outcome = disk(&kept).commit(write, Some(self.node));
+                if accepts && outcome == Written::Done {
+                    outcome = Written::Accepted(Some(self.node));
+                }
                 match &outcome {
                     Written::Ended(_) => environment.see(Seen::OverruledByNode),
                     Written::Elsewhere => environment.see(Seen::WrittenElsewhere),
                     Written::Unknown => environment.see(Seen::WrittenUnknown),
-                    Written::Done | Written::Existing(_) | Written::Reused | Written::OverShare => {}
+                    Written::Done
+                    | Written::Accepted(_)
+                    | Written::Existing(_)
+                    | Written::Reused
+                    | Written::OverShare => {}
                 }
                 answer(then, outcome)
             }

@@ -3,10 +3,10 @@
 use super::{super::State, BETWEEN_TAKE_OVERS, Cluster, host::conclude};
 use crate::{
     cluster::{Links, Listener, Mail, NodeId, Nodes, Packet},
-    dispatch::Dispatcher,
+    dispatch::Ticket,
     record::Record,
     service::{SigningService, completed::Completed, gauge},
-    storage::{Completion, StoreError},
+    storage::{Completion, StoreError, Written},
     time::Timestamp,
 };
 use std::{
@@ -33,7 +33,7 @@ impl Listener for Hears {
 
     fn renewed(&self) {
         if let Some(inner) = self.0.upgrade() {
-            SigningService(inner).apply(Dispatcher::deliver_held_back);
+            SigningService(inner).take_renewed();
         }
     }
 }
@@ -44,6 +44,45 @@ impl SigningService {
         if let Some(hub) = &self.0.hub {
             hub.listen(Box::new(Hears(Arc::downgrade(&self.0))));
         }
+    }
+
+    fn take_renewed(&self) {
+        let now = self.now();
+        let mut state = self.state();
+        let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
+        let own = cluster.links.own();
+        let accepted = mem::take(&mut cluster.accepted_as);
+        let is_anybodys = accepted.iter().any(|(owner, _)| *owner != own);
+        for (owner, ticket) in accepted {
+            let written = if owner == own { Written::Done } else { Written::Accepted(Some(owner)) };
+            dispatcher.handle_written(ticket, Ok(written), now);
+        }
+        dispatcher.deliver_held_back(now);
+        if is_anybodys {
+            self.take_over(&mut state);
+        }
+        self.carry_out(state, now);
+        self.0.changed.notify_waiters();
+    }
+
+    /// Goes on with requests that were accepted here, if they are this node's. Who was given up while they were being written owns them no more
+    /// under its new name, and another node may have taken them over.
+    pub(in crate::service) fn take_accepted(
+        &self,
+        state: &mut State,
+        ticket: Ticket,
+        owner: Option<NodeId>,
+        now: Timestamp,
+    ) {
+        let written = match (&mut state.cluster, owner) {
+            (Some(cluster), Some(owner)) if cluster.is_known() && owner != cluster.links.own() => {
+                cluster.accepted_as.push((owner, ticket));
+                return;
+            }
+            (Some(_), None) => Written::Accepted(None),
+            (Some(_) | None, _) => Written::Done,
+        };
+        state.dispatcher.handle_written(ticket, Ok(written), now);
     }
 
     fn take_nodes(&self, nodes: &Nodes) {

@@ -10,6 +10,7 @@ mod tests;
 
 use crate::{
     cluster::{DrainingNodes, EndNotices, Links, Mail, NodeId, OwnerLookups, Packet, PresenceCache, RemoteRequests},
+    dispatch::Ticket,
     record::Record,
     time::Timestamp,
 };
@@ -55,6 +56,8 @@ pub(super) struct Cluster {
     taken_over: Vec<Record>,
     /// When they are next.
     take_over_at: Option<Timestamp>,
+    /// Requests that were accepted here under another name than this node is known by: it shows with the next renewal whether that is a former one.
+    accepted_as: Vec<(NodeId, Ticket)>,
     retry_at: Option<Timestamp>,
 }
 
@@ -76,6 +79,7 @@ impl Cluster {
             is_taking_over: false,
             taken_over: Vec::new(),
             take_over_at: None,
+            accepted_as: Vec::new(),
             retry_at: None,
         }
     }

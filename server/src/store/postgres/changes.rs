@@ -17,15 +17,15 @@ use tokio_postgres::types::ToSql;
 /// A statement under way; gives the number of rows it concerned.
 pub(super) type Statement<'a> = Pin<Box<dyn Future<Output = Result<u64, tokio_postgres::Error>> + Send + 'a>>;
 
-/// The statements that make a write, in order.
-pub(super) fn made<'a>(session: &'a Session, write: &'a Write, token: Id) -> Vec<Statement<'a>> {
+/// The statements that make a write of the node `own`, in order.
+pub(super) fn made<'a>(session: &'a Session, own: NodeId, write: &'a Write, token: Id) -> Vec<Statement<'a>> {
     let (client, statements) = (session.client(), &session.statements);
     match write {
         Write::Accept { records, idempotency, replaced } => {
-            accept(session, records, idempotency.as_ref(), replaced.as_deref())
+            accept(session, own, records, idempotency.as_ref(), replaced.as_deref())
         }
-        Write::Progress { id, times, attempt } => vec![progress(session, *id, times, *attempt)],
-        Write::End { id, end, times } => vec![conclude(session, *id, (end, times), session.own())],
+        Write::Progress { id, times, attempt } => vec![progress(session, own, *id, times, *attempt)],
+        Write::End { id, end, times } => vec![conclude(session, *id, (end, times), own)],
         Write::EventDone { id } => {
             let id = Id::from(*id);
             vec![Box::pin(async move { client.execute(&statements.event_done, &[&id]).await })]
@@ -35,7 +35,7 @@ pub(super) fn made<'a>(session: &'a Session, write: &'a Write, token: Id) -> Vec
             vec![Box::pin(async move { client.execute(&statements.event_failed, &[&id, &attempts, &next_at]).await })]
         }
         Write::ClockSet { by_ms } => {
-            let own = column(session.own());
+            let own = column(own);
             vec![Box::pin(async move { client.execute(CLOCK_SET, &[by_ms, &token, &own]).await })]
         }
     }
@@ -43,6 +43,7 @@ pub(super) fn made<'a>(session: &'a Session, write: &'a Write, token: Id) -> Vec
 
 fn accept<'a>(
     session: &'a Session,
+    own: NodeId,
     records: &'a [Record],
     idempotency: Option<&'a Idempotency>,
     replaced: Option<&'a Replaced>,
@@ -51,7 +52,7 @@ fn accept<'a>(
     let mut made: Vec<Statement<'a>> = Vec::new();
     made.extend(replaced.map(|replaced| {
         let Replaced { id, end, times, owner } = replaced;
-        conclude(session, *id, (end, times), owner.unwrap_or(session.own()))
+        conclude(session, *id, (end, times), owner.unwrap_or(own))
     }));
     if let Some(Idempotency { requester, key, fingerprint }) = idempotency {
         let ids: Vec<u8> = records.iter().flat_map(|record| record.id.to_bytes()).collect();
@@ -62,7 +63,7 @@ fn accept<'a>(
         }));
     }
     for record in records {
-        made.push(insert(session, record, idempotency.map(|idempotency| &idempotency.key)));
+        made.push(insert(session, own, record, idempotency.map(|idempotency| &idempotency.key)));
         if record.end.is_some() && record.webhook.is_some() {
             let id = Id::from(record.id);
             made.push(Box::pin(async move { client.execute(&statements.enqueue, &[&id]).await }));
@@ -71,7 +72,7 @@ fn accept<'a>(
     made
 }
 
-fn insert<'a>(session: &'a Session, record: &'a Record, key: Option<&'a IdempotencyKey>) -> Statement<'a> {
+fn insert<'a>(session: &'a Session, own: NodeId, record: &'a Record, key: Option<&'a IdempotencyKey>) -> Statement<'a> {
     Box::pin(async move {
         let times = &record.times;
         let end = record.end.as_ref().map(EndRow::from).unwrap_or_default();
@@ -111,7 +112,7 @@ fn insert<'a>(session: &'a Session, record: &'a Record, key: Option<&'a Idempote
                     &record.message.as_bytes(),
                     &key.map(IdempotencyKey::as_str),
                     &kept_bytes,
-                    &column(session.own()),
+                    &column(own),
                     &record.reference.as_ref().map(Reference::as_str),
                     &record.metadata.as_ref().map(metadata::text),
                 ],
@@ -120,7 +121,13 @@ fn insert<'a>(session: &'a Session, record: &'a Record, key: Option<&'a Idempote
     })
 }
 
-fn progress<'a>(session: &'a Session, id: RequestId, times: &'a PhaseTimes, attempt: u32) -> Statement<'a> {
+fn progress<'a>(
+    session: &'a Session,
+    own: NodeId,
+    id: RequestId,
+    times: &'a PhaseTimes,
+    attempt: u32,
+) -> Statement<'a> {
     Box::pin(async move {
         let PhaseTimes { delivered, received, displayed, .. } = times;
         let row: [&(dyn ToSql + Sync); 6] = [
@@ -129,7 +136,7 @@ fn progress<'a>(session: &'a Session, id: RequestId, times: &'a PhaseTimes, atte
             &received.map(millis),
             &displayed.map(millis),
             &i64::from(attempt),
-            &column(session.own()),
+            &column(own),
         ];
         session.client().execute(&session.statements.progress, &row).await
     })

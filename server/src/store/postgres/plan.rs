@@ -1,13 +1,14 @@
 //! What becomes of the writes of one transaction, as far as that can be told before they are made.
 
 use crate::{
+    cluster::NodeId,
     idempotency::IdempotencyKey,
     requester::RequesterId,
     storage::{StoreError, Write, Written},
     store::quota::{self, Limits, Quota},
 };
 use countersign_protocol::RequestId;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// What a write comes to, if the transaction is committed.
 pub(super) type Outcome = Result<Written, StoreError>;
@@ -17,8 +18,8 @@ pub(super) struct Known {
     limits: Limits,
     /// What each key stands for.
     pub(super) keys: HashMap<(RequesterId, IdempotencyKey), ([u8; 32], Vec<RequestId>)>,
-    /// Of requests that may have been taken, those that were.
-    pub(super) requests: HashSet<RequestId>,
+    /// Of requests that may have been taken, those that were, and whose they are.
+    pub(super) requests: HashMap<RequestId, Option<NodeId>>,
     /// What is to be said of those that are to be replaced, where they are not open, or not the node's which was said to have them.
     pub(super) replaced: HashMap<RequestId, Written>,
     /// What each requester has taken, in bytes.
@@ -31,7 +32,7 @@ impl Known {
         Self {
             limits,
             keys: HashMap::new(),
-            requests: HashSet::new(),
+            requests: HashMap::new(),
             replaced: HashMap::new(),
             taken: HashMap::new(),
             used: 0,
@@ -62,8 +63,8 @@ impl Plan {
     pub(super) fn decide(&mut self, write: &Write) -> Option<Outcome> {
         let Write::Accept { records, idempotency, replaced } = write else { return None };
         let Some(first) = records.first() else { return Some(Ok(self.earlier(write).unwrap_or(Written::Done))) };
-        if self.known.requests.contains(&first.id) {
-            return Some(Ok(Written::Done));
+        if let Some(owner) = self.known.requests.get(&first.id) {
+            return Some(Ok(Written::Accepted(*owner)));
         }
         if let Some(earlier) = self.earlier(write) {
             return Some(Ok(earlier));

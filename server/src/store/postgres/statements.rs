@@ -30,7 +30,7 @@ impl Statements {
             )
             .await?,
             shares: prepare("SELECT requester_id, sum(bytes)::bigint AS bytes FROM shares GROUP BY requester_id").await?,
-            known_requests: prepare("SELECT id FROM requests WHERE id = ANY ($1)").await?,
+            known_requests: prepare("SELECT id, owner FROM requests WHERE id = ANY ($1)").await?,
             remember_key: prepare(
                 "INSERT INTO idempotency (requester_id, key, fingerprint, requests, kept) VALUES ($1, $2, $3, $4, $5) \
                  ON CONFLICT DO NOTHING",

@@ -6,6 +6,7 @@
 use super::{
     changes::{Statement, add_share, made},
     error::{DbError, Severity},
+    own_node::of_column,
     pipeline::pipeline,
     plan::{Known, Outcome, Plan},
     reads,
@@ -13,6 +14,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    cluster::NodeId,
     idempotency::IdempotencyKey,
     record::Record,
     requester::RequesterId,
@@ -122,7 +124,9 @@ async fn apply(
     jobs: &[Job],
     limits: Limits,
 ) -> Result<Vec<Outcome>, DbError> {
-    let known = known(session, jobs, group.is_repeated, limits).await?;
+    // One name for all of it, whatever the others call this node meanwhile.
+    let own = session.own();
+    let known = known(session, own, jobs, group.is_repeated, limits).await?;
     let mut plan = Plan::new(known);
     let outcomes: Vec<Option<Outcome>> = jobs.iter().map(|job| plan.decide(&job.write)).collect();
     let shares = plan.into_shares();
@@ -130,7 +134,7 @@ async fn apply(
     for (place, (job, outcome)) in jobs.iter().zip(&outcomes).enumerate() {
         if outcome.is_none() {
             let token = Id(group.token.wrapping_add((first + place) as u128).to_be_bytes());
-            statements.extend(made(session, &job.write, token).into_iter().map(|statement| (place, statement)));
+            statements.extend(made(session, own, &job.write, token).into_iter().map(|statement| (place, statement)));
         }
     }
     let counted = shares.iter().map(|(requester, bytes)| (jobs.len(), add_share(session, requester, *bytes)));
@@ -146,20 +150,20 @@ async fn apply(
     for (place, (job, outcome)) in jobs.iter().zip(outcomes).enumerate() {
         told.push(match outcome {
             Some(outcome) => outcome,
-            None => concluded(session, &job.write, rows.get(&place) == Some(&0)).await?,
+            None => concluded(session, own, &job.write, rows.get(&place) == Some(&0)).await?,
         });
     }
     Ok(told)
 }
 
 /// What a write has come to of which a statement concerned nothing, or each something.
-async fn concluded(session: &Session, write: &Write, nothing: bool) -> Result<Outcome, DbError> {
+async fn concluded(session: &Session, own: NodeId, write: &Write, nothing: bool) -> Result<Outcome, DbError> {
     match write {
         // A key was taken since it was asked for, or what was to be replaced has ended.
         Write::Accept { .. } if nothing => Err(DbError::Overtaken),
         Write::End { id, .. } if nothing => Ok(Ok(not_open(reads::request(session, *id).await?))),
-        Write::Accept { .. }
-        | Write::End { .. }
+        Write::Accept { .. } => Ok(Ok(Written::Accepted(Some(own)))),
+        Write::End { .. }
         | Write::Progress { .. }
         | Write::EventDone { .. }
         | Write::EventFailed { .. }
@@ -177,7 +181,13 @@ fn not_open(stands: Option<Record>) -> Written {
 }
 
 /// What has to be known before these can be decided.
-async fn known(session: &Session, jobs: &[Job], is_repeated: bool, limits: Limits) -> Result<Known, DbError> {
+async fn known(
+    session: &Session,
+    own: NodeId,
+    jobs: &[Job],
+    is_repeated: bool,
+    limits: Limits,
+) -> Result<Known, DbError> {
     let (mut requesters, mut keys, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     let mut takes_room = false;
     let mut replaced_ones = HashMap::new();
@@ -185,7 +195,7 @@ async fn known(session: &Session, jobs: &[Job], is_repeated: bool, limits: Limit
         let Write::Accept { records, idempotency, replaced } = &job.write else { continue };
         if let Some(Replaced { id, owner, .. }) = replaced.as_deref() {
             let stands = reads::request(session, *id).await?;
-            let owner = owner.unwrap_or(session.own());
+            let owner = owner.unwrap_or(own);
             let is_open_there = |record: &Record| record.end.is_none() && record.node == Some(owner);
             if !stands.as_ref().is_some_and(is_open_there) {
                 replaced_ones.insert(*id, not_open(stands));
@@ -218,7 +228,8 @@ async fn known(session: &Session, jobs: &[Job], is_repeated: bool, limits: Limit
     }
     if is_repeated && !ids.is_empty() {
         for row in client.query(&statements.known_requests, &[&ids]).await? {
-            known.requests.insert(RequestId::from_bytes(array(&row, "id")?));
+            let owner: Option<i64> = row.try_get("owner")?;
+            known.requests.insert(RequestId::from_bytes(array(&row, "id")?), owner.map(of_column));
         }
     }
     Ok(known)

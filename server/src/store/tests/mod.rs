@@ -93,7 +93,13 @@ fn submit(store: &Store, write: Write) -> Outcome {
 
 fn completion() -> (Completion<Written>, Outcome) {
     let (sender, outcome) = channel();
-    (Completion::new(move |result| drop(sender.send(result))), outcome)
+    let then = move |written: Result<Written, StoreError>| {
+        // Whose it is differs too.
+        let written =
+            written.map(|written| if let Written::Accepted(Some(_)) = written { Written::Done } else { written });
+        drop(sender.send(written));
+    };
+    (Completion::new(then), outcome)
 }
 
 fn wait<T>(answer: &Receiver<T>) -> T {

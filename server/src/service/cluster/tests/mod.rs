@@ -1,5 +1,6 @@
 mod newcomer;
 mod put_back;
+mod renamed;
 mod replacing;
 mod world;
 

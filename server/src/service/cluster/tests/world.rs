@@ -26,6 +26,9 @@ pub(super) struct Database {
     pub(super) is_away: bool,
     /// Packets that are lost next.
     pub(super) loses: usize,
+    /// What it says of writes is under way until [`World::answers_arrive`].
+    pub(super) answers_late: bool,
+    late: Vec<Task>,
     /// Which node each server is, and whom of it is told what.
     names: Vec<NodeId>,
     listeners: Vec<Arc<dyn Listener>>,
@@ -105,11 +108,23 @@ impl World {
 
     /// The connection on which a server exchanges packets comes to another database, which does not know it.
     pub(super) fn hub_comes_back(&self, place: usize) {
+        self.rename(place);
+        self.tell_name(place);
+    }
+
+    /// A server goes on under another name, and has not heard of it.
+    pub(super) fn rename(&self, place: usize) {
         let mut database = self.database.lock().unwrap();
         let own = NodeId::from_bits(database.names[place].to_bits() + 100);
         let listener = Arc::clone(&database.listeners[place]);
         database.names[place] = own;
-        database.nodes.insert(own, Arc::clone(&listener));
+        database.nodes.insert(own, listener);
+    }
+
+    /// It hears of it, and the others do.
+    pub(super) fn tell_name(&self, place: usize) {
+        let database = self.database.lock().unwrap();
+        let (own, listener) = (database.names[place], Arc::clone(&database.listeners[place]));
         let nodes: Vec<_> = database.nodes.iter().map(|(id, listener)| (*id, Arc::clone(listener))).collect();
         drop(database);
         let others = |own| nodes.iter().map(|(id, _)| *id).filter(|id| *id != own).collect();
@@ -117,6 +132,15 @@ impl World {
         for (other, listener) in nodes.iter().filter(|(id, _)| *id != own) {
             listener.nodes(Nodes { own: *other, others: others(*other), interrupted: false, forgotten: false });
         }
+    }
+
+    /// What was said of writes comes to whoever made them.
+    pub(super) fn answers_arrive(&self) {
+        let mut database = self.database.lock().unwrap();
+        database.answers_late = false;
+        let late = std::mem::take(&mut database.late);
+        drop(database);
+        late.into_iter().for_each(|answer| answer());
     }
 
     /// The connection on which it writes requests does, and reads what is there.
@@ -168,6 +192,7 @@ impl Link {
                     record.node = Some(own);
                     database.records.insert(record.id, record);
                 }
+                return Written::Accepted(Some(own));
             }
             Write::End { id, end, times } => {
                 let Some(record) = database.records.get_mut(&id) else { return Written::Unknown };
@@ -225,6 +250,16 @@ impl Link {
 
 impl Storage for Link {
     fn write(&self, write: Write, then: Completion<Written>) {
+        let shared = Arc::clone(&self.database);
+        let then = Completion::new(move |written| {
+            let mut database = shared.lock().unwrap();
+            if database.answers_late {
+                database.late.push(Box::new(|| then.complete(written)));
+            } else {
+                drop(database);
+                then.complete(written);
+            }
+        });
         self.answer_stored(then, |database, own| Self::write(database, own, write));
     }
 

@@ -1,0 +1,68 @@
+//! A node that the others give up while the database's answer is on its way to it.
+
+use super::*;
+
+#[test]
+fn what_it_accepted_under_its_former_name_is_whose_who_has_taken_it_over() {
+    let world = World::new(2);
+    let mut wallet = connect(&world.services[0], 1);
+    world.go_on();
+    let record = record(&world.services[0], 1);
+    let id = record.id;
+    let mut accepted = world.services[0].begin_durably(vec![record], None, true, None, None).unwrap();
+    world.database.lock().unwrap().answers_late = true;
+    world.go_on();
+    world.give_up(1);
+    world.go_on();
+    world.hub_comes_back(0);
+    world.answers_arrive();
+    assert!(accepted.try_recv().is_err(), "not before it shows whose it is");
+    world.tell_nodes(false);
+    assert!(accepted.try_recv().unwrap().is_ok(), "it is kept, whoever goes on with it");
+    world.go_on();
+    assert_eq!(wallet.request().request_id, id);
+    let open = |node: usize| world.services[node].snapshot().pending;
+    assert_eq!((open(0), open(1)), (0, 1));
+}
+
+#[test]
+fn what_it_accepted_under_a_name_that_it_has_not_heard_of_is_its_own() {
+    let world = World::new(2);
+    let mut wallet = connect(&world.services[0], 1);
+    world.go_on();
+    let record = record(&world.services[0], 1);
+    let id = record.id;
+    world.give_up(1);
+    world.rename(0);
+    let mut accepted = world.services[0].begin_durably(vec![record], None, true, None, None).unwrap();
+    world.go_on();
+    assert!(accepted.try_recv().is_err(), "not before it shows whose it is");
+    world.tell_name(0);
+    world.tell_nodes(false);
+    assert!(accepted.try_recv().unwrap().is_ok());
+    world.go_on();
+    assert_eq!(wallet.request().request_id, id);
+    let open = |node: usize| world.services[node].snapshot().pending;
+    assert_eq!((open(0), open(1)), (1, 0));
+}
+
+#[test]
+fn what_it_has_taken_over_itself_meanwhile_it_goes_on_with() {
+    let world = World::new(1);
+    let mut wallet = connect(&world.services[0], 1);
+    world.go_on();
+    let record = record(&world.services[0], 1);
+    let id = record.id;
+    let mut accepted = world.services[0].begin_durably(vec![record], None, true, None, None).unwrap();
+    world.database.lock().unwrap().answers_late = true;
+    world.go_on();
+    world.give_up(1);
+    world.hub_comes_back(0);
+    world.go_on();
+    world.answers_arrive();
+    world.tell_nodes(false);
+    assert!(accepted.try_recv().unwrap().is_ok());
+    world.go_on();
+    assert_eq!(wallet.request().request_id, id);
+    assert_eq!(world.services[0].snapshot().pending, 1);
+}
