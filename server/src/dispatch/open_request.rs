@@ -296,7 +296,7 @@ impl<W> OpenRequest<W> {
 
     /// Ends it as one that its requester has withdrawn, if another one is taken in its place; false where its end is decided. Until that is
     /// known it is put to nobody, and whoever answers it hears nothing.
-    pub(crate) fn yield_once(&mut self, at: Timestamp) -> bool {
+    pub(crate) fn give_way(&mut self, at: Timestamp) -> bool {
         if self.is_decided() || !self.decide(End::Cancelled, EndedBy::Requester, at) {
             return false;
         }

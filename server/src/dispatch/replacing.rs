@@ -35,7 +35,7 @@ impl<T, W> Dispatcher<T, W> {
     /// How it ends with the write of what is in its place.
     pub(super) fn replaced(&mut self, replaces: &Replaces, now: Timestamp) -> Option<Replaced> {
         match replaces {
-            Replaces::Here(id) => self.yield_once(*id, now),
+            Replaces::Here(id) => self.give_way(*id, now),
             Replaces::Elsewhere { id, owner, times } => Some(Replaced {
                 id: *id,
                 end: End::Cancelled,
@@ -61,8 +61,8 @@ impl<T, W> Dispatcher<T, W> {
 
     /// Has a request end with the write that takes another one in its place. It is decided from now on: it is shown to nobody any more, and no answer
     /// to it counts.
-    fn yield_once(&mut self, id: RequestId, now: Timestamp) -> Option<Replaced> {
-        self.open_requests.update(id, |open| open.yield_once(now)).filter(|gives_way| *gives_way)?;
+    fn give_way(&mut self, id: RequestId, now: Timestamp) -> Option<Replaced> {
+        self.open_requests.update(id, |open| open.give_way(now)).filter(|gives_way| *gives_way)?;
         let (end, times) = self.open_requests.get(id)?.decided()?;
         Some(Replaced { id, end, times, owner: None })
     }

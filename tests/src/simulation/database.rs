@@ -197,7 +197,7 @@ impl Database {
 pub(super) fn post(environment: &mut Environment, packets: Vec<Packet>) {
     let times = if environment.mishap(4) { 2 } else { 1 };
     if times == 2 {
-        environment.see(Seen::LettersDoubled);
+        environment.see(Seen::PacketsDoubled);
     }
     for round in 0..times {
         for packet in &packets {
@@ -220,7 +220,7 @@ fn put(environment: &mut Environment, packet: Packet) {
         connections.get(&life.server).copied().unwrap_or_default();
     if cut_until > now || deaf_until > now {
         if cut_until <= now && !is_noticed && !packet.mail.is_empty() {
-            environment.see(Seen::LettersLostSilently);
+            environment.see(Seen::PacketsLostSilently);
         }
         return;
     }

@@ -22,7 +22,7 @@ impl SigningService {
             return;
         }
         let is_settled = |state: &State| {
-            let is_expected = |moves: &DrainingNodes| moves.are_under_way(self.now());
+            let is_expected = |nodes: &DrainingNodes| nodes.are_under_way(self.now());
             state.dispatcher.connections_of(key) > 0
                 || !state.cluster.as_ref().is_some_and(|c| is_expected(&c.draining))
         };

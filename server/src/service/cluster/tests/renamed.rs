@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// The wallet is asked, and as many requests are open on each node.
+fn assert_asked_by<const N: usize>(world: &World, wallet: &mut Wallet<'_>, id: RequestId, open: [usize; N]) {
+    world.go_on();
+    assert_eq!(wallet.request().request_id, id);
+    assert_eq!(world.services.iter().map(|service| service.snapshot().pending).collect::<Vec<_>>(), open);
+}
+
 #[test]
 fn what_it_accepted_under_its_former_name_is_whose_who_has_taken_it_over() {
     let world = World::new(2);
@@ -19,10 +26,7 @@ fn what_it_accepted_under_its_former_name_is_whose_who_has_taken_it_over() {
     assert!(accepted.try_recv().is_err(), "not before it shows whose it is");
     world.tell_nodes(false);
     assert!(accepted.try_recv().unwrap().is_ok(), "it is kept, whoever goes on with it");
-    world.go_on();
-    assert_eq!(wallet.request().request_id, id);
-    let open = |node: usize| world.services[node].snapshot().pending;
-    assert_eq!((open(0), open(1)), (0, 1));
+    assert_asked_by(&world, &mut wallet, id, [0, 1]);
 }
 
 #[test]
@@ -40,10 +44,7 @@ fn what_it_accepted_under_a_name_that_it_has_not_heard_of_is_its_own() {
     world.tell_name(0);
     world.tell_nodes(false);
     assert!(accepted.try_recv().unwrap().is_ok());
-    world.go_on();
-    assert_eq!(wallet.request().request_id, id);
-    let open = |node: usize| world.services[node].snapshot().pending;
-    assert_eq!((open(0), open(1)), (1, 0));
+    assert_asked_by(&world, &mut wallet, id, [1, 0]);
 }
 
 #[test]
@@ -62,7 +63,5 @@ fn what_it_has_taken_over_itself_meanwhile_it_goes_on_with() {
     world.answers_arrive();
     world.tell_nodes(false);
     assert!(accepted.try_recv().unwrap().is_ok());
-    world.go_on();
-    assert_eq!(wallet.request().request_id, id);
-    assert_eq!(world.services[0].snapshot().pending, 1);
+    assert_asked_by(&world, &mut wallet, id, [1]);
 }
