@@ -80,7 +80,8 @@ id! {
 
 impl RequestId {
     /// Makes a version 7 UUID (RFC 9562 §5.7) of the time, in milliseconds since the Unix epoch, and bytes from a cryptographic
-    /// random source. Ids made one after the other lie side by side in an index that is kept in their order.
+    /// random source, of which the last 12 bits of the first two may be a counter (§6.2). Ids made one after the other lie side by side in
+    /// an index that is kept in their order.
     pub const fn at(unix_ms: u64, random: [u8; 10]) -> Self {
         Self(Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
     }

@@ -16,7 +16,6 @@ use crate::{
     service::{Signed, Waiting},
     steps::Refusal,
     storage::Idempotency,
-    time::Timestamp,
 };
 use countersign_protocol::{
     Batch, BatchId, Message, PublicKey, PublicKeyBytes, Purpose, RequestId, RequesterName,
@@ -72,7 +71,7 @@ impl SigningService {
 impl<'a, M> SigningRequest<'a, M> {
     pub(crate) fn new(service: &'a SigningService, public_key: PublicKeyBytes, messages: M) -> Self {
         service.look_at_the_clock();
-        let parts = RequestParts { service, id: id_at(service.wall()), terms: Terms::new(public_key) };
+        let parts = RequestParts { service, id: service.new_request_id(), terms: Terms::new(public_key) };
         Self { parts, messages }
     }
 
@@ -184,7 +183,7 @@ impl RequestParts<'_> {
         let size = u32::try_from(messages.len()).unwrap_or(u32::MAX);
         let record = |(index, message): (u32, Arc<Message>)| {
             Box::new(Record {
-                id: if index == 0 { self.id } else { id_at(self.service.wall()) },
+                id: if index == 0 { self.id } else { self.service.new_request_id() },
                 public_key: *public_key,
                 message,
                 requester_id: requester_id.clone(),
@@ -360,10 +359,6 @@ fn signed(record: Record) -> Result<Signed, SigningError> {
         Some(end) => Err(end.into()),
         None => Err(SigningError::Draining),
     }
-}
-
-fn id_at(now: Timestamp) -> RequestId {
-    RequestId::at(now.as_millis(), random::bytes())
 }
 
 fn this_application() -> Result<RequesterName, SigningError> {

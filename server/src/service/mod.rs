@@ -19,6 +19,7 @@ mod operator;
 mod progress;
 mod reconfigure;
 mod replacing;
+mod request_ids;
 #[cfg(feature = "http")]
 mod snapshot;
 mod step_log;
@@ -41,6 +42,7 @@ use crate::{
     dispatch::{Accepted, Dispatcher},
     error::SigningError,
     metrics::Metrics,
+    random,
     record::{PhaseTimes, Record},
     session::{Close, close_code},
     steps::Observers,
@@ -55,6 +57,7 @@ use countersign_protocol::{
 };
 use handle::Handle;
 use inline_completions::InlineCompletions;
+use request_ids::RequestIds;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicUsize},
@@ -103,6 +106,7 @@ struct Inner {
     longest_frame: Arc<AtomicUsize>,
     metrics: Metrics,
     clock: Clock,
+    ids: RequestIds,
     /// Keeps what has to outlive the process; none where nothing has to.
     store: Option<Arc<dyn Storage>>,
     /// Connects this node with others; none where it is the only one.
@@ -198,6 +202,7 @@ impl SigningService {
             rules: RwLock::new(Arc::new(ActiveConfig::from(config))),
             metrics,
             clock,
+            ids: RequestIds::default(),
             store,
             hub,
             inline_completions: InlineCompletions::default(),
@@ -295,6 +300,10 @@ impl SigningService {
     /// What the system's clock shows.
     pub(crate) fn wall(&self) -> Timestamp {
         self.0.clock.wall(self.now())
+    }
+
+    pub(crate) fn new_request_id(&self) -> RequestId {
+        self.0.ids.next(self.wall(), random::bytes())
     }
 
     /// A record as others are to see it: in the system's time.
