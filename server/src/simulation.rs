@@ -211,10 +211,10 @@ impl SigningService {
         self.finish_drain();
     }
 
-    /// Whether nothing is left of any request, in whatever index.
+    /// Which indices something is left of any request in.
     #[doc(hidden)]
-    pub fn simulate_is_idle(&self) -> bool {
-        self.is_idle()
+    pub fn simulate_leftovers(&self) -> Vec<&'static str> {
+        self.leftovers()
     }
 
     /// An open durable request, as its backend may see it.

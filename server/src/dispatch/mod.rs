@@ -232,10 +232,15 @@ impl<T, W> Dispatcher<T, W> {
         self.account.requests()
     }
 
-    /// Whether nothing is left of any request but the memory of it.
+    /// Which of the indices of requests are empty, but for the memory of those that are over.
     #[cfg(feature = "simulation")]
-    pub(crate) fn is_idle(&self) -> bool {
-        self.open_requests.is_empty() && self.accepting.is_empty() && self.account.is_empty() && self.effects.is_empty()
+    pub(crate) fn emptiness(&self) -> [(&'static str, bool); 4] {
+        [
+            ("open_requests", self.open_requests.is_empty()),
+            ("accepting", self.accepting.is_empty()),
+            ("account", self.account.is_empty()),
+            ("effects", self.effects.is_empty()),
+        ]
     }
 
     /// How many of them end with the process.

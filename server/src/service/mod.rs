@@ -277,10 +277,16 @@ impl SigningService {
     }
 
     #[cfg(feature = "simulation")]
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(crate) fn leftovers(&self) -> Vec<&'static str> {
         let State { dispatcher, cluster, unanswered, acceptances, watchers } = &*self.state();
-        let is_idle = cluster.as_ref().is_none_or(Cluster::is_idle) && unanswered.is_empty();
-        dispatcher.is_idle() && is_idle && acceptances.is_empty() && watchers.is_empty()
+        let own = [
+            ("unanswered", unanswered.is_empty()),
+            ("acceptances", acceptances.is_empty()),
+            ("watchers", watchers.is_empty()),
+        ];
+        let of_cluster = cluster.iter().flat_map(Cluster::emptiness);
+        let all = dispatcher.emptiness().into_iter().chain(of_cluster).chain(own);
+        all.filter_map(|(index, is_empty)| (!is_empty).then_some(index)).collect()
     }
 
     /// Whether durable requests are taken.

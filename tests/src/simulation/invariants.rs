@@ -492,13 +492,13 @@ impl Checker {
                 });
             }
         }
-        let Some((first, _)) = ids.first() else { return };
+        let Some((first, witness)) = ids.first() else { return };
         let Some(request) = self.requests.get(first) else { return };
         let missing = request.batch.iter().find(|member| {
             let is_open = self.requests.get(member).is_some_and(|request| {
                 !request.is_closing && request.expires_at > self.now && !disk.is_ending(**member)
             });
-            is_open && !self.prompts.was_shown(device, **member)
+            is_open && !witness.clock_was_set && !self.prompts.was_shown(device, **member)
         });
         if let Some(missing) = missing {
             let missing = *missing;

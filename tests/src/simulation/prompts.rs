@@ -35,6 +35,8 @@ pub(super) struct Witness {
     /// The device has lost its storage, or never had one, so that nothing can be asked of it.
     pub(super) is_waived: bool,
     pub(super) resumed: bool,
+    /// Its time of day was set in this life of the process, so that requests may be over by its clock alone.
+    pub(super) clock_was_set: bool,
 }
 
 impl Prompts {

@@ -234,8 +234,12 @@ impl<'a> Server<'a> {
             environment.checker.report("requests are pending at the end", || pending.to_string());
         }
         self.callers.finish(environment);
-        if !self.service.simulate_is_idle() {
-            environment.checker.report("something is left of requests that are over", || "in the service".into());
+        let leftovers = self.service.simulate_leftovers();
+        if !leftovers.is_empty() {
+            let server = self.life.server;
+            environment
+                .checker
+                .report("something is left of requests that are over", || format!("{leftovers:?} of server {server}"));
         }
     }
 

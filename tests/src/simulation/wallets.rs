@@ -516,6 +516,7 @@ impl Device {
             has_run_out: self.wallet_storage.over.contains(&asked.request.request_id),
             is_waived: self.is_waived || self.wallet_storage.has_hung,
             resumed: asked.resumed,
+            clock_was_set: self.clocks.was_set,
         };
         let ids: Vec<_> = asked.iter().map(|asked| (asked.request.request_id, witness(asked))).collect();
         let batch = asked.first().and_then(|asked| asked.request.batch);

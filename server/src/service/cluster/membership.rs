@@ -146,7 +146,7 @@ impl SigningService {
                 if let Some(cluster) = &mut state.cluster {
                     cluster.links.distrust(*node);
                     cluster.links.begin_anew(*node, now);
-                    cluster.owner_lookups.restart(*node, now);
+                    cluster.lose_packets(*node, now);
                 }
                 self.repair(state, *node, now);
             }
@@ -271,7 +271,7 @@ impl SigningService {
             self.read_for(connection, id);
         }
         for node in &broken {
-            cluster.owner_lookups.restart(*node, now);
+            cluster.lose_packets(*node, now);
         }
         let mut repairs: BTreeSet<NodeId> = broken.into_iter().collect();
         if cluster.retry_at.take_if(|due| now >= *due).is_some() {

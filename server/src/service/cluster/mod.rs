@@ -94,12 +94,16 @@ impl Cluster {
             .min()
     }
 
-    /// Whether nothing is left of any request.
+    /// Which of the indices of requests are empty.
     #[cfg(feature = "simulation")]
-    pub(super) fn is_idle(&self) -> bool {
-        let of_requests =
-            self.remote_requests.is_empty() && self.owner_lookups.is_empty() && self.end_notices.is_empty();
-        of_requests && self.followers.is_empty() && self.seekers.is_empty()
+    pub(super) fn emptiness(&self) -> [(&'static str, bool); 5] {
+        [
+            ("remote_requests", self.remote_requests.is_empty()),
+            ("owner_lookups", self.owner_lookups.is_empty()),
+            ("end_notices", self.end_notices.is_empty()),
+            ("followers", self.followers.is_empty()),
+            ("seekers", self.seekers.is_empty()),
+        ]
     }
 
     /// Whether the database has said who there is.
@@ -109,6 +113,13 @@ impl Cluster {
 
     fn has_others(&self) -> bool {
         !self.links.others().is_empty()
+    }
+
+    /// Packets from a node or to it are lost. With them may be what it has said of its requests that wallets here have, or what these have said of them: it
+    /// puts to them again what is open, and says that it has; what it has not put is asked after.
+    fn lose_packets(&mut self, node: NodeId, now: Timestamp) {
+        self.remote_requests.distrust(node);
+        self.owner_lookups.restart(node, now);
     }
 
     /// Leaves something for a node.

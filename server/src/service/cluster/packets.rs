@@ -32,12 +32,8 @@ impl SigningService {
         let mut state = self.state();
         let Some(cluster) = &mut state.cluster else { return Vec::new() };
         let received = cluster.links.receive(packet, now);
-        if received.has_begun {
-            // What the owner has said of these meanwhile may be lost; it says it again, and then that it has.
-            cluster.remote_requests.distrust(from);
-        }
         if received.has_begun || received.was_broken {
-            cluster.owner_lookups.restart(from, now);
+            cluster.lose_packets(from, now);
             self.repair(&mut state, from, now);
         }
         self.carry_out(state, now);

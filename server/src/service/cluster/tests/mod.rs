@@ -266,6 +266,26 @@ fn lost_packets_are_made_good() {
 }
 
 #[test]
+fn a_wallet_is_told_of_an_end_although_what_it_said_of_the_request_was_lost() {
+    let world = World::new(3);
+    let mut before = connect(&world.services[1], 1);
+    world.go_on();
+    let waiting = ask(&world, 0, 1).unwrap();
+    let request = before.request();
+    drop((before, waiting));
+    world.go_on();
+    let mut after = connect(&world.services[2], 1);
+    assert_eq!(after.still_shows(request.request_id), None);
+    world.database.lock().unwrap().loses_mail = Some(|mail| matches!(mail, crate::cluster::Mail::FromWallet { .. }));
+    world.go_on();
+    assert!(after.frames().is_empty(), "lost");
+    // With the next packet it is found missing, and neither has come.
+    assert_eq!(after.still_shows(request.request_id), None);
+    world.go_on();
+    assert!(cancelled(&after.frames(), CancelCause::Cancelled));
+}
+
+#[test]
 fn a_node_that_was_given_up_tells_no_end_of_its_own() {
     let world = World::new(2);
     let id = accept(&world, 0, 1);

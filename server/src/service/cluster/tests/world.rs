@@ -2,7 +2,7 @@
 
 use crate::{
     Config, SigningService,
-    cluster::{Hub, Listener, NodeId, Nodes, Packet, Presence},
+    cluster::{Hub, Listener, Mail, NodeId, Nodes, Packet, Presence},
     record::Record,
     storage::{Completion, Loaded, Recovered, Replaced, Storage, StoreError, Write, Written},
 };
@@ -26,6 +26,8 @@ pub(super) struct Database {
     pub(super) is_away: bool,
     /// Packets that are lost next.
     pub(super) loses: usize,
+    /// The next packet is lost that has such mail.
+    pub(super) loses_mail: Option<fn(&Mail) -> bool>,
     /// What it says of writes is under way until [`World::answers_arrive`].
     pub(super) answers_late: bool,
     late: Vec<Task>,
@@ -292,6 +294,9 @@ impl Hub for Link {
                 let mut database = shared.lock().unwrap();
                 if database.loses > 0 {
                     database.loses -= 1;
+                    continue;
+                }
+                if database.loses_mail.take_if(|is_lost| packet.mail.iter().any(&*is_lost)).is_some() {
                     continue;
                 }
                 let listener = database.nodes.get(&packet.to).filter(|_| !database.is_away).cloned();
