@@ -193,7 +193,8 @@ pub async fn serve_reloading(
     }
     let drain_timeout = app.live().drain_timeout;
     let longest = drain_timeout + service.config().write_timeout + CLOSE_TIMEOUT;
-    accepting.until(async { tokio::join!(notifier.stopping(longest), service.drain(drain_timeout)) }).await;
+    // Whoever is told that it stops finds it no longer ready.
+    accepting.until(async { tokio::join!(biased; service.drain(drain_timeout), notifier.stopping(longest)) }).await;
     accepting.listener = None;
     // Every receiver may be gone already, and then nobody needs the word.
     let _ = stop.send(());
