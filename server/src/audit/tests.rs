@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{store::ServerKey, time::Timestamp};
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     slice::from_ref,
     sync::Arc,
@@ -267,6 +267,17 @@ fn a_crash_in_the_middle_of_a_write_is_told_and_the_chain_goes_on() {
     assert!(matches!(AuditLog::open(&config, key(1), vec![]), Err(AuditError::Wrong { .. })));
 }
 
+/// How long the log's file is. There is none for a moment, when another one takes its place.
+fn length(config: &AuditConfig) -> u64 {
+    loop {
+        match fs::metadata(&config.path) {
+            Ok(metadata) => return metadata.len(),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::NotFound),
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn the_chain_goes_on_from_file_to_file() {
     let dir = tempfile::tempdir().unwrap();
@@ -274,12 +285,12 @@ fn the_chain_goes_on_from_file_to_file() {
     for _ in 0..3 {
         let log = AuditLog::open(&config, key(1), vec![]).unwrap();
         for _ in 0..3 {
-            let before = fs::metadata(&config.path).unwrap().len();
+            let before = length(&config);
             for _ in 0..20 {
                 log.add(&refused("a"));
             }
             // Written on its own.
-            while fs::metadata(&config.path).unwrap().len() == before {
+            while length(&config) == before {
                 std::thread::yield_now();
             }
         }

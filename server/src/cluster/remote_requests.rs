@@ -82,13 +82,14 @@ impl RemoteRequests {
     /// Takes out one that its owner has taken back; what waits with it waits for it no more.
     pub(crate) fn take_back(&mut self, connection: ConnectionId, id: RequestId) {
         let Some(Batch { id: batch, .. }) = self.remove(connection, id).and_then(|remote| remote.batch) else { return };
-        let others = self.remote_requests.iter_mut().filter(|((of, _), remote)| *of == connection && !remote.is_shown);
+        let others = self.remote_requests.iter_mut().filter(|((of, _), _)| *of == connection);
         for other in others.filter_map(|(_, remote)| remote.batch.as_mut()).filter(|other| other.id == batch) {
             other.size = other.size.saturating_sub(1);
         }
     }
 
-    /// Those that wait for room, in groups that are shown together, each in its order. Of a batch all have to be here.
+    /// Those that wait for room, in groups that are shown together, each in its order. Of a batch all have to be here, some of which may be shown
+    /// already.
     pub(crate) fn waiting(&self) -> Vec<(ConnectionId, Vec<RequestId>)> {
         let mut groups = Vec::new();
         let mut batches: BTreeMap<(ConnectionId, BatchId), Vec<(Batch, RequestId)>> = BTreeMap::new();
@@ -99,8 +100,15 @@ impl RemoteRequests {
             }
         }
         for ((connection, _), mut batch) in batches {
-            let count = batch.len();
-            if batch.iter().all(|(place, _)| usize::try_from(place.size).is_ok_and(|size| size <= count)) {
+            let shown: Vec<_> = self
+                .of(connection)
+                .filter(|(_, remote)| remote.is_shown)
+                .filter_map(|(_, remote)| remote.batch)
+                .collect();
+            let count = |place: &Batch| {
+                batch.len() + shown.iter().filter(|other| (other.id, other.size) == (place.id, place.size)).count()
+            };
+            if batch.iter().all(|(place, _)| usize::try_from(place.size).is_ok_and(|size| size <= count(place))) {
                 batch.sort_unstable_by_key(|(place, _)| place.index);
                 groups.push((connection, batch.into_iter().map(|(_, id)| id).collect()));
             }
@@ -172,6 +180,9 @@ mod tests {
         assert_eq!(remote_requests.waiting(), [(connection, vec![id(9)]), (connection, vec![id(3), id(2), id(1)])]);
         remote_requests.take_back(connection, id(2));
         assert_eq!(remote_requests.waiting(), [(connection, vec![id(9)]), (connection, vec![id(3), id(1)])]);
+        // One that it shows is there as well.
+        remote_requests.show(connection, id(3));
+        assert_eq!(remote_requests.waiting(), [(connection, vec![id(9)]), (connection, vec![id(1)])]);
         remote_requests.show(connection, id(9));
         remote_requests.leave(connection);
         assert!(remote_requests.waiting().is_empty() && remote_requests.remote_requests.is_empty());

@@ -32,8 +32,9 @@ impl<T, W> Dispatcher<T, W> {
         let (key, device) = self.registry.holder(connection)?;
         let device = device.cloned();
         let Some(open) = self.open_requests.get(id).filter(|open| open.record.public_key == key) else {
-            // What became of one whose end could not be written down, nobody knows.
-            if self.abandoned.contains_key(&id) {
+            // What became of one whose end could not be written down, nobody knows yet.
+            if let Some(abandoned) = self.abandoned.get_mut(&id).filter(|abandoned| abandoned.key == key) {
+                abandoned.note_shown(connection, |other| self.registry.holder(other).is_some());
                 return None;
             }
             self.open_requests.release(connection, id);
@@ -75,8 +76,9 @@ impl<T, W> Dispatcher<T, W> {
         now: Timestamp,
     ) -> Check {
         let Some(open) = self.open_requests.get(id).filter(|open| open.record.public_key == *key) else {
-            if self.abandoned.get(&id).is_some_and(|abandoned| abandoned.key == *key) {
-                // Open on disk: whatever is said here, the same answer may count once the store works again. So nothing is said.
+            if let Some(abandoned) = self.abandoned.get_mut(&id).filter(|abandoned| abandoned.key == *key) {
+                // Should it be open on disk, the same answer may count once the store works again. So nothing is said until then.
+                abandoned.acknowledge_later(connection, signature, |other| self.registry.holder(other).is_some());
                 self.open_requests.release(connection, id);
                 return Check::Later;
             }
@@ -90,6 +92,11 @@ impl<T, W> Dispatcher<T, W> {
         if open.is_decided() {
             let wins = signature.is_some() && open.winner() == signature;
             let outcome = if wins { AckOutcome::Accepted } else { AckOutcome::Late };
+            if !open.has_asked(connection) {
+                // It has it from another node, and the end of the request frees no place of it.
+                self.open_requests.release(connection, id);
+                self.deliver_to(connection, now);
+            }
             self.note_answer(connection, id, outcome, false, now);
             return self.acknowledge_later(connection, id, signature, outcome);
         }

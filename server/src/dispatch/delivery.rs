@@ -1,10 +1,10 @@
 //! Putting requests to wallets, the first time and again.
 
-use super::{Dispatcher, effect::Effect, sign_frame::SignFrame};
+use super::{Dispatcher, effect::Effect, open_request::OpenRequest, sign_frame::SignFrame};
 use crate::{steps::Step, time::Timestamp};
 use countersign_protocol::{CancelCause, ConnectionId, RequestCancel, RequestId, ServerFrame};
 use smallvec::SmallVec;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl<T, W> Dispatcher<T, W> {
     /// Sends requests that belong together to connections that have room for them.
@@ -30,14 +30,21 @@ impl<T, W> Dispatcher<T, W> {
         }
     }
 
-    /// Sends a connection those of its key's requests that are news to it, oldest first, as many as it may have.
+    /// Sends a connection those of its key's requests that are news to it, oldest first, as many as it may have. What of a batch it has been sent
+    /// before goes with the rest, since the former may not have come.
     pub(super) fn deliver_to(&mut self, to: ConnectionId, now: Timestamp) {
         let Some((key, device)) = self.registry.holder(to) else { return };
-        let is_news = |id: &RequestId| self.open_requests.get(*id).is_some_and(|open| open.is_news_to(to, device));
-        let mut news: Vec<_> = self.open_requests.of_key(&key).iter().copied().filter(is_news).collect();
+        let of_key = || self.open_requests.of_key(&key).iter().filter_map(|id| self.open_requests.get(*id));
+        let is_news = |open: &&OpenRequest<W>| open.is_news_to(to, device);
+        let batches: BTreeSet<_> = of_key().filter(is_news).filter_map(OpenRequest::batch_id).collect();
+        let goes_with = |open: &&OpenRequest<W>| {
+            open.batch_id().is_some_and(|batch| batches.contains(&batch)) && open.awaits(to, device)
+        };
+        let mut news: Vec<_> =
+            of_key().filter(|open| is_news(open) || goes_with(open)).map(|open| open.record.id).collect();
         news.retain(|id| !self.holds_back(*id));
         let together = |one: &RequestId, other: &RequestId| {
-            let batch = |id: &RequestId| self.open_requests.get(*id)?.record.batch.map(|batch| batch.id);
+            let batch = |id: &RequestId| self.open_requests.get(*id)?.batch_id();
             batch(one).is_some() && batch(one) == batch(other)
         };
         let groups: Vec<Vec<RequestId>> = news.chunk_by(together).map(<[RequestId]>::to_vec).collect();

@@ -5,6 +5,7 @@
 //! wallet may answer it until everybody knows its end. Its end is decided in one function, [`Dispatcher::decide`], and told in one
 //! other, [`Dispatcher::settle`]; so it ends exactly once, and nobody is left waiting for what is no longer here.
 
+mod abandoned;
 mod accepting;
 mod account;
 mod answers;
@@ -47,13 +48,13 @@ use crate::{
     storage::{Loaded, Write},
     time::Timestamp,
 };
+use abandoned::Abandoned;
 use accepting::Accepting;
 use account::Account;
 use countersign_protocol::{
     AckOutcome, CancelCause, ConnectionId, Device, PublicKeyBytes, RequestId, ServerFrame, limits::MAX_TIMEOUT_MS,
 };
 use lease::Lease;
-use open_request::HeldAck;
 use open_requests::OpenRequests;
 use recently_ended::RecentlyEnded;
 use registry::Registry;
@@ -68,18 +69,6 @@ use std::{
 /// The time that wallets have, after a restart, to come back and say what they have received: as long as they wait at most
 /// between two tries.
 const RETURN: Duration = Duration::from_secs(30);
-
-/// What there is to tell about a request whose end could not be written, if that shows to be on disk.
-#[derive(Debug)]
-struct Abandoned {
-    key: PublicKeyBytes,
-    end: Option<End>,
-    /// Whose answers it would be acknowledged with.
-    acks: Vec<HeldAck>,
-    /// Connections that show it, and those that are done with it.
-    silent: SmallVec<[ConnectionId; 1]>,
-    answered: SmallVec<[ConnectionId; 1]>,
-}
 
 /// All connections, each with a handle `T`, and all open requests, some with a waiter `W`.
 #[derive(Debug)]

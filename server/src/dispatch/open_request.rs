@@ -6,7 +6,7 @@ use crate::{
     time::Timestamp,
 };
 use countersign_protocol::{
-    AckOutcome, ApprovedBy, ConnectionId, Device, Reason, RejectCode, RejectScope, RequestId, Signature,
+    AckOutcome, ApprovedBy, BatchId, ConnectionId, Device, Reason, RejectCode, RejectScope, RequestId, Signature,
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -89,6 +89,13 @@ pub(crate) struct HeldAck {
 }
 
 impl HeldAck {
+    /// For an answer that came after an end was decided.
+    pub(crate) fn of_late(to: ConnectionId, signature: Option<&Signature>, decided: Option<&End>) -> Self {
+        let wins = signature.is_some() && signature == winner(decided);
+        let outcome = if wins { AckOutcome::Accepted } else { AckOutcome::Late };
+        Self { to, signature: signature.copied(), outcome }
+    }
+
     /// What the wallet is told: what was kept for it, unless another end stands than the one that was decided.
     pub(crate) fn outcome(&self, decided: Option<&End>, stands: Option<&End>) -> AckOutcome {
         if decided == stands {
@@ -188,6 +195,16 @@ impl<W> OpenRequest<W> {
         !self.is_decided() && !self.asked.iter().any(known)
     }
 
+    /// Whether this connection's device may answer it: it has not yet.
+    pub(crate) fn awaits(&self, connection: ConnectionId, device: Option<&Arc<Device>>) -> bool {
+        let is_its = |asked: &AskedConnection| asked.connection == connection || asked.is_device(device);
+        !self.is_decided() && !self.asked.iter().any(|asked| asked.answered && is_its(asked))
+    }
+
+    pub(crate) fn batch_id(&self) -> Option<BatchId> {
+        self.record.batch.map(|batch| batch.id)
+    }
+
     /// Notes that a connection is being sent the request.
     pub(crate) fn ask(&mut self, connection: ConnectionId, device: Option<Arc<Device>>, now: Timestamp) {
         self.asked.retain(|asked| asked.here || asked.answered || !asked.is_device(device.as_ref()));
@@ -203,6 +220,11 @@ impl<W> OpenRequest<W> {
     }
 
     fn remember(&mut self, connection: ConnectionId, device: Option<Arc<Device>>) {
+        // One of another node, which this one had taken for gone.
+        if let Some(asked) = self.asked.iter_mut().find(|asked| asked.connection == connection) {
+            asked.here = true;
+            return;
+        }
         if self.asked.len() >= MOST_DEVICES
             && let Some(gone) = self.asked.iter().position(|asked| !asked.here)
         {
@@ -217,8 +239,9 @@ impl<W> OpenRequest<W> {
         self.asked.iter().filter(|asked| asked.here).map(|asked| asked.connection)
     }
 
+    /// Whether this connection has been asked and is still there.
     pub(crate) fn has_asked(&self, connection: ConnectionId) -> bool {
-        self.asked.iter().any(|asked| asked.connection == connection)
+        self.asked.iter().any(|asked| asked.connection == connection && asked.here)
     }
 
     /// Whether this device has given its answer, on whatever connection.

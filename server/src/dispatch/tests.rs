@@ -1,3 +1,4 @@
+mod latecomers;
 mod replacing;
 
 use super::{

@@ -7,16 +7,19 @@ use super::{
     verifications::Judgement,
 };
 use crate::{
-    dispatch::{Arrival, Check, Refused, Verdict},
+    dispatch::{Arrival, Check, Dispatcher, Refused, Verdict},
+    record::Record,
     session::{Close, Introduced, close_code},
     steps::why,
+    time::Timestamp,
 };
 use countersign_protocol::{
-    AckOutcome, ClientFrame, ConnectionId, GoodbyeReason, PublicKey, RequestCancel, RequestId, RequestStatus,
-    ServerFrame, SignReject, SignResponse, Signable, SignatureMismatch, Verification, Welcome, WelcomeLimits,
-    limits::MAX_MESSAGE_BYTES,
+    AckOutcome, CancelCause, ClientFrame, ConnectionId, GoodbyeReason, Message, PublicKey, RequestCancel, RequestId,
+    RequestStatus, ServerFrame, SignReject, SignResponse, Signable, SignatureMismatch, Verification, Welcome,
+    WelcomeLimits, limits::MAX_MESSAGE_BYTES,
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
 
 /// What has become of an answer.
 #[derive(Debug)]
@@ -77,30 +80,42 @@ impl SigningService {
 
     /// Takes note of how far a request has come; what the wallet is told, if it is over.
     pub(crate) fn handle_status(&self, id: ConnectionId, status: RequestStatus) -> Option<ServerFrame> {
-        if self.pass_on(id, status.request_id, || ClientFrame::RequestStatus(status)) {
-            return None;
-        }
-        self.note_status(id, status)
+        let request_id = status.request_id;
+        let frame = || ClientFrame::RequestStatus(status);
+        let cause =
+            self.unless_passed_on(id, request_id, frame, |dispatcher, now| dispatcher.handle_status(id, status, now));
+        Some(cancel(request_id, cause??))
     }
 
-    fn note_status(&self, id: ConnectionId, status: RequestStatus) -> Option<ServerFrame> {
-        let request_id = status.request_id;
-        let cause = self.apply(|dispatcher, now| dispatcher.handle_status(id, status, now))?;
-        Some(ServerFrame::RequestCancel(RequestCancel { request_id, cause }))
+    /// Does something about a request of this node, or of none; not where what the wallet has said is for another node, to which it goes. No other
+    /// node comes to own it in between.
+    fn unless_passed_on<R>(
+        &self,
+        connection: ConnectionId,
+        id: RequestId,
+        frame: impl FnOnce() -> ClientFrame,
+        input: impl FnOnce(&mut Dispatcher<Handle, oneshot::Sender<Box<Record>>>, Timestamp) -> R,
+    ) -> Option<R> {
+        let now = self.now();
+        let mut state = self.state();
+        let is_passed_on = self.pass_on(&mut state, connection, id, frame);
+        let result = (!is_passed_on).then(|| input(&mut state.dispatcher, now));
+        self.carry_out(state, now);
+        result
     }
 
     /// Begins to judge an answer, or gives its acknowledgement, unless that follows when the answer is on disk.
     pub(crate) fn handle_answer(&self, id: ConnectionId, key: &PublicKey, response: SignResponse) -> Answered {
-        if self.pass_on(id, response.request_id, || ClientFrame::SignResponse(response.clone())) {
-            return Answered::With(None);
-        }
-        self.begin_judgement(id, key, response)
+        let SignResponse { request_id, signature, .. } = response;
+        let frame = || ClientFrame::SignResponse(response.clone());
+        let check = self.unless_passed_on(id, request_id, frame, |dispatcher, now| {
+            dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature), now)
+        });
+        check.map_or(Answered::With(None), |check| self.begin_judgement(id, key, response, check))
     }
 
-    fn begin_judgement(&self, id: ConnectionId, key: &PublicKey, response: SignResponse) -> Answered {
+    fn begin_judgement(&self, id: ConnectionId, key: &PublicKey, response: SignResponse, check: Check) -> Answered {
         let SignResponse { request_id, message, signature, approved_by } = response;
-        let check =
-            self.apply(|dispatcher, now| dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature), now));
         let stored = match check {
             Check::Judge(stored) => stored,
             Check::Acknowledge(outcome) => return Answered::With(Some(outcome)),
@@ -113,7 +128,8 @@ impl SigningService {
             match Verification::begin(&Signable::Message(&stored).to_bytes(), key, &signature) {
                 Ok(verification) => {
                     let verification = self.0.verifications.join(verification);
-                    return Answered::Judging(Judgement { request_id, signature, approved_by, verification }.into());
+                    let judgement = Judgement { request_id, message: stored, signature, approved_by, verification };
+                    return Answered::Judging(judgement.into());
                 }
                 Err(SignatureMismatch) => Verdict::BadSignature,
             }
@@ -123,41 +139,55 @@ impl SigningService {
 
     /// Judges an answer at last.
     pub(crate) fn conclude(&self, id: ConnectionId, key: &PublicKey, judgement: Judgement) -> Option<AckOutcome> {
-        let Judgement { request_id, signature, approved_by, verification } = judgement;
+        let Judgement { request_id, message, signature, approved_by, verification } = judgement;
         let verdict = match verification.conclude() {
-            Ok(()) => Verdict::Signed { signature, approved_by },
+            Ok(()) => Verdict::Signed { signature, approved_by: approved_by.clone() },
             Err(SignatureMismatch) => Verdict::BadSignature,
         };
-        self.handle_verdict(id, key, request_id, verdict)
+        let frame = || {
+            let message = Message::clone(&message);
+            ClientFrame::SignResponse(SignResponse { request_id, message, signature, approved_by })
+        };
+        let now = self.now();
+        let mut state = self.state();
+        let is_passed_on = self.pass_on_judged(&mut state, id, request_id, frame);
+        let outcome = (!is_passed_on)
+            .then(|| state.dispatcher.handle_verdict(&key.to_bytes(), id, request_id, verdict, now))
+            .flatten();
+        self.carry_out(state, now);
+        outcome
     }
 
     pub(crate) fn handle_reject(&self, id: ConnectionId, key: &PublicKey, reject: SignReject) -> Option<AckOutcome> {
-        if self.pass_on(id, reject.request_id, || ClientFrame::SignReject(reject.clone())) {
-            return None;
-        }
-        self.judge_reject(id, key, reject)
-    }
-
-    fn judge_reject(&self, id: ConnectionId, key: &PublicKey, reject: SignReject) -> Option<AckOutcome> {
-        let SignReject { request_id, code, reason, scope } = reject;
-        self.handle_verdict(id, key, request_id, Verdict::Rejected { code, reason, scope })
+        let frame = || ClientFrame::SignReject(reject.clone());
+        let SignReject { request_id, code, scope, .. } = reject;
+        let verdict = Verdict::Rejected { code, reason: reject.reason.clone(), scope };
+        self.unless_passed_on(id, request_id, frame, |dispatcher, now| {
+            dispatcher.handle_verdict(&key.to_bytes(), id, request_id, verdict, now)
+        })
+        .flatten()
     }
 
     /// Answers what a wallet has said about a request of this node, or of none, by way of another node or some time ago.
     pub(super) fn answer(&self, id: ConnectionId, frame: &str) {
         let reply = match ClientFrame::parse(frame) {
-            Ok(ClientFrame::RequestStatus(status)) => self.note_status(id, status),
+            Ok(ClientFrame::RequestStatus(status)) => self
+                .apply(|dispatcher, now| dispatcher.handle_status(id, status, now))
+                .map(|cause| cancel(status.request_id, cause)),
             Ok(ClientFrame::SignResponse(response)) => self.key_of(id).and_then(|key| {
-                let request_id = response.request_id;
-                let outcome = match self.begin_judgement(id, &key, response) {
+                let SignResponse { request_id, signature, .. } = response;
+                let check = self
+                    .apply(|dispatcher, now| dispatcher.check(&key.to_bytes(), id, request_id, Some(&signature), now));
+                let outcome = match self.begin_judgement(id, &key, response, check) {
                     Answered::With(outcome) => outcome,
                     Answered::Judging(judgement) => self.conclude(id, &key, *judgement),
                 };
                 outcome.map(|outcome| self.acknowledgement(request_id, outcome))
             }),
             Ok(ClientFrame::SignReject(reject)) => self.key_of(id).and_then(|key| {
-                let request_id = reject.request_id;
-                self.judge_reject(id, &key, reject).map(|outcome| self.acknowledgement(request_id, outcome))
+                let SignReject { request_id, code, reason, scope } = reject;
+                let outcome = self.handle_verdict(id, &key, request_id, Verdict::Rejected { code, reason, scope });
+                outcome.map(|outcome| self.acknowledgement(request_id, outcome))
             }),
             // Nobody passes such a frame on.
             Ok(ClientFrame::Introduction(_) | ClientFrame::Ping(_) | ClientFrame::Pong(_)) | Err(_) => None,
@@ -193,6 +223,10 @@ impl SigningService {
     ) -> Option<AckOutcome> {
         self.apply(|dispatcher, now| dispatcher.handle_verdict(&key.to_bytes(), id, request_id, verdict, now))
     }
+}
+
+fn cancel(request_id: RequestId, cause: CancelCause) -> ServerFrame {
+    ServerFrame::RequestCancel(RequestCancel { request_id, cause })
 }
 
 /// A connection's place among the service's, given up when its task ends in whatever way.

@@ -4,7 +4,7 @@
 //! takes that step for all. Nobody waits for another: what has given way goes on as soon as it is its turn, in whatever company. And each has a
 //! verdict of its own.
 
-use countersign_protocol::{ApprovedBy, RequestId, Signature, SignatureMismatch, Verification};
+use countersign_protocol::{ApprovedBy, Message, RequestId, Signature, SignatureMismatch, Verification};
 use smallvec::{SmallVec, smallvec};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -91,6 +91,7 @@ impl Joined {
 #[derive(Debug)]
 pub struct Judgement {
     pub(super) request_id: RequestId,
+    pub(super) message: Arc<Message>,
     pub(super) signature: Signature,
     pub(super) approved_by: Option<ApprovedBy>,
     pub(super) verification: Joined,

@@ -494,7 +494,9 @@ fn ask_durably(
         fingerprint: fingerprint(body),
     });
     let kept = Arc::clone(&environment.disk);
-    let stands = replaced.and_then(|replaced| disk(&kept).record(replaced).cloned());
+    // What is open there, or else what is kept of it.
+    let find = |id| server.service.simulate_record(id).or_else(|| disk(&kept).record(id).cloned());
+    let stands = replaced.map(|replaced| find(replaced).ok_or(SigningError::UnknownRequest)).transpose()?;
     if stands.as_ref().is_some_and(|record| server.service.simulated_is_elsewhere(record)) {
         environment.see(Seen::PlaceElsewhere);
         environment.checker.asked_elsewhere(records.iter().map(|record| record.id));

@@ -23,22 +23,6 @@ impl SigningService {
     /// Passes on what a wallet says about a request of another node; false where it is to be answered here.
     pub(in crate::service) fn pass_on(
         &self,
-        connection: ConnectionId,
-        id: RequestId,
-        frame: impl FnOnce() -> ClientFrame,
-    ) -> bool {
-        if self.0.hub.is_none() {
-            return false;
-        }
-        let now = self.now();
-        let mut state = self.state();
-        let is_passed_on = self.pass_on_from(&mut state, connection, id, frame);
-        self.carry_out(state, now);
-        is_passed_on
-    }
-
-    fn pass_on_from(
-        &self,
         state: &mut State,
         connection: ConnectionId,
         id: RequestId,
@@ -55,6 +39,28 @@ impl SigningService {
             return true;
         }
         !dispatcher.has_heard_of(id) && self.inquire(cluster, connection, id, frame().to_json())
+    }
+
+    /// Likewise an answer that has been judged here, while its request may have become another node's. Where the wallet is on another node, that
+    /// says it again.
+    pub(in crate::service) fn pass_on_judged(
+        &self,
+        state: &mut State,
+        connection: ConnectionId,
+        id: RequestId,
+        frame: impl FnOnce() -> ClientFrame,
+    ) -> bool {
+        if state.cluster.is_none() || state.dispatcher.has_heard_of(id) {
+            return false;
+        }
+        match (state.dispatcher.handle(connection), &mut state.cluster) {
+            (Some(Handle::Elsewhere(elsewhere)), Some(cluster)) => {
+                cluster.links.post(elsewhere.node, Mail::Mine { connection, request_id: id, mine: false });
+                true
+            }
+            (Some(Handle::Here(_)), Some(_)) => self.pass_on(state, connection, id, frame),
+            (None, _) | (_, None) => false,
+        }
     }
 
     /// Looks for a request that a wallet names; false where it names too many.
@@ -288,7 +294,9 @@ impl SigningService {
             cluster.links.post(from, Mail::FromWallet { connection, frame });
         }
         if is_shown && !is_heard {
-            self.show(state, connection, frame.0, now);
+            // One that it shows is put to it by itself: the rest of its batch may have to wait for room.
+            let frame = if batch.is_some() { Arc::new(frame.0.placed(0, 1)) } else { frame.0 };
+            self.show(state, connection, frame, now);
         }
     }
 

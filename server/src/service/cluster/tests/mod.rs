@@ -68,12 +68,16 @@ impl Wallet<'_> {
         }
     }
 
-    /// Answers, and gives what that is acknowledged with at once.
-    fn sign(&self, request: &SignRequest) -> Option<AckOutcome> {
+    fn begin_to_sign(&self, request: &SignRequest) -> Answered {
         let message = request.message.clone();
         let signature: Signature = signing_key().sign(&Signable::Message(&message).to_bytes()).to_bytes().into();
         let answer = SignResponse { request_id: request.request_id, message, signature, approved_by: None };
-        match self.service.handle_answer(self.guard.id, &self.key, answer) {
+        self.service.handle_answer(self.guard.id, &self.key, answer)
+    }
+
+    /// Answers, and gives what that is acknowledged with at once.
+    fn sign(&self, request: &SignRequest) -> Option<AckOutcome> {
+        match self.begin_to_sign(request) {
             Answered::With(outcome) => outcome,
             Answered::Judging(judgement) => self.service.conclude(self.guard.id, &self.key, *judgement),
         }

@@ -65,3 +65,23 @@ fn what_it_has_taken_over_itself_meanwhile_it_goes_on_with() {
     assert!(accepted.try_recv().unwrap().is_ok());
     assert_asked_by(&world, &mut wallet, id, [1]);
 }
+
+#[test]
+fn an_answer_that_is_judged_meanwhile_goes_to_who_has_taken_its_request_over() {
+    let world = World::new(2);
+    let mut wallet = connect(&world.services[0], 1);
+    world.go_on();
+    let id = accept(&world, 0, 1);
+    let request = wallet.request();
+    let Answered::Judging(judgement) = wallet.begin_to_sign(&request) else { panic!("it is judged at once") };
+    world.give_up(1);
+    world.go_on();
+    world.hub_comes_back(0);
+    assert_eq!(world.services[0].conclude(wallet.guard.id, &wallet.key, *judgement), None, "not here");
+    world.tell_nodes(false);
+    world.go_on();
+    assert!(is_signed(world.database.lock().unwrap().records[&id].end.as_ref()));
+    let frames = wallet.frames();
+    assert!(acknowledged(&frames[frames.len() - 1..], AckOutcome::Accepted), "{frames:?}");
+    assert!(frames.iter().all(|frame| !matches!(frame, ServerFrame::RequestCancel(_))), "{frames:?}");
+}
