@@ -2,7 +2,7 @@
 
 use super::{NodeId, Packet};
 use crate::{record::Record, storage::Completion};
-use countersign_protocol::{ConnectionId, Device, PublicKeyBytes};
+use countersign_protocol::{ConnectionId, Device, PublicKeyBytes, RequestId};
 use std::{fmt, sync::Arc};
 
 /// A wallet's connection that has proven its key, and the node that has it.
@@ -68,6 +68,9 @@ pub trait Hub: fmt::Debug + Send + Sync {
     /// Makes this node the owner of open durable requests that have none, or one that is gone: some hundreds at most, whole batches, in
     /// the order in which they were accepted. None means that there are no more, or that another node is taking them.
     fn take_over(&self, then: Completion<Vec<Record>>);
+
+    /// Which of these durable requests have ended, after everything that was submitted to the store before.
+    fn ended(&self, ids: Vec<RequestId>, then: Completion<Vec<RequestId>>);
 
     /// Gives up the open durable requests of this node, after everything that was submitted to the store before.
     fn hand_over(&self, then: Completion<()>);

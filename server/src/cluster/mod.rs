@@ -6,7 +6,7 @@
 //! owner puts its open requests to the wallet once more, and the wallet says once more what it has answered.
 
 mod draining_nodes;
-mod end_notices;
+mod end_checks;
 mod hub;
 mod links;
 mod node;
@@ -16,7 +16,7 @@ mod presence_cache;
 mod remote_requests;
 
 pub(crate) use draining_nodes::{DrainingNodes, ON_THE_WAY};
-pub(crate) use end_notices::EndNotices;
+pub(crate) use end_checks::EndChecks;
 pub(crate) use links::Links;
 pub(crate) use owner_lookups::{Exhausted, OwnerLookups, Step};
 pub(crate) use presence_cache::{Knowledge, PresenceCache};

@@ -121,6 +121,13 @@ impl<T, W> Dispatcher<T, W> {
         !self.open_requests.of_key(key).is_empty() || self.accepting.values().any(is_of)
     }
 
+    /// The durable requests that are open and undecided here, which another node may have ended.
+    pub(crate) fn undecided_durable(&self) -> Vec<RequestId> {
+        let is_undecided =
+            |id: &RequestId| self.open_requests.get(*id).is_some_and(|open| open.durable && !open.is_decided());
+        self.open_requests.ids().into_iter().filter(is_undecided).collect()
+    }
+
     /// Goes on with open requests that this node has come to own.
     pub(crate) fn adopt(&mut self, records: Vec<Record>, now: Timestamp) {
         let mut concerned = BTreeSet::new();

@@ -28,6 +28,8 @@ pub(crate) enum Effect<W> {
     LetGo { id: RequestId, shown: SmallVec<[ConnectionId; 1]> },
     /// A request of another node has ended on disk. Its owner has to be told.
     TellOwner { id: RequestId, owner: NodeId },
+    /// Likewise, where nobody knows whether it has.
+    OwnerInDoubt { id: RequestId, owner: NodeId },
     /// A request has ended, and if it is durable, that is on disk. Its waiter, if it has one, is to be told.
     Ended(OpenRequest<W>),
 }

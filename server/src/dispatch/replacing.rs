@@ -83,6 +83,9 @@ impl<T, W> Dispatcher<T, W> {
                     // Should it be here by now.
                     self.decide(*id, End::Cancelled, EndedBy::Requester, now);
                 }
+                if *written == Err(StoreError::Failed) {
+                    self.effects.push_back(Effect::OwnerInDoubt { id: *id, owner: *owner });
+                }
                 return SmallVec::new();
             }
         };

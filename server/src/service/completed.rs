@@ -41,6 +41,11 @@ pub(super) enum Completed {
     },
     /// Requests that this node has come to own.
     TakenOver(Result<Vec<Record>, StoreError>),
+    /// Which of these requests have ended, as others may have had it.
+    Ended {
+        asked: Vec<RequestId>,
+        ended: Result<Vec<RequestId>, StoreError>,
+    },
     /// Whether it owns none any more.
     HandedOver(Result<(), StoreError>),
 }

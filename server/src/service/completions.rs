@@ -34,6 +34,7 @@ impl SigningService {
             Completed::Found { keys, found, repair } => self.take_found(state, &keys, found, repair, now),
             Completed::Announced { connection, announced } => Self::take_announced(state, connection, announced, now),
             Completed::TakenOver(records) => self.take_taken_over(state, records, now),
+            Completed::Ended { asked, ended } => self.take_ended(state, asked, ended, now),
             Completed::HandedOver(handed_over) => Self::take_handed_over(state, handed_over),
         }
     }

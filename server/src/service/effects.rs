@@ -104,7 +104,12 @@ impl SigningService {
                 }
                 Effect::TellOwner { id, owner } => {
                     if let Some(cluster) = &mut state.cluster {
-                        cluster.overrule(id, owner, now);
+                        cluster.overrule(id, owner);
+                    }
+                }
+                Effect::OwnerInDoubt { id, owner } => {
+                    if let Some(cluster) = &mut state.cluster {
+                        cluster.doubt_end(id, owner, now);
                     }
                 }
                 Effect::Ended(open) => self.tell(state, open),

@@ -75,6 +75,9 @@ pub(super) enum Question {
     /// Takes over some open requests that nobody owns.
     #[cfg(feature = "postgres")]
     TakeOver(Completion<Vec<Record>>),
+    /// Which of these have ended.
+    #[cfg(feature = "postgres")]
+    Ended(Vec<RequestId>, Completion<Vec<RequestId>>),
     /// Gives up all that this node owns.
     #[cfg(feature = "postgres")]
     HandOver(Completion<()>),

@@ -6,7 +6,7 @@ use crate::{
     record::Record,
     storage::Completion,
 };
-use countersign_protocol::{ConnectionId, PublicKeyBytes};
+use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use std::sync::Arc;
 
 impl Store {
@@ -47,6 +47,10 @@ impl Hub for StoreHub {
 
     fn take_over(&self, then: Completion<Vec<Record>>) {
         self.0.ask(Question::TakeOver(then));
+    }
+
+    fn ended(&self, ids: Vec<RequestId>, then: Completion<Vec<RequestId>>) {
+        self.0.ask(Question::Ended(ids, then));
     }
 
     fn hand_over(&self, then: Completion<()>) {

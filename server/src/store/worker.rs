@@ -208,6 +208,8 @@ impl Worker {
             // Nobody else could own anything in a directory of one's own.
             #[cfg(feature = "postgres")]
             Question::TakeOver(then) => then.complete(Ok(Vec::new())),
+            #[cfg(feature = "postgres")]
+            Question::Ended(_, then) => then.complete(Ok(Vec::new())),
             #[cfg(feature = "http")]
             Question::Tokens(_, then) => {
                 then.complete(Ok(TokenNews::Unreadable("a directory has none".into())));

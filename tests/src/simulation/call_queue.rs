@@ -18,6 +18,7 @@ use std::{
 pub(super) enum Question {
     Write(Write, Completion<Written>),
     TakeOver(Completion<Vec<Record>>),
+    Ended(Vec<RequestId>, Completion<Vec<RequestId>>),
     HandOver(Completion<()>),
 }
 
@@ -165,6 +166,10 @@ impl Hub for CallQueue {
 
     fn take_over(&self, then: Completion<Vec<Record>>) {
         self.ask(|asked| asked.questions.push(Question::TakeOver(then)));
+    }
+
+    fn ended(&self, ids: Vec<RequestId>, then: Completion<Vec<RequestId>>) {
+        self.ask(|asked| asked.questions.push(Question::Ended(ids, then)));
     }
 
     fn hand_over(&self, then: Completion<()>) {

@@ -76,6 +76,7 @@ pub enum Seen {
     RefusedAsBlocked,
     OverOwnLimit,
     EndOverruled,
+    EndFound,
     Paused,
     PacketsDoubled,
     PacketsLostSilently,
@@ -104,7 +105,7 @@ pub enum Seen {
     PlaceElsewhere,
 }
 
-const ALL: [Seen; 96] = [
+const ALL: [Seen; 97] = [
     Seen::Asked,
     Seen::AskedDurably,
     Seen::AskedBatch,
@@ -175,6 +176,7 @@ const ALL: [Seen; 96] = [
     Seen::RefusedAsBlocked,
     Seen::OverOwnLimit,
     Seen::EndOverruled,
+    Seen::EndFound,
     Seen::Paused,
     Seen::PacketsDoubled,
     Seen::PacketsLostSilently,

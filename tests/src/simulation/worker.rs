@@ -8,6 +8,7 @@ use super::{
     events::{Event, Lane, Millis, ServerLife, Stop},
     storage::disk,
 };
+use countersign_protocol::RequestId;
 use countersign_server::{
     cluster::{NodeId, Nodes, Packet},
     storage::{Completion, Loaded, StoreError, Write, Written},
@@ -224,6 +225,15 @@ impl Worker {
             Question::TakeOver(then) => {
                 let most = environment.pick(&[2, 500]);
                 answer(then, take_over(environment, self.node, most))
+            }
+            Question::Ended(ids, then) => {
+                let kept = disk(&kept);
+                let is_over = |id: &RequestId| kept.record(*id).is_some_and(|record| record.end.is_some());
+                let ended: Vec<_> = ids.into_iter().filter(is_over).collect();
+                if !ended.is_empty() {
+                    environment.see(Seen::EndFound);
+                }
+                answer(then, ended)
             }
             Question::HandOver(then) => {
                 if disk(&kept).hand_over(self.node) {
@@ -451,6 +461,7 @@ fn fail(question: Question) -> Answer {
     match question {
         Question::Write(_, then) => failure(then),
         Question::TakeOver(then) => failure(then),
+        Question::Ended(_, then) => failure(then),
         Question::HandOver(then) => failure(then),
     }
 }

@@ -156,6 +156,8 @@ impl SigningService {
             self.forget(state, *node, now);
         }
         if !gone.is_empty() {
+            // Before what those have taken in the place of others is put to anybody.
+            self.look_for_ends(state);
             self.take_over(state);
         }
         self.0.metrics.other_nodes.set(gauge(others.len()));
@@ -263,9 +265,6 @@ impl SigningService {
         for connection in cluster.presence.sweep(now, |key| dispatcher.has_open(key)) {
             dispatcher.disconnect(connection, now);
         }
-        for (owner, request_id) in cluster.end_notices.take_due(now) {
-            cluster.links.post(owner, Mail::Withdraw { request_id, by_operator: false });
-        }
         let again = cluster.owner_lookups.take_due(now);
         for (connection, id) in again {
             self.read_for(connection, id);
@@ -275,6 +274,7 @@ impl SigningService {
         }
         let mut repairs: BTreeSet<NodeId> = broken.into_iter().collect();
         if cluster.retry_at.take_if(|due| now >= *due).is_some() {
+            cluster.end_checks.retry();
             repairs.append(&mut cluster.repairs);
             let failed = cluster.presence.failed();
             let unannounced = mem::take(&mut cluster.unannounced);
@@ -286,6 +286,7 @@ impl SigningService {
         for node in repairs {
             self.repair(state, node, now);
         }
+        self.check_ends(state);
         let is_due = |cluster: &mut Cluster| cluster.take_over_at.is_some_and(|due| now >= due);
         if state.cluster.as_mut().is_some_and(is_due) {
             if let Some(cluster) = &mut state.cluster {

@@ -1,6 +1,7 @@
 //! One of several nodes: the service's side of it. What is known here of the others, and when something is due.
 
 mod drain;
+mod ends;
 mod host;
 mod membership;
 mod owner;
@@ -9,7 +10,7 @@ mod packets;
 mod tests;
 
 use crate::{
-    cluster::{DrainingNodes, EndNotices, Links, Mail, NodeId, OwnerLookups, Packet, PresenceCache, RemoteRequests},
+    cluster::{DrainingNodes, EndChecks, Links, Mail, NodeId, OwnerLookups, Packet, PresenceCache, RemoteRequests},
     dispatch::Ticket,
     record::Record,
     time::Timestamp,
@@ -46,7 +47,7 @@ pub(super) struct Cluster {
     /// Who waits for a key to have been looked for; told whether it was.
     seekers: HashMap<PublicKeyBytes, Vec<oneshot::Sender<bool>>>,
     draining: DrainingNodes,
-    end_notices: EndNotices,
+    end_checks: EndChecks,
     /// Nodes whose connections are to be looked for once more.
     repairs: BTreeSet<NodeId>,
     /// Connections of this node that the database does not know of yet.
@@ -73,7 +74,7 @@ impl Cluster {
             followers: HashMap::new(),
             seekers: HashMap::new(),
             draining: DrainingNodes::default(),
-            end_notices: EndNotices::default(),
+            end_checks: EndChecks::default(),
             repairs: BTreeSet::new(),
             unannounced: BTreeSet::new(),
             is_taking_over: false,
@@ -87,11 +88,7 @@ impl Cluster {
     /// When [`SigningService::handle_timeout`](super::SigningService::handle_timeout) is due.
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         let own = [self.links.poll_timeout(), self.presence.poll_timeout(), self.owner_lookups.poll_timeout()];
-        own.into_iter()
-            .chain([self.end_notices.poll_timeout()])
-            .chain([self.take_over_at, self.retry_at])
-            .flatten()
-            .min()
+        own.into_iter().chain([self.take_over_at, self.retry_at]).flatten().min()
     }
 
     /// Which of the indices of requests are empty.
@@ -100,7 +97,7 @@ impl Cluster {
         [
             ("remote_requests", self.remote_requests.is_empty()),
             ("owner_lookups", self.owner_lookups.is_empty()),
-            ("end_notices", self.end_notices.is_empty()),
+            ("end_checks", self.end_checks.is_empty()),
             ("followers", self.followers.is_empty()),
             ("seekers", self.seekers.is_empty()),
         ]
@@ -141,14 +138,19 @@ impl Cluster {
     }
 
     /// Tells another node that a request of its has ended: it finds that out when it has it withdrawn.
-    pub(super) fn overrule(&mut self, id: RequestId, owner: NodeId, now: Timestamp) {
-        self.end_notices.add(id, owner, now);
+    pub(super) fn overrule(&mut self, id: RequestId, owner: NodeId) {
         self.links.post(owner, Mail::Withdraw { request_id: id, by_operator: false });
     }
 
     /// Whether a node is another one than this.
     pub(super) fn is_other(&self, node: NodeId) -> bool {
         node != self.links.own()
+    }
+
+    /// A request of another node may have ended here: it is told, if that shows to be so.
+    pub(super) fn doubt_end(&mut self, id: RequestId, owner: NodeId, now: Timestamp) {
+        self.end_checks.doubt(id, owner);
+        self.retry(now);
     }
 
     fn retry(&mut self, now: Timestamp) {

@@ -36,6 +36,10 @@ impl SigningService {
             cluster.lose_packets(from, now);
             self.repair(&mut state, from, now);
         }
+        if received.has_begun {
+            // It may have said what it has ended of this node's.
+            self.look_for_ends(&mut state);
+        }
         self.carry_out(state, now);
         received.mail
     }

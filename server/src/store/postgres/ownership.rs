@@ -1,7 +1,11 @@
 //! Which node owns which open requests.
 
-use super::{error::DbError, own_node::column, reads::records, session::Session};
-use crate::{record::Record, store::rows::COLUMNS};
+use super::{error::DbError, own_node::column, reads::records, row::Id, session::Session};
+use crate::{
+    record::Record,
+    store::{columns::array, rows::COLUMNS},
+};
+use countersign_protocol::RequestId;
 
 /// How many are taken over at once, so that nobody who wants to write waits long.
 pub(super) const AT_ONCE: i64 = 500;
@@ -27,6 +31,14 @@ fn take_over_statement() -> String {
 pub(super) async fn take_over(session: &Session, limit: i64) -> Result<Vec<Record>, DbError> {
     let rows = session.client().query(&take_over_statement(), &[&column(session.own()), &limit]).await?;
     records(&rows)
+}
+
+/// Which of these have ended, whoever owned them.
+pub(super) async fn ended(session: &Session, ids: &[RequestId]) -> Result<Vec<RequestId>, DbError> {
+    let ids: Vec<Id> = ids.iter().copied().map(Id::from).collect();
+    let ended = "SELECT id FROM requests WHERE id = ANY ($1) AND ended_at IS NOT NULL";
+    let rows = session.client().query(ended, &[&ids]).await?;
+    rows.iter().map(|row| Ok(RequestId::from_bytes(array(row, "id")?))).collect()
 }
 
 /// Gives up all open requests of this node.

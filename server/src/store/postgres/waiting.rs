@@ -88,6 +88,7 @@ impl Waiting {
                 Question::Usage(then) => then.complete(Err(StoreError::Failed)),
                 Question::Keys(_, _, then) => then.complete(Err(StoreError::Failed)),
                 Question::TakeOver(then) => then.complete(Err(StoreError::Failed)),
+                Question::Ended(_, then) => then.complete(Err(StoreError::Failed)),
                 Question::HandOver(then) => then.complete(Err(StoreError::Failed)),
                 #[cfg(test)]
                 Question::Reopen | Question::Fault(_) => {}

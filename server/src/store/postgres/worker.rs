@@ -289,6 +289,12 @@ impl Worker {
                 self.has_lost_some |= records.is_none();
                 then.complete(records.ok_or(StoreError::Failed));
             }
+            Question::Ended(ids, then) => {
+                let ended = async |session: &Session| ownership::ended(session, &ids).await;
+                if let Some(then) = self.told(then, ended).await {
+                    self.waiting.batch.questions.push(Question::Ended(ids, then));
+                }
+            }
             Question::HandOver(then) => {
                 if let Some(then) = self.told(then, ownership::hand_over).await {
                     self.waiting.batch.questions.push(Question::HandOver(then));

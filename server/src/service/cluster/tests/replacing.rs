@@ -1,6 +1,7 @@
 //! A request in the place of another where there are several nodes.
 
-use super::*;
+use super::{super::RETRY, *};
+use crate::cluster::Mail;
 
 /// What a caller is told who asks for a request in the place of another.
 async fn replace(world: &World, node: usize, n: u8, replaced: RequestId) -> Result<RequestId, SigningError> {
@@ -60,6 +61,51 @@ async fn any_other_node_has_both_and_the_owner_takes_its_prompt_back() {
         assert!(wallet.frames().iter().any(is_accepted));
         assert_over(&world, old).await;
     }
+}
+
+/// What is said of it is lost, and it shows that it is with the next packet, or the node that said it is gone.
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_has_not_heard_of_the_end_finds_it() {
+    for is_gone in [false, true] {
+        let world = World::new(2);
+        let mut wallet = connect(&world.services[0], 1);
+        world.go_on();
+        let old = accept(&world, 0, 1);
+        wallet.request();
+        world.database.lock().unwrap().loses_mail = Some(|mail| matches!(mail, Mail::Withdraw { .. }));
+        replace(&world, 1, 3, old).await.unwrap();
+        assert!(!is_withdrawn(&wallet.frames(), old), "lost");
+        if is_gone {
+            world.give_up(2);
+        } else {
+            accept(&world, 1, 5);
+        }
+        world.go_on();
+        assert!(is_withdrawn(&wallet.frames(), old));
+        assert!(world.services[0].open_record(old).is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_is_told_of_an_end_of_which_nobody_knew_whether_it_was_written() {
+    let world = World::new(2);
+    let mut wallet = connect(&world.services[0], 1);
+    world.go_on();
+    let old = accept(&world, 0, 1);
+    wallet.request();
+    world.database.lock().unwrap().fails_after_accept = true;
+    assert_eq!(replace(&world, 1, 3, old).await, Err(SigningError::StorageUnavailable));
+    world.go_on();
+    assert!(!is_withdrawn(&wallet.frames(), old), "nobody knows");
+    tokio::time::advance(RETRY).await;
+    world.services[1].handle_timeout();
+    world.go_on();
+    assert!(is_withdrawn(&wallet.frames(), old));
+}
+
+fn is_withdrawn(frames: &[ServerFrame], id: RequestId) -> bool {
+    let is_of = |cancel: &RequestCancel| (cancel.request_id, cancel.cause) == (id, CancelCause::Cancelled);
+    frames.iter().any(|frame| matches!(frame, ServerFrame::RequestCancel(cancel) if is_of(cancel)))
 }
 
 /// It has ended as withdrawn, whichever node looks.

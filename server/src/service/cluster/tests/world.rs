@@ -9,7 +9,7 @@ use crate::{
 use countersign_protocol::{ConnectionId, PublicKeyBytes, RequestId};
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex},
 };
 
@@ -28,6 +28,8 @@ pub(super) struct Database {
     pub(super) loses: usize,
     /// The next packet is lost that has such mail.
     pub(super) loses_mail: Option<fn(&Mail) -> bool>,
+    /// The next request is taken, and that is said to have failed.
+    pub(super) fails_after_accept: bool,
     /// What it says of writes is under way until [`World::answers_arrive`].
     pub(super) answers_late: bool,
     late: Vec<Task>,
@@ -255,6 +257,9 @@ impl Storage for Link {
         let shared = Arc::clone(&self.database);
         let then = Completion::new(move |written| {
             let mut database = shared.lock().unwrap();
+            let is_accept = matches!(written, Ok(Written::Accepted(_)));
+            let is_lost = is_accept && mem::take(&mut database.fails_after_accept);
+            let written = if is_lost { Err(StoreError::Failed) } else { written };
             if database.answers_late {
                 database.late.push(Box::new(|| then.complete(written)));
             } else {
@@ -337,6 +342,13 @@ impl Hub for Link {
                 record.clone()
             });
             taken.collect()
+        });
+    }
+
+    fn ended(&self, ids: Vec<RequestId>, then: Completion<Vec<RequestId>>) {
+        self.answer_stored(then, move |database, _| {
+            let is_over = |id: &RequestId| database.records.get(id).is_some_and(|record| record.end.is_some());
+            ids.into_iter().filter(is_over).collect()
         });
     }
 

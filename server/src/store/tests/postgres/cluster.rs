@@ -11,6 +11,7 @@ use crate::{
     storage::{Completion, Idempotency, Loaded, Storage as _},
     store::{Event, PostgresConfig, Store},
 };
+use countersign_protocol::RequestId;
 use std::{
     mem,
     sync::{
@@ -93,6 +94,14 @@ impl Node {
         wait(&taken)
     }
 
+    fn ended(&self, ids: &[u32]) -> Vec<RequestId> {
+        let (then, ended) = completion();
+        self.hub.ended(ids.iter().map(|n| id(*n)).collect(), then);
+        let mut ended = wait(&ended).unwrap();
+        ended.sort_unstable();
+        ended
+    }
+
     fn due(&self, now: crate::Timestamp) -> (Vec<Event>, Option<crate::Timestamp>) {
         let (sender, due) = channel();
         self.store.due_events(URL, false, now, 10, move |result| sender.send(result).unwrap());
@@ -151,6 +160,11 @@ fn what_one_leaves_open_another_takes_over() {
     assert!(taken.iter().all(|record| record.node == Some(second_id)), "{taken:?}, not {first_id}");
     assert_eq!(write(&first.store, end(2)), Ok(Written::Elsewhere));
     assert_eq!(write(&second.store, end(2)), Ok(Written::Done));
+    // Whoever owned them. The first was the first node's, and the ninth is nobody's.
+    for node in [&first, &second] {
+        assert_eq!(node.ended(&[1, 2, 3, 4, 9]), [id(1), id(2)]);
+    }
+    assert_eq!(first.ended(&[]), []);
     let told = write(&first.store, end(2)).unwrap();
     assert!(matches!(told, Written::Ended(record) if record.end == Some(End::Cancelled)));
 
