@@ -91,6 +91,8 @@ pub(super) fn begin(environment: &mut Environment, life: ServerLife) -> (NodeId,
 
 fn take_over(environment: &mut Environment, node: NodeId, most: usize) -> Vec<countersign_server::Record> {
     let kept = Arc::clone(&environment.disk);
+    // Who has been given up takes nothing.
+    let most = if environment.database.has(node) { most } else { 0 };
     let taken = disk(&kept).take_over(node, most, |owner| environment.database.has(owner));
     if !taken.is_empty() {
         environment.see(Seen::TakenOver);

@@ -52,12 +52,17 @@ impl SigningService {
         let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
         let own = cluster.links.own();
         let accepted = mem::take(&mut cluster.accepted_as);
-        let is_anybodys = accepted.iter().any(|(owner, _)| *owner != own);
+        let mut is_anybodys = accepted.iter().any(|(owner, _)| *owner != own);
         for (owner, ticket) in accepted {
             let written = if owner == own { Written::Done } else { Written::Accepted(Some(owner)) };
             dispatcher.handle_written(ticket, Ok(written), now);
         }
         dispatcher.deliver_held_back(now);
+        self.adopt_taken_over(&mut state, now);
+        if let Some(cluster) = &mut state.cluster {
+            // Under a name that it has no more.
+            is_anybodys |= !mem::take(&mut cluster.taken_over).is_empty();
+        }
         if is_anybodys {
             self.take_over(&mut state);
         }
@@ -113,7 +118,7 @@ impl SigningService {
         let State { cluster: Some(cluster), dispatcher, .. } = &mut *state else { return };
         let former = mem::replace(&mut cluster.links, Links::new(own)).others();
         cluster.followers.clear();
-        cluster.taken_over.clear();
+        cluster.taken_over.retain(|record| record.node == Some(own));
         cluster.repairs.clear();
         for connection in cluster.presence.remove_of(None) {
             dispatcher.disconnect(connection, now);
@@ -215,7 +220,16 @@ impl SigningService {
             }
             Err(StoreError::Full | StoreError::Failed) => cluster.take_over_at = Some(now.after(super::RETRY)),
         }
-        let mut records = mem::take(&mut cluster.taken_over);
+        self.adopt_taken_over(state, now);
+    }
+
+    /// Goes on with what was taken over under the name that this node has. What it has taken under another one waits until it shows whether that is
+    /// its name by then.
+    fn adopt_taken_over(&self, state: &mut State, now: Timestamp) {
+        let Some(cluster) = &mut state.cluster else { return };
+        let own = cluster.links.own();
+        let is_own = |record: &mut Record| record.node.is_none_or(|node| node == own);
+        let mut records: Vec<_> = cluster.taken_over.extract_if(.., is_own).collect();
         if records.is_empty() {
             return;
         }

@@ -1,6 +1,7 @@
 //! A node that the others give up while the database's answer is on its way to it.
 
 use super::*;
+use crate::{cluster::NodeId, service::completed::Completed};
 
 /// The wallet is asked, and as many requests are open on each node.
 fn assert_asked_by<const N: usize>(world: &World, wallet: &mut Wallet<'_>, id: RequestId, open: [usize; N]) {
@@ -84,4 +85,47 @@ fn an_answer_that_is_judged_meanwhile_goes_to_who_has_taken_its_request_over() {
     let frames = wallet.frames();
     assert!(acknowledged(&frames[frames.len() - 1..], AckOutcome::Accepted), "{frames:?}");
     assert!(frames.iter().all(|frame| !matches!(frame, ServerFrame::RequestCancel(_))), "{frames:?}");
+}
+
+/// The first node is told that it has taken a request over, under whatever name.
+fn tell_taken_over(world: &World, id: RequestId, by: u64) {
+    let mut record = world.database.lock().unwrap().records[&id].clone();
+    record.node = Some(NodeId::from_bits(by));
+    for taken in [vec![record], Vec::new()] {
+        world.services[0].complete(Completed::TakenOver(Ok(taken)));
+    }
+    world.go_on();
+}
+
+#[test]
+fn what_it_took_over_under_its_former_name_it_does_not_go_on_with() {
+    let world = World::new(2);
+    let mut wallet = connect(&world.services[0], 1);
+    world.go_on();
+    world.give_up(1);
+    let id = accept(&world, 1, 1);
+    world.hub_comes_back(0);
+    world.go_on();
+    tell_taken_over(&world, id, 1);
+    world.tell_nodes(false);
+    assert_asked_by(&world, &mut wallet, id, [0, 1]);
+}
+
+#[test]
+fn what_it_took_over_under_a_name_that_it_has_not_heard_of_it_goes_on_with_when_it_has() {
+    let world = World::new(2);
+    let mut wallet = connect(&world.services[0], 1);
+    world.go_on();
+    let id = accept(&world, 1, 1);
+    wallet.request();
+    world.give_up(1);
+    world.give_up(2);
+    world.rename(0);
+    world.database.lock().unwrap().records.get_mut(&id).unwrap().node = Some(NodeId::from_bits(101));
+    tell_taken_over(&world, id, 101);
+    assert_eq!(world.services[0].snapshot().pending, 0, "not before it shows whose it is");
+    world.tell_name(0);
+    world.tell_nodes(false);
+    world.go_on();
+    assert_eq!(world.services[0].snapshot().pending, 1);
 }
