@@ -133,6 +133,10 @@ impl SigningService {
             tracing::info!(node = %own, "one of the servers on this database");
         }
         for node in former {
+            // It has not gone: what it is being asked it is asked once more.
+            if let Some(cluster) = &mut state.cluster {
+                cluster.owner_lookups.restart(node, now);
+            }
             self.forget(state, node, now);
         }
         if was_known {

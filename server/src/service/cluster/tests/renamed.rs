@@ -129,3 +129,27 @@ fn what_it_took_over_under_a_name_that_it_has_not_heard_of_it_goes_on_with_when_
     world.go_on();
     assert_eq!(world.services[0].snapshot().pending, 1);
 }
+
+#[test]
+fn what_it_was_asking_others_about_it_asks_them_again() {
+    let world = World::new(2);
+    let mut before = connect(&world.services[0], 1);
+    world.go_on();
+    let mut waiting = ask(&world, 1, 1).unwrap();
+    let request = before.request();
+    drop(before);
+    world.go_on();
+    let mut after = connect(&world.services[0], 1);
+    assert_eq!(after.still_shows(request.request_id), None);
+    world.database.lock().unwrap().loses = usize::MAX;
+    world.go_on();
+    world.database.lock().unwrap().loses = 0;
+    world.hub_comes_back(0);
+    world.go_on();
+    assert!(after.frames().iter().all(|frame| !matches!(frame, ServerFrame::RequestCancel(_))), "it is open");
+    assert_eq!(after.sign(&request), None);
+    world.services[0].handle_timeout();
+    world.tell_nodes(true);
+    world.go_on();
+    assert!(is_signed(waiting.poll().unwrap().end.as_ref()));
+}
