@@ -112,8 +112,8 @@ impl Cluster {
         !self.links.others().is_empty()
     }
 
-    /// Packets from a node or to it are lost. With them may be what it has said of its requests that wallets here have, or what these have said of them: it
-    /// puts to them again what is open, and says that it has; what it has not put is asked after.
+    /// Packets from a node or to it are lost. With them may be what it has said of its requests that wallets here have, or what these have said of
+    /// them: it puts to them again what is open, and says that it has; what it has not put is asked after.
     fn lose_packets(&mut self, node: NodeId, now: Timestamp) {
         self.remote_requests.distrust(node);
         self.owner_lookups.restart(node, now);
