@@ -130,7 +130,7 @@ backend-tests:
 	scripts/compare-backends.sh
 
 # Prints the command that runs a seed again where one has broken a promise. `make simulation SEEDS=100000` finds more.
-SEEDS ?= 4000
+SEEDS ?= 10000
 simulation: tested-build
 	target/debug/simulate --seeds $(SEEDS)
 
