@@ -61,15 +61,15 @@ impl EndChecks {
         self.failed.extend(asked);
     }
 
-    #[cfg(feature = "simulation")]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.due.is_empty() && self.failed.is_empty() && self.in_doubt.is_empty() && !self.is_asking
-    }
-
     /// There is an answer; the owners of those that are other nodes'.
     pub(crate) fn answer(&mut self, asked: &[RequestId]) -> BTreeMap<RequestId, NodeId> {
         self.is_asking = false;
         asked.iter().filter_map(|id| Some((*id, self.in_doubt.remove(id)?))).collect()
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.due.is_empty() && self.failed.is_empty() && self.in_doubt.is_empty() && !self.is_asking
     }
 }
 

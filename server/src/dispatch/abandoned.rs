@@ -5,8 +5,8 @@ use crate::record::End;
 use countersign_protocol::{ConnectionId, PublicKeyBytes, Signature};
 use smallvec::SmallVec;
 
-/// The most connections that are to be told of one request. A key has fewer at a time, so that those beyond it have gone.
-const MOST: usize = 64;
+/// With so many connections to be told of one request, those that have gone are forgotten. What is left is bounded as a key's connections are.
+const MANY: usize = 64;
 
 /// What there is to tell about such a request, if its end shows to be on disk.
 #[derive(Debug)]
@@ -26,12 +26,10 @@ impl Abandoned {
         if self.silent.contains(&connection) || self.answered.contains(&connection) {
             return;
         }
-        if self.silent.len() >= MOST {
+        if self.silent.len() >= MANY {
             self.silent.retain(|other| is_there(*other));
         }
-        if self.silent.len() < MOST {
-            self.silent.push(connection);
-        }
+        self.silent.push(connection);
     }
 
     /// Notes an answer that is to be acknowledged when its end is known to stand.
@@ -45,11 +43,9 @@ impl Abandoned {
         if self.acks.iter().any(|ack| ack.to == to) {
             return;
         }
-        if self.acks.len() >= MOST {
+        if self.acks.len() >= MANY {
             self.acks.retain(|ack| is_there(ack.to));
         }
-        if self.acks.len() < MOST {
-            self.acks.push(HeldAck::of_late(to, signature, self.end.as_ref()));
-        }
+        self.acks.push(HeldAck::of_late(to, signature, self.end.as_ref()));
     }
 }

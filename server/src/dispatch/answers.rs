@@ -90,8 +90,7 @@ impl<T, W> Dispatcher<T, W> {
             return Check::Acknowledge(outcome);
         };
         if open.is_decided() {
-            let wins = signature.is_some() && open.winner() == signature;
-            let outcome = if wins { AckOutcome::Accepted } else { AckOutcome::Late };
+            let outcome = open.outcome_of_late(signature);
             if !open.has_asked(connection) {
                 // It has it from another node, and the end of the request frees no place of it.
                 self.open_requests.release(connection, id);

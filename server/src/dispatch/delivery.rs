@@ -36,12 +36,15 @@ impl<T, W> Dispatcher<T, W> {
         let Some((key, device)) = self.registry.holder(to) else { return };
         let of_key = || self.open_requests.of_key(&key).iter().filter_map(|id| self.open_requests.get(*id));
         let is_news = |open: &&OpenRequest<W>| open.is_news_to(to, device);
-        let batches: BTreeSet<_> = of_key().filter(is_news).filter_map(OpenRequest::batch_id).collect();
-        let goes_with = |open: &&OpenRequest<W>| {
-            open.batch_id().is_some_and(|batch| batches.contains(&batch)) && open.awaits(to, device)
-        };
-        let mut news: Vec<_> =
-            of_key().filter(|open| is_news(open) || goes_with(open)).map(|open| open.record.id).collect();
+        let mut news: Vec<_> = of_key().filter(is_news).map(|open| open.record.id).collect();
+        let batch_of = |id: &RequestId| self.open_requests.get(*id)?.batch_id();
+        let batches: BTreeSet<_> = news.iter().filter_map(batch_of).collect();
+        if !batches.is_empty() {
+            let goes_with = |open: &&OpenRequest<W>| {
+                open.batch_id().is_some_and(|batch| batches.contains(&batch)) && open.awaits(to, device)
+            };
+            news = of_key().filter(|open| is_news(open) || goes_with(open)).map(|open| open.record.id).collect();
+        }
         news.retain(|id| !self.holds_back(*id));
         let together = |one: &RequestId, other: &RequestId| {
             let batch = |id: &RequestId| self.open_requests.get(*id)?.batch_id();

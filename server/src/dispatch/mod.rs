@@ -145,6 +145,8 @@ impl<T, W> Dispatcher<T, W> {
                 continue;
             };
             self.withdraw(record.id, record.end.as_ref().map_or(CancelCause::Expired, End::cause), &silent);
+            // Who has answered has had room since.
+            concerned.extend(acks.iter().map(|ack| ack.to));
             for ack in acks {
                 // The end that nobody could be sure of is there, or one that somebody else has put there.
                 let outcome = ack.outcome(end.as_ref(), record.end.as_ref());
@@ -162,7 +164,8 @@ impl<T, W> Dispatcher<T, W> {
                 concerned.append(&mut self.go_on_with(record, now));
             }
         }
-        for (id, Abandoned { silent, .. }) in lost {
+        for (id, Abandoned { silent, acks, .. }) in lost {
+            concerned.extend(acks.iter().map(|ack| ack.to));
             // Another node owns it by now, or it ended long ago.
             self.effects.push_back(Effect::LetGo { id, shown: silent });
         }

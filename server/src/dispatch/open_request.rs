@@ -91,20 +91,12 @@ pub(crate) struct HeldAck {
 impl HeldAck {
     /// For an answer that came after an end was decided.
     pub(crate) fn of_late(to: ConnectionId, signature: Option<&Signature>, decided: Option<&End>) -> Self {
-        let wins = signature.is_some() && signature == winner(decided);
-        let outcome = if wins { AckOutcome::Accepted } else { AckOutcome::Late };
-        Self { to, signature: signature.copied(), outcome }
+        Self { to, signature: signature.copied(), outcome: outcome_of_late(signature, decided) }
     }
 
     /// What the wallet is told: what was kept for it, unless another end stands than the one that was decided.
     pub(crate) fn outcome(&self, decided: Option<&End>, stands: Option<&End>) -> AckOutcome {
-        if decided == stands {
-            self.outcome
-        } else if self.signature.is_some() && self.signature.as_ref() == winner(stands) {
-            AckOutcome::Accepted
-        } else {
-            AckOutcome::Late
-        }
+        if decided == stands { self.outcome } else { outcome_of_late(self.signature.as_ref(), stands) }
     }
 }
 
@@ -372,9 +364,9 @@ impl<W> OpenRequest<W> {
         is_new
     }
 
-    /// The signature it is about to end with.
-    pub(crate) fn winner(&self) -> Option<&Signature> {
-        winner(self.decided.as_ref().map(|decided| &decided.end))
+    /// What an answer is met with that comes after its end was decided.
+    pub(crate) fn outcome_of_late(&self, signature: Option<&Signature>) -> AckOutcome {
+        outcome_of_late(signature, self.decided.as_ref().map(|decided| &decided.end))
     }
 
     /// Its end, and when it came to each phase, that one included, while that is decided and not yet in the record.
@@ -434,6 +426,11 @@ impl<W> OpenRequest<W> {
         };
         (of(false), of(true))
     }
+}
+
+/// The signature that a request ends with is accepted from whoever gives it; anything else is late.
+fn outcome_of_late(signature: Option<&Signature>, end: Option<&End>) -> AckOutcome {
+    if signature.is_some() && signature == winner(end) { AckOutcome::Accepted } else { AckOutcome::Late }
 }
 
 /// The signature of an end that has one.

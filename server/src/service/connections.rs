@@ -84,7 +84,7 @@ impl SigningService {
         let frame = || ClientFrame::RequestStatus(status);
         let cause =
             self.unless_passed_on(id, request_id, frame, |dispatcher, now| dispatcher.handle_status(id, status, now));
-        Some(cancel(request_id, cause??))
+        cause.flatten().map(|cause| cancel(request_id, cause))
     }
 
     /// Does something about a request of this node, or of none; not where what the wallet has said is for another node, to which it goes. No other

@@ -118,3 +118,20 @@ fn what_is_left_of_a_batch_comes_again_whole() {
     let expected = [1, 1, 2, 2].into_iter().zip([(0, 2), (1, 2), (0, 2), (1, 2)].map(Some));
     assert_eq!(places.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
+
+#[test]
+fn whoever_has_answered_what_could_not_be_ended_has_room_for_what_waits() {
+    let mut world = World::with(1);
+    world.introduce(1, None);
+    world.accept(vec![record(1)], false);
+    world.accept(vec![record(2)], true);
+    world.answer(1, signed(9));
+    let ended = end_in(&world.effects());
+    world.dispatcher.handle_written(Ticket::End(request(1)), Err(StoreError::Failed), world.now);
+    assert!(world.delivered().is_empty());
+    world.dispatcher.recover(Loaded { open: vec![record(2)], ended: vec![ended] }, world.now);
+    assert_eq!(
+        world.delivered().into_iter().map(|(to, request)| (to, request.request_id)).collect::<Vec<_>>(),
+        [(1, request(2))]
+    );
+}
